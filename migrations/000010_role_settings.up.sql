@@ -1,6 +1,6 @@
 -- The parameters that the sessions of Lockbox need. They are set on the role that migrates, for this database only. The
--- server verifies them when it starts, and sets them on its own role if that is another one. A setting that is stored
--- already is not set again, because two concurrent changes of one role fail.
+-- server verifies them when it starts. If the server uses another role, it sets them on that role. A setting that is
+-- already stored is not set again, because two concurrent changes of one role fail.
 DO $$
 DECLARE
     setting text[];
@@ -23,7 +23,7 @@ BEGIN
             setting[2]);
     END LOOP;
 EXCEPTION
-    -- A role that acts as another one may lack the right to change itself.
+    -- A role that acts as another role may lack the right to change its own settings.
     WHEN insufficient_privilege THEN
         RAISE NOTICE 'the role % may not change its own settings', session_user;
 END

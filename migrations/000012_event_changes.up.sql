@@ -1,2 +1,2 @@
--- What the action has changed: an array of {"property", "from", "to"}; null for an action that changes no property.
+-- The changes that the action made: an array of {"property", "from", "to"}, or null if it changed no property.
 ALTER TABLE events ADD COLUMN changes jsonb;

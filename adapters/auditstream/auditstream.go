@@ -1,9 +1,9 @@
 // Package auditstream delivers the audit log to another system: as JSON lines to standard output or a file, or in
 // requests to a webhook.
 //
-// A server delivers the events of the queue in their order, and removes them from the queue when the destination has
-// them. If it stops in between, the same events are delivered again: each event is delivered at least once. Of several
-// servers, the one with the lease delivers.
+// A server delivers the events in the order of the queue. When the destination has accepted them, the server removes
+// them from the queue. If the server stops between these two steps, the same events are delivered again: each event is
+// delivered at least once. If several servers share the queue, only the one with the lease delivers.
 package auditstream
 
 import (
@@ -26,10 +26,10 @@ const (
 
 // Stats are the counts of a Stream since it was made.
 type Stats struct {
-	// Delivered counts events, and Failures the attempts to deliver or to use the queue that failed.
+	// Delivered counts delivered events. Failures counts failed deliveries and failed uses of the queue.
 	Delivered, Failures int64
-	// Age is the time since the oldest event entered the queue; 0 if the queue is empty. Without the lease, it is the
-	// last measurement.
+	// Age is the time since the oldest event entered the queue; 0 if the queue is empty. A server without the lease
+	// reports the age that it measured last.
 	Age time.Duration
 	// Holder reports whether this server has the lease.
 	Holder bool
@@ -42,21 +42,22 @@ type Stream struct {
 
 	delivered, failures atomic.Int64
 	holder              atomic.Bool
-	// age is the age of the queue as it was measured at a time, both in nanoseconds; 0 for an empty queue.
+	// age is the age of the queue in nanoseconds; 0 for an empty queue. measured is the time of that measurement, in
+	// nanoseconds since 1970.
 	age, measured atomic.Int64
 
-	// The following fields belong to Run.
+	// Only Run uses the following fields.
 
 	// claimed is when the lease was last extended; zero without a lease.
 	claimed time.Time
-	// inRow counts failures without a success between them.
+	// inRow counts the failures since the last success.
 	inRow int
-	// accepted are the events at the head of the queue that the destination has, from a batch that failed later. They
-	// are not delivered again, so that a slow receiver makes progress.
+	// accepted are the events of the current batch that the destination accepted before the delivery failed. The next
+	// attempt omits them, so even a slow receiver makes progress.
 	accepted map[domain.EventID]bool
 }
 
-// New returns a Stream that Run starts.
+// New returns a Stream. Call Run to start it.
 func New(config Config) *Stream { return &Stream{config: config, times: config.Times.orDefaults()} }
 
 // Stats returns the current counts.
@@ -69,8 +70,8 @@ func (s *Stream) Stats() Stats {
 	return stats
 }
 
-// Begin begins the stream if there is none: every later event is delivered. Call it before Run, and before the server
-// accepts requests.
+// Begin creates the stream if it does not exist. Every event that is stored afterwards is delivered. Call it before
+// Run, and before the server accepts requests.
 func (s *Stream) Begin(ctx context.Context) error {
 	_, err := s.claim(ctx)
 	return err
@@ -79,7 +80,7 @@ func (s *Stream) Begin(ctx context.Context) error {
 // Run delivers events until ctx ends. It then delivers the rest of the queue for at most stopTimeout, releases the
 // lease and returns.
 func (s *Stream) Run(ctx context.Context) {
-	// The work outlives ctx, so that a delivery that has begun can end.
+	// The work outlives ctx, so a running delivery can complete.
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(stopTimeout, cancel) })()
@@ -92,7 +93,7 @@ func (s *Stream) Run(ctx context.Context) {
 		}
 		timer.Stop()
 	}
-	if s.inRow == 0 { // after a failure, the next server continues
+	if s.inRow == 0 { // after a failure, leave the queue to the next server
 		for s.step(work) == 0 {
 		}
 	}
@@ -111,8 +112,8 @@ func (s *Stream) release(ctx context.Context) {
 	}
 }
 
-// step claims the lease if necessary and delivers one batch. It returns the time to wait before the next step, which is
-// 0 only after a delivery.
+// step claims the lease if necessary and delivers one batch. It returns the time to wait before the next step. The time
+// is 0 only after a delivery.
 func (s *Stream) step(ctx context.Context) (wait time.Duration) {
 	held, err := s.claim(ctx)
 	if err == nil && held {
@@ -134,18 +135,18 @@ func (s *Stream) step(ctx context.Context) (wait time.Duration) {
 	}
 }
 
-// claim claims or extends the lease when a third of it has passed, and measures the age of the queue. It reports
-// whether this server has the lease for long enough for a delivery.
+// claim claims the lease, or extends it once a third of its time has passed, and then measures the age of the queue. It
+// reports whether this server holds a lease that lasts long enough for a delivery.
 func (s *Stream) claim(ctx context.Context) (bool, error) {
 	if !s.claimed.IsZero() && time.Since(s.claimed) < s.times.Lease/3 {
 		return true, nil
 	}
-	asked := time.Now() // the lease begins later, in the database
+	asked := time.Now() // earlier than the start of the lease in the database
 	ctx, cancel := context.WithTimeout(ctx, s.times.Lease/3)
 	defer cancel()
 	held, err := s.config.Queue.Claim(ctx, s.config.Server, s.times.Lease)
 	if err != nil {
-		// The lease of an earlier claim can still hold, but not for long enough.
+		// An earlier lease may still be valid, but does not last long enough for a delivery.
 		held = false
 	}
 	s.claimed = time.Time{}
@@ -166,7 +167,8 @@ func (s *Stream) claim(ctx context.Context) (bool, error) {
 	return held, nil
 }
 
-// deliver delivers the next batch. It reports false if the queue is empty. It ends before the lease does.
+// deliver delivers the next batch. It reports false if the queue is empty. Its time limits are so short that it ends
+// before the lease does.
 func (s *Stream) deliver(ctx context.Context) (bool, error) {
 	limited, cancel := context.WithTimeout(ctx, s.times.Delivery)
 	defer cancel()
@@ -181,7 +183,8 @@ func (s *Stream) deliver(ctx context.Context) (bool, error) {
 	if err := s.send(limited, batch.Events); err != nil {
 		return false, err
 	}
-	// A deadline of its own: after a slow delivery, the events must still be removed, or they are delivered twice.
+	// The removal has its own deadline: even after a slow delivery the events must be removed, or they are delivered
+	// twice.
 	removing, cancelRemoving := context.WithTimeout(ctx, s.times.Delivery/2)
 	defer cancelRemoving()
 	if err := s.config.Queue.Delivered(removing, batch); err != nil {
@@ -191,7 +194,7 @@ func (s *Stream) deliver(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// send sends the events that the destination does not have, and notes those that it accepts.
+// send sends the events that the destination has not accepted yet, and records the ones that it accepts.
 func (s *Stream) send(ctx context.Context, events []domain.Event) error {
 	events = slices.DeleteFunc(slices.Clone(events), func(e domain.Event) bool { return s.accepted[e.ID] })
 	lines := make([][]byte, len(events))
@@ -216,7 +219,7 @@ func (s *Stream) send(ctx context.Context, events []domain.Event) error {
 	return err
 }
 
-// setAge notes the age of the oldest event in the queue.
+// setAge records the age of the oldest event in the queue.
 func (s *Stream) setAge(age time.Duration) {
 	s.measured.Store(time.Now().UnixNano())
 	s.age.Store(int64(age))
@@ -247,7 +250,8 @@ func (s *Stream) fail(err error) time.Duration {
 	return wait
 }
 
-// jitter returns a random time from half of the given time to all of it, so that servers do not act at the same time.
+// jitter returns a random time between half of the given time and all of it. It keeps servers from acting at the same
+// time.
 func jitter(wait time.Duration) time.Duration {
 	return wait/2 + rand.N(wait/2+1) //nolint:gosec // no secret
 }

@@ -59,7 +59,7 @@ func TestFailedDeliveriesAreRepeated(t *testing.T) {
 	require.Equal(t, Stats{Delivered: 30, Failures: 9}, stream.Stats())
 }
 
-// TestAgeOfTheQueue verifies the age that is reported for a receiver that accepts nothing, and afterwards.
+// TestAgeOfTheQueue verifies the reported age while the receiver accepts nothing, and after it accepts events again.
 func TestAgeOfTheQueue(t *testing.T) {
 	t.Parallel()
 	l := openLog(t)
@@ -121,8 +121,8 @@ func TestRestartsLoseNothing(t *testing.T) {
 	require.Equal(t, targets, first)
 }
 
-// TestOneOfManyServersDelivers runs several servers. The one with the lease delivers; another one continues when it
-// stops, and also when it crashes, after the lease has ended.
+// TestOneOfManyServersDelivers runs several servers. Only the one with the lease delivers. When that server stops,
+// another one continues. When it crashes, another one continues after the lease has ended.
 func TestOneOfManyServersDelivers(t *testing.T) {
 	t.Parallel()
 	l, to := openLog(t), &receiver{}
@@ -150,7 +150,7 @@ func TestOneOfManyServersDelivers(t *testing.T) {
 	require.Equal(t, targets, to.received())
 }
 
-// TestABrokenDatabaseIsNoEnd verifies that errors of the queue are counted and the stream continues.
+// TestABrokenDatabaseIsNoEnd verifies that errors of the queue are counted and that the stream continues.
 func TestABrokenDatabaseIsNoEnd(t *testing.T) {
 	t.Parallel()
 	l, to := openLog(t), &receiver{}

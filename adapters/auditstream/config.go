@@ -11,11 +11,11 @@ import (
 
 // Destination receives batches of events.
 type Destination interface {
-	// Deliver returns how many of the lines the destination has; fewer than all with an error. Each line is an event as
-	// JSON, with a line feed at its end. Deliver returns soon after ctx ends. After an error, the other lines are
-	// delivered again.
+	// Deliver returns how many of the lines, counted from the first, the destination has accepted. If these are not all
+	// lines, it also returns an error, and the caller delivers the other lines again. Each line is an event as JSON and
+	// ends with a line feed. Deliver returns soon after ctx ends.
 	Deliver(ctx context.Context, lines [][]byte) (int, error)
-	// Close ends the use of the destination. No Deliver may be running.
+	// Close releases the destination. It must not be called while Deliver runs.
 	Close() error
 }
 
@@ -28,25 +28,25 @@ type Config struct {
 	// Server identifies this server among those that share the queue.
 	Server [16]byte
 	Log    *slog.Logger
-	// Times has zero values in production; see the defaults.
+	// Times is zero in production, which means the defaults.
 	Times Times
 }
 
 // Times are the intervals of a Stream. A zero field means the default.
 type Times struct {
-	// Poll is the time between two looks at an empty queue, by default a second.
+	// Poll is the time between two reads of an empty queue, by default a second.
 	Poll time.Duration
 	// Lease is the time for which a server claims the stream, by default 30 seconds. A server that stops without
-	// releasing it delays the stream by this time.
+	// releasing its lease delays the stream by this time.
 	Lease time.Duration
 	// Delivery bounds one delivery, by default 10 seconds. It must be below half of Lease.
 	Delivery time.Duration
-	// FirstRetry is the time after the first failure, by default a second. It doubles with each further failure, up to
-	// LastRetry, by default a minute.
+	// FirstRetry is the wait after the first failure, by default a second. The wait doubles with each further failure,
+	// up to LastRetry, by default a minute.
 	FirstRetry, LastRetry time.Duration
 }
 
-// orDefaults returns the times with the defaults in place of zero.
+// orDefaults returns the times, with the default in place of every zero field.
 func (t Times) orDefaults() Times {
 	for _, each := range []struct {
 		value    *time.Duration

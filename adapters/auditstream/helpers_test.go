@@ -81,7 +81,7 @@ func (l *log) stream(to Destination, times Times) *Stream {
 	})
 }
 
-// run runs a stream until the returned function is called, which waits for its end.
+// run runs a stream in the background. The returned function stops the stream and waits for its end.
 func run(stream *Stream) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
@@ -140,7 +140,7 @@ func (r *receiver) await(t *testing.T, targets []string) {
 
 var errRefused = errors.New("refused")
 
-// brokenQueue fails a number of times in each method, one after the other.
+// brokenQueue fails a number of times: first in Claim, then in Next, then in Delivered.
 type brokenQueue struct {
 	ports.EventQueue
 

@@ -16,10 +16,10 @@ var (
 	_ Destination = (*Webhook)(nil)
 )
 
-// errBlocked means that an earlier write has not ended: the reader of a pipe does not read.
+// errBlocked means that an earlier write is still blocked, because the reader of a pipe does not read.
 var errBlocked = errors.New("the reader of the audit stream does not read")
 
-// Writer delivers to a stream such as standard output, whose reader may block it.
+// Writer delivers to a stream such as standard output. A reader that does not read blocks the writes.
 type Writer struct {
 	to   io.Writer
 	busy sync.Mutex // held by the write that is running
@@ -28,8 +28,8 @@ type Writer struct {
 // NewWriter returns a destination that writes to a stream.
 func NewWriter(to io.Writer) *Writer { return &Writer{to: to} }
 
-// Deliver writes all lines at once. A blocked write cannot be cancelled, so it continues after ctx has ended. Until it
-// ends, Deliver returns an error and writes nothing.
+// Deliver writes all lines at once. A blocked write cannot be cancelled, so it continues after ctx has ended. Until
+// that write ends, further calls of Deliver return an error and write nothing.
 func (w *Writer) Deliver(ctx context.Context, lines [][]byte) (int, error) {
 	if !w.busy.TryLock() {
 		return 0, errBlocked
@@ -59,7 +59,7 @@ func allOrNone(lines [][]byte, err error) (int, error) {
 // Close does nothing: the stream belongs to the process.
 func (w *Writer) Close() error { return nil }
 
-// File delivers to a file, which other programs may rename or truncate at any time, for example logrotate.
+// File delivers to a file. Other programs, for example logrotate, may rename or truncate the file at any time.
 type File struct {
 	path string
 	file *os.File
@@ -72,20 +72,20 @@ func OpenFile(path string) (*File, error) {
 	return f, f.open()
 }
 
-// Deliver appends the lines and waits until they are on the disk. If the path no longer names the open file, it opens
-// the new one first.
+// Deliver appends the lines and waits until they are on the disk. If the path no longer names the open file, Deliver
+// first opens the file that the path names now.
 func (f *File) Deliver(_ context.Context, lines [][]byte) (int, error) {
 	if err := f.reopen(); err != nil {
 		return 0, err
 	}
 	if _, err := f.file.Write(bytes.Join(lines, nil)); err != nil {
-		// A part of a line may have been written. The next delivery begins with a new line.
+		// A part of a line may have been written. Closing the file makes the next delivery begin with a new line.
 		return 0, errors.Join(err, f.Close())
 	}
 	return allOrNone(lines, f.file.Sync())
 }
 
-// reopen opens the file if it is not open, or if the path names another file or none.
+// reopen opens the file if it is not open, if the path names another file now, or if the path names no file.
 func (f *File) reopen() error {
 	if f.file == nil {
 		return f.open()
@@ -103,7 +103,7 @@ func (f *File) reopen() error {
 	return errors.Join(f.Close(), f.open())
 }
 
-// open opens the file, and ends the last line if a crash has left a part of one.
+// open opens the file. If a crash has left an incomplete last line, open ends that line.
 func (f *File) open() error {
 	//nolint:gosec // the operator names the file; its group may read it
 	file, err := os.OpenFile(f.path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o640)

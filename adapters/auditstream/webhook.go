@@ -15,16 +15,18 @@ import (
 const (
 	// maxBody bounds one request. Most log receivers accept at least a megabyte.
 	maxBody = 256 << 10
-	// maxAnswer bounds the part of a response that is read so that the connection can be used again.
+	// maxAnswer bounds how much of a response is read. A response that was read to its end leaves the connection
+	// reusable.
 	maxAnswer = 64 << 10
-	// maxRetryAfter bounds the time that a receiver can ask for.
+	// maxRetryAfter bounds the wait that a receiver can request with Retry-After.
 	maxRetryAfter = 5 * time.Minute
 )
 
 // WebhookConfig describes a Webhook.
 type WebhookConfig struct {
 	URL string
-	// HeaderName and HeaderValue are a header that authenticates Lockbox to the receiver; empty for none.
+	// HeaderName and HeaderValue form a header that authenticates Lockbox to the receiver. If they are empty, no header
+	// is sent.
 	HeaderName, HeaderValue string
 	UserAgent               string
 }
@@ -46,8 +48,8 @@ func NewWebhook(config WebhookConfig) *Webhook {
 	}}
 }
 
-// Deliver sends the lines in requests of at most maxBody bytes, one after the other. A line that is longer has a
-// request of its own.
+// Deliver sends the lines in requests of at most maxBody bytes, one request after the other. A longer line is sent in
+// its own request.
 func (w *Webhook) Deliver(ctx context.Context, lines [][]byte) (delivered int, err error) {
 	for delivered < len(lines) {
 		size, end := len(lines[delivered]), delivered+1
@@ -82,7 +84,7 @@ func (w *Webhook) post(ctx context.Context, body []byte) error {
 		return fmt.Errorf("the webhook did not answer: %w", err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	_, _ = io.CopyN(io.Discard, response.Body, maxAnswer) // the status decides
+	_, _ = io.CopyN(io.Discard, response.Body, maxAnswer) // only the status matters
 	if response.StatusCode/100 == 2 {
 		return nil
 	}
@@ -95,7 +97,7 @@ func (w *Webhook) Close() error {
 	return nil
 }
 
-// statusError is a response of a webhook that is no success.
+// statusError reports a response of a webhook whose status is not a success.
 type statusError struct {
 	status int
 	// retryAfter is the time that the receiver asked to wait; 0 for none.
@@ -115,8 +117,8 @@ func (e *statusError) Error() string {
 	}
 }
 
-// retryAfterOf returns the time of Retry-After in seconds, at most maxRetryAfter, or 0. The form with a date is rare
-// and depends on the clocks.
+// retryAfterOf returns the time in a Retry-After header that counts seconds, at most maxRetryAfter. It returns 0 if
+// there is none, and ignores a date: that form is rare and requires that both clocks agree.
 func retryAfterOf(header http.Header) time.Duration {
 	seconds, err := strconv.Atoi(header.Get("Retry-After"))
 	if err != nil || seconds < 0 {

@@ -91,8 +91,8 @@ func TestWebhookAnswers(t *testing.T) {
 	}
 }
 
-// TestWebhookThatDoesNotAnswer verifies that a receiver that is slow, closes the connection or does not exist is an
-// error soon after the deadline, without secrets.
+// TestWebhookThatDoesNotAnswer covers receivers that are slow, close the connection or do not exist. Deliver returns an
+// error soon after the deadline, and the error contains no secret.
 func TestWebhookThatDoesNotAnswer(t *testing.T) {
 	t.Parallel()
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
@@ -100,7 +100,7 @@ func TestWebhookThatDoesNotAnswer(t *testing.T) {
 	require.NoError(t, closed.Close())
 	for _, url := range []string{
 		serve(t, func(_ http.ResponseWriter, r *http.Request) {
-			_, _ = io.ReadAll(r.Body) // only then does the server notice that the client has disconnected
+			_, _ = io.ReadAll(r.Body) // the server notices a closed connection only after it has read the body
 			<-r.Context().Done()
 		}),
 		serve(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }),
@@ -116,7 +116,7 @@ func TestWebhookThatDoesNotAnswer(t *testing.T) {
 	}
 }
 
-// TestWebhookBodiesAreBounded delivers more than one body holds, to a receiver that fails for the third request.
+// TestWebhookBodiesAreBounded delivers more lines than fit in one body. The receiver fails the third request.
 func TestWebhookBodiesAreBounded(t *testing.T) {
 	t.Parallel()
 	var requests atomic.Int64

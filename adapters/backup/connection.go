@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// connection is the address of a database as the programs of PostgreSQL take it: an argument, which other users of the
-// machine can see, and variables, which they cannot.
+// connection is the address of a database in the form that the programs of PostgreSQL accept: an argument and
+// environment variables. Other users of the machine can see the argument, but not the variables.
 type connection struct {
 	argument  string
 	variables []string
 }
 
-// libpqParameters are the parameters that libpq accepts and that contain no secret. A URL of Lockbox can have others:
-// settings of the pool, and parameters of the session.
+// libpqParameters are the parameters that libpq accepts and that contain no secret. A database URL of Lockbox can have
+// further parameters, for the pool and for the session.
 var libpqParameters = []string{"host", "hostaddr", "port", "dbname", "user", "passfile", "channel_binding",
 	"connect_timeout", "options", "keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count",
 	"tcp_user_timeout", "gssencmode", "sslmode", "sslnegotiation", "sslcert", "sslkey", "sslrootcert", "sslcrl",
@@ -33,7 +33,7 @@ func parseConnection(database string) (connection, error) {
 	return parseKeywords(database)
 }
 
-// parseURL edits the text, because net/url does not accept the lists of hosts that libpq does.
+// parseURL edits the text itself, because net/url rejects the lists of hosts that libpq accepts.
 func parseURL(database string) (connection, error) {
 	scheme, rest, _ := strings.Cut(database, "://")
 	rest, query, _ := strings.Cut(rest, "?")
@@ -123,7 +123,7 @@ func cutValue(text string) (value, rest string, ok bool) {
 	return out.String(), "", !quoted
 }
 
-// setPassword passes a password as a variable, which only the same user and root can read.
+// setPassword passes a password in an environment variable. Only the same user and root can read it.
 func (c *connection) setPassword(password string) {
 	if password != "" {
 		c.variables = append(c.variables, "PGPASSWORD="+password)

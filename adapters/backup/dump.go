@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// killDelay is how long a program of PostgreSQL may take to end after it was killed.
+// killDelay bounds the wait for a program of PostgreSQL after it was killed.
 const killDelay = 5 * time.Second
 
 // Dumper runs pg_dump and pg_restore.
@@ -27,7 +27,7 @@ type Dumper struct {
 
 // Dump writes the dump of a snapshot into the folder of m.File, and sets File, Bytes, SHA256 and PgDump of the
 // manifest. m.PostgreSQL must be set. The file appears under its name only when it is complete and on disk. Dump
-// removes the partial file on every error, also when ctx ends.
+// removes the partial file after every error, including the end of ctx.
 func (d Dumper) Dump(ctx context.Context, database, snapshot, dir, name string, m *Manifest) error {
 	program, err := findTool(ctx, "pg_dump", m.PostgreSQL, d.Dirs)
 	if err != nil {
@@ -75,7 +75,7 @@ func (c *counter) Write(p []byte) (int, error) {
 func (c *counter) String() string { return hex.EncodeToString(c.hash.Sum(nil)) }
 
 // Open opens the dump of an authentic manifest and checks its size and hash. The caller closes the file, which is
-// positioned at its beginning. Later changes by name do not affect the open file.
+// positioned at its beginning. Replacing the file under its name later does not affect the open file.
 func Open(manifestPath string, m Manifest) (*os.File, error) {
 	path := filepath.Join(filepath.Dir(manifestPath), m.File)
 	file, err := os.Open(path) //nolint:gosec // the operator names the folder
@@ -110,8 +110,8 @@ func (d Dumper) Restore(ctx context.Context, database string, m Manifest, dump *
 		"--single-transaction", "--dbname="+to.argument)
 }
 
-// run runs a program to its end. If it fails, the error contains the lines of the program that name a reason. Other
-// lines, such as the row that caused an error, may contain data.
+// run runs a program to its end. If the program fails, the error contains the lines of its output that name a reason.
+// It omits all other lines, because they may contain data, such as the row that caused the error.
 func run(ctx context.Context, program tool, at connection, out io.Writer, in io.Reader, args ...string) error {
 	var messages bytes.Buffer
 	command := exec.CommandContext(ctx, program.path, args...) //nolint:gosec // the machine's PostgreSQL
@@ -123,7 +123,7 @@ func run(ctx context.Context, program tool, at connection, out io.Writer, in io.
 		return ctx.Err()
 	}
 	if _, failed := errors.AsType[*exec.ExitError](err); !failed {
-		return err // nil, or the reason why it did not start or its output could not be written
+		return err // nil, or why the program could not start or its output could not be written
 	}
 	var reasons []string
 	name := strings.TrimSuffix(filepath.Base(program.path), ".exe")

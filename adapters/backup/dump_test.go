@@ -12,7 +12,7 @@ import (
 )
 
 // program writes a shell script that behaves like a program of PostgreSQL, and returns its folder. body runs for every
-// call but --version.
+// call except --version.
 func program(t *testing.T, name, version, body string) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// code and authentic stand for a secret.
+// code and authentic replace the functions that use the server's secret.
 func code(text []byte) ([]byte, error) {
 	sum := sha256.Sum256(text)
 	return sum[:], nil
@@ -60,7 +60,7 @@ func TestManifest(t *testing.T) {
 	require.ErrorContains(t, err, "must be in the folder of the manifest")
 }
 
-// TestCompare verifies that each kind of difference is named, and equal content is not.
+// TestCompare verifies that each kind of difference is reported, and that equal content has no difference.
 func TestCompare(t *testing.T) {
 	t.Parallel()
 	made := func(change func(*Manifest)) Manifest {

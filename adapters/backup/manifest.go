@@ -33,8 +33,8 @@ type Manifest struct {
 	Lockbox    string `json:"lockbox"`
 	PostgreSQL int    `json:"postgresql"`
 	PgDump     int    `json:"pgDump"`
-	// Installation identifies the installation. Schema is the PostgreSQL schema of its tables, and SchemaVersion the
-	// newest migration.
+	// Installation identifies the installation. Schema is the PostgreSQL schema of Lockbox's tables. SchemaVersion is
+	// the newest migration of that schema.
 	Installation  string `json:"installation"`
 	Schema        string `json:"schema"`
 	SchemaVersion uint   `json:"schemaVersion"`
@@ -43,7 +43,7 @@ type Manifest struct {
 	File   string `json:"file"`
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"`
-	// ServerKeys and Tables are sorted as the database returns them.
+	// ServerKeys and Tables have the order in which the database returns them.
 	ServerKeys []Key   `json:"serverKeys"`
 	Tables     []Table `json:"tables"`
 	// Code authenticates all other fields.
@@ -57,25 +57,26 @@ type Key struct {
 	Generation int    `json:"generation"`
 }
 
-// Table is a table with the number of its rows and a checksum, which does not depend on their order.
+// Table is a table with the number of its rows and a checksum of them. The checksum does not depend on the order of the
+// rows.
 type Table struct {
 	Name     string `json:"name"`
 	Rows     int64  `json:"rows"`
 	Checksum string `json:"checksum"`
 }
 
-// ErrNotAuthentic means that a manifest was changed, or was written under another secret.
+// ErrNotAuthentic means that a manifest was changed, or that it was written under another secret.
 var ErrNotAuthentic = errors.New("the manifest is not authentic: it was changed, or LOCKBOX_SECRET_KEY is not the " +
 	"secret of the time of the backup; after a rotation, set LOCKBOX_SECRET_KEY_PREVIOUS to that secret")
 
-// text returns what Code authenticates.
+// text returns the text that Code authenticates.
 func (m Manifest) text() ([]byte, error) {
 	m.Code = nil
 	return json.Marshal(m)
 }
 
-// Write writes the manifest to a file, which it replaces as a whole. authenticate returns the code of a text under the
-// secret.
+// Write writes the manifest to a file and replaces an existing file as a whole. authenticate returns the code of a text
+// under the secret.
 func (m Manifest) Write(path string, authenticate func(text []byte) ([]byte, error)) error {
 	m.Format = format
 	text, err := m.text()
@@ -92,7 +93,7 @@ func (m Manifest) Write(path string, authenticate func(text []byte) ([]byte, err
 	return writeFile(path, append(content, '\n'))
 }
 
-// writeFile writes a new file with mode 0600 and renames it, so that no reader sees a part of it.
+// writeFile writes a new file with mode 0600 and then renames it, so no reader sees a partial file.
 func writeFile(path string, content []byte) error {
 	file, err := os.CreateTemp(filepath.Dir(path), ".manifest-*"+partialSuffix) // has mode 0600
 	if err != nil {
@@ -143,8 +144,8 @@ func Read(path string, authentic func(text, code []byte) bool) (Manifest, error)
 	return m, nil
 }
 
-// Compare returns the differences between the manifest and the content of a database; none if they are equal. Each
-// difference is a sentence.
+// Compare returns the differences between the manifest and the content of a database, each as a sentence. It returns
+// none if they are equal.
 func (m Manifest) Compare(other Manifest) []string {
 	var differences []string
 	differ := func(what string, want, got any) {

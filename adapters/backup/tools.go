@@ -23,8 +23,8 @@ type tool struct {
 var ErrNoTool = errors.New("install PostgreSQL's client programs of that version or newer (Debian, Ubuntu: apt-get " +
 	"install postgresql-client; Fedora: dnf install postgresql; macOS: brew install libpq)")
 
-// findTool returns the program with the given name in one of dirs whose major version is the lowest that is at least
-// oldest. A dump of a newer pg_dump can contain settings that an older server refuses.
+// findTool searches dirs for the program with the given name. It returns the lowest major version that is at least
+// oldest, because a dump of a newer pg_dump can contain settings that an older server refuses.
 func findTool(ctx context.Context, name string, oldest int, dirs []string) (tool, error) {
 	var best, newest tool
 	for _, dir := range dirs {
@@ -55,7 +55,8 @@ func findTool(ctx context.Context, name string, oldest int, dirs []string) (tool
 // toolVersion matches the output of --version, such as "pg_dump (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)".
 var toolVersion = regexp.MustCompile(`\(PostgreSQL\) (\d+)`)
 
-// inspectTool asks a program for its version. It ignores relative folders: they must not choose which program runs.
+// inspectTool asks a program for its version. It ignores relative folders, because the current directory must not
+// decide which program runs.
 func inspectTool(ctx context.Context, dir, name string) (tool, bool) {
 	if !filepath.IsAbs(dir) {
 		return tool{}, false
@@ -81,8 +82,8 @@ func inspectTool(ctx context.Context, dir, name string) (tool, bool) {
 	return tool{path: path, major: major}, err == nil
 }
 
-// environment returns the environment of a child process: the variables of this process without the settings of
-// Lockbox, which contain secrets, and the given ones.
+// environment returns the environment of a child process: the given variables and those of this process, except the
+// settings of Lockbox, which contain secrets.
 func environment(more []string) []string {
 	var variables []string
 	for _, variable := range os.Environ() {

@@ -20,8 +20,8 @@ import (
 )
 
 const (
-	// answerTimeout limits calls that the engine answers immediately. It is below the five seconds of
-	// ports.DropletHost.List.
+	// answerTimeout limits calls that the engine answers immediately. It is shorter than the five seconds in which
+	// ports.DropletHost.List must return.
 	answerTimeout = 4 * time.Second
 	// stopTime is how long the engine waits for the programs of a droplet to end before it kills them.
 	stopTime = 10 * time.Second
@@ -54,7 +54,7 @@ type Host struct {
 	// transport holds the connections of engine.
 	transport *http.Transport
 	// negotiated is closed when the API version is known. negotiating is a lock: the goroutine whose send succeeds
-	// negotiates. It is a channel, so that a waiting goroutine can stop when its context ends.
+	// negotiates. It is a channel, not a mutex, so a waiting goroutine can stop when its context ends.
 	negotiated  chan struct{}
 	negotiating chan struct{}
 }
@@ -148,10 +148,10 @@ func (h *Host) Start(ctx context.Context, id string) error {
 
 // portConflict matches an engine's error message for a port that is in use. The message contains a published address
 // and ends with one of two phrases. The engine writes the first phrase if another container uses the port. The second
-// phrase is a kernel error; any program may use the port.
+// phrase is an error of the kernel, for a port that any program may use.
 var portConflict = regexp.MustCompile(`:[0-9]+\b.*(port is already allocated|address already in use)\.?$`)
 
-// isPortConflict reports whether an engine's reason says that a port is in use.
+// isPortConflict reports whether the engine's reason is that a port is in use.
 func isPortConflict(reason string) bool { return portConflict.MatchString(strings.TrimSpace(reason)) }
 
 // Stop stops a container; see ports.DropletHost.
@@ -222,7 +222,7 @@ func (h *Host) call(ctx context.Context, timeout time.Duration, do func(ctx cont
 	}
 }
 
-// unusableAnswer returns ErrDropletHostUnavailable with the reason in place of "does not answer".
+// unusableAnswer returns ErrDropletHostUnavailable. Its message has the reason in place of "does not answer".
 func unusableAnswer(err error) error {
 	refusal := *domain.ErrDropletHostUnavailable
 	for _, each := range unusable {

@@ -46,7 +46,7 @@ type listedPort struct {
 func (h *Host) List(ctx context.Context) ([]domain.Droplet, error) {
 	var droplets []domain.Droplet
 	err := h.call(ctx, answerTimeout, func(ctx context.Context) error {
-		droplets = []domain.Droplet{} // start again if the transport resends the request
+		droplets = []domain.Droplet{} // the transport may resend the request: begin with an empty list
 		ctx = withVisitor(ctx, func(each listed) {
 			if droplet, ours := h.droplet(each); ours {
 				droplets = append(droplets, droplet)
@@ -84,8 +84,8 @@ func (h *Host) droplet(each listed) (droplet domain.Droplet, ours bool) {
 	}, true
 }
 
-// nameOf returns the container's own name, which has one slash. A name with two slashes is an alias, which comes from a
-// link of another container.
+// nameOf returns the container's own name, which has one slash. A name with two slashes is an alias that a link from
+// another container created.
 func nameOf(each listed) string {
 	for _, name := range each.Names {
 		if own := strings.TrimPrefix(name, "/"); !strings.Contains(own, "/") {

@@ -13,7 +13,8 @@ import (
 // These constants limit the memory that a response of the engine can use. Another program may answer at the engine's
 // address, and its response must not exhaust the server's memory.
 const (
-	// maxList limits the list of containers. It allows 20 KiB for each of 99 droplets, most of it labels of images.
+	// maxList limits the list of containers. It allows 20 KiB for each of 99 droplets. The labels of their images take
+	// most of that space.
 	maxList = 2 << 20
 	// maxListed limits the number of containers in the list. The engine filters the list by the installation's label.
 	// The list has at most 99 droplets, plus containers that other programs labelled.
@@ -24,8 +25,8 @@ const (
 	maxHeaders = 64 << 10
 )
 
-// These errors report a response that exceeds a limit. They mean an unusable answer, not a refusal: the operation may
-// have taken effect.
+// These errors report a response that exceeds a limit. They count as an unusable answer, not as a refusal, because the
+// operation may have taken effect.
 var (
 	errTooLong = errors.New("its response is too long: more than " + strconv.Itoa(maxResponse>>10) +
 		" KiB, or a list of more than " + strconv.Itoa(maxList>>20) + " MiB")
@@ -34,7 +35,7 @@ var (
 	errNoID    = errors.New("it created a container with an invalid identifier")
 )
 
-// unusable are the errors of answers that cannot be used.
+// unusable lists the errors for answers that cannot be used.
 var unusable = []error{errTooLong, errTooMany, errNoList, errNoID}
 
 // boundedTransport limits the responses of the engine.
@@ -90,8 +91,8 @@ func withVisitor(ctx context.Context, visit func(listed)) context.Context {
 	return context.WithValue(ctx, visitorKey{}, visit)
 }
 
-// eachListed decodes a list of containers one by one, so that only one container is in memory. A null list counts as
-// empty.
+// eachListed decodes the containers of a list one by one, so only one of them is in memory at a time. A null list
+// counts as empty.
 func eachListed(body io.Reader, visit func(listed)) error {
 	decoder := json.NewDecoder(body)
 	switch begin, err := decoder.Token(); {

@@ -5,8 +5,8 @@ import "time"
 // A key derivation leaves tens of megabytes of garbage, which the Go runtime keeps for the next allocation. After an
 // idle time the pool returns this memory to the operating system, so a mostly idle server has a small footprint.
 
-// restIfIdle starts the idle timer if no derivation runs or waits and at least one ran since the memory was last
-// returned. The caller holds p.mu.
+// restIfIdle starts the idle timer if no derivation runs or waits, and at least one has run since the pool last
+// returned memory. The caller holds p.mu.
 func (p *Pool) restIfIdle() {
 	if p.closed || !p.dirty || p.running > 0 || p.idle != nil {
 		return
@@ -29,7 +29,8 @@ func (p *Pool) restIfIdle() {
 	p.idle = timer
 }
 
-// stopIdle stops the idle timer. The caller holds p.mu. A timer that already fired notices that p.idle has changed.
+// stopIdle stops the idle timer. The caller holds p.mu. If the timer has already fired, its callback finds that p.idle
+// has changed, and does nothing.
 func (p *Pool) stopIdle() {
 	if p.idle != nil && p.idle.Stop() {
 		p.idling.Done()

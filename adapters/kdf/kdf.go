@@ -1,6 +1,6 @@
-// Package kdf runs key derivations (Argon2id, RFC 9106) in a pool. The pool bounds the memory and the cores that they
-// use, however many requests arrive, so that other requests stay fast. It queues and schedules two workloads fairly:
-// passwords of users and passphrases of entries.
+// Package kdf runs key derivations (Argon2id, RFC 9106) in a pool. The pool bounds their memory and cores, so other
+// requests stay fast however many key derivations arrive. It schedules two workloads fairly: passwords of users and
+// passphrases of entries.
 package kdf
 
 import (
@@ -22,9 +22,9 @@ import (
 
 const (
 	keyBytes = 32 // length of a derived key
-	// weightFactor is the memory that a derivation counts, as a multiple of its parameter m. Its blocks become garbage
-	// when it ends, and with the default GOGC, garbage can grow to the size of the live heap. A derivation of m KiB can
-	// therefore use 2m KiB.
+	// weightFactor is the memory that the pool counts for a derivation, as a multiple of its parameter m. The memory of
+	// a derivation becomes garbage when it ends, and with the default GOGC, garbage can grow to the size of the live
+	// heap. A derivation of m KiB can therefore use 2m KiB.
 	weightFactor = 2
 	workloads    = 2 // ports.PasswordWork and ports.EntryWork
 
@@ -37,7 +37,7 @@ const (
 // the pool's budget or the parameters must change.
 var ErrTooHeavy = errors.New("the key derivation needs more memory than the pool may use")
 
-// ErrParams means that Argon2id is not defined for the parameters (RFC 9106, section 3.1).
+// ErrParams means that the parameters are outside the ranges of Argon2id (RFC 9106, section 3.1).
 var ErrParams = errors.New("invalid Argon2id parameters")
 
 // These errors are the causes of domain.ErrBusy in the log.
@@ -48,11 +48,11 @@ var (
 
 // Config sets the limits of a Pool. A zero field means its default.
 type Config struct {
-	// BudgetKiB is the memory for all concurrent key derivations, in KiB. A derivation of m KiB counts as 2m, because
-	// the process keeps its memory until the garbage collector runs. The default is 524288 (512 MiB).
+	// BudgetKiB is the memory for all concurrent key derivations, in KiB. A derivation of m KiB counts as 2m KiB,
+	// because the process keeps the memory until the garbage collector runs. The default is 524288 (512 MiB).
 	BudgetKiB uint64
-	// Cores is the number of cores for all concurrent key derivations. A derivation uses as many as it has threads. The
-	// default is half of GOMAXPROCS, at least 1.
+	// Cores is the number of cores for all concurrent key derivations. A derivation uses one core for each of its
+	// threads. The default is half of GOMAXPROCS, at least 1.
 	Cores int
 	// QueueLength is the maximum number of waiting key derivations per workload. The default is 64.
 	QueueLength int
@@ -73,7 +73,7 @@ type Pool struct {
 	mu        sync.Mutex // protects the fields below
 	queues    [workloads][]*job
 	turn      int               // the workload that is served first if both have waiting jobs
-	rounds    [workloads]uint64 // of the job that was granted last; see enqueue
+	rounds    [workloads]uint64 // the round of the job that was granted last; see enqueue
 	running   int
 	coresBusy int
 	heldKiB   uint64
@@ -89,10 +89,11 @@ type Pool struct {
 type job struct {
 	cores int
 	kib   uint64
-	// origin is the user or address that the job counts for, and round its place among the jobs of other origins.
+	// origin is the user or address that the job counts for. round is the place of the job among those of other
+	// origins.
 	origin string
 	round  uint64
-	// granted is closed, under the lock, when the job may run or is refused. refusal is nil if it may run.
+	// granted is closed, under the lock, when the job may run or is refused. refusal is nil if the job may run.
 	granted chan struct{}
 	refusal error
 }
@@ -118,8 +119,8 @@ func argon2id(secret, salt []byte, params ports.Argon2Params) []byte {
 	return argon2.IDKey(secret, salt, params.Time, params.MemoryKiB, params.Threads, keyBytes)
 }
 
-// MaxMemoryKiB returns the largest parameter MemoryKiB that the pool can run. Configured parameters, and the limit for
-// stored parameters, must not exceed it.
+// MaxMemoryKiB returns the largest value of the parameter MemoryKiB with which the pool can run a derivation.
+// Configured parameters, and the limit for stored parameters, must not exceed it.
 func (p *Pool) MaxMemoryKiB() uint32 {
 	return uint32(min(p.config.BudgetKiB/weightFactor, 1<<32-1))
 }
@@ -129,9 +130,9 @@ func (p *Pool) MaxMemoryKiB() uint32 {
 // run in the order of arrival. It implements ports.DeriveFunc.
 //
 // Derive returns domain.ErrBusy, with a cause, if the workload's queue is full or ctx ends while it waits. A full queue
-// refuses a job of the origin that has the most jobs waiting. Derive returns ErrTooHeavy if the pool can never run the
-// parameters, and ErrParams if they are invalid. A running key derivation ignores ctx,
-// because Argon2id cannot be interrupted.
+// refuses a job of the origin with the most waiting jobs. Derive returns ErrTooHeavy if the parameters need more memory
+// than the whole pool has, and ErrParams if they are invalid. A running key derivation ignores ctx, because Argon2id
+// cannot be interrupted.
 func (p *Pool) Derive(
 	ctx context.Context, use ports.Workload, secret, salt []byte, params ports.Argon2Params,
 ) ([]byte, error) {
@@ -171,7 +172,7 @@ func (p *Pool) newJob(use ports.Workload, params ports.Argon2Params) (*job, erro
 	return j, nil
 }
 
-// acquire queues a job and waits until it may run. After nil, the caller must call finish.
+// acquire queues a job and waits until it may run. If it returns nil, the caller must call finish after the derivation.
 func (p *Pool) acquire(ctx context.Context, use ports.Workload, j *job) error {
 	if err := p.enqueue(ctx, use, j); err != nil {
 		return err
@@ -188,7 +189,7 @@ func (p *Pool) acquire(ctx context.Context, use ports.Workload, j *job) error {
 		if j.refusal != nil {
 			return j.refusal
 		}
-		p.release(j) // the job was granted when ctx ended: do not run it
+		p.release(j) // the job was granted, but ctx has ended: do not run it
 	default:
 		p.dequeue(use, j)
 	}
@@ -198,11 +199,11 @@ func (p *Pool) acquire(ctx context.Context, use ports.Workload, j *job) error {
 	return busy(ctx)
 }
 
-// enqueue adds the job to the queue of its workload and starts the jobs for which there is room.
+// enqueue adds the job to the queue of its workload and starts the jobs for which memory and cores are free.
 //
 // The queue is in the order of rounds, as in start-time fair queueing (Goyal, Vin, Cheng, SIGCOMM 1996). The round of a
-// job is one more than that of the last waiting job of its origin, and at least that of the job that was granted last.
-// An origin with many jobs therefore delays another origin by one job, not by its whole queue.
+// job is one more than the round of the last waiting job of its origin, and at least the round of the job that was
+// granted last. An origin with many jobs therefore delays another origin by one job, not by its whole queue.
 func (p *Pool) enqueue(ctx context.Context, use ports.Workload, j *job) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -233,8 +234,9 @@ func (p *Pool) enqueue(ctx context.Context, use ports.Workload, j *job) error {
 	return nil
 }
 
-// admit starts waiting jobs while there is room, and alternates between the workloads. The caller holds p.mu. If the
-// next job does not fit, admit starts no other: a stream of small jobs could otherwise delay a large one indefinitely.
+// admit starts waiting jobs while memory and cores are free, and alternates between the workloads. The caller holds
+// p.mu. If the next job does not fit, admit starts no other: a stream of small jobs could otherwise delay a large one
+// indefinitely.
 func (p *Pool) admit() {
 	for {
 		next := p.turn

@@ -25,7 +25,7 @@ var _ ports.DeriveFunc = (&Pool{}).Derive
 
 var cheap = ports.Argon2Params{MemoryKiB: 8, Time: 1, Threads: 1}
 
-// slow returns a pool whose derivations return the secret after one second of a synctest clock.
+// slow returns a pool whose derivations take one second of synctest's clock and return the secret itself.
 func slow(config Config) *Pool {
 	pool := New(config)
 	pool.derive = func(secret, _ []byte, _ ports.Argon2Params) []byte {
@@ -299,8 +299,8 @@ func TestEndWhileWaiting(t *testing.T) {
 	})
 }
 
-// TestCancelledWhenGranted cancels requests at the moment when the pool grants their jobs. If the pool did not
-// release their memory and cores, it would shrink over time.
+// TestCancelledWhenGranted cancels requests at the moment when the pool grants their jobs. If the pool did not release
+// the memory and cores of these jobs, it would shrink over time.
 func TestCancelledWhenGranted(t *testing.T) {
 	t.Parallel()
 	pool := New(Config{Cores: 2, QueueLength: 1000})

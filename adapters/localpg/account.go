@@ -21,10 +21,11 @@ type account struct {
 	name     string // empty unless switched
 }
 
-// sharedUser is the fallback, because programs unrelated to PostgreSQL run as this user too.
+// sharedUser is only the fallback, because programs unrelated to PostgreSQL also run as this user.
 const sharedUser = "nobody"
 
-// serverAccount returns the current user. For root, which PostgreSQL refuses, it returns the user postgres or `nobody`.
+// serverAccount returns the current user. PostgreSQL refuses to run as root, so for root it returns the user postgres
+// or `nobody`.
 func serverAccount() (account, error) {
 	if os.Geteuid() != 0 {
 		return account{uid: uint32(os.Geteuid()), gid: uint32(os.Getegid())}, nil //nolint:gosec // ids are 32 bits wide
@@ -55,7 +56,7 @@ func (a account) command(name string, args ...string) *exec.Cmd {
 	return a.configure(exec.Command(name, args...)) //nolint:gosec // PostgreSQL and sh, with arguments of our own
 }
 
-// commandContext is command with a context. The process is killed when ctx ends.
+// commandContext is like command, but kills the process when ctx ends.
 func (a account) commandContext(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := a.configure(exec.CommandContext(ctx, name, args...)) //nolint:gosec // as above
 	// A child of initdb may keep the output open for a moment after initdb is killed.
@@ -94,7 +95,7 @@ func (a account) reaches(ctx context.Context, dir string) (bool, error) {
 	return err == nil, err
 }
 
-// own creates dir if it is missing and makes it accessible to the account only. It fails if dir belongs to another
+// own creates dir if it is missing, and makes it accessible only to the account. It fails if dir belongs to another
 // user.
 func (a account) own(dir string) error {
 	if dir == "" {

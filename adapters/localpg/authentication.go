@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// The files that decide who may connect. They are outside the data directory, where initdb writes its own, and each
-// start writes them again: a cluster of an earlier version accepted every user who reached the socket.
+// These files decide who may connect. initdb writes its own files in the data directory; these are outside of it. Each
+// start writes them again, because a cluster of an earlier version of Lockbox accepts every user who reaches the
+// socket.
 func (h home) hba() string   { return filepath.Join(h.dir, "pg_hba.conf") }
 func (h home) ident() string { return filepath.Join(h.dir, "pg_ident.conf") }
 
@@ -17,7 +18,7 @@ func (h home) ident() string { return filepath.Join(h.dir, "pg_ident.conf") }
 const identMap = "lockbox"
 
 // writeAuthentication writes the files so that only the current operating system user and root can connect.
-// PostgreSQL's user reads the files and, if it is another user, does not own them.
+// PostgreSQL's user can read the files. If it is another user, it does not own them.
 func (h home) writeAuthentication() error {
 	who, err := user.Current()
 	if err != nil {
@@ -25,7 +26,7 @@ func (h home) writeAuthentication() error {
 	}
 	names := []string{who.Username}
 	if root, err := user.LookupId("0"); err == nil && root.Username != who.Username {
-		names = append(names, root.Username) // could read the data in any case
+		names = append(names, root.Username) // root could read the data anyway
 	}
 	var lines strings.Builder
 	for _, name := range names {

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// connectAs tries to connect as another operating system user, who must be able to enter the folder of the socket, and
-// returns the result.
+// connectAs tries to connect as another operating system user and returns the result. That user must be able to enter
+// the folder of the socket.
 func connectAs(t *testing.T, url string, as *syscall.Credential) string {
 	t.Helper()
 	program := filepath.Join(openFolderIn(t, "/tmp"), "connect")
@@ -27,8 +27,8 @@ func connectAs(t *testing.T, url string, as *syscall.Credential) string {
 	return string(out)
 }
 
-// TestOnlyItsUserConnects verifies that the kernel identifies who connects. For root, the other programs of
-// PostgreSQL's user and of other users are refused, even if they reach the socket.
+// TestOnlyItsUserConnects verifies that the kernel identifies who connects. If root runs the test, it also verifies
+// that programs of PostgreSQL's user and of other users are refused, even if they reach the socket.
 func TestOnlyItsUserConnects(t *testing.T) {
 	t.Parallel()
 	dir := openFolder(t)
@@ -40,7 +40,7 @@ func TestOnlyItsUserConnects(t *testing.T) {
 	require.Equal(t, "local all all peer map=lockbox\n", string(hba))
 	require.Equal(t, home{dir: dir}.hba(), query(t, url, "SHOW hba_file"))
 	if os.Geteuid() != 0 {
-		return // cannot become another user
+		return // only root can become another user
 	}
 	run := home{dir: dir}.run()
 	info, err := os.Stat(run)
@@ -53,7 +53,7 @@ func TestOnlyItsUserConnects(t *testing.T) {
 	require.Contains(t, connectAs(t, url, &syscall.Credential{Uid: 2, Gid: 2}), "Peer authentication failed")
 }
 
-// TestAnOlderClusterIsClosed verifies that a cluster whose own file trusts every user is protected after a restart.
+// TestAnOlderClusterIsClosed verifies that a cluster whose pg_hba.conf trusts every user is protected after a restart.
 func TestAnOlderClusterIsClosed(t *testing.T) {
 	t.Parallel()
 	dir := openFolder(t)

@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// The range of PostgreSQL versions that Lockbox is tested with.
+// The range of major versions of PostgreSQL with which Lockbox is tested.
 const oldestMajor, newestMajor = 14, 18
 
 // ErrMissing means that no supported version of PostgreSQL is installed on the machine.
@@ -20,7 +20,7 @@ var ErrMissing = errors.New("PostgreSQL 14 to 18 (initdb, postgres, pg_ctl) is n
 	"postgres`, or install it (Debian, Ubuntu: apt-get install postgresql; Fedora: dnf install postgresql-server; " +
 	"macOS: brew install postgresql@17)")
 
-// packageDirs are the directories where distributions install the binaries that are not in PATH.
+// packageDirs are the directories in which distributions install the binaries outside of PATH.
 var packageDirs = []string{
 	"/usr/lib/postgresql/*/bin",          // Debian, Ubuntu
 	"/usr/pgsql-*/bin",                   // PGDG on Fedora and RHEL
@@ -39,7 +39,8 @@ type binaries struct {
 }
 
 // findBinaries searches PATH, then the directory that pg_config reports, then the package directories, newest version
-// first. wanted is the major version of an existing cluster, which no other version can open, or "" for a new cluster.
+// first. wanted is the major version of an existing cluster, because no other version can open it. It is "" for a new
+// cluster.
 func findBinaries(ctx context.Context, wanted string) (binaries, error) {
 	return pickBinaries(ctx, wanted, preferredDirs(ctx), packageDirs)
 }
@@ -80,7 +81,7 @@ func pickBinaries(ctx context.Context, wanted string, preferred, patterns []stri
 		"or dump and restore the data: %w", wanted, found[0].major, wanted, ErrMissing)
 }
 
-// preferredDirs returns the directories that reflect the user's own choice of a version.
+// preferredDirs returns the directories in which a user selects a version: those in PATH and the one of pg_config.
 func preferredDirs(ctx context.Context) []string {
 	dirs := filepath.SplitList(os.Getenv("PATH"))
 	if out, err := exec.CommandContext(ctx, "pg_config", "--bindir").Output(); err == nil {

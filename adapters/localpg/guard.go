@@ -14,11 +14,11 @@ import (
 // guard is a shell script that stops the server when this program ends, even after SIGKILL.
 //
 // The program holds the write end of the pipe on descriptor 3. The kernel closes it when the program ends, and the
-// watcher then sends SIGINT, a fast shutdown. It repeats the signal, because a background process of a shell ignores
-// SIGINT until PostgreSQL installs its handler. Descriptor 4 is open in the guard, the server and every backend: the
-// program reads end-of-file from the other end when all of them have exited.
+// watcher then sends SIGINT, which requests a fast shutdown. The watcher repeats the signal, because a background
+// process of a shell ignores SIGINT until PostgreSQL installs its handler. Descriptor 4 is open in the guard, the
+// server and every backend. When all of them have exited, the program reads end-of-file from the other end.
 //
-// The arguments are two directories to remove at the end, each possibly empty, and the server's command line.
+// The arguments are two directories to remove at the end, or "" for none, and then the server's command line.
 const guard = `
 trap '' HUP INT QUIT TERM
 temporary=$1 stray=$2
@@ -52,7 +52,7 @@ type process struct {
 }
 
 // runGuarded starts the server's command line under the guard. temporary and stray are directories that the guard
-// removes at the end, or "". The log goes to the writer log, or to the file logPath if log is nil.
+// removes at the end, or "" for none. The log goes to the writer log, or to the file logPath if log is nil.
 func runGuarded(
 	who account, argv []string, temporary, stray, logPath string, log io.Writer,
 ) (started *process, err error) {
@@ -71,7 +71,8 @@ func runGuarded(
 		return nil, err
 	}
 	if log == nil {
-		// For root, the directory belongs to another user, who must not redirect this file with a symbolic link.
+		// If root runs this program, the directory belongs to another user. That user must not redirect this file with
+		// a symbolic link.
 		const flags = os.O_CREATE | os.O_RDWR | os.O_TRUNC | os.O_APPEND | syscall.O_NOFOLLOW
 		if p.log, err = os.OpenFile(logPath, flags, 0o600); err != nil { //nolint:gosec // a path of our own
 			return nil, err
@@ -82,7 +83,7 @@ func runGuarded(
 	p.cmd = who.command("/bin/sh", args...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.ExtraFiles = []*os.File{watched, alive}
-	// A separate process group: ^C at the terminal stops the program first, which then stops the server.
+	// The server has its own process group, so ^C at the terminal stops only the program, which then stops the server.
 	p.cmd.SysProcAttr.Setpgid = true
 	if err = p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("run PostgreSQL: %w", err)
@@ -102,7 +103,7 @@ func closeAll(files ...*os.File) {
 // requestStop requests a fast shutdown and returns immediately.
 func (p *process) requestStop() { closeAll(p.hold) }
 
-// exitedWithin waits for all processes of the server to exit, at most for the given time. It reports whether all have
+// exitedWithin waits for all processes of the server to exit, at most for the given time, and reports whether they have
 // exited.
 func (p *process) exitedWithin(wait time.Duration) bool {
 	if err := p.exited.SetReadDeadline(time.Now().Add(wait)); err != nil {

@@ -22,7 +22,7 @@ const (
 // home is the directory of a cluster: the data, the sockets and the log, and the lock file.
 type home struct {
 	dir       string
-	temporary bool // dir is removed with the server
+	temporary bool // dir is removed when the server stops
 }
 
 // The parts of the directory. PostgreSQL's user owns data and run, and this program's user owns the lock file.
@@ -82,8 +82,8 @@ func settle(ctx context.Context, dir, tempParent string, who account) (home, err
 	return home{dir: dir}, who.own(dir)
 }
 
-// resolve returns the absolute path without symbolic links, so one directory has one name. The last elements of the
-// path need not exist.
+// resolve returns the absolute path without symbolic links, so a directory always has the same name. The last elements
+// of the path need not exist.
 func resolve(dir string) (string, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -113,7 +113,7 @@ func nearest(dir string) string {
 }
 
 // temporaryDir creates a directory that the account owns and can reach, below preferred if that is set. TMPDIR may be
-// accessible to the current user only, so temporaryDir tries /tmp and /var/lib as well.
+// accessible only to the current user, so temporaryDir tries /tmp and /var/lib as well.
 func temporaryDir(ctx context.Context, preferred string, who account) (string, error) {
 	var failures error
 	for _, parent := range []string{cmp.Or(preferred, os.TempDir()), os.TempDir(), "/tmp", "/var/lib"} {
@@ -143,7 +143,7 @@ func temporaryDir(ctx context.Context, preferred string, who account) (string, e
 // placeSockets uses the cluster's directory for the socket, or a temporary one if the path would be too long.
 func (s *Server) placeSockets(ctx context.Context) error {
 	s.sockets = s.home.run()
-	// A connection URL cannot express a path with a comma, which separates hosts.
+	// A connection URL cannot express a path with a comma, because a comma separates hosts.
 	if len(socketIn(s.sockets)) <= maxSocketPath && !strings.Contains(s.sockets, ",") {
 		return nil
 	}
@@ -186,7 +186,7 @@ func (s *Server) initCluster(ctx context.Context, durable bool) error {
 	args := []string{"-D", aside, "-U", superuser, "--encoding=UTF8", "--locale=C", "--auth-local=peer",
 		"--auth-host=reject"}
 	if !durable {
-		args = append(args, "--no-sync") // saves seconds; a crash of the machine may lose the cluster
+		args = append(args, "--no-sync") // faster by seconds; a crash of the machine may lose the cluster
 	}
 	out, err := s.account.commandContext(ctx, s.bin.initdb, args...).CombinedOutput()
 	if err != nil {

@@ -1,10 +1,10 @@
 // Package localpg runs a private PostgreSQL server from the installed binaries, for `lockbox dev` and for tests.
 //
 // The server listens only on a Unix socket, in a directory that only its user may enter. It accepts only connections of
-// the operating system user who started it, whom the kernel identifies (peer authentication), so no password exists. If
-// PostgreSQL runs as another user, that user's other programs cannot connect. The server stops when the program ends,
-// even after SIGKILL. If the program runs as root, which PostgreSQL refuses, the server runs as the user postgres or
-// `nobody`.
+// the operating system user who started it. The kernel identifies this user (peer authentication), so no password
+// exists. If PostgreSQL runs as another user, that user's other programs cannot connect. The server stops when the
+// program ends, even after SIGKILL. PostgreSQL refuses to run as root; for root, the server runs as the user postgres
+// or `nobody`.
 package localpg
 
 import (
@@ -34,8 +34,8 @@ type Config struct {
 	// Dir is used instead. An empty Dir means a temporary directory that is removed when the server stops, even if the
 	// program was killed.
 	Dir string
-	// TempParent is the parent of the temporary directory; empty means the system's temporary directory, which is also
-	// used if the PostgreSQL user cannot reach TempParent.
+	// TempParent is the parent of the temporary directory. The system's temporary directory is used if TempParent is
+	// empty, or if the PostgreSQL user cannot reach it.
 	TempParent string
 	// Durable makes committed data survive a crash of the machine. Without it, the server is faster, and a crash of
 	// PostgreSQL can lose the most recent commits.
@@ -59,8 +59,8 @@ type Server struct {
 	ended bool
 }
 
-// running refers to all servers. Otherwise, when a caller drops its Server, the garbage collector would close the pipe
-// that keeps PostgreSQL running.
+// running refers to all servers. It keeps the garbage collector from closing the pipe of a Server that its caller no
+// longer uses: PostgreSQL stops when the pipe closes.
 var running sync.Map
 
 // Start starts a server and waits until it accepts connections. ctx limits the start only. Start first stops a server
@@ -189,8 +189,8 @@ func (s *Server) settings(cfg Config) []string {
 	return args
 }
 
-// URL returns the connection URL of a database. It is the same after a restart in the same Dir, unless the path of Dir
-// is too long for a socket.
+// URL returns the connection URL of a database. The URL stays the same after a restart in the same Dir, unless the path
+// of Dir is too long for a socket.
 func (s *Server) URL(database string) string {
 	query := url.Values{"host": {s.sockets}, "port": {socketPort}}.Encode()
 	// Encode encodes a space as "+", which PostgreSQL clients read literally.
@@ -204,8 +204,8 @@ func (s *Server) URL(database string) string {
 	return u.String()
 }
 
-// SharedAccount returns the name of the user that PostgreSQL runs as if programs unrelated to PostgreSQL also run as
-// this user; otherwise "". Such programs cannot connect, but they can read the files of the cluster.
+// SharedAccount returns the name of the user that PostgreSQL runs as, if unrelated programs also run as this user.
+// Otherwise it returns "". Such programs cannot connect, but they can read the files of the cluster.
 func (s *Server) SharedAccount() string {
 	if s.account.name == sharedUser {
 		return sharedUser

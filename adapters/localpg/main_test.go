@@ -73,8 +73,8 @@ var sharedCluster = sync.OnceValues(func() (dir string, err error) {
 	return dir, server.Stop()
 })
 
-// clusterFolder returns a folder with a stopped cluster. It copies one, because initdb takes most of the time of a
-// test. Tests of the creation of a cluster use openFolder.
+// clusterFolder returns a folder with a stopped cluster. It copies an existing cluster, because initdb takes most of
+// the time of a test. Tests that create a cluster use openFolder.
 func clusterFolder(t *testing.T) string {
 	t.Helper()
 	shared, err := sharedCluster()

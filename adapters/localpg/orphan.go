@@ -57,15 +57,15 @@ func (s *Server) stopOrphan(ctx context.Context) (bool, error) {
 	if err == nil && isPostmaster(pid, s.home.data()) {
 		stop := s.account.commandContext(ctx, s.bin.pgctl, "stop", "-D", s.home.data(), "-m", "fast", "-w", "-t", "60")
 		// The guard may stop the server at the same time. The server removes its process id file last, so pg_ctl can
-		// then fail. If the server exits, the stop has succeeded anyway.
+		// fail although the server stops. If the server exits soon, the stop has succeeded.
 		if out, err := stop.CombinedOutput(); err != nil && !endsSoon(ctx, pid, s.home.data()) {
 			return true, fmt.Errorf("stop the PostgreSQL that an earlier program left running, process %d: %w: %s",
 				pid, err, bytes.TrimSpace(out))
 		}
 		return true, nil
 	}
-	// The file is empty, or its process id now belongs to another process or to a zombie. PostgreSQL cannot distinguish
-	// these cases and would refuse to start, and pg_ctl would signal the wrong process. Remove the stale file.
+	// The file is empty, or its process id now belongs to another process or to a zombie. PostgreSQL would take that
+	// process for a running server and refuse to start, and pg_ctl would signal it. Remove the stale file.
 	if err != nil || syscall.Kill(pid, 0) == nil {
 		if err := os.Remove(pidFile(s.home.data())); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return true, err
@@ -111,7 +111,8 @@ func isPostmaster(pid int, data string) bool {
 		number := strconv.Itoa(pid)
 		line, _ = exec.Command("ps", "-ww", "-o", "command=", "-p", number).Output() //nolint:gosec // pid is a number
 	}
-	// ps separates arguments by spaces, which paths may contain too. So compare the arguments as launch passes them.
+	// ps separates arguments by spaces, but paths may contain spaces too. So compare the arguments as launch passes
+	// them.
 	line = bytes.ReplaceAll(line, []byte{0}, []byte{' '})
 	return bytes.Contains(line, []byte("/postgres -D "+data+" "))
 }

@@ -12,7 +12,7 @@ func ProgramDirs(ctx context.Context) []string {
 	for _, pattern := range packageDirs {
 		found, err := filepath.Glob(pattern)
 		if err != nil {
-			continue // only a malformed pattern is an error
+			continue // Glob fails only for a malformed pattern
 		}
 		dirs = append(dirs, found...)
 	}

@@ -51,7 +51,7 @@ func (s *Server) killAll() error {
 		// The server has exited, and another process may have its process id now.
 		return s.proc.await(killTimeout)
 	}
-	// A stopped postmaster cannot fork children that the list would miss.
+	// Stop the postmaster first: it then forks no children that the list below would miss.
 	if err := syscall.Kill(postmaster, syscall.SIGSTOP); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("stop postmaster %d: %w", postmaster, err)
 	}
@@ -77,7 +77,7 @@ func (s *Server) release() error {
 	return errors.Join(err, s.lock.Close())
 }
 
-// strayDir returns the directory of the socket if it is outside of the cluster, or else "".
+// strayDir returns the directory of the socket if that is outside of the cluster's directory, and "" otherwise.
 func (s *Server) strayDir() string {
 	if s.sockets == s.home.run() {
 		return ""

@@ -36,8 +36,8 @@ func (c *Codes) Enrolment(secret domain.Secret, account string) (ports.Enrolment
 	if err != nil {
 		return ports.Enrolment{}, err
 	}
-	// The lowest error correction level is enough, because a screen is not damaged like paper. It makes the code
-	// smaller.
+	// The lowest error correction level is enough, because a screen does not get damaged like paper. That level makes
+	// the code smaller.
 	characters, err := draw(uri, qr.L)
 	if err != nil {
 		return ports.Enrolment{}, err

@@ -46,9 +46,9 @@ var names = []string{
 	"a?b#c", "a;b,c", "a@b.example", `"quoted" 'too'`, "<b>", "$(x)", "*", "~a_b-c.d", "[x]", `back\slash`, "|", "^`{}",
 }
 
-// TestURIReadBack parses URIs in the way of three groups of apps. Google Authenticator and Aegis decode the path and
-// split it at its only colon. 1Password takes the issuer from the query. Some apps decode the query as a form, where
-// "+" is a space.
+// TestURIReadBack parses URIs as three groups of apps do. Google Authenticator and Aegis decode the path and split it
+// at its only colon. 1Password takes the issuer from the query. Some apps decode the query as a form, where "+" is a
+// space.
 func TestURIReadBack(t *testing.T) {
 	t.Parallel()
 	for i, issuer := range names {
@@ -158,7 +158,7 @@ func TestEnrolmentNeedsASecret(t *testing.T) {
 	}
 }
 
-// TestManyAtOnce gives the race detector concurrent calls.
+// TestManyAtOnce makes concurrent calls, so that the race detector can examine them.
 func TestManyAtOnce(t *testing.T) {
 	t.Parallel()
 	codes := newCodes(t, "Lockbox")

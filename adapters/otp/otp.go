@@ -60,8 +60,8 @@ func New(config Config) (*Codes, error) {
 	return &Codes{config}, nil
 }
 
-// checkLabel refuses labels that apps would misread, cut or not show. The messages continue a sentence such as "the
-// TOTP issuer …" and do not repeat the text.
+// checkLabel refuses labels that apps would misread, truncate or not show. The messages continue a sentence such as
+// "the TOTP issuer …" and do not repeat the text.
 func checkLabel(text string, maxBytes int) error {
 	switch {
 	case text == "":
@@ -98,8 +98,8 @@ func (c *Codes) NewSecret() (domain.Secret, error) {
 // since apps show "123 456". It returns false for a code that is not six digits, and for a secret that is too short or
 // was cleared.
 //
-// If several steps have the same code, Match returns the latest. The caller then rejects the code for all these steps.
-// If Match returned the earliest step, the same code would match again for a later step.
+// If several steps have the same code, Match returns the latest step, so the caller rejects a second use of the code
+// for all these steps. If Match returned the earliest step, the code would match again for a later one.
 func (*Codes) Match(secret domain.Secret, code string, now time.Time) (int64, bool) {
 	given, ok := readCode(code)
 	if !ok || checkSecret(secret) != nil || now.Unix() < 0 {
@@ -151,7 +151,8 @@ func readCode(text string) (code [digits]byte, ok bool) {
 	return code, n == digits
 }
 
-// checkSecret refuses secrets with predictable codes. A secret of zeros was cleared too early.
+// checkSecret refuses secrets whose codes are predictable: short ones, and those of zeros, which were cleared too
+// early.
 func checkSecret(secret domain.Secret) error {
 	raw := secret.Bytes()
 	switch {

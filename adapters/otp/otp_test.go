@@ -84,7 +84,7 @@ func TestWindow(t *testing.T) {
 func TestBoundariesOfAStep(t *testing.T) {
 	t.Parallel()
 	codes := newCodes(t, "Lockbox")
-	code := rfcCodes[5] // seconds 150 to 179, so it is accepted from 120 to 209
+	code := rfcCodes[5] // the code of seconds 150 to 179; accepted from 120 to 209
 	for _, row := range []struct {
 		now  time.Time
 		want bool
@@ -158,7 +158,7 @@ func TestSpellingsOfACode(t *testing.T) {
 	}
 }
 
-// TestOtherCodesDoNotMatch checks every 37th possible code and the codes of the three steps.
+// TestOtherCodesDoNotMatch tries every 37th possible code. Only the codes of the three accepted steps may match.
 func TestOtherCodesDoNotMatch(t *testing.T) {
 	t.Parallel()
 	codes := newCodes(t, "Lockbox")

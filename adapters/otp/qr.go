@@ -26,7 +26,7 @@ type symbol struct {
 	code image.Image
 }
 
-// draw returns the QR code of a text. It uses byte mode, because the error of the automatic mode quotes the text, which
+// draw returns the QR code of a text. It uses byte mode: in automatic mode, an error would quote the text, which
 // contains a secret.
 func draw(text string, level qr.ErrorCorrectionLevel) (symbol, error) {
 	code, err := qr.Encode(text, level, qr.Unicode)

@@ -36,8 +36,8 @@ type Config struct {
 // Hasher implements ports.Passwords. It is safe for concurrent use.
 type Hasher struct {
 	config Config
-	// used are the parameters in use, each once and in a fixed order: the configured ones and those of stored hashes.
-	// Every check derives a key with each of them, so its duration does not depend on the stored hash.
+	// used lists the configured parameters and those of stored hashes, each once and in a fixed order. Every check
+	// derives a key with each of them, so the duration of a check does not depend on the stored hash.
 	used atomic.Pointer[[]ports.Argon2Params]
 }
 
@@ -88,9 +88,9 @@ func (h *Hasher) Hash(ctx context.Context, password domain.Secret) ([]byte, erro
 // any key derivation, if the stored hash does not have the format that Hash writes.
 //
 // A nil hash stands for an unknown user. Check then derives the same keys and reports no match. For every hash, it runs
-// the same derivations in the same order, so the duration does not reveal whether a user exists, or when the user has
-// chosen the password. Equal work with other parameters would not do: the time of a derivation is not proportional to
-// its memory and passes.
+// the same derivations in the same order, so the duration does not reveal whether a user exists, or when a user chose
+// the password. One derivation of equal work with other parameters would not be enough, because the time of a
+// derivation is not proportional to its memory and passes.
 func (h *Hasher) Check(ctx context.Context, password domain.Secret, stored []byte) (ports.PasswordCheck, error) {
 	known := stored != nil
 	var want phc
@@ -107,7 +107,7 @@ func (h *Hasher) Check(ctx context.Context, password domain.Secret, stored []byt
 		if own {
 			with = want
 		}
-		// After an error, the comparison has no result, so it is no guess.
+		// An error ends the check without a result, so the check does not count as a guess.
 		got, err := h.derive(ctx, password, with)
 		if err != nil {
 			return ports.PasswordCheck{}, err
@@ -119,7 +119,7 @@ func (h *Hasher) Check(ctx context.Context, password domain.Secret, stored []byt
 }
 
 // Learn makes every later check also derive a key with the parameters of a stored hash. See ports.Passwords. It ignores
-// a malformed hash, which Check reports.
+// a malformed hash, because Check reports that.
 func (h *Hasher) Learn(stored []byte) {
 	if made, ok := parsePHC(stored, h.config.MaxStoredMemoryKiB); ok {
 		h.learn(made.params)
@@ -145,7 +145,7 @@ func compare(a, b ports.Argon2Params) int {
 	return cmp.Or(cmp.Compare(a.MemoryKiB, b.MemoryKiB), cmp.Compare(a.Time, b.Time), cmp.Compare(a.Threads, b.Threads))
 }
 
-// derive computes the hash of a password with the salt and the parameters of the argument with.
+// derive hashes a password with the salt and the parameters that the argument with contains.
 func (h *Hasher) derive(ctx context.Context, password domain.Secret, with phc) (hash [hashLen]byte, err error) {
 	made, err := h.config.Derive(ctx, ports.PasswordWork, password.Bytes(), with.salt[:], with.params)
 	if err != nil {

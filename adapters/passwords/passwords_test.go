@@ -100,8 +100,8 @@ func paramsOf(done []work) []ports.Argon2Params {
 	return list
 }
 
-// TestEqualWork verifies that a check costs the same for an unknown user, and for every stored hash, whether its
-// parameters are cheaper or more expensive than the current ones, and whether the password is right.
+// TestEqualWork verifies that a check costs the same for an unknown user and for every stored hash. The parameters of
+// the hash may be cheaper or more expensive than the current ones, and the password may be right or wrong.
 func TestEqualWork(t *testing.T) {
 	t.Parallel()
 	current := ports.Argon2Params{MemoryKiB: 64, Time: 2, Threads: 1}
@@ -145,7 +145,7 @@ func TestEqualWork(t *testing.T) {
 	}
 }
 
-// TestCheckLearns verifies that a check of a hash with other parameters adds them to the checks after it.
+// TestCheckLearns verifies that a check of a hash with new parameters adds these parameters to all later checks.
 func TestCheckLearns(t *testing.T) {
 	t.Parallel()
 	expensive := ports.Argon2Params{MemoryKiB: 64, Time: 4, Threads: 1}

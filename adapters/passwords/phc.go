@@ -21,7 +21,7 @@ const (
 )
 
 // phc is a password hash in the PHC string format (https://github.com/P-H-C/phc-string-format): Argon2id version 0x13,
-// the parameters in the order m, t, p, then salt and hash in standard base64 without padding.
+// then the parameters in the order m, t, p, then the salt and the hash in standard base64 without padding.
 type phc struct {
 	params ports.Argon2Params
 	salt   [saltLen]byte
@@ -68,8 +68,8 @@ func decodeInto(to, text []byte) bool {
 	return err == nil && len(raw) == len(to) && copy(to, raw) == len(to)
 }
 
-// withinLimits reports whether Argon2id is defined for the parameters (RFC 9106, section 3.1) and none exceeds its
-// limit.
+// withinLimits reports whether Argon2id is defined for the parameters (RFC 9106, section 3.1) and no parameter exceeds
+// its limit.
 func withinLimits(p ports.Argon2Params, maxKiB uint32) bool {
 	return p.Threads >= 1 && p.Threads <= maxStoredThreads && p.Time >= 1 && p.Time <= maxStoredTime &&
 		p.MemoryKiB >= 8*uint32(p.Threads) && p.MemoryKiB <= maxKiB

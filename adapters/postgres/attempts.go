@@ -32,7 +32,7 @@ func scanAttempts(row pgx.CollectableRow) (ports.CounterState, error) {
 }
 
 // Lock inserts missing rows and locks all of them in the order of their keys, so that two transactions that lock the
-// same rows cannot deadlock. The janitor may delete a row between the statements; the transaction then starts over.
+// same rows cannot deadlock. The janitor may delete a row between the two statements. The transaction then starts over.
 func (r attempts) Lock(ctx context.Context, query ports.AttemptQuery) (ports.AttemptState, error) {
 	var batch pgx.Batch
 	state := queueLock(&batch, query)
@@ -51,7 +51,8 @@ func (r attempts) Lock(ctx context.Context, query ports.AttemptQuery) (ports.Att
 	return *state, nil
 }
 
-// queueLock adds the statements of Lock to a batch. The state is complete when the batch is closed without an error.
+// queueLock adds the statements of Lock to a batch. The returned state is complete once the batch has been closed
+// without an error.
 func queueLock(batch *pgx.Batch, query ports.AttemptQuery) *ports.AttemptState {
 	ordered := slices.SortedFunc(slices.Values(query.Counters),
 		func(a, b ports.CounterKey) int { return bytes.Compare(a.Key[:], b.Key[:]) })
@@ -61,7 +62,8 @@ func queueLock(batch *pgx.Batch, query ports.AttemptQuery) *ports.AttemptState {
 	return queueCounters(batch, query, keys, ` ORDER BY key FOR UPDATE`)
 }
 
-// queueCounters adds the statements that read counters to a batch. With a lock, every counter must have a row.
+// queueCounters adds the statements that read counters to a batch. lock is a locking clause or empty; with a locking
+// clause, every counter must have a row.
 func queueCounters(batch *pgx.Batch, query ports.AttemptQuery, keys [][]byte, lock string) *ports.AttemptState {
 	state := &ports.AttemptState{}
 	batch.Queue(`SELECT `+attemptColumns+` FROM throttle WHERE key = ANY ($1)`+lock, keys).
@@ -78,7 +80,7 @@ func queueCounters(batch *pgx.Batch, query ports.AttemptQuery, keys [][]byte, lo
 			return err
 		})
 	if !query.KnownAddress.IsZero() {
-		// Rows that have expired may still be stored: the janitor has not deleted them yet.
+		// The row may have expired: the janitor deletes expired rows later.
 		batch.Queue(`SELECT EXISTS (SELECT FROM known_addresses WHERE key = $1 AND expires_at > $2)`,
 			query.KnownAddress[:], query.Now).
 			QueryRow(func(row pgx.Row) error { return row.Scan(&state.Known) })
@@ -97,8 +99,8 @@ func (r attempts) Peek(ctx context.Context, query ports.AttemptQuery) (ports.Att
 	return *state, nil
 }
 
-// Save relies on the locks that Lock holds: it overwrites the rows without a condition. In a transaction it is sent
-// with the commit, or before the next statement.
+// Save relies on the locks that Lock has taken: it overwrites the rows without a condition. In a transaction, its
+// statement is sent with the commit, or before the next statement.
 func (r attempts) Save(ctx context.Context, counters ...ports.CounterState) error {
 	type state = ports.CounterState
 	var batch pgx.Batch
@@ -116,7 +118,8 @@ func (r attempts) Save(ctx context.Context, counters ...ports.CounterState) erro
 	return atCommit(ctx, r.q, &batch, translate)
 }
 
-// keepUntil returns NULL for a counter that the janitor may delete as soon as its attempts no longer count.
+// keepUntil returns the time until which the janitor keeps a counter. It returns NULL if the janitor may delete the
+// counter as soon as its attempts no longer count.
 func keepUntil(counter ports.CounterState) pgtype.Timestamptz {
 	if counter.Keep == 0 || counter.Attempts.LastAt.IsZero() {
 		return pgtype.Timestamptz{}
@@ -130,7 +133,8 @@ func (r attempts) Forget(ctx context.Context, account domain.Digest) error {
 	return translate(err)
 }
 
-// Remember extends the time of a known address. In a transaction it is sent with the commit, like Save.
+// Remember extends the time of a known address. In a transaction, its statement is sent with the commit, like that of
+// Save.
 func (r attempts) Remember(ctx context.Context, key domain.Digest, until time.Time) error {
 	var batch pgx.Batch
 	batch.Queue(`INSERT INTO known_addresses (key, expires_at) VALUES ($1, $2)

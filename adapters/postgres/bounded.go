@@ -8,19 +8,20 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// bounded gives each statement of a querier a deadline. A server that does not answer then occupies a connection for a
-// bounded time, also if the caller would wait longer. The deadline applies until the rows or results are closed.
+// bounded gives each statement of a querier a deadline. A server that does not answer then occupies a connection only
+// for a bounded time, even if the caller would wait longer. The deadline applies until the rows or results are closed.
 type bounded struct {
 	q querier
-	// limit is the time of one statement or batch.
+	// limit is the longest time for one statement or batch.
 	limit time.Duration
 }
 
-// statementLimit returns the limit of statements that the server cancels after timeout. The server's error arrives
-// first, unless the server does not answer.
+// statementLimit returns the limit for statements that the server itself cancels after timeout. The limit is longer, so
+// the server's error arrives first if the server answers at all.
 func statementLimit(timeout time.Duration) time.Duration { return timeout + answerTimeout }
 
-// bound returns a context that ends after limit, or ctx and nil if ctx ends earlier anyway.
+// bound returns a context that ends after limit, and its cancel function. If ctx itself ends earlier, bound returns ctx
+// and nil.
 func (b *bounded) bound(ctx context.Context) (context.Context, context.CancelFunc) {
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= b.limit {
 		return ctx, nil
@@ -51,7 +52,7 @@ func (b *bounded) Query(ctx context.Context, sql string, args ...any) (pgx.Rows,
 	return &closingRows{rows, cancel}, nil
 }
 
-// QueryRow runs a statement. It returns its error in Scan, which must be called.
+// QueryRow runs a statement. The caller must call Scan, which returns the error of the statement.
 func (b *bounded) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 	rows, err := b.Query(ctx, sql, args...)
 	if err != nil {
@@ -70,7 +71,7 @@ func (b *bounded) SendBatch(ctx context.Context, batch *pgx.Batch) pgx.BatchResu
 	return &closingBatch{results, cancel}
 }
 
-// closingRows are rows that call end when they are closed.
+// closingRows are rows that call end when the caller closes them.
 type closingRows struct {
 	pgx.Rows
 	end func()
@@ -91,7 +92,7 @@ func (r *closingRows) Next() bool {
 	return next
 }
 
-// closingBatch are results that call end when they are closed.
+// closingBatch are the results of a batch that call end when the caller closes them.
 type closingBatch struct {
 	pgx.BatchResults
 	end func()

@@ -13,7 +13,7 @@ import (
 // boxKeyrings implements ports.BoxKeyrings.
 type boxKeyrings struct{ q querier }
 
-// Add relies on the lock on the box. A keyring with the same key changes no entry.
+// Add relies on the lock on the box. If the keyring has the same key as the one before, Add changes no entry.
 func (r boxKeyrings) Add(ctx context.Context, keyring domain.BoxKeyring) error {
 	if err := r.insert(ctx, keyring); err != nil {
 		return err
@@ -45,10 +45,10 @@ func (r boxKeyrings) insert(ctx context.Context, keyring domain.BoxKeyring) erro
 	return translate(err)
 }
 
-// changeKey puts the key of the keyring in force, unless it is. It updates every entry that has a value, and so waits
-// for each write that has locked its entry. A write that locks its entry later finds the new key there; see
-// buildWriteStatements. An entry that gets a value later is counted in its box first, and so waits for this
-// transaction.
+// changeKey puts the key of the keyring in force; if that key is in force already, it does nothing. It updates every
+// entry that has a value, so it waits for each write that has locked its entry. A write that locks its entry later
+// finds the new key there; see buildWriteStatements. A write to an entry without a value first counts that entry in the
+// row of the box, so it waits for this transaction.
 func (r boxKeyrings) changeKey(ctx context.Context, keyring domain.BoxKeyring) error {
 	changed, err := r.q.Exec(ctx,
 		`UPDATE boxes SET box_key_id = $2 WHERE id = $1 AND box_key_id IS DISTINCT FROM $2`,
@@ -72,7 +72,7 @@ func (r boxKeyrings) changeKey(ctx context.Context, keyring domain.BoxKeyring) e
 	return translate(err)
 }
 
-// selectKeyring is followed by a condition.
+// selectKeyring is the beginning of a statement. A condition follows it.
 const selectKeyring = `SELECT head, chain, signature, created_at FROM box_keyrings WHERE `
 
 func (r boxKeyrings) Newest(ctx context.Context, box domain.BoxID) (domain.BoxKeyring, error) {
@@ -83,7 +83,7 @@ func (r boxKeyrings) Get(ctx context.Context, box domain.BoxID, sequence uint64)
 	return scanKeyring(r.q.QueryRow(ctx, selectKeyring+`box_id = $1 AND sequence = $2`, uuid(box), number(sequence)))
 }
 
-// scanKeyring reads the columns of selectKeyring. A head that does not parse was changed outside of Lockbox.
+// scanKeyring reads the columns of selectKeyring. If the head does not parse, it was changed outside of Lockbox.
 func scanKeyring(row pgx.Row) (domain.BoxKeyring, error) {
 	var keyring domain.BoxKeyring
 	var head []byte

@@ -14,8 +14,8 @@ import (
 // boxes implements ports.Boxes.
 type boxes struct{ q querier }
 
-// Add relies on the unique name of the table: two requests may create the same box concurrently. PostgreSQL would log
-// the name of a violated key, so a taken name is no violation.
+// Add relies on the unique constraint on the name, because two requests may create the same box concurrently. The
+// statement does not violate a constraint if the name is taken, because PostgreSQL would log the name.
 func (r boxes) Add(ctx context.Context, box domain.Box) error {
 	tag, err := r.q.Exec(ctx, `INSERT INTO boxes (id, name, owner_id, kdf_salt, created_at, updated_at)
 		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name) DO NOTHING`,
@@ -26,9 +26,8 @@ func (r boxes) Add(ctx context.Context, box domain.Box) error {
 	return translate(err)
 }
 
-// Lock increments the revision. An UPDATE orders transactions at every isolation level. Under
-// REPEATABLE READ, SELECT FOR UPDATE followed by a count would not: the count would use the old
-// snapshot.
+// Lock increments the revision. An UPDATE orders transactions at every isolation level. Under REPEATABLE READ, SELECT
+// FOR UPDATE followed by a count would not be enough, because the count would use the old snapshot.
 func (r boxes) Lock(ctx context.Context, id domain.BoxID) error {
 	tag, err := r.q.Exec(ctx, `UPDATE boxes SET revision = revision + 1 WHERE id = $1`, uuid(id))
 	if err == nil && tag.RowsAffected() == 0 {
@@ -37,14 +36,14 @@ func (r boxes) Lock(ctx context.Context, id domain.BoxID) error {
 	return translate(err)
 }
 
-// Save stores the owner only; the name and the salt of a box never change.
+// Save stores only the owner. The name and the salt of a box never change.
 func (r boxes) Save(ctx context.Context, box domain.Box) error {
 	_, err := r.q.Exec(ctx, `UPDATE boxes SET owner_id = $2, updated_at = $3 WHERE id = $1`,
 		uuid(box.ID), uuid(box.Owner), box.UpdatedAt)
 	return translate(err)
 }
 
-// Offer finds no offer if the user to whom it was made was deleted.
+// Offer finds no offer if the user who received it was deleted.
 func (r boxes) Offer(ctx context.Context, id domain.BoxID) (domain.BoxOffer, error) {
 	var to [16]byte
 	var name string
@@ -67,7 +66,7 @@ func (r boxes) SaveOffer(ctx context.Context, id domain.BoxID, offer domain.BoxO
 	return translate(err)
 }
 
-// TouchOf locks the boxes in the order of their identifiers, so that two of them cannot deadlock.
+// TouchOf locks the boxes in the order of their identifiers, so that two concurrent calls cannot deadlock.
 func (r boxes) TouchOf(ctx context.Context, user domain.UserID, now time.Time) error {
 	_, err := r.q.Exec(ctx, `WITH touched AS (SELECT b.id FROM boxes b JOIN box_users m ON m.box_id = b.id
 			WHERE m.user_id = $1 ORDER BY b.id FOR NO KEY UPDATE OF b)
@@ -84,8 +83,8 @@ func (r boxes) Delete(ctx context.Context, id domain.BoxID) error {
 	return translate(err)
 }
 
-// allowLargeDeletion raises the statement timeout to LargeDeletion for the rest of the transaction:
-// a full box has many rows.
+// allowLargeDeletion raises the statement timeout to LargeDeletion for the rest of the transaction, because a full box
+// has many rows.
 func allowLargeDeletion(ctx context.Context, q querier) error {
 	if t, inside := q.(*transaction); inside {
 		t.statements.limit = max(t.statements.limit, statementLimit(LargeDeletion))
@@ -118,7 +117,7 @@ func (r boxes) Describe(ctx context.Context, id domain.BoxID) (domain.UserName, 
 // boxUsers implements ports.BoxUsers: the members of boxes.
 type boxUsers struct{ q querier }
 
-// selectBoxUsers is followed by a condition.
+// selectBoxUsers is the beginning of a statement. A condition follows it.
 const selectBoxUsers = `SELECT m.box_id, m.user_id, u.name, m.role, m.is_active, m.permissions
 	FROM box_users m JOIN users u ON u.id = m.user_id WHERE `
 
@@ -140,8 +139,8 @@ func scanBoxUser(row pgx.Row) (domain.BoxUser, error) {
 	return member, err
 }
 
-// Add converts the violation of a constraint into the reason: the user is a member already, or no
-// longer exists.
+// Add converts the violation of a constraint into an error with the reason: the user already is a member, or no longer
+// exists.
 func (r boxUsers) Add(ctx context.Context, user domain.BoxUser) error {
 	_, err := r.q.Exec(ctx, `INSERT INTO box_users (box_id, user_id, role, is_active, permissions)
 		VALUES ($1, $2, $3, $4, $5)`,

@@ -12,11 +12,12 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// callers implements ports.Callers. Its statements differ only in the table that holds the credential.
+// callers implements ports.Callers. For each kind of credential, its statements read another table and are otherwise
+// equal.
 type callers struct {
 	q     querier
 	clock ports.Clock
-	// uses is nil inside a transaction, because the lookup before the transaction has recorded the use.
+	// uses is nil inside a transaction: the lookup before the transaction has already recorded the use.
 	uses *keyUses
 }
 
@@ -25,15 +26,15 @@ const (
 
 	fromAPIKey = `
 		FROM api_keys c JOIN users u ON u.id = c.user_id JOIN system s ON s.id = 1 `
-	// A session is valid only if its epoch is that of the user.
+	// A session is valid only if its epoch equals the session epoch of the user.
 	fromSession = `
 		FROM sessions c JOIN users u ON u.id = c.user_id AND u.session_epoch = c.epoch JOIN system s ON s.id = 1 `
 	fromPair = `
 		FROM token_pairs c JOIN token_families f ON f.id = c.family_id AND f.revoked_at IS NULL AND c.spent_at IS NULL
 			JOIN users u ON u.id = f.user_id AND u.session_epoch = f.epoch JOIN system s ON s.id = 1 `
 
-	// $1 is the ID of the credential, or the digest of an opaque token; $2 is the user that it was
-	// issued to.
+	// $1 is the ID of the credential, or the digest of an opaque token. $2 is the user to whom the credential was
+	// issued.
 	thisCredential   = ` WHERE c.id = $1 AND c.user_id = $2`
 	thisAccessToken  = ` WHERE c.access_hash = $1 AND f.user_id = $2`
 	thisRefreshToken = ` WHERE c.refresh_hash = $1 AND f.user_id = $2`
@@ -45,8 +46,8 @@ const (
 		LEFT JOIN boxes b ON b.name = $3 LEFT JOIN box_users m ON m.box_id = b.id AND m.user_id = u.id `
 )
 
-// The statements are put together from the constants above: SELECT callerColumns, further columns
-// and the columns of the credential, then from, further joins, and where.
+// Each statement consists of these parts, in this order: SELECT, callerColumns, further columns, the columns of the
+// credential, from, further joins, and where.
 
 // credentialSource is the SQL that finds a credential of one kind.
 type credentialSource struct {
@@ -110,7 +111,7 @@ func credentialParam(credential domain.Credential) any {
 // issuedTo returns $2 of every statement about a caller: the user that the token names.
 func issuedTo(credential domain.Credential) pgtype.UUID { return uuid(credential.User) }
 
-// credentialArray returns the array of credentialParam for items with credentials of one kind.
+// credentialArray returns an array with the credentialParam of each item. All items have credentials of the same kind.
 func credentialArray[C any](kind domain.CredentialKind, items []C, credential func(C) *domain.Credential) any {
 	if credentialSources[kind].paramType == "bytea" {
 		return column(items, func(c C) []byte { return credential(c).Digest[:] })
@@ -139,8 +140,8 @@ func (r *callerRow) credentialTargets() []any {
 	return []any{&r.credentialID, &r.credentialName, &r.expires, &r.lastUse}
 }
 
-// caller converts the row that was scanned last. It adds the ID to the credential, because an opaque token contains
-// none.
+// caller converts the row that was scanned last. It adds the ID to the credential, because an opaque token does not
+// contain one.
 func (r *callerRow) caller(credential domain.Credential) (domain.Caller, error) {
 	role, err := domain.ParseRole(r.role)
 	if err != nil {
@@ -161,7 +162,7 @@ func (r *callerRow) caller(credential domain.Credential) (domain.Caller, error) 
 	}, err
 }
 
-// accessRow receives accessColumns, which are null where there is no box or no membership.
+// accessRow receives accessColumns. The columns of the box or of the membership are null if it does not exist.
 type accessRow struct {
 	boxID, owner     pgtype.UUID
 	boxName          pgtype.Text
@@ -208,13 +209,13 @@ func (r *accessRow) access(caller domain.Caller) (domain.Access, error) {
 	return access, err
 }
 
-// permissionsOf ignores bits that this version does not know.
+// permissionsOf ignores bits that this version of Lockbox does not know.
 func permissionsOf(stored int16) domain.Permissions {
 	return domain.Permissions(stored) & domain.AllPermissions //nolint:gosec // four bits
 }
 
-// Caller returns a caller that does not authenticate if the statement finds no row: the credential
-// was revoked, or its user was deleted.
+// Caller returns a caller that does not authenticate if the statement finds no row, because the credential was revoked
+// or its user was deleted.
 func (c callers) Caller(ctx context.Context, credential domain.Credential) (domain.Caller, error) {
 	var row callerRow
 	source := credentialSources[credential.Kind]
@@ -231,7 +232,7 @@ func (c callers) Caller(ctx context.Context, credential domain.Credential) (doma
 	return row.caller(credential)
 }
 
-// Access is Caller with the box and the membership, in the same statement.
+// Access is like Caller, and reads the box and the membership in the same statement.
 func (c callers) Access(ctx context.Context, credential domain.Credential, box domain.BoxName) (domain.Access, error) {
 	access, row, err := scanAccess(c.q.QueryRow(ctx, accessSQL(credential.Kind), credentialParam(credential),
 		issuedTo(credential), string(box)), credential)
@@ -249,8 +250,8 @@ func accessSQL(kind domain.CredentialKind) string {
 	return `SELECT ` + callerColumns + accessColumns + source.columns() + source.from + joinAccess + source.where
 }
 
-// scanAccess reads the row of accessSQL. Without a row it returns a caller that does not
-// authenticate, and a nil callerRow.
+// scanAccess reads the row of accessSQL. If there is no row, it returns a caller that does not authenticate, and a nil
+// callerRow.
 func scanAccess(row pgx.Row, credential domain.Credential) (domain.Access, *callerRow, error) {
 	var found callerRow
 	var membership accessRow

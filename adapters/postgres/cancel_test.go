@@ -15,11 +15,11 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// startedSessions returns the number of database sessions that were started for stores of the test.
+// startedSessions returns the number of database sessions that the store has started.
 func startedSessions(store *postgres.Store) int64 { return store.Stats().Pool.Opened }
 
-// TestCancelledRequestsKeepTheirConnections cancels requests that wait for a lock, in each way that a store runs
-// statements. The store may open as many connections as its pool has, but no connection for a cancelled request.
+// TestCancelledRequestsKeepTheirConnections cancels requests that wait for a lock, for each way in which a store runs
+// statements. The store may fill its pool, but must not open a new connection because of a cancelled request.
 func TestCancelledRequestsKeepTheirConnections(t *testing.T) {
 	t.Parallel()
 	credential := domain.Credential{Kind: domain.SessionCredential, ID: domain.CredentialID{1}}
@@ -95,8 +95,8 @@ func TestShortStatementsSurviveACancellation(t *testing.T) {
 	require.Equal(t, pool.Opened, int64(pool.Idle), "no connection was closed")
 }
 
-// TestALateCancelRequestHitsNoOtherStatement cancels statements that end at the moment at which the cancel request is
-// sent. The next statement on each connection must not be cancelled.
+// TestALateCancelRequestHitsNoOtherStatement cancels statements that end just when the cancel request is sent. The next
+// statement on each connection must not be cancelled.
 func TestALateCancelRequestHitsNoOtherStatement(t *testing.T) {
 	t.Parallel()
 	store, _ := openStore(t, nil)
@@ -129,7 +129,8 @@ func TestALateCancelRequestHitsNoOtherStatement(t *testing.T) {
 	require.LessOrEqual(t, startedSessions(store), int64(8+1))
 }
 
-// TestACancelledRequestEndsWithoutTheDatabase cancels a statement while the way to the database delivers nothing.
+// TestACancelledRequestEndsWithoutTheDatabase cancels a statement while the network delivers nothing to or from the
+// database.
 func TestACancelledRequestEndsWithoutTheDatabase(t *testing.T) {
 	t.Parallel()
 	address := pgtest.New(t)

@@ -21,17 +21,17 @@ type Config struct {
 	URL string
 	// MaxConns bounds the pool. 0 means 10, or the number of cores if that is higher.
 	MaxConns int32
-	// TransactionPooling is set if a pooler between Lockbox and PostgreSQL may run each transaction in another session.
-	// Lockbox then uses no named prepared statements.
+	// TransactionPooling must be set if a pooler between Lockbox and PostgreSQL may run each transaction in another
+	// session. Lockbox then uses no named prepared statements.
 	TransactionPooling bool
-	// Patient raises the time of a statement in a transaction to PatientTimeout, for commands that read entire tables.
+	// Patient raises the time limit of the statements in transactions to PatientTimeout, for commands that read entire
+	// tables.
 	Patient bool
 	Clock   ports.Clock
 	// Log receives warnings about the database and its connections. nil discards them.
 	Log *slog.Logger
-	// OnStaleServerKey is called after a unit of work has returned ports.ErrStaleServerKey and
-	// before it is run again. It reloads the key ring. It runs outside any transaction. If it is
-	// nil, the error is returned.
+	// OnStaleServerKey is called after a unit of work has returned ports.ErrStaleServerKey and before it is run again.
+	// It reloads the key ring. It runs outside of transactions. If it is nil, Do returns the error.
 	OnStaleServerKey func(ctx context.Context) error
 	// Tracer makes spans for batches; nil makes none.
 	Tracer trace.Tracer
@@ -42,46 +42,45 @@ const (
 	StatementTimeout = 10 * time.Second
 	// PatientTimeout replaces StatementTimeout if Config.Patient is set.
 	PatientTimeout = 10 * time.Minute
-	// LongestTransaction is an upper bound for transactions that seal or sign something: they
-	// consist of few statements.
+	// LongestTransaction is an upper bound for the duration of transactions that seal or sign data. They consist of few
+	// statements.
 	LongestTransaction = 3 * StatementTimeout
-	// LargeDeletion replaces StatementTimeout when a box or a user is deleted with everything that
-	// belongs to it.
+	// LargeDeletion replaces StatementTimeout when a box or a user is deleted together with all rows that belong to it.
 	LargeDeletion = 50 * time.Second
 
-	// lockTimeout bounds the wait for a lock: a waiting statement occupies a connection that other
-	// requests need.
+	// lockTimeout bounds the wait for a lock, because a waiting statement occupies a connection that other requests
+	// need.
 	lockTimeout = 5 * time.Second
-	// answerTimeout is the time beyond its server-side timeout after which a statement is given up: the server is dead
-	// or cannot be reached.
+	// answerTimeout is added to the timeout that the server applies to a statement. If no answer arrives within the
+	// sum, the statement is given up: the server is dead or cannot be reached.
 	answerTimeout = 2 * time.Second
 	// connectTimeout bounds one attempt to connect.
 	connectTimeout = 5 * time.Second
-	// hostTimeout bounds one attempt if the URL names several hosts. The driver tries them one after the other, and a
-	// host that does not answer must not delay the connection to the new primary after a failover.
+	// hostTimeout bounds one attempt if the URL names several hosts. The driver tries the hosts one after the other.
+	// After a failover, a host that does not answer must not delay the connection to the new primary.
 	hostTimeout = 2 * time.Second
-	// pingTimeout bounds the check of a connection that was idle: after a failover it may be dead
+	// pingTimeout bounds the check of a connection that was idle. After a failover, such a connection may be dead
 	// without an error.
 	pingTimeout = time.Second
-	// maxConnLifetime replaces old connections. The jitter keeps them from being replaced at the
-	// same time.
+	// maxConnLifetime is the age at which a connection is replaced. The jitter keeps connections from being replaced at
+	// the same time.
 	maxConnLifetime       = time.Hour
 	maxConnLifetimeJitter = 10 * time.Minute
 
 	// cancelDelay is how long a statement may continue after its request was cancelled. Nearly all statements end
-	// within this time, so the cancellation of their requests costs the database nothing. For a statement that takes
-	// longer, such as one that waits for a lock, the server is asked to cancel it. That frees the connection for
+	// within this time, so cancelled requests usually cost the database nothing. If a statement takes longer, for
+	// example because it waits for a lock, Lockbox requests that the server cancel it. This frees the connection for
 	// other requests long before lockTimeout.
 	cancelDelay = 200 * time.Millisecond
-	// cancelTimeout bounds the wait for a statement to end after its request was cancelled. Then the connection is
-	// closed: the database does not answer, or a proxy discards cancel requests.
+	// cancelTimeout bounds the wait for a statement to end after its request was cancelled. When this time has passed,
+	// the connection is closed: the database does not answer, or a proxy discards cancel requests.
 	cancelTimeout = 2 * time.Second
 
 	defaultConns = 10
-	// fullTimeout bounds the wait for a connection of the pool if the server accepts no further connection.
+	// fullTimeout bounds the wait for a free connection of the pool while the server accepts no new connection.
 	fullTimeout = 5 * time.Second
-	// reservedConns are the connections that transactions leave free for single statements, so that
-	// reads are answered while transactions wait for each other.
+	// reservedConns is the number of connections that transactions leave free for single statements. Reads can use them
+	// while transactions wait for each other.
 	reservedConns   = 2
 	applicationName = "lockbox"
 )
@@ -96,7 +95,7 @@ func poolConfig(config Config) (*pgxpool.Config, error) {
 	settings.MaxConnLifetime = maxConnLifetime
 	settings.MaxConnLifetimeJitter = maxConnLifetimeJitter
 	settings.PingTimeout = pingTimeout
-	// Every other parameter is set on the role: see roleSettings.
+	// Every other parameter is set on the role; see roleSettings.
 	settings.ConnConfig.RuntimeParams["application_name"] = applicationName
 	for _, each := range roleSettings {
 		delete(settings.ConnConfig.RuntimeParams, each.name)
@@ -115,10 +114,10 @@ func PoolSize(maxConns int32) int {
 	return int(maxConns)
 }
 
-// setExecMode chooses how statements are prepared. A named prepared statement belongs to a session, so a pooler that
-// changes sessions between transactions needs statements without a name, of which the driver caches the description.
-// The other modes of the driver are refused: describe_exec sends a statement and its parameters in two steps, between
-// which such a pooler may change the session, and exec and simple_protocol lose the types of parameters.
+// setExecMode chooses how statements are prepared. A named prepared statement belongs to a session. A pooler that
+// changes sessions between transactions therefore needs unnamed statements; the driver caches their descriptions. The
+// other modes of the driver are refused. describe_exec sends a statement and its parameters in two steps, and such a
+// pooler may change the session in between. exec and simple_protocol lose the types of parameters.
 func setExecMode(config *pgx.ConnConfig, transactionPooling bool) error {
 	switch config.DefaultQueryExecMode {
 	case pgx.QueryExecModeCacheStatement:
@@ -144,13 +143,13 @@ func (c Config) statementTimeout() time.Duration {
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
-// largestInBatch is the size in bytes up to which a sealed value is read or written in a batch.
-// Larger values use statements of their own, so that the rest of the batch does not wait for them.
+// largestInBatch is the largest size, in bytes, of a sealed value that is read or written in a batch. A larger value
+// has its own statement, so other requests do not wait for it.
 const largestInBatch = 64 << 10
 
-// maxConcurrentBatches returns how many batches of one kind run at the same time. A single batch at a time would cost
-// the least per request, but would leave most cores of a large machine idle. The limit applies to lookups and to writes
-// separately and excludes stalled batches. Most connections must remain free for other work.
+// maxConcurrentBatches returns how many batches of one kind may run at the same time. One batch at a time would cost
+// the least per request, but would leave most cores of a large machine idle. Most connections must remain free for
+// other work. The limit applies separately to lookups and to writes, and does not count stalled batches.
 func maxConcurrentBatches(maxConns int32) int {
 	return max(1, min(runtime.GOMAXPROCS(0)/2, int(maxConns)/5, 4))
 }

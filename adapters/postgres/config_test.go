@@ -11,7 +11,7 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/postgres"
 )
 
-// TestModesOfTheDriver verifies which modes a URL may name.
+// TestModesOfTheDriver verifies which values of default_query_exec_mode a URL may set.
 func TestModesOfTheDriver(t *testing.T) {
 	t.Parallel()
 	const base = "postgres://localhost/lockbox"
@@ -30,7 +30,7 @@ func TestModesOfTheDriver(t *testing.T) {
 	}
 }
 
-// TestTimeToConnect verifies that a host which does not answer delays the connection to another host only briefly.
+// TestTimeToConnect verifies that a host that does not answer only briefly delays the connection to another host.
 func TestTimeToConnect(t *testing.T) {
 	t.Parallel()
 	for url, want := range map[string]time.Duration{

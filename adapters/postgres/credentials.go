@@ -17,10 +17,10 @@ type apiKeys struct{ q querier }
 // apiKeyColumns are columns of api_keys k.
 const apiKeyColumns = `k.id, k.user_id, k.name, k.key_id, k.created_at, k.expires_at, k.last_used_at`
 
-// collectAPIKey is scanAPIKey for collect.
+// collectAPIKey is scanAPIKey in the form that collect needs.
 func collectAPIKey(row pgx.CollectableRow) (domain.APIKey, error) { return scanAPIKey(row) }
 
-// scanAPIKey reads apiKeyColumns and, if given, further columns into more.
+// scanAPIKey reads apiKeyColumns, and any further columns into more.
 func scanAPIKey(row pgx.Row, more ...any) (domain.APIKey, error) {
 	var key domain.APIKey
 	var id, user, signedBy [16]byte
@@ -31,7 +31,7 @@ func scanAPIKey(row pgx.Row, more ...any) (domain.APIKey, error) {
 	return key, err
 }
 
-// Add rejects a key that was signed under a retired server key.
+// Add rejects an API key that was signed under a retired server key.
 func (r apiKeys) Add(ctx context.Context, key domain.APIKey) error {
 	return translate(addUnderKey(ctx, r.q, `INSERT INTO api_keys (key_id, id, user_id, name, created_at, expires_at)
 		SELECT $1, $2, $3, $4, $5, $6`+keyInUse, key.SignedBy,

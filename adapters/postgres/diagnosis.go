@@ -7,27 +7,27 @@ import (
 
 // Diagnosis describes the server of a database, for lockbox doctor.
 type Diagnosis struct {
-	// Major is the version of PostgreSQL, and Encoding the encoding of the database.
+	// Major is the major version of PostgreSQL. Encoding is the encoding of the database.
 	Major    int
 	Encoding string
-	// Skew is the clock of the database minus the clock of this machine, and SkewError the largest possible error of
-	// that difference.
+	// Skew is the time of the database's clock minus the time of this machine's clock. SkewError is the largest
+	// possible error of Skew.
 	Skew, SkewError time.Duration
-	// Pooled means that a pooler is between this program and the database: the process that answers is not the one that
-	// was announced when the connection opened.
+	// Pooled means that a pooler is between this program and the database: the process that answers differs from the
+	// process that the server announced when the connection opened.
 	Pooled bool
-	// Standby means that the server is a standby, and ReadOnly that the database refuses writes.
+	// Standby means that the server is a standby. ReadOnly means that the database refuses writes.
 	Standby, ReadOnly bool
 	// Durable means that a committed change survives a crash of the machine: fsync, full_page_writes and
 	// synchronous_commit are on.
 	Durable bool
-	// SyncNames is synchronous_standby_names. Standbys counts the connected standbys. SyncStandbys counts those on
-	// which a commit may wait; it is -1 if the role may not see that.
+	// SyncNames is the parameter synchronous_standby_names. Standbys counts the connected standbys. SyncStandbys counts
+	// the standbys for which a commit may wait, or is -1 if the role may not see which these are.
 	SyncNames              string
 	Standbys, SyncStandbys int
-	// SyncCommit is synchronous_commit for the role of the URL.
+	// SyncCommit is the parameter synchronous_commit for the role of the URL.
 	SyncCommit string
-	// FreeConnections is how many connections ordinary roles may open in total.
+	// FreeConnections is the number of connections that ordinary roles may open in total.
 	FreeConnections int
 	// LogsParameters means that the log contains the parameters of statements.
 	LogsParameters bool
@@ -64,10 +64,11 @@ func (i *Inspector) Diagnose(ctx context.Context) (Diagnosis, error) {
 	return d, err
 }
 
-// skewSamples is how often the clock is read. The fastest answer gives the smallest error.
+// skewSamples is how often the clock is read. The sample with the fastest answer has the smallest error.
 const skewSamples = 3
 
-// skew compares the clocks. The database read its clock at some time between the request and the answer.
+// skew compares the clocks. The database reads its clock at an unknown time between the request and the answer, which
+// limits the precision.
 func (i *Inspector) skew(ctx context.Context) (skew, possibleError time.Duration, err error) {
 	for sample := range skewSamples {
 		var theirs time.Time

@@ -9,13 +9,13 @@ import (
 )
 
 const (
-	// keepaliveIdle, keepaliveInterval and keepaliveCount make the operating system report a server that has vanished
-	// within half a minute, also while a statement without a time limit runs.
+	// With keepaliveIdle, keepaliveInterval and keepaliveCount, the operating system reports within half a minute that
+	// a server has vanished, even while a statement without a time limit runs.
 	keepaliveIdle     = 15 * time.Second
 	keepaliveInterval = 5 * time.Second
 	keepaliveCount    = 3
-	// cancelRequestTimeout bounds a cancel request, from its connection to its answer. A server that answers at all
-	// answers it immediately.
+	// cancelRequestTimeout bounds a cancel request, from opening its connection to the answer. A working server answers
+	// a cancel request immediately.
 	cancelRequestTimeout = time.Second
 )
 
@@ -70,7 +70,7 @@ func (c *openConn) Close() error {
 	return c.Conn.Close()
 }
 
-// closeAll closes all connections, now and in the future. Statements that run on them fail.
+// closeAll closes all open connections and every connection that is added later. Statements that run on them fail.
 func (o *openConns) closeAll() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -87,8 +87,9 @@ type sessionDialer struct {
 	established atomic.Bool
 }
 
-// dial is pgconn.DialFunc. The driver waits for the answer to a cancel request before it gives up a dead connection,
-// whose place in the pool would be occupied for that time.
+// dial is pgconn.DialFunc. It gives the connection of a cancel request a deadline. The driver waits for the answer to
+// the cancel request before it gives up a dead connection, and until then the dead connection occupies a place in the
+// pool.
 func (d *sessionDialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	dialer := newNetDialer()
 	var deadline time.Time

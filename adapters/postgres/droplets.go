@@ -15,7 +15,7 @@ import (
 // afterwards, because the work on the droplet host takes seconds.
 type dropletRecords struct{ q querier }
 
-// dropletColumns are columns of droplets d and boxes b.
+// dropletColumns are columns of the tables droplets d and boxes b.
 const dropletColumns = `d.id, d.name, d.container_id, d.box_id, COALESCE(b.name, ''), d.entry_key, d.entry_version, ` +
 	`d.entry_replaced, d.busy_until, d.abandoned, d.created_at`
 
@@ -27,8 +27,8 @@ func (r dropletRecords) Add(ctx context.Context, record domain.DropletRecord) er
 	return translate(err)
 }
 
-// List reads the whole table. It is small: one row for each droplet and each interrupted creation
-// or deletion.
+// List reads the whole table. The table is small: it has one row for each droplet and for each interrupted creation or
+// deletion.
 func (r dropletRecords) List(ctx context.Context) ([]domain.DropletRecord, error) {
 	rows, err := r.q.Query(ctx,
 		`SELECT `+dropletColumns+` FROM droplets d LEFT JOIN boxes b ON b.id = d.box_id ORDER BY d.created_at, d.id`)
@@ -83,7 +83,8 @@ func (r dropletRecords) Finish(ctx context.Context, id domain.DropletID, name do
 	return translate(err)
 }
 
-// Claim succeeds only if busy_until is still the value that was read, so only one of two servers can claim the record.
+// Claim succeeds only if busy_until still has the value that was read, so only one of several servers can claim the
+// record.
 func (r dropletRecords) Claim(ctx context.Context, read domain.DropletRecord, until time.Time) (domain.DropletRecord,
 	bool, error) {
 	record, err := scanDroplet(r.q.QueryRow(ctx, `WITH d AS (
@@ -97,7 +98,7 @@ func (r dropletRecords) Claim(ctx context.Context, read domain.DropletRecord, un
 	return record, err == nil, translate(err)
 }
 
-// Release has no effect if another server has claimed the record meanwhile.
+// Release has no effect if another server has claimed the record in the meantime.
 func (r dropletRecords) Release(ctx context.Context, claimed domain.DropletRecord, at time.Time) error {
 	_, err := r.q.Exec(ctx, `UPDATE droplets SET abandoned = $3, busy_until = $4 WHERE id = $1 AND busy_until = $2`,
 		uuid(claimed.ID), claimed.BusyUntil, !at.IsZero(), timestamp(at))

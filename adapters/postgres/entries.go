@@ -19,9 +19,9 @@ import (
 // Store.LookUp and Store.WriteIfUnchanged serve the common reads and writes in batches.
 type entries struct{ q querier }
 
-// Keys matches the prefix with a range instead of LIKE, because a prepared statement cannot use an
-// index for LIKE with a parameter. All characters of a key sort before 0x7f. The keys are returned
-// as one text: one row per key would cost more to transfer and scan than the keys themselves.
+// Keys matches the prefix with a range instead of LIKE, because a prepared statement cannot use an index for LIKE with
+// a parameter. All characters of a key sort before 0x7f. The statement returns the keys as one text, because one row
+// per key would cost more to transfer and scan than the keys themselves.
 func (r entries) Keys(ctx context.Context, box domain.BoxID, prefix string) ([]domain.EntryKey, error) {
 	var joined pgtype.Text
 	if err := r.q.QueryRow(ctx, keysSQL, uuid(box), prefix, prefix+"\x7f").Scan(&joined); err != nil {
@@ -42,9 +42,9 @@ func (r entries) Keys(ctx context.Context, box domain.BoxID, prefix string) ([]d
 const keysSQL = `SELECT string_agg(key, E'\n') FROM (SELECT key FROM entries
 	WHERE box_id = $1 AND key >= $2 AND key < $3 AND deleted_at IS NULL ORDER BY key) k`
 
-// CountIn checks the limit and increments the counter in one UPDATE, so that concurrent writers
-// cannot exceed the limit. The UPDATE locks the box. A second statement in the same round trip counts the deleted keys:
-// they change only under this lock, so the count is exact.
+// CountIn checks the limit and increments the counter in one UPDATE, so that concurrent writers cannot exceed the
+// limit. The UPDATE locks the box. A second statement in the same round trip counts the deleted keys. Their number
+// changes only under this lock, so the count is exact.
 func (r entries) CountIn(ctx context.Context, box domain.BoxID, key domain.EntryKey, limit int, now time.Time) error {
 	const update = `UPDATE boxes SET entry_count = entry_count + 1, updated_at = $2
 		WHERE id = $1 AND ($3::bigint = 0 OR entry_count < $3)`
@@ -77,12 +77,13 @@ func (r entries) CountIn(ctx context.Context, box domain.BoxID, key domain.Entry
 	return domain.LimitReached("entries per box")
 }
 
-// removedCountSQL reports whether a box has more keys than a limit. The deleted keys are read by their own index.
+// removedCountSQL reports whether a box has more keys than a limit, including deleted keys. The deleted keys have their
+// own index.
 const removedCountSQL = `SELECT b.entry_count + (SELECT count(*) FROM entries
 		WHERE box_id = b.id AND deleted_at IS NOT NULL AND NOT swept AND key <> $2) > $3::bigint
 	FROM boxes b WHERE b.id = $1`
 
-// CountOut decrements the counter in one UPDATE, like CountIn.
+// CountOut decrements the counter in one UPDATE.
 func (r entries) CountOut(ctx context.Context, box domain.BoxID, now time.Time) error {
 	tag, err := r.q.Exec(ctx,
 		`UPDATE boxes SET entry_count = entry_count - 1, updated_at = $2 WHERE id = $1 AND entry_count > 0`,
@@ -93,15 +94,16 @@ func (r entries) CountOut(ctx context.Context, box domain.BoxID, now time.Time) 
 	return translate(err)
 }
 
-// Lock inserts the row of a new key only if there is none: the common case costs one round trip.
+// Lock first tries to lock an existing row, which costs one round trip in the common case. It inserts a row only if
+// there is none.
 func (r entries) Lock(ctx context.Context, credential domain.Credential, box domain.Box, key domain.EntryKey,
 	now time.Time) (ports.LockedEntry, error) {
 	locked, err := r.lock(ctx, credential, box, key)
 	if !errors.Is(err, pgx.ErrNoRows) {
 		return locked, translate(err)
 	}
-	// The insert waits for a concurrent transaction that inserts the same key. In a box from which rows were removed,
-	// the new row looks like that of a key that was deleted long ago, so its version numbers continue.
+	// The insert waits for a concurrent transaction that inserts the same key. If rows were removed from the box, the
+	// new row looks like the row of a key that was deleted long ago, so that its version numbers continue.
 	_, err = r.q.Exec(ctx, `INSERT INTO entries (box_id, key, version, deleted_at, swept, updated_at)
 		SELECT id, $2, version_floor, CASE WHEN version_floor > 0 THEN $3::timestamptz END, version_floor > 0, $3
 			FROM boxes WHERE id = $1
@@ -116,9 +118,8 @@ func (r entries) Lock(ctx context.Context, credential domain.Credential, box dom
 	return locked, orNotFound(err, domain.ErrBoxNotFound)
 }
 
-// lock sends two statements in one round trip. They cannot be one statement: after waiting for the
-// lock, the other tables of a join would still be read as of its start. It returns pgx.ErrNoRows if
-// the entry has no row.
+// lock sends two statements in one round trip. They cannot be one statement: after the wait for the lock, a join would
+// still read the other tables as they were when the statement began. It returns pgx.ErrNoRows if the entry has no row.
 func (r entries) lock(ctx context.Context, credential domain.Credential, box domain.Box,
 	key domain.EntryKey) (ports.LockedEntry, error) {
 	locked := ports.LockedEntry{Entry: domain.Entry{Box: box.ID, Key: key}}
@@ -132,7 +133,7 @@ func (r entries) lock(ctx context.Context, credential domain.Credential, box dom
 				&locked.Room.Slots, &until)
 			locked.Entry.Version, locked.Room.Until = unsigned(version), unsigned(until)
 			if missing = errors.Is(err, pgx.ErrNoRows); missing {
-				return nil // returned at the end, unless another statement fails
+				return nil // lock returns ErrNoRows at the end, unless another statement fails
 			}
 			return err
 		})
@@ -159,9 +160,8 @@ func (r entries) Stored(ctx context.Context, box domain.BoxID, key domain.EntryK
 	return versions, largest, translate(err)
 }
 
-// AddVersion sends all its statements with the commit. If the server key was retired, its subquery
-// returns NULL, which the column does not accept: the statement fails, and nothing is stored under
-// a retired key.
+// AddVersion sends all its statements with the commit. If the server key was retired, the subquery for the key returns
+// NULL. The column does not accept NULL, so the statement fails, and nothing is stored under a retired key.
 func (r entries) AddVersion(ctx context.Context, entry domain.Entry, version ports.NewVersion, keep int,
 	event domain.Event) error {
 	var batch pgx.Batch
@@ -183,9 +183,10 @@ func (r entries) AddVersion(ctx context.Context, entry domain.Entry, version por
 }
 
 // queueEntry adds the statements that store the new version of an entry, and its reservation unless it is nil. The row
-// gets the id of the key in force, which is not that of the version if UndoWrite stores an old version again. The
-// reservation is a part of the same UPDATE: a second one would leave another dead row. Above the limit, the sum of the
-// box becomes NULL, which the column does not accept: the statement fails, and the version is not stored.
+// gets the id of the box key in force. The version can have another box key, if UndoWrite stores an old version again.
+// The reservation is part of the UPDATE of the entry, because a second UPDATE would leave another dead row. If the box
+// exceeds its limit, its sum of reserved bytes becomes NULL. The column does not accept NULL, so the statement fails,
+// and the version is not stored.
 func queueEntry(batch *pgx.Batch, entry domain.Entry, reservation *ports.Reservation) {
 	args := []any{uuid(entry.Box), string(entry.Key), number(entry.Version), entry.UpdatedAt}
 	room := ``
@@ -201,13 +202,13 @@ func queueEntry(batch *pgx.Batch, entry domain.Entry, reservation *ports.Reserva
 		WHERE box_id = $1 AND key = $2`, args...)
 }
 
-// translateAddVersion is translate for the statements of AddVersion.
+// translateAddVersion is like translate, and recognises the errors of the statements of AddVersion.
 func translateAddVersion(err error) error {
 	switch refused, _ := errors.AsType[*pgconn.PgError](err); {
 	case violates(err, sqlstate.ForeignKeyViolation, "entry_versions_author_id_fkey"):
 		return domain.ErrUnauthenticated // the author was deleted concurrently
 	case violates(err, sqlstate.UniqueViolation, "entry_versions_pkey"):
-		// A version with this number already exists: the entry's row does not name the newest version.
+		// A version with this number already exists, so the entry's row did not name the newest version.
 		return &ports.TamperedError{What: "entry version number"}
 	case refused != nil && refused.Code == sqlstate.NotNullViolation && refused.ColumnName == "key_id":
 		return ports.ErrStaleServerKey
@@ -243,7 +244,7 @@ func (r entries) LockVersion(ctx context.Context, entry domain.Entry) (bool, err
 	return tag.RowsAffected() == 1, translate(err)
 }
 
-// Versions lists an author who was deleted as an empty name.
+// Versions returns an empty name for an author who was deleted.
 func (r entries) Versions(ctx context.Context, box domain.BoxID, key domain.EntryKey) ([]domain.EntryVersion, error) {
 	rows, err := r.q.Query(ctx,
 		`SELECT v.version, COALESCE(u.name, ''), v.created_at, v.version = e.version AND e.deleted_at IS NULL,
@@ -267,7 +268,7 @@ func (r entries) Versions(ctx context.Context, box domain.BoxID, key domain.Entr
 	return list, err
 }
 
-// Version reads one version, even of a deleted entry.
+// Version reads one version. The entry may be deleted.
 func (r entries) Version(ctx context.Context, box domain.BoxID, key domain.EntryKey,
 	version uint64) (ports.StoredVersion, error) {
 	rows, err := r.q.Query(ctx, `SELECT `+storedColumns+`, value, author_id FROM entry_versions
@@ -291,7 +292,7 @@ func (r entries) Version(ctx context.Context, box domain.BoxID, key domain.Entry
 // storedColumns are the columns of scanStored.
 const storedColumns = `box_id, key, version, sealed_as, key_id, envelope, created_at, box_key_id`
 
-// scanStored reads storedColumns and, if given, further columns into more.
+// scanStored reads storedColumns, and any further columns into more.
 func scanStored(row pgx.Row, more ...any) (ports.StoredVersion, error) {
 	var stored ports.StoredVersion
 	var box, serverKey [16]byte

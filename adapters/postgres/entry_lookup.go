@@ -26,9 +26,9 @@ const (
 		LEFT JOIN entry_versions v ON v.box_id = e.box_id AND v.key = e.key AND e.deleted_at IS NULL
 			AND v.version = CASE WHEN $5::bigint = 0 THEN e.version ELSE $5 END `
 
-	// A read of the newest value does not read the entry's row, which in a large box costs as much
-	// as reading the version. An entry that was not deleted always points at its newest version:
-	// both change in one commit. Deleted entries are few and have an index of their own.
+	// A read of the newest value does not read the entry's row: in a large box, that would cost as much as reading the
+	// version. The row is not needed, because an entry that is not deleted always points at its newest version: one
+	// commit changes both. Deleted entries are few and have their own index.
 	newestColumns = `, v.version, false, v.created_at` + versionColumns
 	joinNewest    = `
 		LEFT JOIN LATERAL (SELECT key FROM entries
@@ -37,9 +37,9 @@ const (
 			WHERE box_id = b.id AND key = $4 ORDER BY version DESC LIMIT 1) v ON removed.key IS NULL `
 )
 
-// The last columns of an entry are its value, and whether the value is too large for a batch and
-// must be read by a lookup of its own. The value leaves storage only if the caller may read it:
-// otherwise the response time would reveal its size. The domain still makes the decision.
+// The last two columns of an entry are its value, and whether the value is too large for a batch and must be read by a
+// lookup of its own. The statement returns the value only if the caller may read it, because otherwise the response
+// time would reveal the size of the value. The domain still decides whether the caller may read it.
 var (
 	withoutValue   = `, NULL::bytea, false`
 	mayRead        = fmt.Sprintf(`(m.is_active AND m.permissions & %d <> 0)`, domain.ReadEntry)
@@ -63,11 +63,11 @@ const (
 	forWrite    lookupPurpose = "a write" // does not read the value
 )
 
-// lookupSQL holds the statement for one lookup and the one for a batch. A lone reader completes
-// 1.06 times as many requests with the first as with the second.
+// lookupSQL holds the statement for one lookup and the one for a batch. A lone reader completes 1.06 times as many
+// requests with the single statement as with the batch statement.
 type lookupSQL struct{ single, batch string }
 
-// lookupStatements are built once: on the read path even this cost can be measured.
+// lookupStatements are built once, because building them for each read would have a measurable cost.
 var lookupStatements = buildLookupStatements()
 
 // perRow turns the parameters $1 to $5 of a single statement into the columns of a row of
@@ -76,8 +76,8 @@ var perRow = strings.NewReplacer("$1", "a.credential", "$2", "a.issued_to", "$3"
 	"a.version")
 
 // buildLookupStatements returns the statements for each kind of credential and each purpose. A lookup has at most one
-// row. LIMIT 1 tells the planner about this bound. Otherwise the planner could turn the lateral subqueries into joins
-// of entire tables.
+// row. LIMIT 1 informs the planner about this bound. Without it, the planner could turn the lateral subqueries into
+// joins of entire tables.
 func buildLookupStatements() map[lookupKind]lookupSQL {
 	statements := make(map[lookupKind]lookupSQL)
 	for kind, source := range credentialSources {
@@ -109,8 +109,8 @@ type lookup struct {
 	version    uint64
 }
 
-// lookupResult is an entry snapshot. tooLarge means that the value was left out because of its
-// size.
+// lookupResult is an entry snapshot. tooLarge means that the snapshot lacks the value because the value is too large
+// for a batch.
 type lookupResult struct {
 	ports.EntrySnapshot
 	tooLarge bool
@@ -220,7 +220,7 @@ func lookupParams(input *lookup) []any {
 	return params
 }
 
-// lookupArrays returns $1 to $5 of a batch statement: an array each.
+// lookupArrays returns $1 to $5 of a batch statement. Each is an array with one element for each lookup.
 func lookupArrays(kind domain.CredentialKind, group []*lookupRequest) []any {
 	return []any{
 		credentialArray(kind, group, func(r *lookupRequest) *domain.Credential { return &r.Input.credential }),
@@ -231,10 +231,10 @@ func lookupArrays(kind domain.CredentialKind, group []*lookupRequest) []any {
 	}
 }
 
-// completeLookups completes each request as soon as its row has arrived. A credential that does not
-// exist has no row: its snapshot has only a caller that does not authenticate.
+// completeLookups completes each request as soon as its row has arrived. There is no row for a credential that does not
+// exist. The snapshot of such a request has only a caller that does not authenticate.
 func (s *Store) completeLookups(rows pgx.Rows, requests []*lookupRequest) error {
-	var ordinal int64 // counts from 1
+	var ordinal int64 // the first row has 1
 	var caller callerRow
 	var access accessRow
 	var entry entryRow

@@ -17,7 +17,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/rounds"
 )
 
-// office inserts ten users with a credential of each kind. Users n to n+4 are members of box n. The last of these
+// office inserts ten users with a credential of each kind. Users n to n+4 are members of box n. The last of the five
 // members may not read. Each box has four entries with three versions. One entry is deleted.
 const office = `
 INSERT INTO users (id, name, role, is_active, created_at, updated_at)
@@ -103,8 +103,8 @@ func allQueries() []query {
 			credential: domain.Credential{Kind: domain.APIKeyCredential, ID: crowdID(3, 4), User: crowdID(1, 4)}})
 }
 
-// requireStarted waits until the given number of goroutines has started. It then gives them time to enter the queue
-// or, after a stall, a batch.
+// requireStarted waits until the given number of goroutines has started. It then gives the goroutines time to enter the
+// queue or, after a stall, a batch.
 func requireStarted(t *testing.T, started *atomic.Int64, count int) {
 	t.Helper()
 	require.Eventually(t, func() bool { return started.Load() == int64(count) }, 4*time.Second, time.Millisecond)
@@ -155,7 +155,7 @@ func TestBatchedLookupsEqualSingleOnes(t *testing.T) {
 }
 
 // TestTheNewestVersion verifies that a lookup returns the newest version when the entry's row points at another
-// version. A lookup of a deleted entry returns no version.
+// version. It also verifies that a lookup of a deleted entry returns no version.
 func TestTheNewestVersion(t *testing.T) {
 	t.Parallel()
 	store, url := openOffice(t)

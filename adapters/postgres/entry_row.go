@@ -7,8 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// entryRow receives the columns of an entry and of one of its versions; see entryColumns and
-// newestColumns. Columns are null where nothing was found.
+// entryRow receives the columns of an entry and of one of its versions; see entryColumns and newestColumns. Columns are
+// null if the entry or the version was not found.
 type entryRow struct {
 	entryVersion      pgtype.Int8
 	deleted           pgtype.Bool

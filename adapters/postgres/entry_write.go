@@ -17,20 +17,20 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// A conditional write stores a new version of an entry if nothing has changed since it was decided.
-// Concurrent conditional writes share a statement and a commit. A write that does not match stores
-// nothing, and its caller falls back to the locking path (Entries.Lock and Entries.AddVersion).
+// A conditional write stores a new version of an entry if nothing that the decision depended on has changed since.
+// Concurrent conditional writes share a statement and a commit. If something has changed, the write stores nothing, and
+// its caller falls back to the locking path (Entries.Lock and Entries.AddVersion).
 
 // maxWriteBatch is the number of conditional writes in one statement.
 const maxWriteBatch = 64
 
-// writeColumns are the columns of one write, in the order of writeArrays. The columns of its audit
-// event follow them.
+// writeColumns are the columns of one write, in the order of writeArrays. The columns of the write's audit event follow
+// them.
 const writeColumns = `credential, issued_to, box, box_id, key, permissions, expires, version, sealed_as, key_id, ` +
 	`envelope, value, author_id, at, prune_to, room, box_key_id`
 
-// writeTypes are the types of writeColumns from issued_to on: the type of credential depends on its
-// kind.
+// writeTypes are the types of writeColumns from issued_to on. The type of the first column depends on the kind of
+// credential.
 var writeTypes = []string{"uuid", "text", "uuid", "text", "smallint", "timestamptz", "bigint", "bigint", "uuid",
 	"bytea", "bytea", "uuid", "timestamptz", "bigint", "bigint", "bytea"}
 
@@ -39,19 +39,19 @@ var writeStatements = buildWriteStatements()
 
 // buildWriteStatements returns one statement for each kind of credential.
 //
-//   - locked selects and locks the entries whose conditions still hold. SKIP LOCKED leaves out an
-//     entry that another transaction is writing. It also leaves out a write whose author is being
-//     deleted, because the foreign key would wait for that lock. One lock must not delay the whole batch.
-//     The comparison of box_key_id is decided on the locked row: a change of the box's key updates this column in every
-//     entry. A write that was decided under the old key therefore never commits after the change, even if this
-//     statement began before it. Without a keyring the column is null, and the comparison costs no lookup.
+//   - locked selects and locks the entries whose conditions still hold. SKIP LOCKED leaves out an entry that another
+//     transaction is writing. It also leaves out a write whose author is being deleted, because the foreign key would
+//     wait for the lock on that user. One lock must not delay the whole batch. The statement compares box_key_id on the
+//     locked row. A change of the box's key updates this column in every entry, so a write that was decided under the
+//     old key never commits after the change, even if this statement began before it. In a box without a keyring the
+//     column is null, and the comparison costs no lookup.
 //   - updated moves these entries to their new version. If several writes of a batch name the
 //     same entry, one of them wins.
-//   - inserted_versions, pruned, audited and queued follow from updated. They skip old versions that are locked; the
-//     next write deletes these.
+//   - inserted_versions, pruned, audited and queued follow from updated. pruned skips old versions that are locked. The
+//     next write deletes those.
 //
-// The statement returns the ordinals of the writes that were stored. LIMIT 1 has the reason given
-// at buildLookupStatements.
+// The statement returns the ordinals of the writes that were stored. The comment on buildLookupStatements explains
+// LIMIT 1.
 func buildWriteStatements() map[domain.CredentialKind]string {
 	events := strings.ReplaceAll(", "+eventColumns, ", ", ", event_")
 	statements := make(map[domain.CredentialKind]string)
@@ -97,15 +97,15 @@ func buildWriteStatements() map[domain.CredentialKind]string {
 	return statements
 }
 
-// hasRoom is domain.Room.Covers. room is 0 in a box without a limit. The number of versions that are kept is version -
-// prune_to; if all are kept, that is the version number, which no number of stored versions exceeds.
+// hasRoom is domain.Room.Covers in SQL. room is 0 in a box without a limit. The number of versions that are kept is
+// version - prune_to. If all versions are kept, the difference is the version number, and there are never more stored
+// versions than that.
 const hasRoom = `(a.room = 0 OR a.room <= slot_bytes AND (slots >= a.version - a.prune_to OR a.version <= slots_until))`
 
 type writeRequest = batch.Request[ports.ConditionalWrite, bool]
 
-// WriteIfUnchanged stores a version after the newest one; see ports.EntryWriter. A value larger
-// than largestInBatch is not stored: the caller falls back to the locking path, which has no batch
-// to delay.
+// WriteIfUnchanged stores a version after the newest one; see ports.EntryWriter. It does not store a value larger than
+// largestInBatch. The caller then falls back to the locking path, where a large value delays no batch.
 func (s *Store) WriteIfUnchanged(ctx context.Context, write ports.ConditionalWrite) (stored bool, err error) {
 	if len(write.Version.Sealed.Value) > largestInBatch {
 		return false, nil
@@ -117,9 +117,9 @@ func (s *Store) WriteIfUnchanged(ctx context.Context, write ports.ConditionalWri
 	return stored, err
 }
 
-// runWrites stores a batch in one round trip and one commit. If the database rejects the batch, it rejects all of it.
-// That is not an error here: nothing was stored, and each caller falls back to the locking path, where only the faulty
-// write fails.
+// runWrites stores a batch in one round trip and one commit. The database accepts or rejects the batch as a whole. A
+// rejection is not an error of runWrites: nothing was stored, and each caller falls back to the locking path, where
+// only the faulty write fails.
 func (s *Store) runWrites(ctx context.Context, requests []*writeRequest) error {
 	ctx, cancel := context.WithTimeout(ctx, StatementTimeout+endTimeout)
 	defer cancel()
@@ -140,7 +140,7 @@ func (s *Store) runWrites(ctx context.Context, requests []*writeRequest) error {
 		return outcomeUnknown(err)
 	}
 	if err != nil {
-		clear(stored) // the rows arrived before the rollback
+		clear(stored) // the rows in stored arrived before the rollback
 	}
 	for _, request := range requests {
 		if stored[request] {
@@ -173,7 +173,8 @@ func sendWrites(ctx context.Context, q querier, requests []*writeRequest) (map[*
 	return stored, q.SendBatch(ctx, &statements).Close()
 }
 
-// writeArrays returns the parameters in the order of writeColumns and eventColumns: an array each.
+// writeArrays returns the parameters in the order of writeColumns and eventColumns. Each is an array with one element
+// for each write.
 func writeArrays(kind domain.CredentialKind, group []*writeRequest) []any {
 	caller := func(r *writeRequest) *domain.Caller { return &r.Input.Snapshot.Access.Caller }
 	arrays := []any{
@@ -198,8 +199,8 @@ func writeArrays(kind domain.CredentialKind, group []*writeRequest) []any {
 	return append(arrays, eventArrays(group, func(r *writeRequest) *domain.Event { return &r.Input.Event })...)
 }
 
-// pruneTo returns the newest version that is deleted after the write; versions start at 1, so a result of 0 or less
-// deletes nothing.
+// pruneTo returns the number of the newest version that the write deletes. Versions start at 1, so a result of 0 or
+// less deletes nothing.
 func pruneTo(write *ports.ConditionalWrite) int64 {
 	if write.Keep == 0 {
 		return 0
@@ -207,7 +208,7 @@ func pruneTo(write *ports.ConditionalWrite) int64 {
 	return number(write.Version.Place.Version) - int64(write.Keep)
 }
 
-// roomFor returns the bytes that the version counts in its box, or 0 if the box has no limit.
+// roomFor returns the number of bytes that the box counts for the version, or 0 if the box has no limit.
 func roomFor(write *ports.ConditionalWrite) int64 {
 	if !write.Limited {
 		return 0

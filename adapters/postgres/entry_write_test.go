@@ -57,7 +57,7 @@ const (
 // ofEntry0 is the WHERE condition of the statements below.
 const ofEntry0 = ` WHERE box_id = uuid_of(4, 1) AND key = 'entry-0'`
 
-// commonChanges lists changes that invalidate a write, whatever the kind of its credential.
+// commonChanges lists changes that invalidate a write with any kind of credential.
 var commonChanges = map[string]string{
 	"the user is inactive":     `UPDATE users SET is_active = false WHERE id = uuid_of(1, 2)`,
 	"no longer a member":       `DELETE FROM box_users WHERE user_id = uuid_of(1, 2)`,
@@ -99,8 +99,7 @@ var ownChanges = map[domain.CredentialKind]map[string]string{
 	},
 }
 
-// TestAConditionalWriteWhoseConditionsChangedStoresNothing changes one condition after the snapshot
-// was read.
+// TestAConditionalWriteWhoseConditionsChangedStoresNothing changes one condition after the write has read its snapshot.
 func TestAConditionalWriteWhoseConditionsChangedStoresNothing(t *testing.T) {
 	t.Parallel()
 	for _, credential := range holders(2) {

@@ -17,10 +17,9 @@ import (
 // translate converts errors of the driver into errors of the domain.
 //
 //   - A database that cannot be reached, refuses connections or is shutting down gives Unavailable with code
-//     database_unavailable. So does a statement that was cancelled: it had no effect.
-//   - A conflict with a concurrent transaction, or a lock that was not free within lockTimeout,
-//     gives domain.ErrBusy. Single statements meet conflicts too if the isolation level of the
-//     database is raised.
+//     database_unavailable. A cancelled statement gives the same error, because it had no effect.
+//   - A conflict with a concurrent transaction, or a lock that was not free within lockTimeout, gives domain.ErrBusy. A
+//     single statement can meet a conflict too, if the default isolation level of the database is raised.
 //   - Errors of the domain, pgx.ErrNoRows and programming errors are returned unchanged.
 func translate(err error) error {
 	if err == nil || domain.KindOf(err) != 0 || errors.Is(err, pgx.ErrNoRows) {
@@ -31,7 +30,7 @@ func translate(err error) error {
 	}
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		if sqlstate.IsConflict(err) || pgErr.Code == sqlstate.LockNotAvailable {
-			// Store.Do still retries a conflict: it finds the cause in the chain of errors.
+			// Store.Do still retries a conflict, because it finds the cause in the chain of errors.
 			return domain.ErrBusy.Because(err)
 		}
 		if isOutage(pgErr.Code) {
@@ -72,8 +71,8 @@ func unavailable(cause error) error {
 	return domain.Refuse(domain.Unavailable, "database_unavailable", message).Because(cause)
 }
 
-// outcomeUnknown returns the error for a commit whose result did not arrive, or whose replication
-// was not confirmed. The change may be stored or not.
+// outcomeUnknown returns the error for a commit whose result did not arrive, or whose replication was not confirmed.
+// The change may or may not be stored.
 func outcomeUnknown(cause error) error {
 	return domain.Refuse(domain.Unavailable, "outcome_unknown",
 		"the database did not report whether the change was committed: check before you retry").Because(cause)

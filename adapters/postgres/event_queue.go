@@ -14,8 +14,8 @@ import (
 )
 
 // queueStored returns the part of a statement that adds events to the queue of the audit stream, in the transaction
-// that stores them. stored is the name of a WITH query that returns their ids. Without a stream, the condition is false
-// before the ids are collected.
+// that stores the events. stored is the name of a WITH query that returns the ids of the events. If there is no stream,
+// the condition is false, and the server does not collect the ids.
 func queueStored(stored string) string {
 	return `INSERT INTO event_queue (id, events) SELECT events[1], events
 		FROM (SELECT array_agg(id ORDER BY id) AS events FROM ` + stored + `) s
@@ -24,15 +24,15 @@ func queueStored(stored string) string {
 
 // EventQueue implements ports.EventQueue. It is safe for concurrent use.
 //
-// The queue is written by the transactions that store events, so it contains exactly the committed events, whatever the
-// order of their identifiers. The commit order comes from transaction numbers: they belong to the database, so it does
-// not depend on the clocks of servers.
+// The transactions that store events also write the queue, so it contains exactly the committed events, whatever the
+// order of their identifiers. Transaction numbers give the commit order. The database assigns these numbers, so the
+// order does not depend on the clocks of servers.
 type EventQueue struct {
 	pool *pool
 
 	mu sync.Mutex // guards the following fields
-	// Rows below floor do not exist and cannot appear, so Next does not read the index entries of deleted rows there.
-	// The floor is valid until floorUntil.
+	// No row with a transaction number below floor exists or can appear. Next starts at the floor, so it does not read
+	// the index entries of the deleted rows below. The floor is valid until floorUntil.
 	floor      uint64
 	floorUntil time.Time
 }
@@ -40,7 +40,8 @@ type EventQueue struct {
 var _ ports.EventQueue = (*EventQueue)(nil)
 
 // floorLifetime bounds the use of a floor. After a failover to a standby that had not received the last transactions,
-// the database assigns their numbers again, and rows can appear below the floor. Next finds them after this time.
+// the database assigns the numbers of these transactions again, and new rows can appear below the floor. Next finds
+// these rows after floorLifetime.
 const floorLifetime = 10 * time.Second
 
 // NewEventQueue returns the queue of the audit stream. Each stream needs its own.
@@ -55,7 +56,8 @@ func (q *EventQueue) Claim(ctx context.Context, holder [16]byte, lease time.Dura
 	return tag.RowsAffected() == 1, translate(err)
 }
 
-// Release sets the end of the lease to the present, so that the stream itself continues.
+// Release sets the end of the lease to the present. It does not delete the row, because without the row the stream
+// would end.
 func (q *EventQueue) Release(ctx context.Context, holder [16]byte) error {
 	_, err := q.pool.Exec(ctx, `UPDATE event_stream SET lease_until = clock_timestamp() WHERE id = 1 AND holder = $1`,
 		holder)
@@ -72,26 +74,27 @@ type queuedRow struct {
 // maxQueuedRows bounds the rows that one Next reads.
 const maxQueuedRows = 256
 
-// nextRows returns a row without a queue entry if the queue is empty, so that the oldest running transaction is known
-// in every case. That number and the rows come from one snapshot.
+// nextRows returns the rows, each with the number of the oldest running transaction from the same snapshot. If the
+// queue is empty, it returns one row that has only this number.
 const nextRows = `SELECT pg_snapshot_xmin(pg_current_snapshot()), q.xid, q.id, q.events
 	FROM (SELECT 1) one LEFT JOIN LATERAL (
 		SELECT xid, id, events FROM event_queue WHERE xid >= $1 ORDER BY xid, id LIMIT $2) q ON true
 	ORDER BY q.xid, q.id`
 
-// Next reads the rows, and then their events by identifier. A batch has all events of each of its rows, so it can
+// Next reads rows of the queue, and then their events by identifier. It returns all events of each row, so a batch can
 // exceed limit.
 func (q *EventQueue) Next(ctx context.Context, limit int) (ports.QueuedEvents, error) {
 	rows, oldest, err := q.readRows(ctx)
 	if err != nil {
 		return ports.QueuedEvents{}, err
 	}
-	// Transactions below the oldest running one have ended, so their rows are among those that were read.
+	// Transactions with lower numbers than the oldest running one have ended, so their rows are among the rows that
+	// were read.
 	batch := ports.QueuedEvents{Horizon: oldest}
 	var ids [][16]byte
 	for i, row := range rows {
 		if len(ids) >= limit || i == maxQueuedRows-1 {
-			batch.Horizon = 0 // there are or may be further rows
+			batch.Horizon = 0 // further rows exist, or may exist
 		}
 		if len(ids) >= limit {
 			break
@@ -107,7 +110,7 @@ func (q *EventQueue) Next(ctx context.Context, limit int) (ports.QueuedEvents, e
 	return batch, err
 }
 
-// readRows returns up to maxQueuedRows rows, oldest commit first, and the oldest running transaction.
+// readRows returns up to maxQueuedRows rows, oldest commit first, and the number of the oldest running transaction.
 func (q *EventQueue) readRows(ctx context.Context) (found []queuedRow, oldest uint64, err error) {
 	rows, err := q.pool.Query(ctx, nextRows, q.currentFloor(), maxQueuedRows)
 	found, err = collect(rows, err, func(row pgx.CollectableRow) (queuedRow, error) {
@@ -124,7 +127,7 @@ func (q *EventQueue) readRows(ctx context.Context) (found []queuedRow, oldest ui
 	return found, oldest, err
 }
 
-// currentFloor returns the floor while it is valid, and otherwise 0.
+// currentFloor returns the floor, or 0 if the floor is no longer valid.
 func (q *EventQueue) currentFloor() uint64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -134,7 +137,8 @@ func (q *EventQueue) currentFloor() uint64 {
 	return q.floor
 }
 
-// setFloor raises the floor, unless it is 0. Only the first floor after an invalid one begins a lifetime.
+// setFloor sets the floor. It ignores a floor of 0. A lifetime begins only when there was no valid floor; raising a
+// valid floor does not extend its lifetime.
 func (q *EventQueue) setFloor(floor uint64) {
 	if floor == 0 {
 		return
@@ -147,7 +151,8 @@ func (q *EventQueue) setFloor(floor uint64) {
 	q.floor = floor
 }
 
-// readEvents returns the events with the given identifiers in their order. It omits events that do not exist.
+// readEvents returns the events with the given identifiers, in the order of the identifiers. It omits events that do
+// not exist.
 func (q *EventQueue) readEvents(ctx context.Context, ids [][16]byte) ([]domain.Event, error) {
 	rows, err := q.pool.Query(ctx, `SELECT `+eventColumns+` FROM events WHERE id = ANY ($1::uuid[])`, ids)
 	list, err := collect(rows, err, func(row pgx.CollectableRow) (domain.Event, error) { return scanEvent(row) })
@@ -167,7 +172,8 @@ func (q *EventQueue) readEvents(ctx context.Context, ids [][16]byte) ([]domain.E
 	return ordered, nil
 }
 
-// Delivered deletes the rows by their primary key. It does not check the lease: the events were delivered in any case.
+// Delivered deletes the rows by their primary key. It does not check the lease, because the events were delivered even
+// if the lease has ended.
 func (q *EventQueue) Delivered(ctx context.Context, batch ports.QueuedEvents) error {
 	// The driver has no array type for transaction numbers.
 	transactions := column(batch.Positions, func(p ports.QueuePosition) string {
@@ -182,7 +188,7 @@ func (q *EventQueue) Delivered(ctx context.Context, batch ports.QueuedEvents) er
 	return translate(err)
 }
 
-// Age compares with the database's clock, which has set the time in the queue.
+// Age uses the database's clock, because that clock also set the times in the queue.
 func (q *EventQueue) Age(ctx context.Context) (time.Duration, error) {
 	var seconds float64
 	err := q.pool.QueryRow(ctx, `SELECT COALESCE((
@@ -191,8 +197,8 @@ func (q *EventQueue) Age(ctx context.Context) (time.Duration, error) {
 	return time.Duration(seconds * float64(time.Second)), translate(err)
 }
 
-// DeleteAbandonedQueue ends a stream and deletes rows in two statements. Between them, another server may begin the
-// stream again; the rows then stay, and their events are delivered. See ports.Janitor.
+// DeleteAbandonedQueue ends an abandoned stream with one statement, and deletes rows of the queue with another. If a
+// server begins the stream again between the two, the rows stay, and their events are delivered. See ports.Janitor.
 func (s *Store) DeleteAbandonedQueue(ctx context.Context, before time.Time, limit int) (int, error) {
 	if _, err := s.pool.Exec(ctx, `DELETE FROM event_stream WHERE id = 1 AND lease_until < $1`, before); err != nil {
 		return 0, translate(err)

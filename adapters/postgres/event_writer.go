@@ -9,8 +9,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// EventWriter commits the audit events of concurrent requests together, including the events of clients that have
-// disconnected: a client cannot avoid the audit log by disconnecting. It implements ports.EventWriter.
+// EventWriter commits the audit events of concurrent requests together. It also commits the events of clients that have
+// disconnected, so a client cannot avoid the audit log by disconnecting. It implements ports.EventWriter.
 type EventWriter struct {
 	pool    *pool
 	counts  eventCounts
@@ -47,8 +47,8 @@ func (w *EventWriter) Write(ctx context.Context, event domain.Event) error {
 // Close commits the queued events. Write returns domain.ErrBusy afterwards.
 func (w *EventWriter) Close() { w.batcher.Close() }
 
-// insert stores a batch. It retries conflicts, which occur if the isolation level of the database
-// is raised.
+// insert stores a batch. It retries after a conflict, which can occur if the default isolation level of the database is
+// raised.
 func (w *EventWriter) insert(ctx context.Context, requests []*eventRequest) error {
 	for attempt := 1; ; attempt++ {
 		err := w.insertOnce(ctx, requests)
@@ -63,7 +63,7 @@ func (w *EventWriter) insert(ctx context.Context, requests []*eventRequest) erro
 	}
 }
 
-// insertOnce inserts all events with one statement, which commits by itself.
+// insertOnce inserts all events with one statement, outside of a transaction block. The server commits it immediately.
 func (w *EventWriter) insertOnce(ctx context.Context, requests []*eventRequest) error {
 	ctx, cancel := context.WithTimeout(ctx, StatementTimeout)
 	defer cancel()

@@ -16,7 +16,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// blockEvents blocks all inserts of events until the caller calls the returned function.
+// blockEvents blocks all inserts of events until the returned function is called.
 func blockEvents(t *testing.T, url string) (release func()) {
 	t.Helper()
 	return hold(t, url, `LOCK TABLE events IN EXCLUSIVE MODE`)
@@ -62,7 +62,7 @@ func TestEventsOfConcurrentRequestsAreCommittedTogether(t *testing.T) {
 
 	release := blockEvents(t, url)
 	outcomes := fill(t, writer, events(t, 300))
-	time.Sleep(100 * time.Millisecond) // time to enter the queue, some of them a batch
+	time.Sleep(100 * time.Millisecond) // the writes enter the queue, and some of them a batch
 	release()
 	for _, err := range outcomes() {
 		require.NoError(t, err)
@@ -108,7 +108,7 @@ func TestCloseCommitsQueuedEvents(t *testing.T) {
 	writer := store.NewEventWriter()
 	release := blockEvents(t, url)
 	outcomes := fill(t, writer, events(t, 50))
-	time.Sleep(100 * time.Millisecond) // time to enter the queue, some of them a batch
+	time.Sleep(100 * time.Millisecond) // the writes enter the queue, and some of them a batch
 	time.AfterFunc(50*time.Millisecond, release)
 	writer.Close()
 	writer.Close()
@@ -120,7 +120,7 @@ func TestCloseCommitsQueuedEvents(t *testing.T) {
 }
 
 // TestABadEventDoesNotFailTheOthers verifies that an invalid event does not fail the other events of its batch. The
-// invalid event contains a zero byte. PostgreSQL rejects it in text, and with it the entire statement.
+// invalid event contains a zero byte. PostgreSQL does not accept zero bytes in text, and rejects the entire statement.
 func TestABadEventDoesNotFailTheOthers(t *testing.T) {
 	t.Parallel()
 	store, url := openStore(t, nil)
@@ -130,7 +130,7 @@ func TestABadEventDoesNotFailTheOthers(t *testing.T) {
 	list := events(t, 40)
 	list[20].ActorName = "\x00"
 	outcomes := fill(t, writer, list)
-	time.Sleep(50 * time.Millisecond) // time to enter the queue, some of them a batch
+	time.Sleep(50 * time.Millisecond) // the writes enter the queue, and some of them a batch
 	release()
 	for i, err := range outcomes() {
 		require.Equal(t, i == 20, err != nil, "%d: %v", i, err)

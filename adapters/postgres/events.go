@@ -14,12 +14,11 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// events implements ports.Events, the audit log within a unit of work. EventWriter writes events
-// outside of one.
+// events implements ports.Events, the audit log within a unit of work. EventWriter writes events outside of a unit of
+// work.
 type events struct{ q querier }
 
-// eventColumns must be separated by a comma and one space: buildWriteStatements adds a prefix to
-// each.
+// eventColumns must be separated by a comma and one space, because buildWriteStatements adds a prefix to each column.
 const eventColumns = `id, at, action, outcome, actor_id, actor_name, credential_id, ` +
 	`box_id, box_name, entry_key, target, request_id, address, suppressed, changes`
 
@@ -33,8 +32,8 @@ var insertEvents = `WITH stored AS (
 		INSERT INTO events (` + eventColumns + `) SELECT * FROM ` + unnest(eventTypes...) + ` RETURNING id
 	) ` + queueStored("stored")
 
-// eventArrays returns the parameters in the order of eventColumns: an array each. event returns the
-// event of an item.
+// eventArrays returns the parameters in the order of eventColumns. Each is an array with one element for each item.
+// event returns the event of an item.
 func eventArrays[C any](items []C, event func(C) *domain.Event) []any {
 	text := func(of func(*domain.Event) string) pointers[pgtype.Text] {
 		return texts(items, func(c C) string { return of(event(c)) })
@@ -61,13 +60,14 @@ func eventArrays[C any](items []C, event func(C) *domain.Event) []any {
 	}
 }
 
-// suppressed is NULL for nearly all events: NULL needs no storage.
+// suppressed returns NULL for nearly all events, because NULL needs no storage.
 func suppressed(event *domain.Event) pgtype.Int4 {
 	count := int32(min(event.Suppressed, math.MaxInt32)) //nolint:gosec // bounded
 	return pgtype.Int4{Int32: count, Valid: count > 0}
 }
 
-// queueEvent adds the insertion of one event to a batch that q sends. The commit of a transaction counts its events.
+// queueEvent adds the insertion of one event to a batch that q sends. If q is a transaction, its commit counts the
+// event.
 func queueEvent(q querier, batch *pgx.Batch, event domain.Event) {
 	if t, inside := q.(*transaction); inside {
 		t.events = append(t.events, event)
@@ -82,11 +82,11 @@ func (r events) Append(ctx context.Context, event domain.Event) error {
 	return atCommit(ctx, r.q, &batch, translate)
 }
 
-// maxExaminedEvents is the number of events that List reads to find matching ones. It takes some 20 milliseconds if the
-// events are in memory.
+// maxExaminedEvents is the number of events that List reads to find matching ones. Reading that many takes about 20
+// milliseconds if the events are in memory.
 const maxExaminedEvents = 10_000
 
-// List reads one event more than the page has, to find out whether there is a next page.
+// List reads one event more than fits on the page, to find out whether there is a next page.
 func (r events) List(ctx context.Context, filter ports.EventFilter) (ports.EventPage, error) {
 	sql, args := listSQL(filter)
 	rows, err := r.q.Query(ctx, sql, args...)
@@ -114,10 +114,10 @@ func (r events) List(ctx context.Context, filter ports.EventFilter) (ports.Event
 	return page, translate(rows.Err())
 }
 
-// listSQL returns the statement of a filter. It sorts by the identifier, which begins with the time: there is no index
-// on the time itself. The inner SELECT reads up to maxExaminedEvents events by an index. The outer one returns the
-// matching events and the last event that was read, which is the position of the next page. No filter has an index
-// of its own: each read of an entry would have to update it.
+// listSQL returns the statement of a filter. It sorts by the identifier, which begins with the time, because there is
+// no index on the time itself. The inner SELECT reads up to maxExaminedEvents events by an index. The outer one returns
+// the matching events and the last event that was read, which is the position of the next page. Filters have no indexes
+// of their own, because each read of an entry would have to update these indexes.
 func listSQL(filter ports.EventFilter) (sql string, args []any) {
 	before := filter.Before
 	if before.IsZero() {
@@ -149,8 +149,8 @@ func listSQL(filter ports.EventFilter) (sql string, args []any) {
 // maxEventID sorts after every event.
 var maxEventID = domain.EventID(bytes.Repeat([]byte{0xff}, 16))
 
-// scanEvent reads eventColumns and, if given, further columns into more. Actions and outcomes are
-// not validated: a newer server may have stored ones that this version does not know.
+// scanEvent reads eventColumns, and any further columns into more. It does not validate actions and outcomes, because a
+// newer server may have stored some that this version does not know.
 func scanEvent(row pgx.Row, more ...any) (domain.Event, error) {
 	var e domain.Event
 	var id [16]byte

@@ -20,7 +20,7 @@ const manyEvents = `INSERT INTO events (id, at, action, outcome, actor_id, actor
 		md5(n::text)::uuid::text, '192.0.2.1'
 	FROM generate_series(1, 1000000) n`
 
-// BenchmarkSearchEvents reads a page of a search without a result in a log of a million events.
+// BenchmarkSearchEvents reads one page from a log of a million events, with filters that match no, some or all events.
 func BenchmarkSearchEvents(b *testing.B) {
 	store, url := openStore(b, nil)
 	execute(b, url, manyEvents)

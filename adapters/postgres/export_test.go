@@ -24,20 +24,22 @@ func ConnConfig(url string) (*pgx.ConnConfig, error) {
 // Pool returns the connections of a store.
 func (s *Store) Pool() *pgxpool.Pool { return s.pool.raw }
 
-// LimitStatements sets the time of a single statement. Call it before the store is used.
+// LimitStatements sets the time limit of a single statement. Call it before the store is used.
 func (s *Store) LimitStatements(limit time.Duration) { s.pool.limit = limit }
 
-// SeeTimeline makes a store believe that a connection has reported a timeline, and returns the highest one before.
+// SeeTimeline makes a store believe that a connection has reported a timeline. It returns the highest timeline that was
+// reported before.
 func (s *Store) SeeTimeline(timeline uint32) (before uint32) {
 	return s.pool.connector.timeline.Swap(timeline)
 }
 
-// AcceptTimeline decides about a connection that reports a timeline.
+// AcceptTimeline returns an error if the store would refuse a connection that reports the timeline.
 func (s *Store) AcceptTimeline(timeline uint32) error {
 	return s.pool.connector.acceptTimeline(timeline)
 }
 
-// ClockSkew is the skew of the clock there, which was read between sent and received.
+// ClockSkew returns the skew of a remote clock. there is the time that the remote clock showed between sent and
+// received.
 func ClockSkew(sent, there, received time.Time) time.Duration {
 	return clockSkew(sent, there, received)
 }
@@ -83,7 +85,7 @@ func RoleSettings() (list []string) {
 	return list
 }
 
-// ShowInTransaction returns a parameter as the transactions of the store have it.
+// ShowInTransaction returns the value that a parameter has in the transactions of the store.
 func (s *Store) ShowInTransaction(ctx context.Context, name string) (value string, err error) {
 	err = s.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		return repos.Users.(users).q.QueryRow(ctx, `SELECT current_setting($1)`, name).Scan(&value)

@@ -8,8 +8,8 @@ import (
 )
 
 // fairSlots bounds concurrent work on database connections, in total and for each origin (see ports.WithOrigin).
-// Transactions of one origin often wait for each other's locks, and its reads of large values take long; without a
-// bound of their own they would occupy all connections. It is safe for concurrent use.
+// Transactions of one origin often wait for each other's locks, and reads of large values take long. Without a bound
+// for each origin, those of a single origin could occupy all connections. It is safe for concurrent use.
 type fairSlots struct {
 	total     *semaphore.Weighted
 	perOrigin int64
@@ -34,8 +34,8 @@ func newFairSlots(total int64) *fairSlots {
 	}
 }
 
-// acquire waits for a slot, first among the work of the origin and then among all, each in the order of
-// arrival. It returns the error of ctx if ctx ends first. The empty origin is bounded by the total only.
+// acquire first waits for a slot of the origin, and then for a slot of the total. Both queues are in the order of
+// arrival. It returns the error of ctx if ctx ends first. The empty origin is bounded only by the total.
 func (f *fairSlots) acquire(ctx context.Context, origin string) (release func(), err error) {
 	own := f.enter(origin)
 	if err := own.acquire(ctx); err != nil {

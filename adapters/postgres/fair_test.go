@@ -16,7 +16,7 @@ func TestFairSlots(t *testing.T) {
 	for name, test := range map[string]struct {
 		total   int64
 		origins map[string]int // units of work that want to run
-		running map[string]int // those that do
+		running map[string]int // units of work that run
 	}{
 		"one origin":               {8, map[string]int{"a": 50}, map[string]int{"a": 3}},
 		"another one is not slow":  {8, map[string]int{"a": 50, "b": 2}, map[string]int{"a": 3, "b": 2}},
@@ -59,7 +59,7 @@ func TestFairSlots(t *testing.T) {
 	}
 }
 
-// TestFairSlotsOfACancelledRequest verifies that a cancelled wait takes no slot, in either queue.
+// TestFairSlotsOfACancelledRequest verifies that a cancelled wait leaves no slot occupied, in either queue.
 func TestFairSlotsOfACancelledRequest(t *testing.T) {
 	t.Parallel()
 	for _, other := range []string{"a", "b"} { // "a" waits for its own slot, "b" for the total

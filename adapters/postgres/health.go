@@ -17,16 +17,18 @@ import (
 const (
 	// ProbeInterval is how often a server calls Probe.
 	ProbeInterval = 5 * time.Second
-	// MaxClockSkew is the difference between the clocks of Lockbox and of the database beyond which Probe logs a
+	// MaxClockSkew is the largest difference between the clocks of Lockbox and of the database for which Probe logs no
 	// warning.
 	MaxClockSkew = 30 * time.Second
 
-	// probeTimeout bounds one probe. A commit that takes longer is a failure to a load balancer.
+	// probeTimeout bounds one probe. A commit that takes longer counts as a failure.
 	probeTimeout = 2 * time.Second
-	// probePause is the shortest time between two probes that CheckWritable runs. Anyone can cause it to be called.
+	// probePause is the shortest time between two probes that CheckWritable runs. Without it, anyone could cause any
+	// number of probes, because requests without a credential call CheckWritable.
 	probePause = time.Second
-	// trialRows and trialBytes are the rows of a trial write. Together they need more than one page in the table and
-	// in its index, so the write fails if the disk is full. An index accepts no row of more than 2704 bytes.
+	// trialRows is the number of rows of a trial write, and trialBytes the size of each. Together, the rows need more
+	// than one page in the table and in its index, so the write fails if the disk is full. The size is below 2704
+	// bytes, the limit for a row of an index.
 	trialRows, trialBytes = 16, 2000
 )
 
@@ -36,8 +38,8 @@ type Health struct {
 	At time.Time
 	// Err is nil if the probe was committed.
 	Err error
-	// ClockSkew is how far the clock of the database is ahead of the clock of Lockbox; negative if it is behind. The
-	// time of the round trip is not counted, so the real skew may be larger, but not smaller.
+	// ClockSkew is how far the clock of the database is ahead of the clock of Lockbox; negative if the database's clock
+	// is behind. The time of the round trip is not counted, so the real skew may be larger, but not smaller.
 	ClockSkew time.Duration
 }
 
@@ -45,7 +47,7 @@ type Health struct {
 type health struct {
 	probing sync.Mutex // held during a probe
 	result  atomic.Pointer[Health]
-	// withoutMessages is set if the server refuses the statement of a usual probe.
+	// withoutMessages is set if the server refuses probeSQL, the statement of a usual probe.
 	withoutMessages atomic.Bool
 }
 
@@ -57,10 +59,10 @@ func (h *health) last() Health {
 	return Health{}
 }
 
-// Probe commits a small write within two seconds and measures the skew of the clocks. It fails if no write can succeed:
-// the database does not answer, is read-only, cannot replicate the commit to the standby that it waits for, or has
-// refused a write because its disk is full and still does. After a failure the idle connections are replaced, because
-// they may lead to a server that is no longer the primary. The error is of kind Unavailable.
+// Probe commits a small write within two seconds and measures the skew of the clocks. It fails if the database does not
+// answer, is read-only, or cannot replicate the commit to the standby for which it waits. It also fails if the disk was
+// full at an earlier write and still is. After a failure, Probe replaces the idle connections, because they may lead to
+// a server that is no longer the primary. The error is of kind Unavailable.
 func (s *Store) Probe(ctx context.Context) error {
 	s.health.probing.Lock()
 	defer s.health.probing.Unlock()
@@ -74,7 +76,7 @@ func (s *Store) probe(caller context.Context) error {
 	before := s.health.last()
 	var reached atomic.Bool
 	skew, err := within(ctx, func() (time.Duration, error) { return s.commitProbe(ctx, &reached) })
-	if caller.Err() != nil { // the caller has given up, which is no failure of the database
+	if caller.Err() != nil { // the caller has given up, so err does not mean that the database failed
 		return err
 	}
 	if err != nil {
@@ -89,7 +91,7 @@ func (s *Store) probe(caller context.Context) error {
 	return err
 }
 
-// logChange logs a database that starts or stops accepting writes, and clocks that start or stop to differ.
+// logChange logs when the database stops or resumes accepting writes, and when the clocks begin or cease to differ.
 func logChange(log *slog.Logger, before, now Health) {
 	switch {
 	case now.Err != nil && before.Err == nil:
@@ -112,13 +114,14 @@ func logChange(log *slog.Logger, before, now Health) {
 // errReadOnly is the cause of a failed probe of a database whose transactions are read-only by default.
 var errReadOnly = errors.New("the database is read-only")
 
-// probeSQL writes to the write-ahead log only: its commit waits for the disk and for synchronous standbys like any
-// other, and leaves nothing behind.
+// probeSQL writes only to the write-ahead log. Its commit waits for the disk and for synchronous standbys, as every
+// commit does, but leaves no row behind.
 const probeSQL = `SELECT current_setting('transaction_read_only') = 'on', clock_timestamp(),
 	pg_logical_emit_message(true, 'lockbox', ''::text) IS NOT NULL`
 
 // commitProbe runs the statements of a probe in one transaction and one round trip, and returns the skew of the clocks.
-// It sets reached when it has a connection: a pool whose connections are all in use is no reason to replace them.
+// It sets reached when it has a connection. If it gets none because all connections are in use, the caller has no
+// reason to replace connections.
 func (s *Store) commitProbe(ctx context.Context, reached *atomic.Bool) (skew time.Duration, err error) {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
@@ -156,7 +159,7 @@ func (s *Store) commitProbe(ctx context.Context, reached *atomic.Bool) (skew tim
 	return skew, translate(err)
 }
 
-// queueTrial queues a write of rows that the same transaction deletes. large makes it need new pages.
+// queueTrial queues a write of rows that the same transaction deletes. If large is set, the rows need new pages.
 func queueTrial(batch *pgx.Batch, large bool) {
 	rows, size := 1, 32
 	if large {
@@ -172,7 +175,8 @@ func queueTrial(batch *pgx.Batch, large bool) {
 	batch.Queue(`DELETE FROM known_addresses WHERE key = ANY ($1)`, keys)
 }
 
-// clockSkew returns how far the clock there was ahead of the local clock, which it was read between sent and received.
+// clockSkew returns how far the remote clock was ahead of the local clock. there is the time that the remote clock
+// showed at some moment between sent and received.
 func clockSkew(sent, there, received time.Time) time.Duration {
 	switch {
 	case there.After(received):
@@ -183,8 +187,8 @@ func clockSkew(sent, there, received time.Time) time.Duration {
 	return 0
 }
 
-// CheckWritable returns nil when the database answers and accepts writes: the last probe succeeded, and a statement
-// succeeds now. Without a recent successful probe it runs one. The error is of kind Unavailable.
+// CheckWritable returns nil if the database answers and accepts writes. After a recent successful probe it only runs
+// one short statement; otherwise it runs a probe. The error is of kind Unavailable.
 func (s *Store) CheckWritable(ctx context.Context) error {
 	last := s.health.last()
 	if last.Err != nil || time.Since(last.At) > 2*ProbeInterval || s.pool.connector.diskFull.Load() {
@@ -200,7 +204,7 @@ func (s *Store) CheckWritable(ctx context.Context) error {
 	return err
 }
 
-// probeAgain returns the result of a probe that ended within the last second, or runs one.
+// probeAgain runs a probe. If a probe failed within the last second, it returns the error of that probe instead.
 func (s *Store) probeAgain(ctx context.Context) error {
 	s.health.probing.Lock()
 	defer s.health.probing.Unlock()
@@ -210,8 +214,8 @@ func (s *Store) probeAgain(ctx context.Context) error {
 	return s.probe(context.WithoutCancel(ctx)) // other callers use its result
 }
 
-// within returns the result of work, or an error of kind Unavailable when ctx ends: a statement on a dead connection
-// returns up to two seconds after its context has ended. work then continues in the background.
+// within returns the result of work, or an error of kind Unavailable as soon as ctx ends. work then continues in the
+// background, because a statement on a dead connection may return up to two seconds after its context has ended.
 func within[T any](ctx context.Context, work func() (T, error)) (T, error) {
 	type outcome struct {
 		result T

@@ -12,7 +12,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// TestAProbeLeavesNothingBehind also runs as a role that is not a superuser.
+// TestAProbeLeavesNothingBehind runs probes as a superuser and as an ordinary role.
 func TestAProbeLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
@@ -35,7 +35,7 @@ func TestAProbeLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-// TestAReadOnlyDatabaseIsNotWritable makes transactions read-only by default, also after a successful probe.
+// TestAReadOnlyDatabaseIsNotWritable makes transactions read-only by default after a successful probe.
 func TestAReadOnlyDatabaseIsNotWritable(t *testing.T) {
 	t.Parallel()
 	store, database := openStore(t, nil)
@@ -125,8 +125,8 @@ func TestTimelines(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestAPromotionReplacesConnections reports a higher timeline on a new connection, while another is idle and a third is
-// in use.
+// TestAPromotionReplacesConnections reports a higher timeline on a new connection, while a second connection is idle
+// and a third is in use.
 func TestAPromotionReplacesConnections(t *testing.T) {
 	t.Parallel()
 	store, _ := openStore(t, nil)

@@ -14,11 +14,11 @@ import (
 // identities implements ports.Identities.
 type identities struct{ q querier }
 
-// selectIdentity is followed by a condition.
+// selectIdentity is the beginning of a statement. A condition follows it.
 const selectIdentity = `SELECT i.user_id, u.name, i.public, i.fingerprint, i.is_current, i.created_at
 	FROM identities i LEFT JOIN users u ON u.id = i.user_id WHERE `
 
-// scanIdentity reads the columns of selectIdentity. It returns domain.ErrIdentityNotFound without a row.
+// scanIdentity reads the columns of selectIdentity. It returns domain.ErrIdentityNotFound if there is no row.
 func scanIdentity(row pgx.Row) (domain.Identity, error) {
 	var identity domain.Identity
 	var user [16]byte
@@ -35,8 +35,8 @@ func scanIdentity(row pgx.Row) (domain.Identity, error) {
 	return identity, nil
 }
 
-// Put first gives up the user's current key, because a user has at most one. ON CONFLICT waits for a concurrent
-// transaction that stores the same key, and then leaves the key of another user unchanged.
+// Put first marks the user's current key as no longer current, because a user has at most one current key. ON CONFLICT
+// waits for a concurrent transaction that stores the same key. If the key belongs to another user, it stays unchanged.
 func (r identities) Put(ctx context.Context, identity domain.Identity) error {
 	_, err := r.q.Exec(ctx,
 		`UPDATE identities SET is_current = false WHERE user_id = $1 AND is_current AND fingerprint <> $2`,
@@ -106,7 +106,7 @@ func (r identities) DeleteLocked(ctx context.Context, user domain.UserID) (bool,
 	return tag.RowsAffected() > 0, translate(err)
 }
 
-// LockedIdentities is part of ports.SealedRows. It follows the primary key, like Entries.
+// LockedIdentities is part of ports.SealedRows. It reads in the order of the primary key, like Entries.
 func (r sealedRows) LockedIdentities(ctx context.Context, key domain.ServerKeyID, after domain.UserID,
 	limit int) ([]ports.SealedIdentity, error) {
 	rows, err := r.q.Query(ctx, `SELECT `+lockedColumns+` FROM locked_identities
@@ -114,7 +114,7 @@ func (r sealedRows) LockedIdentities(ctx context.Context, key domain.ServerKeyID
 	return collect(rows, err, func(row pgx.CollectableRow) (ports.SealedIdentity, error) { return scanLocked(row) })
 }
 
-// ReplaceLockedIdentity compares the data that was read, like ReplaceEnvelope.
+// ReplaceLockedIdentity changes the row only if it still has the data that was read, like ReplaceEnvelope.
 func (r sealedRows) ReplaceLockedIdentity(ctx context.Context, was ports.SealedIdentity, key domain.ServerKeyID,
 	sealed []byte) error {
 	_, err := r.q.Exec(ctx, `UPDATE locked_identities SET key_id = $2, sealed = $3 WHERE user_id = $1 AND sealed = $4`,

@@ -18,7 +18,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// crowd fills the tables with enough rows that the planner never chooses a sequential scan to find a single row.
+// crowd fills the tables with so many rows that the planner never chooses a sequential scan to find a single row.
 const crowd = `
 INSERT INTO users (id, name, role, is_active, created_at, updated_at)
 	SELECT uuid_of(1, n), 'user-' || n, 'user', true, now(), now() FROM generate_series(1, 3000) n;
@@ -70,8 +70,8 @@ func crowdID(kind byte, n int) [16]byte {
 	return [16]byte{0: kind, 14: byte(n >> 8), 15: byte(n)}
 }
 
-// TestHotStatementsUseIndexes runs the statements of requests often enough that the database uses generic plans. It
-// then checks the number of sequential scans that the database counted.
+// TestHotStatementsUseIndexes runs the statements of requests so often that the database uses generic plans. It then
+// checks how many sequential scans the database has counted.
 func TestHotStatementsUseIndexes(t *testing.T) {
 	t.Parallel()
 	store, url := openStore(t, nil)
@@ -113,16 +113,15 @@ func TestHotStatementsUseIndexes(t *testing.T) {
 // plan is a node of the output of EXPLAIN.
 type plan struct {
 	Node      string `json:"Node Type"`
-	Operation string // of a node that changes a table
+	Operation string // set for a node that changes a table
 	Relation  string `json:"Relation Name"`
 	Index     string `json:"Index Name"`
 	Condition string `json:"Index Cond"`
 	Plans     []plan
 }
 
-// TestPlansOfHotStatements checks the generic plans of the statements that reads and writes of entries run. Every
-// table except the smallest ones must be read by an index. This includes plans that were made while the tables were
-// empty or small.
+// TestPlansOfHotStatements checks the generic plans of the statements that reads and writes of entries run. Every table
+// except the smallest ones must be read by an index, even by plans that were made while the tables were empty or small.
 func TestPlansOfHotStatements(t *testing.T) {
 	t.Parallel()
 	for name, fill := range map[string]string{"empty": ``, "small": office + `; ANALYZE`, "large": crowd} {
@@ -139,14 +138,14 @@ func TestPlansOfHotStatements(t *testing.T) {
 	}
 }
 
-// TestSearchesReadALimitedNumberOfEvents searches a log without matching events. The plan must end after the limit: it
-// must not sort, and each page must continue where the previous one ended.
+// TestSearchesReadALimitedNumberOfEvents searches a log without matching events. The statement must stop at the limit,
+// so its plan must not sort, and each page must continue where the previous page ended.
 func TestSearchesReadALimitedNumberOfEvents(t *testing.T) {
 	t.Parallel()
 	store, url := openStore(t, nil)
 	execute(t, url, uuidOf)
 	execute(t, url, crowd)
-	const events = 20_000 // in crowd
+	const events = 20_000 // the number in crowd
 	positions := []string{}
 	filter := ports.EventFilter{Actor: "unknown", Limit: 10}
 	for {
@@ -202,7 +201,7 @@ func explain(t *testing.T, url string, statements map[string]string) map[string]
 	return plans
 }
 
-// requireIndexes requires a condition on an index for every table, and returns the number of such
+// requireIndexes requires that the plan reads every table with a condition on an index, and returns the number of such
 // conditions.
 func requireIndexes(t *testing.T, what string, node plan) (indexes int) {
 	t.Helper()
@@ -343,8 +342,7 @@ func readAsRequestsDo(t *testing.T, repos ports.Repos, n int) {
 	}
 }
 
-// changeAsRequestsDo writes an existing and a new entry, deletes them, and deletes a user and a
-// box.
+// changeAsRequestsDo writes an existing and a new entry, deletes both, and then deletes a user and a box.
 func changeAsRequestsDo(ctx context.Context, t *testing.T, repos ports.Repos, n int) error {
 	t.Helper()
 	box, now := domain.BoxID(crowdID(4, n)), clock{}.Now()

@@ -8,15 +8,15 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// Inspector is one connection on which an operator's command examines a whole database. Unlike the connections of a
-// Store, it sets no parameters of the session, so it also works through a pooler, and its statements have no time
-// limit. It is not safe for concurrent use.
+// Inspector is one connection on which an operator's command examines a whole database. It sets no parameters of the
+// session, so it also works through a pooler. Unlike those of a Store, its statements have no time limit. It is not
+// safe for concurrent use.
 type Inspector struct {
 	conn *pgx.Conn
 }
 
-// Inspect opens a connection. It tries once, for at most connectTimeout for each host, and returns the driver's error,
-// which names the reason and contains no password.
+// Inspect opens a connection. It tries each host once, for at most connectTimeout. It returns the driver's error, which
+// names the reason and contains no password.
 func Inspect(ctx context.Context, url string) (*Inspector, error) {
 	config, err := ParseURL(url)
 	if err != nil {
@@ -38,11 +38,11 @@ func (i *Inspector) Major(ctx context.Context) (major int, err error) {
 	return major, err
 }
 
-// Close closes the connection. It works after the context of other calls has ended.
+// Close closes the connection. It works even after the contexts of other calls have ended.
 func (i *Inspector) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
 	defer cancel()
-	_ = i.conn.Close(ctx) // nothing is left to lose
+	_ = i.conn.Close(ctx) // an error here loses nothing
 }
 
 // ServerKeys returns the repository of the server keys. Its methods that write must not be used.

@@ -12,17 +12,17 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// Inventory describes the content of a database, to compare a backup with its restored copy. It contains no secret and
-// no name of a user, a box or an entry.
+// Inventory describes the content of a database, so that a backup can be compared with its restored copy. It contains
+// no secret and no name of a user, a box or an entry.
 type Inventory struct {
-	// Major is the version of PostgreSQL.
+	// Major is the major version of PostgreSQL.
 	Major int
-	// Schema is the schema of the tables of Lockbox, and Version its newest migration.
+	// Schema is the schema of Lockbox's tables. Version is the newest migration of that schema.
 	Schema  string
 	Version uint
 	// Installation is the identifier of the installation.
 	Installation string
-	// Tables are the tables of all schemas, without those of PostgreSQL and of extensions.
+	// Tables are the tables of all schemas, except the tables of PostgreSQL itself and of extensions.
 	Tables []TableContent
 	Keys   []ports.ServerKey
 }
@@ -32,7 +32,7 @@ type TableContent struct {
 	// Name has the form schema.table.
 	Name string
 	Rows int64
-	// Checksum is a sum over the rows, which does not depend on their order. It detects accidents, not attacks.
+	// Checksum is a sum over the rows, and does not depend on their order. It detects accidents, not attacks.
 	Checksum string
 }
 
@@ -48,8 +48,8 @@ func (i *Inspector) Inventory(ctx context.Context) (Inventory, error) {
 	return inventory, err
 }
 
-// ExportSnapshot takes the inventory of a snapshot and calls use, which can read the same snapshot under its name, as
-// pg_dump --snapshot does. The snapshot ends when use returns.
+// ExportSnapshot takes the inventory of a snapshot and calls use with the name of the snapshot. use can read the same
+// snapshot by that name, as pg_dump --snapshot does. The snapshot ends when use returns.
 func (i *Inspector) ExportSnapshot(ctx context.Context, use func(name string, inventory Inventory) error) error {
 	return i.snapshot(ctx, func(tx pgx.Tx) error {
 		var name string
@@ -64,8 +64,9 @@ func (i *Inspector) ExportSnapshot(ctx context.Context, use func(name string, in
 	})
 }
 
-// snapshot calls use in a transaction that writes nothing. The settings apply to the transaction, so a pooler does not
-// hand them to other clients. They remove time limits and fix the text form of values, on which checksums depend.
+// snapshot calls use in a transaction that writes nothing. Its settings remove time limits, and fix the text form of
+// values, because checksums depend on it. They apply only to the transaction, so a pooler does not pass them on to
+// other clients.
 func (i *Inspector) snapshot(ctx context.Context, use func(pgx.Tx) error) error {
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	return pgx.BeginTxFunc(ctx, i.conn, options, func(tx pgx.Tx) error {
@@ -79,7 +80,7 @@ func (i *Inspector) snapshot(ctx context.Context, use func(pgx.Tx) error) error 
 	})
 }
 
-// takeInventory reads everything in the snapshot of tx.
+// takeInventory reads the content of the database in the snapshot of tx.
 func takeInventory(ctx context.Context, tx pgx.Tx) (Inventory, error) {
 	var in Inventory
 	var has bool
@@ -128,7 +129,7 @@ func countTables(ctx context.Context, tx pgx.Tx) ([]TableContent, error) {
 	return tables, nil
 }
 
-// RequireEmpty returns an error if the database has a table, so that a command cannot write to a database in use.
+// RequireEmpty returns an error if the database has a table. It keeps a command from writing to a database in use.
 func (i *Inspector) RequireEmpty(ctx context.Context) error {
 	names, err := tableNames(ctx, i.conn)
 	if err == nil && len(names) > 0 {
@@ -137,7 +138,8 @@ func (i *Inspector) RequireEmpty(ctx context.Context) error {
 	return err
 }
 
-// DropTables drops all tables. The caller has checked with RequireEmpty that it fills the database itself.
+// DropTables drops all tables. The caller must have checked with RequireEmpty that the database was empty before the
+// caller filled it.
 func (i *Inspector) DropTables(ctx context.Context) error {
 	names, err := tableNames(ctx, i.conn)
 	if err != nil {

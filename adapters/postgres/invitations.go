@@ -15,14 +15,14 @@ import (
 // invitations implements ports.Invitations.
 type invitations struct{ q querier }
 
-// invitationColumns are the columns of invitations i with the name of the inviter u.
+// invitationColumns are columns of the tables invitations i and users u, where u is the inviter.
 const invitationColumns = `i.id, i.name, i.spelling, i.role, i.inviter_id, u.name, i.proof, i.key_id,
 	i.created_at, i.expires_at`
 
 // selectInvitation is the beginning of the statements that read invitations.
 const selectInvitation = `SELECT ` + invitationColumns + ` FROM invitations i JOIN users u ON u.id = i.inviter_id`
 
-// scanInvitation reads invitationColumns. It returns domain.ErrInvitationNotFound without a row.
+// scanInvitation reads invitationColumns. It returns domain.ErrInvitationNotFound if there is no row.
 func scanInvitation(row pgx.Row) (domain.Invitation, error) {
 	var invitation domain.Invitation
 	var id, inviter [16]byte
@@ -43,8 +43,9 @@ func scanInvitation(row pgx.Row) (domain.Invitation, error) {
 	return invitation, err
 }
 
-// Add relies on the lock on the system row: without it, concurrent invitations for a name would conflict. A conflict
-// is ErrBusy and no unique violation, whose name PostgreSQL would log.
+// Add relies on the lock on the system row. Without the lock, concurrent invitations for a name would conflict. Add
+// reports a conflict as ErrBusy. The statement does not cause a unique violation, because PostgreSQL would log the
+// name.
 func (r invitations) Add(ctx context.Context, invitation domain.Invitation) error {
 	err := addUnderKey(ctx, r.q, `INSERT INTO invitations
 			(key_id, id, name, spelling, role, inviter_id, proof, created_at, expires_at)
@@ -57,7 +58,7 @@ func (r invitations) Add(ctx context.Context, invitation domain.Invitation) erro
 	return translate(err)
 }
 
-// whyNotAdded returns ErrBusy if the name has an invitation, or else ports.ErrStaleServerKey.
+// whyNotAdded returns ErrBusy if an invitation for the name exists, and ports.ErrStaleServerKey otherwise.
 func (r invitations) whyNotAdded(ctx context.Context, name domain.UserName) error {
 	taken := false
 	err := r.q.QueryRow(ctx, `SELECT EXISTS (SELECT FROM invitations WHERE name = $1)`, string(name)).Scan(&taken)
@@ -84,7 +85,7 @@ func (r invitations) Count(ctx context.Context) (count int, err error) {
 	return count, translate(err)
 }
 
-// Delete waits for a concurrent deletion of the row, and then reports false.
+// Delete reports whether it has deleted the row. It waits for a concurrent deletion, and then reports false.
 func (r invitations) Delete(ctx context.Context, id domain.InvitationID) (bool, error) {
 	tag, err := r.q.Exec(ctx, `DELETE FROM invitations WHERE id = $1`, uuid(id))
 	return tag.RowsAffected() > 0, translate(err)

@@ -29,7 +29,7 @@ func (s *Store) DeleteEndedFamilies(ctx context.Context, before time.Time, limit
 }
 
 // DeleteOldAttempts removes counts that a new attempt would reset: both the last attempt and the end of the lockout are
-// older than domain.AttemptWindow. Counts that are kept for longer have a time of their own. It skips rows that a
+// older than domain.AttemptWindow. Counts that must be kept longer have a time in keep_until. It skips rows that a
 // sign-in has locked. See ports.Janitor.
 func (s *Store) DeleteOldAttempts(ctx context.Context, now time.Time, limit int) (int, error) {
 	return s.sweep(ctx, `DELETE FROM throttle WHERE key IN
@@ -58,10 +58,10 @@ func (s *Store) DeleteEndedInvitations(ctx context.Context, before time.Time, li
 		before, limit)
 }
 
-// DeleteOldEvents removes events older than the given time, in the order of their identifiers; see ports.Janitor. The
-// identifier begins with the time in milliseconds (UUID version 7), so it selects the events by an index. The calls of
-// one sweep continue where the last one ended: until vacuum, the index still has the entries of the deleted events, and
-// each call would read all of them again.
+// DeleteOldEvents removes events older than the given time, in the order of their identifiers; see ports.Janitor. An
+// identifier begins with the time in milliseconds (UUID version 7), so the statement finds old events by the index on
+// identifiers. Each call of a sweep continues where the previous call ended. Otherwise it would read the index entries
+// of all deleted events again, because they remain in the index until vacuum.
 func (s *Store) DeleteOldEvents(ctx context.Context, before time.Time, limit int) (int, error) {
 	before, err := s.keepQueued(ctx, before)
 	if err != nil {
@@ -85,10 +85,11 @@ func (s *Store) DeleteOldEvents(ctx context.Context, before time.Time, limit int
 	return count, nil
 }
 
-// commitDelay is far longer than the time from the creation of an event to its commit.
+// commitDelay is an upper bound for the time from the creation of an event to its commit. Real delays are far shorter.
 const commitDelay = time.Hour
 
-// keepQueued returns the time before which no event waits for the audit stream, or before if that is earlier.
+// keepQueued returns the time up to which events may be deleted: before, or an earlier time if events wait for the
+// audit stream.
 func (s *Store) keepQueued(ctx context.Context, before time.Time) (time.Time, error) {
 	var queued pgtype.Timestamptz
 	err := s.pool.QueryRow(ctx, `SELECT (SELECT queued_at FROM event_queue ORDER BY xid, id LIMIT 1)`).Scan(&queued)
@@ -106,17 +107,17 @@ const deleteEvents = `WITH old AS (
 	)
 	SELECT count(*), (SELECT id FROM deleted ORDER BY id DESC LIMIT 1) FROM deleted`
 
-// eventSweep is the position of a sweep of old events.
+// eventSweep holds the position of a sweep of old events, and the number of events that were deleted.
 type eventSweep struct {
 	sync.Mutex // guards after
 	after      domain.EventID
-	deleted    atomic.Int64 // since the store was opened
+	deleted    atomic.Int64 // counted since the store was opened
 }
 
-// uuidOrLowest is uuid for an identifier that may be zero, which stands for the lowest one instead of NULL.
+// uuidOrLowest is like uuid, but converts the zero identifier to the lowest UUID instead of NULL.
 func uuidOrLowest(id domain.EventID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: true} }
 
-// EventLogSize reads the sizes of the files, which takes no time that depends on the number of events; see
+// EventLogSize reads the sizes of the table's files, so its duration does not depend on the number of events; see
 // ports.Janitor. Stats reports the last result.
 func (s *Store) EventLogSize(ctx context.Context) (int64, error) {
 	var bytes int64
@@ -127,8 +128,8 @@ func (s *Store) EventLogSize(ctx context.Context) (int64, error) {
 	return bytes, translate(err)
 }
 
-// keptDeletedKeys is how many rows of swept entries a box keeps. Their keys continue their own version numbers. A key
-// whose row was removed continues after the highest number of all removed rows.
+// keptDeletedKeys is how many rows of swept entries a box keeps. If a key whose row was kept is written again, its own
+// version numbers continue. If its row was removed, its numbers continue after the highest number of all removed rows.
 const keptDeletedKeys = 1000
 
 // DeleteRemovedEntries removes the versions of entries that were deleted before the given time, and marks the entries
@@ -153,14 +154,15 @@ func (s *Store) DeleteRemovedEntries(ctx context.Context, before time.Time, limi
 	return len(boxes), nil
 }
 
-// DeleteOldKeyrings removes keyrings that Add has marked as surplus, with their recipients; see ports.Janitor.
+// DeleteOldKeyrings removes keyrings that boxKeyrings.Add has marked as surplus, with their recipients; see
+// ports.Janitor.
 func (s *Store) DeleteOldKeyrings(ctx context.Context, before time.Time, limit int) (int, error) {
 	return s.sweep(ctx, `DELETE FROM box_keyrings WHERE (box_id, sequence) IN
 		(SELECT box_id, sequence FROM box_keyrings WHERE surplus AND created_at < $1 LIMIT $2)`, before, limit)
 }
 
-// sweepEntries locks the boxes before their entries, and in the order of their identifiers, as all transactions do. It
-// returns the box of each swept entry.
+// sweepEntries locks the boxes before the entries, and the boxes in the order of their identifiers, as all transactions
+// do. It returns the box of each swept entry.
 const sweepEntries = `WITH due AS (
 		SELECT box_id, key FROM entries WHERE deleted_at < $1 AND NOT swept LIMIT $2
 	), locked AS (
@@ -178,8 +180,8 @@ const sweepEntries = `WITH due AS (
 	UPDATE entries e SET swept = true, slot_bytes = 0, slots = 0, slots_until = 0
 		FROM removed r WHERE e.box_id = r.box_id AND e.key = r.key RETURNING e.box_id`
 
-// trimSwept removes the rows of a box's swept entries, except the $2 entries that were deleted last. The lock on the
-// box orders it against transactions that insert a key: these read version_floor under the lock.
+// trimSwept removes the rows of a box's swept entries, except the $2 entries that were deleted last. It locks the box,
+// because transactions that insert a key read version_floor under the same lock.
 const trimSwept = `WITH box AS (
 		SELECT id FROM boxes WHERE id = $1 FOR NO KEY UPDATE
 	), doomed AS (
@@ -192,7 +194,7 @@ const trimSwept = `WITH box AS (
 	)
 	DELETE FROM entries e USING doomed d WHERE e.box_id = d.box_id AND e.key = d.key`
 
-// sweep runs a statement with $1 before and $2 limit, and returns the number of rows.
+// sweep runs a statement whose parameters are $1 before and $2 limit, and returns the number of affected rows.
 func (s *Store) sweep(ctx context.Context, sql string, before time.Time, limit int) (int, error) {
 	tag, err := s.pool.Exec(ctx, sql, before, limit)
 	return int(tag.RowsAffected()), translate(err)

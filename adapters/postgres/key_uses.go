@@ -11,9 +11,9 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// keyUses records when API keys were last used, so that people can find unused keys. It stores the
-// uses of one interval in one commit: a request neither waits for this nor pays for a commit,
-// however many keys there are. It is safe for concurrent use.
+// keyUses records when API keys were last used, so that people can find unused keys. It stores the uses of one interval
+// in one commit. No request waits for that commit, and the number of commits does not depend on the number of keys. It
+// is safe for concurrent use.
 type keyUses struct {
 	pool    *pool
 	mu      sync.Mutex // guards pending and closed
@@ -47,7 +47,7 @@ func (u *keyUses) record(key domain.CredentialID, at time.Time) {
 	u.pending[key] = at
 }
 
-// close stores the pending uses and ignores later ones.
+// close stores the pending uses. Later uses are ignored.
 func (u *keyUses) close() {
 	u.mu.Lock()
 	if !u.closed {
@@ -73,8 +73,8 @@ func (u *keyUses) writeLater() {
 	u.write(uses)
 }
 
-// write ignores errors: the next use of the key is recorded again, because its last_used_at is
-// still old.
+// write ignores errors. After an error, the last_used_at of a key is still old, so the next use of the key is recorded
+// again.
 func (u *keyUses) write(uses map[domain.CredentialID]time.Time) {
 	keys := make([]domain.CredentialID, 0, len(uses))
 	for key := range uses {
@@ -82,8 +82,8 @@ func (u *keyUses) write(uses map[domain.CredentialID]time.Time) {
 	}
 	// All servers update rows in the same order, so that they cannot deadlock.
 	slices.SortFunc(keys, func(a, b domain.CredentialID) int { return slices.Compare(a[:], b[:]) })
-	// One statement per key always uses the index. A single statement for many keys might not,
-	// depending on its plan. The batch is one implicit transaction.
+	// A statement for one key always uses the index. A single statement for many keys might use another plan. The batch
+	// is one implicit transaction.
 	var batch pgx.Batch
 	for _, key := range keys {
 		batch.Queue(`UPDATE api_keys SET last_used_at = $2

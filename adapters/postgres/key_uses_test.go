@@ -42,7 +42,7 @@ func TestUsesOfKeysAreStoredWithinSeconds(t *testing.T) {
 	require.Eventually(t, func() bool { return len(pgtest.Column(t, url, usedKeys)) == 2 },
 		20*time.Second, 50*time.Millisecond)
 	require.Equal(t, []string{"0", "2"}, pgtest.Column(t, url, usedKeys))
-	use(1) // in a later interval
+	use(1) // this use is in a later interval
 	require.Eventually(t, func() bool { return len(pgtest.Column(t, url, usedKeys)) == 3 },
 		20*time.Second, 50*time.Millisecond)
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// pool is a pool of connections. Each of its own statements has a deadline, also if the context of the caller has none;
+// pool is a pool of connections. Each of its own statements has a deadline, even if the context of the caller has none;
 // see bounded. It is safe for concurrent use.
 type pool struct {
 	bounded
@@ -18,11 +18,11 @@ type pool struct {
 	connector *connector
 }
 
-// openPool makes the pool. It does not connect. limit is the time of one statement, including the wait for a
+// openPool makes the pool. It does not connect. limit is the longest time for one statement, including the wait for a
 // connection.
 func openPool(ctx context.Context, settings *pgxpool.Config, connector *connector, limit time.Duration) (*pool, error) {
 	connector.configure(settings)
-	ready := make(chan struct{}) // a connection may open before raw is assigned
+	ready := make(chan struct{}) // closed when raw is assigned; a connection may open earlier
 	var raw *pgxpool.Pool
 	connector.discard = func() {
 		<-ready
@@ -38,8 +38,8 @@ func openPool(ctx context.Context, settings *pgxpool.Config, connector *connecto
 	return p, nil
 }
 
-// Acquire returns a connection. If the server accepts no further connection, Acquire waits up to fullTimeout for one of
-// the pool to become free. The statements of the connection have no deadline of their own.
+// Acquire returns a connection. If the server accepts no further connection, Acquire waits up to fullTimeout for a
+// connection of the pool to become free. The pool sets no deadline for the statements of the returned connection.
 func (p *pool) Acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	conn, err := p.raw.Acquire(ctx)
 	if err != nil && p.connector.noteFull(err) {
@@ -48,8 +48,8 @@ func (p *pool) Acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	return conn, err
 }
 
-// retryWhileFull runs get again while the server accepts no further connection, until a connection of the pool is free,
-// but not longer than fullTimeout. err is the refusal of the server.
+// retryWhileFull repeats get while the server accepts no further connection and no connection of the pool is free, for
+// at most fullTimeout. err is the refusal of the server.
 func retryWhileFull[T any](ctx context.Context, p *pool, err error,
 	get func(context.Context) (T, error)) (got T, _ error) {
 	for deadline := time.Now().Add(fullTimeout); time.Now().Before(deadline); {
@@ -65,7 +65,8 @@ func retryWhileFull[T any](ctx context.Context, p *pool, err error,
 	return got, err
 }
 
-// waiting is the querier of a pool. Like Acquire, it waits for a connection of the pool while the server is full.
+// waiting is the querier of a pool. If the server accepts no further connection, it waits for a connection of the pool,
+// like Acquire.
 type waiting struct{ pool *pool }
 
 func (w waiting) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {

@@ -16,10 +16,11 @@ import (
 )
 
 var (
-	// ErrRefused is in the chain of errors about a database that refuses connections for a lasting reason. Waiting does
-	// not help: an operator must change the URL, the role or the database.
+	// ErrRefused is in the chain of the error if a database refuses connections for a lasting reason. Waiting does not
+	// help. An operator must change the URL, the role or the database.
 	ErrRefused = errors.New("the database refuses the connection")
-	// ErrStandby is the reason why a connection to a standby is refused. The standby may be promoted at any time.
+	// ErrStandby is the error for a connection to a standby. The standby may be promoted at any time, so this is not a
+	// lasting reason.
 	ErrStandby = errors.New("the database is a read-only standby: the URL must lead to the primary")
 
 	errOldPrimary = errors.New("the database is a primary that was replaced")
@@ -28,9 +29,9 @@ var (
 // refuse returns an error for a lasting reason.
 func refuse(reason string) error { return fmt.Errorf("%w: %s", ErrRefused, reason) }
 
-// ExplainRefusal returns err with its reason and ErrRefused in front if it is the error of a connection that will be
-// refused again. It returns other errors unchanged, and also errors of a URL with several hosts if one of them was not
-// reached.
+// ExplainRefusal adds ErrRefused and the reason to an error of a connection that will be refused again. It returns all
+// other errors unchanged. If the URL names several hosts and one of them was not reached, it also returns err
+// unchanged.
 func ExplainRefusal(err error) error {
 	if errors.Is(err, ErrRefused) {
 		return err
@@ -38,7 +39,7 @@ func ExplainRefusal(err error) error {
 	if isUnreached(err) {
 		return err
 	}
-	// With sslmode=prefer, the driver also reports the refused TLS of a connection that it then made without TLS.
+	// With sslmode=prefer, the driver also reports that TLS was refused, although it then connected without TLS.
 	reason := serverReason(err)
 	if sqlstate.Of(err) == "" {
 		reason = tlsReason(err)
@@ -54,7 +55,7 @@ func isUnreached(err error) bool {
 	switch err := err.(type) { //nolint:errorlint // the loops below unwrap the error
 	case *net.OpError:
 		_, alert := errors.AsType[tls.AlertError](err.Err)
-		return !alert // the peer has answered an alert
+		return !alert // an alert is an answer of the peer
 	case *net.DNSError:
 		return true
 	case interface{ Unwrap() []error }:
@@ -65,7 +66,8 @@ func isUnreached(err error) bool {
 	return err == context.DeadlineExceeded || err == context.Canceled //nolint:errorlint // err wraps nothing
 }
 
-// serverReason returns what an operator has to change if the server refused a connection for a lasting reason, or "".
+// serverReason returns what an operator must change if the server refused a connection for a lasting reason. Otherwise
+// it returns "".
 func serverReason(err error) string {
 	if _, connecting := errors.AsType[*pgconn.ConnectError](err); !connecting {
 		return ""
@@ -78,14 +80,14 @@ func serverReason(err error) string {
 	case code == sqlstate.InsufficientPrivilege:
 		return "grant the role CONNECT on the database"
 	case code == sqlstate.ProtocolViolation && !strings.Contains(err.Error(), "startup parameter"):
-		return "" // PgBouncer uses this code for everything, also for a database that does not answer
+		return "" // PgBouncer uses this code for all errors, even if the database does not answer
 	case code == sqlstate.ProtocolViolation, code == sqlstate.UndefinedObject, code == sqlstate.InvalidParameterValue:
 		return "the server, or a pooler in front of it, does not accept the parameters of the connection"
 	}
 	return ""
 }
 
-// tlsReason returns the reason of a TLS handshake that will fail again, or "".
+// tlsReason returns the reason why a TLS handshake failed if it will fail again, and "" otherwise.
 func tlsReason(err error) string {
 	_, verification := errors.AsType[*tls.CertificateVerificationError](err)
 	_, authority := errors.AsType[x509.UnknownAuthorityError](err)

@@ -19,7 +19,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// change returns a database URL with another part.
+// change returns a database URL after part has edited it.
 func change(t *testing.T, database string, part func(*url.URL)) string {
 	t.Helper()
 	target, err := url.Parse(database)
@@ -39,7 +39,8 @@ func open(t *testing.T, database string) error {
 	return err
 }
 
-// TestParametersOfTheURL covers parameters that the driver would send to the server as unknown settings.
+// TestParametersOfTheURL covers parameters that the driver would send to the server, which does not know them as
+// settings.
 func TestParametersOfTheURL(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"keepalives_idle", "gssencmode", "load_balance_hosts", "tcp_user_timeout"} {
@@ -59,11 +60,12 @@ func TestParametersOfTheURL(t *testing.T) {
 	require.NotContains(t, err.Error(), "hunter2")
 }
 
-// TestLastingRefusals verifies that a connection that will be refused again is reported as such, with what to change.
+// TestLastingRefusals verifies that the error of a connection that will be refused again has ErrRefused and names what
+// to change.
 func TestLastingRefusals(t *testing.T) {
 	t.Parallel()
 	database := pgtest.Empty(t)
-	between := pgtest.NewProxy(t, database) // TCP, as TLS needs it
+	between := pgtest.NewProxy(t, database) // TCP, because TLS needs it
 	stranger := func(u *url.URL) { u.User = url.UserPassword("no_such_role", "hunter2") }
 	for name, test := range map[string]struct{ url, contains string }{
 		"an unknown role": {change(t, database, stranger), "check the role and the password"},
@@ -82,7 +84,7 @@ func TestLastingRefusals(t *testing.T) {
 			require.NotContains(t, err.Error(), "hunter2")
 		})
 	}
-	// With several hosts, one that does not answer may become the one to use.
+	// If the URL names several hosts, the host that does not answer may be the right one later.
 	unreachable := change(t, between.URL, func(u *url.URL) {
 		u.Host = "127.0.0.1:1," + u.Host
 		u.RawQuery = "sslmode=require"
@@ -143,8 +145,8 @@ func randomName() string {
 	return hex.EncodeToString(random)
 }
 
-// TestAFullServerMakesRequestsWait gives a store fewer connections than its pool may have. Requests wait for those
-// instead of failing.
+// TestAFullServerMakesRequestsWait gives a store fewer connections than its pool may have. Requests wait for these
+// connections instead of failing.
 func TestAFullServerMakesRequestsWait(t *testing.T) {
 	t.Parallel()
 	between := pgtest.NewProxy(t, pgtest.New(t))
@@ -167,7 +169,7 @@ func TestAFullServerMakesRequestsWait(t *testing.T) {
 	}
 	group.Wait()
 	require.LessOrEqual(t, store.Stats().Pool.Idle, 2)
-	// A store without a connection of its own reports the refusal.
+	// A store that has no connection at all reports the refusal.
 	held, err := store.Pool().Acquire(t.Context())
 	require.NoError(t, err)
 	defer held.Release()
@@ -179,7 +181,8 @@ func TestAFullServerMakesRequestsWait(t *testing.T) {
 	require.ErrorContains(t, err, "too many clients")
 }
 
-// TestRefusedParameters verifies that the message decides about the code that PgBouncer uses for all of its errors.
+// TestRefusedParameters covers the code that PgBouncer uses for all of its errors. Only the message shows whether such
+// a refusal is lasting.
 func TestRefusedParameters(t *testing.T) {
 	t.Parallel()
 	for message, lasting := range map[string]bool{

@@ -17,18 +17,18 @@ import (
 // roleSetting is a parameter that a session needs.
 type roleSetting struct {
 	name string
-	// limit is the longest allowed time, in milliseconds when PostgreSQL reports it. If it is 0, the parameter must be
-	// off.
+	// limit is the longest allowed value of a timeout; PostgreSQL reports timeouts in milliseconds. If limit is 0, the
+	// parameter must be off.
 	limit time.Duration
 }
 
 // roleSettings are the parameters that the sessions of Lockbox need. They are set on the role in the database. A
-// connection cannot send them itself: poolers refuse the parameters of a connection, or drop them silently. Migration
-// 000010 sets the same values.
+// connection cannot send them itself, because poolers refuse the parameters of a connection or drop them silently.
+// Migration 000010 sets the same values.
 //
-// A prepared statement keeps its plan, and the server may plan it while the tables are still empty and a sequential
-// scan looks cheap. All statements find few rows by an index, so none needs the plans that are switched off, or
-// compilation.
+// A prepared statement keeps its plan, and the server may make this plan while the tables are still empty and a
+// sequential scan looks cheap. The settings therefore switch off such plans, and compilation. No statement needs them,
+// because all statements find few rows by an index.
 var roleSettings = []roleSetting{
 	{name: "statement_timeout", limit: StatementTimeout},
 	{name: "lock_timeout", limit: lockTimeout},
@@ -41,13 +41,13 @@ var roleSettings = []roleSetting{
 
 const (
 	// maxStaleSessions bounds how many sessions of a pooler are replaced because they began before the settings were
-	// stored. It is above the usual size of a pool.
+	// stored. It is larger than most pools.
 	maxStaleSessions = 50
-	// maxSettingConflicts bounds the attempts to store the settings while other servers store them too.
+	// maxSettingConflicts bounds the retries if other servers store the settings at the same time.
 	maxSettingConflicts = 10
 )
 
-// value returns the value to set.
+// value returns the value to which the parameter is set.
 func (s roleSetting) value() string {
 	if s.limit == 0 {
 		return "off"
@@ -55,7 +55,8 @@ func (s roleSetting) value() string {
 	return strconv.FormatFloat(s.limit.Seconds(), 'f', -1, 64) + "s"
 }
 
-// holds reports whether a value of a session, as pg_settings reports it, is acceptable. A shorter timeout is.
+// holds reports whether the value that pg_settings reports for a session is acceptable. A shorter timeout is
+// acceptable.
 func (s roleSetting) holds(value string) bool {
 	if s.limit == 0 {
 		return value == "off"
@@ -70,9 +71,9 @@ func (s roleSetting) statement(role, database string) string {
 		pgx.Identifier{database}.Sanitize(), s.name, s.value())
 }
 
-// ensureRoleSettings verifies that new sessions have the roleSettings. It sets missing ones on the role: a migration
-// has set them on the role that migrated, but the role of the server may be another one, and a dump of a database does
-// not contain them. If the server refuses, the error contains the statements for an administrator.
+// ensureRoleSettings verifies that new sessions have the roleSettings. It sets missing settings on the role. A
+// migration has set them, but only on the role that migrated, and the server may use another role. A dump of a database
+// does not contain them either. If the server refuses, the error contains the statements for an administrator.
 func ensureRoleSettings(ctx context.Context, p *pool) error {
 	conflicts := 0
 	for range maxStaleSessions {
@@ -90,8 +91,8 @@ func ensureRoleSettings(ctx context.Context, p *pool) error {
 		err = storeRoleSettings(ctx, p, state.statements())
 		switch code := sqlstate.Of(err); {
 		case code == sqlstate.InternalError || code == sqlstate.UniqueViolation || sqlstate.IsConflict(err):
-			// Another server stores them at the same time: "tuple concurrently updated", or two first settings of a
-			// role.
+			// Another server stores the settings at the same time. The error is "tuple concurrently updated", or a
+			// unique violation for the first settings of a role.
 			if conflicts++; conflicts > maxSettingConflicts {
 				return translate(err)
 			}
@@ -100,7 +101,7 @@ func ensureRoleSettings(ctx context.Context, p *pool) error {
 		case err != nil:
 			return translate(err)
 		}
-		p.raw.Reset() // the open sessions began without the settings
+		p.raw.Reset() // the open sessions do not have the new settings
 	}
 	return errors.New("the sessions of the database lack settings that are stored for the role: remove them from the " +
 		"database URL, or reconnect the sessions of the pooler, for example with RECONNECT in the console of PgBouncer")
@@ -109,13 +110,13 @@ func ensureRoleSettings(ctx context.Context, p *pool) error {
 // roleState compares a session with the roleSettings.
 type roleState struct {
 	role, database string
-	// lacking are the parameters that the session lacks. stored is set if all of them are stored for the role, so that
-	// a new session has them.
+	// lacking are the parameters that the session lacks. stored is set if the role has all of them stored, so a new
+	// session would have them.
 	lacking []roleSetting
 	stored  bool
 }
 
-// readRoleState reads the parameters of a session, and those that are stored for its role.
+// readRoleState reads the parameters of a session, and the settings that are stored for the role of the session.
 func readRoleState(ctx context.Context, q querier) (*roleState, error) {
 	s := &roleState{}
 	var names, values, stored []string
@@ -134,7 +135,7 @@ func readRoleState(ctx context.Context, q querier) (*roleState, error) {
 	}
 	s.stored = true
 	for _, each := range roleSettings {
-		// An installation that was built without a feature lacks its parameter.
+		// A PostgreSQL that was built without a feature does not have the parameter of that feature.
 		value, known := session[each.name]
 		if !known || each.holds(value) {
 			continue
@@ -154,15 +155,15 @@ func (s *roleState) statements() []string {
 	return list
 }
 
-// refusal is the error of a role that may not change its own settings.
+// refusal returns the error for a role that may not change its own settings.
 func (s *roleState) refusal() error {
 	return fmt.Errorf("the sessions of the role %s lack settings that Lockbox needs, and the role may not set them; "+
 		"run these statements as a superuser, then start Lockbox again:\n%s;", s.role,
 		strings.Join(s.statements(), ";\n"))
 }
 
-// endSession makes the server end one session, so that a pooler replaces it. Every role may end its own sessions. The
-// statement fails by design because it loses its connection.
+// endSession makes the server end one session, and a pooler then replaces it. Every role may end its own sessions. The
+// statement always fails, because it ends its own session.
 func endSession(ctx context.Context, p *pool) {
 	_, _ = p.Exec(ctx, `SELECT pg_terminate_backend(pg_backend_pid())`)
 	p.raw.Reset()

@@ -59,7 +59,7 @@ func TestMigrationAndOpenSetTheSameSettings(t *testing.T) {
 	_, err = tryOpen(t, postgres.Config{URL: opened})
 	require.NoError(t, err)
 	assert.ElementsMatch(t, lackingSettings(), storedSettings(t, opened))
-	// A database of a test has them too.
+	// The database of a test also has the settings.
 	assert.ElementsMatch(t, postgres.RoleSettings(), storedSettings(t, pgtest.New(t)))
 
 	require.NoError(t, migrator.DownTo(t.Context(), 9))
@@ -105,7 +105,8 @@ func TestSessionsHaveTheSettings(t *testing.T) {
 	}
 }
 
-// TestOnlyApplicationNameIsSent verifies the startup message: poolers refuse other parameters.
+// TestOnlyApplicationNameIsSent verifies the parameters in the startup message, because poolers refuse other
+// parameters.
 func TestOnlyApplicationNameIsSent(t *testing.T) {
 	t.Parallel()
 	config, err := postgres.ConnConfig("postgres://anna:secret@localhost/lockbox?statement_timeout=5&jit=on")
@@ -113,7 +114,8 @@ func TestOnlyApplicationNameIsSent(t *testing.T) {
 	assert.Equal(t, map[string]string{"application_name": "lockbox"}, config.RuntimeParams)
 }
 
-// TestRoleWithoutTheRight opens a store as a role that acts as another one, so that it may not change its own settings.
+// TestRoleWithoutTheRight opens a store as a role that acts as another role, and therefore may not change its own
+// settings.
 func TestRoleWithoutTheRight(t *testing.T) {
 	t.Parallel()
 	database, elsewhere := pgtest.Empty(t), pgtest.Empty(t)
@@ -141,7 +143,8 @@ func TestRoleWithoutTheRight(t *testing.T) {
 	assert.Equal(t, "10s", shown(t, store, "statement_timeout"))
 }
 
-// TestConcurrentOpenings verifies that servers which start together do not fail because all of them set the role.
+// TestConcurrentOpenings verifies that servers that start together do not fail, although all of them change the
+// settings of the role.
 func TestConcurrentOpenings(t *testing.T) {
 	t.Parallel()
 	database := pgtest.Empty(t)
@@ -162,7 +165,7 @@ func TestConcurrentOpenings(t *testing.T) {
 }
 
 // TestPatientTransactions verifies that only the transactions of a patient store have a longer statement timeout, and
-// that no session keeps it.
+// that no session keeps that timeout.
 func TestPatientTransactions(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
@@ -183,7 +186,7 @@ func TestPatientTransactions(t *testing.T) {
 	}
 }
 
-// dropRole runs in a cleanup, when the context of the test has ended.
+// dropRole runs in a cleanup, after the context of the test has ended.
 func dropRole(database, role string) error {
 	ctx := context.Background()
 	conn, err := pgx.Connect(ctx, database)

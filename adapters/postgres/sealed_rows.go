@@ -10,8 +10,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// sealedRows implements ports.SealedRows for rekey. It finds rows by their server key without an
-// index: rekey is rare, and an index would slow down every write.
+// sealedRows implements ports.SealedRows for rekey. It finds rows by their server key without an index, because rekey
+// is rare and an index would slow down every write.
 type sealedRows struct{ q querier }
 
 // Count reads whole tables.
@@ -25,7 +25,7 @@ func (r sealedRows) Count(ctx context.Context) (ports.SealedCounts, error) {
 	return counts, translate(err)
 }
 
-// Entries follows the primary key, so that all batches together read the table once.
+// Entries reads in the order of the primary key, so that all batches together read the table once.
 func (r sealedRows) Entries(ctx context.Context, key domain.ServerKeyID, after ports.Place,
 	limit int) ([]ports.StoredVersion, error) {
 	rows, err := r.q.Query(ctx, `SELECT `+storedColumns+` FROM entry_versions
@@ -34,7 +34,7 @@ func (r sealedRows) Entries(ctx context.Context, key domain.ServerKeyID, after p
 	return collect(rows, err, func(row pgx.CollectableRow) (ports.StoredVersion, error) { return scanStored(row) })
 }
 
-// ReplaceEnvelope compares the envelope that was read, so that it never overwrites a concurrent
+// ReplaceEnvelope changes the row only if it still has the envelope that was read, so it never overwrites a concurrent
 // write.
 func (r sealedRows) ReplaceEnvelope(ctx context.Context, was ports.StoredVersion, key domain.ServerKeyID,
 	envelope []byte) error {
@@ -44,7 +44,7 @@ func (r sealedRows) ReplaceEnvelope(ctx context.Context, was ports.StoredVersion
 	return translate(err)
 }
 
-// Passwords follows the primary key, like Entries.
+// Passwords reads in the order of the primary key, like Entries.
 func (r sealedRows) Passwords(ctx context.Context, key domain.ServerKeyID, after domain.UserID,
 	limit int) ([]ports.SealedPassword, error) {
 	rows, err := r.q.Query(ctx, `SELECT id, password FROM users
@@ -59,7 +59,7 @@ func (r sealedRows) Passwords(ctx context.Context, key domain.ServerKeyID, after
 	})
 }
 
-// ReplacePassword compares the password that was read, like ReplaceEnvelope.
+// ReplacePassword changes the row only if it still has the password that was read, like ReplaceEnvelope.
 func (r sealedRows) ReplacePassword(ctx context.Context, was ports.SealedPassword, key domain.ServerKeyID,
 	sealed []byte) error {
 	_, err := r.q.Exec(ctx, `UPDATE users SET password_key_id = $2, password = $3 WHERE id = $1 AND password = $4`,
@@ -67,7 +67,7 @@ func (r sealedRows) ReplacePassword(ctx context.Context, was ports.SealedPasswor
 	return translate(err)
 }
 
-// TokensUnder sorts by user, because the list is shown to an operator.
+// TokensUnder sorts by user, because operators read the list.
 func (r sealedRows) TokensUnder(ctx context.Context, key domain.ServerKeyID) ([]ports.OwnedAPIKey, error) {
 	rows, err := r.q.Query(ctx, `SELECT `+apiKeyColumns+`, u.name FROM api_keys k JOIN users u ON u.id = k.user_id
 		WHERE k.key_id = $1 ORDER BY u.name, k.id`, uuid(key))
@@ -87,8 +87,8 @@ func (r sealedRows) OpenTransactions(ctx context.Context) ([]string, error) {
 			AND l.pid <> pg_backend_pid()`))
 }
 
-// OldestTransaction reads the transactions of all servers from pg_stat_activity. Servers are
-// recognised by applicationName.
+// OldestTransaction reads the transactions of all Lockbox servers from pg_stat_activity. It recognises the servers by
+// applicationName.
 func (r sealedRows) OldestTransaction(ctx context.Context) (time.Duration, error) {
 	var seconds float64
 	err := r.q.QueryRow(ctx, `SELECT COALESCE(EXTRACT(EPOCH FROM max(clock_timestamp() - xact_start)), 0)::float8
@@ -97,7 +97,7 @@ func (r sealedRows) OldestTransaction(ctx context.Context) (time.Duration, error
 	return time.Duration(seconds * float64(time.Second)), translate(err)
 }
 
-// DeleteTokens deletes the pairs of a family by ON DELETE CASCADE.
+// DeleteTokens relies on ON DELETE CASCADE to delete the pairs of a family.
 func (r sealedRows) DeleteTokens(ctx context.Context, key domain.ServerKeyID) (int, error) {
 	count := 0
 	for _, sql := range []string{

@@ -14,7 +14,8 @@ import (
 // serverKeys implements ports.ServerKeys.
 type serverKeys struct{ q querier }
 
-// List locks the rows in a transaction. Outside a transaction, the locks would end with the statement.
+// List also locks the rows if it runs in a transaction. Outside of a transaction, the locks would end with the
+// statement.
 func (r serverKeys) List(ctx context.Context) ([]ports.ServerKey, error) {
 	sql := `SELECT id, purpose, generation, wrapped, created_at, retired_at FROM server_keys
 		ORDER BY purpose, generation`
@@ -34,8 +35,7 @@ func (r serverKeys) List(ctx context.Context) ([]ports.ServerKey, error) {
 	})
 }
 
-// Add leaves the existing row in place on a conflict: replicas that start at the same time agree on
-// one key.
+// Add leaves the existing row in place on a conflict, so replicas that start at the same time agree on one key.
 func (r serverKeys) Add(ctx context.Context, keys []ports.ServerKey) error {
 	for _, key := range keys {
 		if _, err := r.q.Exec(ctx, `INSERT INTO server_keys (id, purpose, generation, wrapped, created_at)
@@ -64,8 +64,8 @@ func (r serverKeys) Retire(ctx context.Context, id domain.ServerKeyID, at time.T
 	return translate(err)
 }
 
-// DeleteRetired counts everything that is sealed or signed under the key in the statement that
-// deletes it.
+// DeleteRetired uses one statement both to count everything that is sealed or signed under the key, and to delete the
+// key.
 func (r serverKeys) DeleteRetired(ctx context.Context, id domain.ServerKeyID, left int) error {
 	tag, err := r.q.Exec(ctx, `DELETE FROM server_keys WHERE id = $1 AND retired_at IS NOT NULL AND $2 >=
 		(SELECT count(*) FROM entry_versions WHERE key_id = $1) +
@@ -84,8 +84,8 @@ func (r serverKeys) DeleteRetired(ctx context.Context, id domain.ServerKeyID, le
 	return translate(err)
 }
 
-// HasServerKeys reports whether the database already has keys, which are wrapped under an existing
-// secret. It also works on a database without a schema.
+// HasServerKeys reports whether the database already has server keys. Such keys are wrapped under an existing secret.
+// It also works on a database that was never migrated.
 func (s *Store) HasServerKeys(ctx context.Context) (bool, error) {
 	var table, has bool
 	err := s.pool.QueryRow(ctx, `SELECT to_regclass('server_keys') IS NOT NULL`).Scan(&table)

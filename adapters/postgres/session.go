@@ -18,19 +18,20 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/postgres/sqlstate"
 )
 
-// connector opens, checks and replaces the connections of a pool. Everything that must hold for a connection is checked
-// here, with one statement when the connection opens. It is safe for concurrent use.
+// connector opens, checks and replaces the connections of a pool. It checks a new connection with one statement; see
+// check. It is safe for concurrent use.
 type connector struct {
 	log   *slog.Logger
 	conns openConns
 	// timeline is the highest timeline that a connection has reported; 0 before the first one.
 	timeline atomic.Uint32
-	// discard closes the idle connections of the pool, and those in use when they are released.
+	// discard closes the idle connections of the pool. It also makes the pool close the connections in use when they
+	// are released.
 	discard func()
-	// discarded is the time of the last call of discard because of a dead connection, in nanoseconds since 1970.
+	// discarded is the time at which discard was last called because of a dead connection, in nanoseconds since 1970.
 	// replaced counts these calls.
 	discarded, replaced atomic.Int64
-	// full is the last refusal because the server had no free connection.
+	// full is the last refusal of a server that had no free connection.
 	full atomic.Pointer[fullServer]
 	// diskFull is set when the server refuses a write because its disk is full; see Store.Probe.
 	diskFull atomic.Bool
@@ -43,9 +44,10 @@ type fullServer struct {
 }
 
 const (
-	// discardInterval is the shortest time between two replacements of idle connections because of a dead one.
+	// discardInterval is the shortest time between two occasions on which a dead connection causes the idle ones to be
+	// replaced.
 	discardInterval = 2 * time.Second
-	// fullInterval is the time after a refusal because of too many connections in which no other connection is opened.
+	// fullInterval is how long the pool opens no connection after the server has refused one because it has too many.
 	fullInterval = time.Second
 )
 
@@ -73,7 +75,8 @@ func (c *connector) configure(settings *pgxpool.Config) {
 	settings.BeforeClose = abandonDead
 }
 
-// prepare sets the dialer of one connection. It refuses to connect while the server has no free connection.
+// prepare sets the dialer of one connection. During fullInterval after a refusal, it returns the refusal instead of
+// connecting.
 func (c *connector) prepare(_ context.Context, config *pgx.ConnConfig) error {
 	if full := c.full.Load(); full != nil && time.Since(full.at) < fullInterval {
 		return full.err
@@ -87,15 +90,16 @@ func (c *connector) prepare(_ context.Context, config *pgx.ConnConfig) error {
 	return nil
 }
 
-// abandonDead closes the network connection of a session that the driver has given up, before the driver has ended the
-// session: that may take 15 seconds if the server does not answer, and would occupy a place in the pool.
+// abandonDead closes the network connection of a session that the driver has given up. It does not wait until the
+// driver has ended the session: if the server does not answer, this may take 15 seconds, during which the session would
+// occupy a place in the pool.
 func abandonDead(conn *pgx.Conn) {
 	if !conn.IsClosed() {
 		return
 	}
 	network := conn.PgConn().Conn()
 	if secured, ok := network.(*tls.Conn); ok {
-		network = secured.NetConn() // does not wait for TLS
+		network = secured.NetConn() // closing this one does not wait for TLS
 	}
 	_ = network.Close() // the session is lost anyway
 }
@@ -104,12 +108,13 @@ func abandonDead(conn *pgx.Conn) {
 type session struct {
 	standby                        bool
 	serverEncoding, clientEncoding string
-	// timeline is the history of the database that the server continues: it increases with every promotion of a
-	// standby. It is 0 if the server does not report it.
+	// timeline is the number of the timeline that the server continues. It increases with every promotion of a standby.
+	// It is 0 if the server does not report a timeline.
 	timeline uint32
 }
 
-// The columns of session. Services that hide the write-ahead log refuse the last one; portableSQL leaves it out.
+// These statements return the columns of session. Services that hide the write-ahead log refuse the last column, so
+// portableSQL omits it.
 const (
 	portableSQL = `SELECT pg_is_in_recovery(), current_setting('server_encoding'), current_setting('client_encoding')`
 	sessionSQL  = portableSQL + `, CASE WHEN NOT pg_is_in_recovery()
@@ -172,9 +177,9 @@ func (c *connector) check(ctx context.Context, conn *pgconn.PgConn) error {
 	return c.acceptTimeline(read.timeline)
 }
 
-// acceptTimeline refuses a server that continues an older history than another connection has seen: a primary that was
-// replaced and does not know it yet. A newer history means that a standby was promoted: all other connections may still
-// lead to the old primary and are discarded.
+// acceptTimeline refuses a server on an older timeline than another connection has reported. Such a server is a primary
+// that was replaced and does not know it yet. A newer timeline means that a standby was promoted. acceptTimeline then
+// discards all other connections, because they may still lead to the old primary.
 func (c *connector) acceptTimeline(timeline uint32) error {
 	for {
 		seen := c.timeline.Load()
@@ -195,10 +200,10 @@ func (c *connector) acceptTimeline(timeline uint32) error {
 	}
 }
 
-// watchContext returns the handler of cancelled contexts of a connection. The driver's default handler closes the
-// connection, so clients that disconnect would force the database to start a session for each of them. This handler
-// keeps the connection and cancels the statement. Before the connection can run another statement, the handler waits
-// until the cancel request was answered and had time to take effect, so that it cannot cancel the wrong statement.
+// watchContext returns the handler that runs when the context of a statement is cancelled. The driver's default handler
+// closes the connection, so each client that disconnects would make the database start a new session. This handler
+// keeps the connection and cancels the statement. It waits until the cancel request was answered and had time to take
+// effect. Only then can the connection run another statement, so the request cannot cancel the wrong one.
 func (c *connector) watchContext(conn *pgconn.PgConn) ctxwatch.Handler {
 	return &cancelHandler{
 		CancelRequestContextWatcherHandler: &pgconn.CancelRequestContextWatcherHandler{
@@ -210,7 +215,7 @@ func (c *connector) watchContext(conn *pgconn.PgConn) ctxwatch.Handler {
 	}
 }
 
-// cancelHandler notices connections that do not react to a cancellation: they are dead.
+// cancelHandler also detects dead connections: those on which a cancelled statement does not end.
 type cancelHandler struct {
 	*pgconn.CancelRequestContextWatcherHandler
 	connector *connector
@@ -232,8 +237,8 @@ func (h *cancelHandler) HandleUnwatchAfterCancel() {
 	}
 }
 
-// replaceIdle discards the idle connections after one was found dead: the others are probably dead too, and each would
-// cost a request the time of its own check.
+// replaceIdle discards the idle connections after one connection was found dead. The others are probably dead too, and
+// a request that gets one of them would lose the time of its check.
 func (c *connector) replaceIdle() {
 	now := time.Now().UnixNano()
 	last := c.discarded.Load()
@@ -245,7 +250,7 @@ func (c *connector) replaceIdle() {
 	c.discard()
 }
 
-// noteFull remembers a refusal because the server had no free connection, and reports whether err is one.
+// noteFull reports whether err means that the server had no free connection, and remembers such an error.
 func (c *connector) noteFull(err error) bool {
 	if sqlstate.Of(err) != sqlstate.TooManyConnections {
 		return false

@@ -14,12 +14,14 @@ import (
 // signIns implements ports.SignIns.
 type signIns struct{ q querier }
 
-// Open sends all statements together. Later statements run even if an earlier one has found nothing, which is harmless:
-// the caller rolls back after an error. Rows are locked in the usual order: the user, then the code, the counters last.
+// Open sends all statements together. Later statements run even if an earlier one has found no row. That is harmless,
+// because the caller rolls back after an error. The statements lock rows in the usual order: the user, then the code,
+// then the counters.
 func (r signIns) Open(ctx context.Context, in ports.OpenedSignIn) (ports.AttemptState, error) {
 	var batch pgx.Batch
 	var refused error
-	// queue adds a statement that must change a row. Otherwise Open returns the error of the first such statement.
+	// queue adds a statement that must change a row. If it does not, Open returns the error in otherwise. If several
+	// statements change no row, Open returns the error of the first one.
 	queue := func(otherwise error, sql string, args ...any) {
 		batch.Queue(sql, args...).Exec(func(tag pgconn.CommandTag) error {
 			if tag.RowsAffected() == 0 && refused == nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// openAll makes a store open all its connections and leaves them idle for so long that they are checked before their
-// next use.
+// openAll makes a store open all its connections. It then leaves them idle for so long that the driver checks each
+// connection before its next use.
 func openAll(t *testing.T, store *postgres.Store) {
 	t.Helper()
 	var conns []interface{ Release() }
@@ -30,8 +30,8 @@ func openAll(t *testing.T, store *postgres.Store) {
 	time.Sleep(1100 * time.Millisecond) // the driver checks connections that were idle for longer than a second
 }
 
-// TestLostConnectionsAreReplaced loses all connections of a store while new ones work. A single request must not pay
-// for the check of each of them.
+// TestLostConnectionsAreReplaced loses all connections of a store while new ones work. A single request must not wait
+// for the check of each lost connection.
 func TestLostConnectionsAreReplaced(t *testing.T) {
 	t.Parallel()
 	between := pgtest.NewProxy(t, pgtest.New(t))
@@ -59,7 +59,8 @@ func TestLostConnectionsAreReplaced(t *testing.T) {
 	require.Less(t, time.Since(begin), time.Second, "the other connections were replaced too")
 }
 
-// TestAStatementHasADeadline loses the connection of each kind of statement, whose context has no deadline.
+// TestAStatementHasADeadline covers each kind of statement. It loses the connection during a statement whose context
+// has no deadline.
 func TestAStatementHasADeadline(t *testing.T) {
 	t.Parallel()
 	for name, request := range map[string]func(ctx context.Context, store *postgres.Store) error{

@@ -12,30 +12,29 @@ type Stats struct {
 	Pool PoolStats
 	// Lookups covers the requests of ports.EntryReader. Writes covers the requests of ports.EntryWriter.
 	Lookups, Writes batch.Stats
-	// WriteFallbacks counts the requests among Writes that stored nothing. Their callers decide
-	// again under the entry's lock.
+	// WriteFallbacks counts the requests in Writes that stored nothing. Their callers decide again while they hold the
+	// lock on the entry.
 	WriteFallbacks int64
 	// Events covers the requests of the newest event writer. It is zero if no event writer exists.
 	Events batch.Stats
 	Health Health
 	// EventLogBytes is the last result of EventLogSize. EventsDeleted counts the events that DeleteOldEvents deleted.
 	EventLogBytes, EventsDeleted int64
-	// EventKinds counts the committed events of each action and outcome. An event that stands for several refusals
-	// counts as many.
+	// EventKinds counts the committed events of each action and outcome. An event that stands for several refusals adds
+	// their number.
 	EventKinds map[EventKind]int64
 }
 
 // PoolStats describe the connection pool.
 type PoolStats struct {
-	// Used connections run a statement or a transaction; Idle ones are open and free. Max is the
-	// size of the pool.
+	// Used counts the connections that run a statement or a transaction. Idle counts the open connections that are
+	// free. Max is the size of the pool.
 	Used, Idle, Max int
 	// Opened counts the connections that were opened.
 	Opened int64
 	// Replaced counts how often the idle connections were replaced because a connection did not answer.
 	Replaced int64
-	// Waits counts how often no connection was free, and WaitTime is the total time spent waiting
-	// for one.
+	// Waits counts how often no connection was free. WaitTime is the total time spent waiting for a free connection.
 	Waits    int64
 	WaitTime time.Duration
 }

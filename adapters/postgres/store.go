@@ -24,7 +24,7 @@ type Store struct {
 	patient    bool
 	read       ports.Repos
 	clock      ports.Clock
-	tracer     trace.Tracer // nil without traces
+	tracer     trace.Tracer // nil if there are no traces
 	keyUses    *keyUses
 	onStaleKey func(ctx context.Context) error
 	// lookups and writes batch concurrent requests of ports.EntryReader and ports.EntryWriter.
@@ -33,15 +33,15 @@ type Store struct {
 	writeFallbacks atomic.Int64
 	// events is the newest writer of NewEventWriter. Stats reports it.
 	events atomic.Pointer[EventWriter]
-	// eventSweep is the position of DeleteOldEvents, and eventLogBytes the last result of EventLogSize.
+	// eventSweep is the position of DeleteOldEvents. eventLogBytes is the last result of EventLogSize.
 	eventSweep    eventSweep
 	eventLogBytes atomic.Int64
 	// eventCounts counts the events that this store has committed.
 	eventCounts eventCounts
-	// transactions bounds the concurrent transactions to the size of the pool less reservedConns.
+	// transactions limits the concurrent transactions to the size of the pool minus reservedConns.
 	transactions *fairSlots
-	// largeReads bounds the concurrent reads of values over largestInBatch to half of the pool. Such a value takes
-	// milliseconds to arrive, and memory.
+	// largeReads limits the concurrent reads of values over largestInBatch to half of the pool. Such a value takes
+	// milliseconds to arrive and uses much memory.
 	largeReads *fairSlots
 }
 
@@ -53,9 +53,9 @@ var (
 	_ ports.EventWriter = (*EventWriter)(nil)
 )
 
-// Open creates the pool and pings the database. It returns an error of kind Unavailable when the database does not
-// answer or is a standby (ErrStandby), ErrRefused when it refuses connections for a lasting reason, and another error
-// when the role lacks settings that it may not set. No error contains the password.
+// Open creates the pool and pings the database. It returns an error of kind Unavailable if the database does not answer
+// or is a standby (ErrStandby), and ErrRefused if the database refuses connections for a lasting reason. It returns
+// another error if the role lacks settings that it may not set itself. No error contains the password.
 func Open(ctx context.Context, config Config) (*Store, error) {
 	settings, err := poolConfig(config)
 	if err != nil {
@@ -105,8 +105,8 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	return store, nil
 }
 
-// Close completes queued requests, stores pending uses of API keys, waits for connections in use,
-// and closes the pool. Close the event writer first.
+// Close completes queued requests, stores pending uses of API keys, waits for connections in use, and closes the pool.
+// Close the event writer before the store.
 func (s *Store) Close() {
 	s.lookups.Close()
 	s.writes.Close()
@@ -114,14 +114,14 @@ func (s *Store) Close() {
 	s.pool.raw.Close()
 }
 
-// CloseWithin makes Close return soon after the given time from now, also if the database does not answer: it closes
-// the connections of the statements that still run then. It returns immediately.
+// CloseWithin limits the time of Close, even if the database does not answer: after the given time, it closes the
+// connections of the statements that still run. CloseWithin itself returns immediately.
 func (s *Store) CloseWithin(limit time.Duration) {
 	time.AfterFunc(limit, s.pool.connector.conns.closeAll)
 }
 
-// ping connects to the database. The pool connects when it is used first, so a wrong address would only show in the
-// first request.
+// ping connects to the database. Without it, the pool would connect only when it is first used, and the first request
+// would reveal a wrong address.
 func (s *Store) ping(ctx context.Context) error {
 	ctx, cancel := s.pool.bound(ctx)
 	if cancel != nil {
@@ -134,14 +134,15 @@ func (s *Store) ping(ctx context.Context) error {
 	return unavailable(err)
 }
 
-// Read returns the repositories outside any transaction.
+// Read returns the repositories for use outside of transactions.
 func (s *Store) Read() ports.Repos { return s.read }
 
-// LogsParameters reports whether PostgreSQL is configured to write the parameters of statements to its log: always, for
-// slow statements or for failed ones. Parameters contain names and, if a user typed one in the wrong field, a password.
+// LogsParameters reports whether PostgreSQL is configured to write the parameters of statements to its log, be it for
+// all, for slow or for failed statements. Parameters contain names and, if a user typed one in the wrong field, a
+// password.
 func (s *Store) LogsParameters(ctx context.Context) (bool, error) { return logsParameters(ctx, s.pool) }
 
-// logsParameters is LogsParameters over a pool or a connection.
+// logsParameters is LogsParameters for any querier.
 func logsParameters(ctx context.Context, q querier) (bool, error) {
 	logs := false
 	err := q.QueryRow(ctx, `SELECT current_setting('log_parameter_max_length_on_error') <> '0'

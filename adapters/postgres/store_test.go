@@ -60,7 +60,7 @@ func execute(t testing.TB, url, sql string, args ...any) {
 	require.NoError(t, conn.Close(ctx))
 }
 
-// hold runs a statement in a transaction that stays open until the caller calls the returned function.
+// hold runs a statement in a transaction that stays open until the returned function is called.
 func hold(t *testing.T, url, sql string) (release func()) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), url)

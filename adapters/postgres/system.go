@@ -12,7 +12,7 @@ import (
 // system implements ports.System over the single row of its table.
 type system struct{ q querier }
 
-// Lock increments the revision, like boxes.Lock and for the same reason.
+// Lock increments the revision, for the same reason as boxes.Lock.
 func (s system) Lock(ctx context.Context) (domain.UserID, error) {
 	return s.owner(ctx, `UPDATE system SET revision = revision + 1 RETURNING owner_id`)
 }
@@ -35,8 +35,8 @@ func (s system) SetOwner(ctx context.Context, owner domain.UserID) error {
 	return translate(err)
 }
 
-// Installation returns the identifier of this installation. The first call stores the proposed identifier. Servers that
-// start concurrently get the same identifier.
+// Installation returns the identifier of this installation. The first call stores the proposed identifier. All later
+// and concurrent calls return that identifier.
 func (s *Store) Installation(ctx context.Context, proposed [16]byte, now time.Time) (string, error) {
 	if _, err := s.pool.Exec(ctx,
 		`INSERT INTO system (id, installation_id, created_at) VALUES (1, $1, $2) ON CONFLICT DO NOTHING`,

@@ -44,15 +44,14 @@ func (r tokenFamilies) Add(ctx context.Context, family domain.TokenFamily) error
 	return translate(err)
 }
 
-// AddPair relies on the lock of LockByRefresh, or on a family that was inserted by the same
-// transaction.
+// AddPair relies on the lock of LockByRefresh, or on the fact that the same transaction has inserted the family.
 func (r tokenFamilies) AddPair(ctx context.Context, pair domain.TokenPair) error {
 	_, err := r.q.Exec(ctx, insertPair, pairArgs(pair)...)
 	return translate(err)
 }
 
-// LockByRefresh increments the revision of the family before it reads the pair. It therefore sees
-// the pair as the preceding transaction left it, at every isolation level.
+// LockByRefresh increments the revision of the family before it reads the pair. At every isolation level, it therefore
+// sees the pair as the preceding transaction has left it.
 func (r tokenFamilies) LockByRefresh(ctx context.Context, user domain.UserID,
 	refresh domain.Digest) (domain.TokenFamily, domain.TokenPair, error) {
 	family := domain.TokenFamily{User: user}
@@ -79,7 +78,7 @@ func (r tokenFamilies) LockByRefresh(ctx context.Context, user domain.UserID,
 	return family, pair, orNotFound(err, domain.NotFound)
 }
 
-// Spend keeps the row, so that a later use of its refresh token is recognised as a reuse.
+// Spend keeps the row, so that another use of its refresh token is recognised.
 func (r tokenFamilies) Spend(ctx context.Context, pair domain.CredentialID, now time.Time) error {
 	_, err := r.q.Exec(ctx, `UPDATE token_pairs SET spent_at = $2 WHERE id = $1`, uuid(pair), now)
 	return translate(err)

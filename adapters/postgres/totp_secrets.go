@@ -17,8 +17,7 @@ type totpSecrets struct{ q querier }
 // totpColumns are columns of one_time_codes t.
 const totpColumns = `t.id, t.user_id, t.pending, t.own, t.confirmed_at, t.last_step, t.created_at, t.key_id, t.secret`
 
-// totpRow receives totpColumns. All are null for a user without a TOTP secret, when the table is
-// joined to users.
+// totpRow receives totpColumns. If the table is joined to users, all columns are null for a user without a TOTP secret.
 type totpRow struct {
 	id, user, key      pgtype.UUID
 	pending, own       pgtype.Bool
@@ -32,7 +31,7 @@ func (r *totpRow) targets() []any {
 	return []any{&r.id, &r.user, &r.pending, &r.own, &r.confirmed, &r.step, &r.created, &r.key, &r.secret}
 }
 
-// toSecret converts the row that was scanned last. It is zero for a user without a secret.
+// toSecret converts the row that was scanned last. The result is zero for a user without a secret.
 func (r *totpRow) toSecret() ports.SealedTOTPSecret {
 	return ports.SealedTOTPSecret{ServerKey: r.key.Bytes, Sealed: r.secret, Code: domain.TOTPSecret{
 		ID:          r.id.Bytes,
@@ -45,8 +44,8 @@ func (r *totpRow) toSecret() ports.SealedTOTPSecret {
 	}}
 }
 
-// Put relies on the lock on the user's row: without it, a concurrent Put could insert between its
-// two statements.
+// Put relies on the lock on the user's row. Without the lock, a concurrent Put could insert a secret between the two
+// statements of this one.
 func (r totpSecrets) Put(ctx context.Context, code ports.SealedTOTPSecret, recovery ports.RecoveryCodes) error {
 	if _, err := r.q.Exec(ctx, `DELETE FROM one_time_codes WHERE user_id = $1 AND pending = $2`,
 		uuid(code.Code.User), code.Code.Pending); err != nil {
@@ -65,7 +64,7 @@ func (r totpSecrets) Put(ctx context.Context, code ports.SealedTOTPSecret, recov
 		column(recovery.Digests, func(d domain.Digest) []byte { return d[:] })))
 }
 
-// Get finds at most one row: user and pending are unique.
+// Get finds at most one row, because the columns user_id and pending are unique together.
 func (r totpSecrets) Get(ctx context.Context, user domain.UserID, pending bool) (ports.SealedTOTPSecret, error) {
 	var row totpRow
 	err := r.q.QueryRow(ctx, `SELECT `+totpColumns+` FROM one_time_codes t WHERE user_id = $1 AND pending = $2`,
@@ -74,11 +73,11 @@ func (r totpSecrets) Get(ctx context.Context, user domain.UserID, pending bool) 
 }
 
 const (
-	// acceptStep compares and sets the step in one UPDATE, so that several servers together accept a TOTP code only
-	// once.
+	// acceptStep compares and sets the step in one UPDATE, so a TOTP code is accepted only once, even by several
+	// servers.
 	acceptStep = `UPDATE one_time_codes SET last_step = $2, confirmed_at = COALESCE(confirmed_at, $3)
 		WHERE id = $1 AND last_step < $2`
-	// spendRecovery deletes the recovery code, so that several servers together accept it only once.
+	// spendRecovery deletes the recovery code, so it is accepted only once, even by several servers.
 	spendRecovery = `DELETE FROM recovery_codes WHERE code_id = $1 AND hash = $2`
 )
 
@@ -94,7 +93,8 @@ func (r totpSecrets) SpendRecovery(ctx context.Context, id domain.TOTPID, digest
 	return tag.RowsAffected() == 1, translate(err)
 }
 
-// If the user has a pending secret, Promote first deletes the secret in force, because a user has at most one of each.
+// If the user has a pending secret, Promote puts it in force. It first deletes the secret that was in force, because a
+// user has at most one secret of each kind.
 func (r totpSecrets) Promote(ctx context.Context, user domain.UserID) error {
 	if _, err := r.q.Exec(ctx, `DELETE FROM one_time_codes WHERE user_id = $1 AND NOT pending
 		AND EXISTS (SELECT FROM one_time_codes WHERE user_id = $1 AND pending)`, uuid(user)); err != nil {
@@ -104,8 +104,7 @@ func (r totpSecrets) Promote(ctx context.Context, user domain.UserID) error {
 	return translate(err)
 }
 
-// Delete removes the secret in force, the pending one, and by ON DELETE CASCADE their recovery
-// codes.
+// Delete removes the secret in force and the pending secret. ON DELETE CASCADE removes their recovery codes.
 func (r totpSecrets) Delete(ctx context.Context, user domain.UserID) (bool, error) {
 	tag, err := r.q.Exec(ctx, `DELETE FROM one_time_codes WHERE user_id = $1`, uuid(user))
 	return tag.RowsAffected() > 0, translate(err)
@@ -124,7 +123,7 @@ func (r sealedRows) Codes(ctx context.Context, key domain.ServerKeyID, after dom
 	})
 }
 
-// ReplaceCode compares the secret that was read, so that it never overwrites a concurrent write.
+// ReplaceCode changes the row only if it still has the secret that was read, so it never overwrites a concurrent write.
 func (r sealedRows) ReplaceCode(ctx context.Context, was ports.SealedTOTPSecret, key domain.ServerKeyID,
 	sealed []byte) error {
 	_, err := r.q.Exec(ctx, `UPDATE one_time_codes SET key_id = $2, secret = $3 WHERE id = $1 AND secret = $4`,
@@ -132,8 +131,8 @@ func (r sealedRows) ReplaceCode(ctx context.Context, was ports.SealedTOTPSecret,
 	return translate(err)
 }
 
-// PlainRecoveryCodeCounts is part of ports.SealedRows. The rows of a user's secret in force and pending secret count
-// together.
+// PlainRecoveryCodeCounts is part of ports.SealedRows. It adds up the codes of the secret in force and of the pending
+// secret of a user.
 func (r sealedRows) PlainRecoveryCodeCounts(ctx context.Context) ([]ports.PlainRecoveryCodeCount, error) {
 	rows, err := r.q.Query(ctx, `SELECT u.id, u.name, count(*) FROM recovery_codes r
 			JOIN one_time_codes t ON t.id = r.code_id JOIN users u ON u.id = t.user_id
@@ -163,7 +162,7 @@ func (r sealedRows) PlainRecoveryCodes(ctx context.Context, user domain.UserID,
 	})
 }
 
-// KeyRecoveryCode compares the hash that was read, like ReplaceEnvelope.
+// KeyRecoveryCode changes the row only if it still has the hash that was read, like ReplaceEnvelope.
 func (r sealedRows) KeyRecoveryCode(ctx context.Context, was ports.PlainRecoveryCode, key domain.ServerKeyID,
 	digest domain.Digest) (bool, error) {
 	tag, err := r.q.Exec(ctx, `UPDATE recovery_codes SET key_id = $3, hash = $4

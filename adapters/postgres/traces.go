@@ -10,11 +10,11 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/postgres/batch"
 )
 
-// traceBatches returns the function that makes spans for the batches of a batcher; nil without a tracer.
+// traceBatches returns the function that makes spans for the batches of a batcher. It returns nil if tracer is nil.
 //
-// The span of a batch is a child of the first traced request, so that it is in a trace that is recorded. The spans of
-// the other requests and the span of the batch link to each other: they share the statement, and a trace of one of them
-// must show what it waited for. A batch without a traced request has no span.
+// The span of a batch is a child of the span of the first traced request, so it belongs to a recorded trace. The spans
+// of the other requests and the span of the batch link to each other. The requests share a statement, and the trace of
+// each request must show the statement for which it waited. A batch without a traced request has no span.
 func traceBatches(tracer trace.Tracer, name string) batch.ObserveFunc {
 	if tracer == nil {
 		return nil
@@ -42,7 +42,7 @@ func traceBatches(tracer trace.Tracer, name string) batch.ObserveFunc {
 	}
 }
 
-// tracedSpans returns the spans of the contexts that are recorded.
+// tracedSpans returns those spans of the contexts that are recorded.
 func tracedSpans(requests []context.Context) (traced []trace.Span) {
 	for _, request := range requests {
 		if span := trace.SpanFromContext(request); span.SpanContext().IsSampled() {

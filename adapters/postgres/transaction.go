@@ -12,33 +12,34 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// transaction is a querier that saves round trips: it sends BEGIN together with the first statement, and it sends
-// statements whose results are not needed earlier together with COMMIT. It is not safe for concurrent use.
+// transaction is a querier that saves round trips. It sends BEGIN together with the first statement. If the result of a
+// statement is not needed before the end, it sends the statement together with COMMIT. It is not safe for concurrent
+// use.
 type transaction struct {
 	conn *pgxpool.Conn
 	// statements gives each statement on conn a deadline.
 	statements bounded
 	begun      bool
-	// patient raises the statement timeout to PatientTimeout. It applies to the transaction only: a pooler may give the
-	// session to another program afterwards.
+	// patient raises the statement timeout to PatientTimeout. The timeout applies only to the transaction, because a
+	// pooler may give the session to another program afterwards.
 	patient bool
-	// deferred is sent before the next statement, or else with COMMIT. translate converts its
-	// error.
+	// deferred is a batch that is sent before the next statement, or with COMMIT if there is none. translate converts
+	// the error of that batch.
 	deferred  *pgx.Batch
 	translate func(error) error
 	// events are the audit events of the transaction.
 	events []domain.Event
 }
 
-// newTransaction returns a transaction on conn that has not begun. limit is the time of one statement.
+// newTransaction returns a transaction on conn that has not begun. limit is the longest time for one statement.
 func newTransaction(conn *pgxpool.Conn, limit time.Duration) *transaction {
 	return &transaction{conn: conn, statements: bounded{q: conn, limit: limit}}
 }
 
-// atCommit defers a batch until the COMMIT of the transaction q, and runs it immediately if q is a
-// pool. Several batches are sent together, in their order. translate converts its error into the one that Store.Do
-// returns; it must leave errors of the domain unchanged. The results of the
-// statements are discarded, so a statement that must prevent the commit has to fail.
+// atCommit defers a batch until the COMMIT of the transaction q, and runs it immediately if q is a pool. Several
+// deferred batches are sent together, in their order. translate converts the error of the batch into the error that
+// Store.Do returns. It must leave errors of the domain unchanged. The results of the statements are discarded, so a
+// statement can prevent the commit only by failing.
 func atCommit(ctx context.Context, q querier, batch *pgx.Batch, translate func(error) error) error {
 	t, inside := q.(*transaction)
 	if !inside {
@@ -48,14 +49,14 @@ func atCommit(ctx context.Context, q querier, batch *pgx.Batch, translate func(e
 		t.deferred, t.translate = batch, translate
 		return nil
 	}
-	// translate does not change an error that an earlier translate has converted.
+	// The earlier translate runs first. The later one does not change an error that is already converted.
 	before := t.translate
 	t.deferred.QueuedQueries = append(t.deferred.QueuedQueries, batch.QueuedQueries...)
 	t.translate = func(err error) error { return translate(before(err)) }
 	return nil
 }
 
-// flush sends the deferred batch, so that the next statement sees its effect.
+// flush sends the deferred batch, so that the next statement sees the effect of the batch.
 func (t *transaction) flush(ctx context.Context) error {
 	if t.deferred == nil {
 		return nil
@@ -117,7 +118,7 @@ func (t *transaction) Exec(ctx context.Context, sql string, args ...any) (tag pg
 	return tag, err
 }
 
-// Query costs a round trip for BEGIN if it is the first statement, unlike Exec and QueryRow.
+// If Query is the first statement, it costs an additional round trip for BEGIN, unlike Exec and QueryRow.
 func (t *transaction) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	if err := t.begin(ctx); err != nil {
 		return nil, err
@@ -138,8 +139,8 @@ func (t *transaction) QueryRow(ctx context.Context, sql string, args ...any) pgx
 	return batchRow{t.SendBatch(ctx, &batch)}
 }
 
-// commit commits the transaction, if it has begun. known is false if the connection failed before
-// the server reported the outcome: the transaction may then be committed or not.
+// commit commits the transaction, if it has begun. known is false if the connection failed before the server reported
+// the outcome. The transaction may or may not be committed then.
 func (t *transaction) commit(ctx context.Context) (known bool, err error) {
 	batch, translate := t.deferred, t.translate
 	if batch == nil {
@@ -155,8 +156,8 @@ func (t *transaction) commit(ctx context.Context) (known bool, err error) {
 		}
 		return nil
 	})
-	// An error of the server means that it has rolled back. Any other error leaves the outcome
-	// open, except a COMMIT that the server answered with ROLLBACK.
+	// After an error of the server, the transaction is rolled back. This includes a COMMIT that the server answered
+	// with ROLLBACK. After any other error, the outcome is unknown.
 	err = t.send(ctx, batch).Close()
 	if _, refused := errors.AsType[*pgconn.PgError](err); refused || err == nil {
 		return true, translate(err)
@@ -164,8 +165,8 @@ func (t *transaction) commit(ctx context.Context) (known bool, err error) {
 	return errors.Is(err, pgx.ErrTxCommitRollback), err
 }
 
-// rollback ends a transaction that was not committed. Errors are ignored: the pool closes a
-// connection that is returned inside a transaction.
+// rollback ends a transaction that was not committed. It ignores errors, because the pool closes a connection that is
+// returned inside a transaction.
 func (t *transaction) rollback(ctx context.Context) {
 	t.deferred = nil
 	if t.begun && t.conn.Conn().PgConn().TxStatus() != 'I' {
@@ -195,7 +196,7 @@ func (r batchRow) Scan(targets ...any) error {
 	return err
 }
 
-// failedRow is failedBatch for QueryRow.
+// failedRow is the result of a QueryRow that was not sent because a statement before it failed.
 type failedRow struct{ err error }
 
 func (f failedRow) Scan(...any) error { return f.err }

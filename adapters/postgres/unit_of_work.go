@@ -18,14 +18,14 @@ const (
 	// maxAttempts bounds the runs of a unit of work that fails because of conflicts or stale server
 	// keys.
 	maxAttempts = 3
-	// maxStartOvers is higher than maxAttempts because starting over is not a failure: each time,
-	// another transaction has completed.
+	// maxStartOvers is higher than maxAttempts, because starting over is not a failure: it means that another
+	// transaction has completed.
 	maxStartOvers = 10
-	// endTimeout bounds a ROLLBACK. A COMMIT may take StatementTimeout plus endTimeout, or commitTime beyond the
-	// deadline of its request, whichever is shorter.
+	// endTimeout bounds a ROLLBACK. A COMMIT has two limits: StatementTimeout plus endTimeout, and commitTime after the
+	// deadline of its request. The shorter limit applies.
 	endTimeout = 5 * time.Second
 	commitTime = 3 * time.Second
-	// retryJitter is multiplied by the attempt to bound the random delay before a retry.
+	// retryJitter, multiplied by the number of the attempt, bounds the random delay before a retry.
 	retryJitter = 20 * time.Millisecond
 )
 
@@ -39,8 +39,8 @@ func (s *Store) Do(ctx context.Context, fn func(ctx context.Context, repos ports
 	if ctx.Value(inTransaction{}) != nil {
 		return errNested
 	}
-	// Conflicts and stale keys share a limit. Only a conflict needs a delay before the next run: the other causes are
-	// already resolved.
+	// Conflicts and stale keys share a limit. Only a conflict needs a delay before the next run, because the other
+	// causes are already resolved.
 	failures, startOvers := 0, 0
 	for {
 		err := s.runOnce(ctx, fn)
@@ -69,9 +69,9 @@ func (s *Store) Do(ctx context.Context, fn func(ctx context.Context, repos ports
 	}
 }
 
-// runOnce runs fn in one transaction. It acquires the connection itself instead of using the pool's
-// transactions, because commit has to read the notices of the connection. The rollback is deferred,
-// so it also follows a panic of fn.
+// runOnce runs fn in one transaction. It acquires the connection itself instead of using the pool's transactions,
+// because commit has to read the notices of the connection. The rollback is deferred, so it also runs after a panic of
+// fn.
 func (s *Store) runOnce(ctx context.Context, fn func(ctx context.Context, repos ports.Repos) error) error {
 	release, err := s.transactions.acquire(ctx, ports.Origin(ctx))
 	if err != nil {
@@ -98,9 +98,8 @@ func (s *Store) runOnce(ctx context.Context, fn func(ctx context.Context, repos 
 	return nil
 }
 
-// commit ignores the cancellation of the request. A client that disconnects would otherwise cancel
-// the wait for a synchronous standby: the transaction would be visible but not replicated, and the
-// commit would look successful.
+// commit ignores the cancellation of the request. A client that disconnects would otherwise cancel the wait for a
+// synchronous standby. The transaction would then be visible but not replicated, and the commit would look successful.
 func commit(ctx context.Context, tx *transaction) error {
 	limit := StatementTimeout + endTimeout
 	if deadline, ok := ctx.Deadline(); ok {
@@ -132,9 +131,9 @@ const notReplicatedKey = "not replicated"
 
 var errNotReplicated = errors.New("the wait for the synchronous standby was cancelled")
 
-// onNotice records the warning "canceling wait for synchronous replication", which is not an error
-// for the driver. It compares the code because the text is in the server's language; a commit
-// causes no other warning.
+// onNotice records the warning "canceling wait for synchronous replication". The driver does not treat the warning as
+// an error. onNotice compares only the code, because the text is in the server's language. A commit causes no other
+// warning.
 func onNotice(conn *pgconn.PgConn, notice *pgconn.Notice) {
 	if notice.Code == sqlstate.Warning && notice.SeverityUnlocalized == "WARNING" {
 		conn.CustomData()[notReplicatedKey] = true
@@ -149,8 +148,8 @@ func watchReplication(conn *pgxpool.Conn) (notReplicated func() bool) {
 	return func() bool { return data[notReplicatedKey] != nil }
 }
 
-// waitBeforeRetry waits for a random time that grows with the attempt, so that transactions that
-// collided do not collide again. It returns early with the error of ctx.
+// waitBeforeRetry waits for a random time that grows with the attempt, so that transactions that collided do not
+// collide again. It returns early, with the error of ctx, if ctx ends.
 func waitBeforeRetry(ctx context.Context, attempt int) error {
 	limit := int64(attempt) * int64(retryJitter)
 	timer := time.NewTimer(time.Duration(rand.Int64N(limit))) //nolint:gosec // jitter is no secret

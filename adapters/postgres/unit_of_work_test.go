@@ -43,7 +43,7 @@ func TestACancelledRequestLeavesNoTransaction(t *testing.T) {
 	t.Parallel()
 	store, url := openStore(t, nil)
 	release := hold(t, url, `UPDATE system SET revision = 7`)
-	for range 6 { // more than there are connections
+	for range 6 { // more runs than there are connections
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		err := store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 			require.NoError(t, repos.Events.Append(ctx, event(t, "rolled back")))
@@ -63,7 +63,7 @@ func TestACancelledRequestLeavesNoTransaction(t *testing.T) {
 }
 
 // TestOtherErrorsOfTheDatabaseAreNotRetried covers database errors that do not cause a retry. Package tests/storage
-// covers the errors that do.
+// covers the errors that cause a retry.
 func TestOtherErrorsOfTheDatabaseAreNotRetried(t *testing.T) {
 	t.Parallel()
 	store, _ := openStore(t, nil)
@@ -76,8 +76,8 @@ func TestOtherErrorsOfTheDatabaseAreNotRetried(t *testing.T) {
 	require.Equal(t, 1, times)
 }
 
-// TestARealConflictIsRetried provokes a serialization failure in the database, at an isolation level that can cause
-// one.
+// TestARealConflictIsRetried provokes a serialization failure in the database, at an isolation level that permits such
+// failures.
 func TestARealConflictIsRetried(t *testing.T) {
 	t.Parallel()
 	_, url := openStore(t, nil)
@@ -96,8 +96,8 @@ func TestARealConflictIsRetried(t *testing.T) {
 	require.Equal(t, 2, times)
 }
 
-// TestServerKeysAreListedUnderALock verifies that, of two commands that change the keys, the second command sees the
-// changes of the first.
+// TestServerKeysAreListedUnderALock runs two commands that change the keys. The second command must see the changes of
+// the first.
 func TestServerKeysAreListedUnderALock(t *testing.T) {
 	t.Parallel()
 	store, url := openStore(t, nil)

@@ -15,8 +15,8 @@ import (
 var errBadURL = errors.New("the database URL must have the form postgres://user:password@host:5432/name; " +
 	"characters such as @ : / and % in the password must be percent-encoded")
 
-// libpqParameters are parameters of URLs that libpq handles itself and that this driver would send to the server, which
-// refuses them as unknown settings.
+// libpqParameters are parameters of URLs that libpq handles itself. This driver would send them to the server, and the
+// server would refuse them as unknown settings.
 var libpqParameters = []string{
 	"fallback_application_name", "gssdelegation", "gssencmode", "gsslib", "hostaddr", "keepalives", "keepalives_count",
 	"keepalives_idle", "keepalives_interval", "load_balance_hosts", "oauth_client_id", "oauth_client_secret",
@@ -25,7 +25,7 @@ var libpqParameters = []string{
 	"tcp_user_timeout",
 }
 
-// ParseURL returns the settings of a single connection. Connections time out while they open, and keepalives detect a
+// ParseURL returns the settings of a single connection. Opening a connection has a time limit, and keepalives detect a
 // server that has vanished. No error contains a part of the URL that may be a password.
 func ParseURL(url string) (*pgx.ConnConfig, error) {
 	settings, err := parseURL(url)
@@ -36,8 +36,8 @@ func ParseURL(url string) (*pgx.ConnConfig, error) {
 	return settings.ConnConfig, nil
 }
 
-// parseURL parses a connection string or URL in libpq's format. The driver's message is left out of the error because
-// it may contain a part of a password that is not encoded correctly.
+// parseURL parses a connection string or URL in libpq's format. The error omits the driver's message, which may contain
+// a part of a password if the password is not encoded correctly.
 func parseURL(url string) (*pgxpool.Config, error) {
 	settings, err := pgxpool.ParseConfig(url)
 	if file, ok := errors.AsType[*fs.PathError](err); ok {
@@ -60,8 +60,8 @@ func hasSeveralHosts(config *pgx.ConnConfig) bool {
 	})
 }
 
-// checkParameters refuses parameters that cannot work, and removes client_encoding: sessions are checked for it when
-// they open.
+// checkParameters refuses parameters that cannot work. It removes client_encoding, because each session is checked for
+// its encoding when it opens.
 func checkParameters(params map[string]string) error {
 	for name := range params {
 		if slices.Contains(libpqParameters, name) {
@@ -75,7 +75,7 @@ func checkParameters(params map[string]string) error {
 	return nil
 }
 
-// isUTF8 reports whether PostgreSQL's name of an encoding is one of the names of UTF-8.
+// isUTF8 reports whether an encoding has one of PostgreSQL's names for UTF-8.
 func isUTF8(encoding string) bool {
 	switch strings.ToLower(strings.ReplaceAll(encoding, "-", "")) {
 	case "utf8", "unicode":

@@ -14,14 +14,12 @@ import (
 // users implements ports.Users.
 type users struct{ q querier }
 
-// userColumns are the columns of users u. The owner of the installation is stored in the system
-// row.
+// userColumns are columns of the table users u. The row of the table system names the owner of the installation.
 const userColumns = `u.id, u.name, COALESCE(u.spelling, u.name), u.role, u.group_name, u.is_active, u.session_epoch,
 	u.created_at, u.updated_at,
 	COALESCE(u.id = (SELECT owner_id FROM system WHERE id = 1), false)`
 
-// scanUser reads userColumns and, if given, further columns into more. It returns
-// domain.ErrUserNotFound without a row.
+// scanUser reads userColumns, and any further columns into more. It returns domain.ErrUserNotFound if there is no row.
 func scanUser(row pgx.Row, more ...any) (domain.User, error) {
 	var user domain.User
 	var id [16]byte
@@ -42,7 +40,7 @@ func scanUser(row pgx.Row, more ...any) (domain.User, error) {
 	return user, err
 }
 
-// groupOf returns the group of a user. The owner's group is not stored.
+// groupOf returns the group of a user. For the owner, no group is stored.
 func groupOf(stored pgtype.Text, owner bool) (domain.Group, error) {
 	switch {
 	case owner:
@@ -54,15 +52,14 @@ func groupOf(stored pgtype.Text, owner bool) (domain.Group, error) {
 	}
 }
 
-// storedGroup converts a group to a parameter. It is NULL for a user without a group, and for the
-// owner.
+// storedGroup converts a group to a parameter. The parameter is NULL for a user without a group, and for the owner.
 func storedGroup(user domain.User) pgtype.Text {
 	stored := user.Group != domain.Group{} && user.Group != domain.GroupOwner
 	return pgtype.Text{String: user.Group.String(), Valid: stored}
 }
 
-// keyInUse is the condition of an INSERT … SELECT whose row is sealed or signed under the server
-// key $1. It rejects a retired key.
+// keyInUse is the condition of an INSERT … SELECT whose row is sealed or signed under the server key $1. It is false if
+// the key was retired.
 const keyInUse = ` WHERE EXISTS (SELECT FROM server_keys WHERE id = $1 AND retired_at IS NULL)`
 
 // addUnderKey runs an INSERT with the condition keyInUse, and returns ports.ErrStaleServerKey if
@@ -78,9 +75,9 @@ func addUnderKey(ctx context.Context, q querier, sql string, key domain.ServerKe
 	return nil
 }
 
-// Add inserts a user without a password if the sealed password is empty. No server key is involved then. A taken name
-// is found without a unique violation, because PostgreSQL logs the name of the violated key, and a password typed as a
-// name must not reach that log.
+// Add inserts a user without a password if the sealed password is empty. No server key is involved then. If the name is
+// taken, the statement does not cause a unique violation, because PostgreSQL would log the name. A user may have typed
+// a password as the name, and that must not reach the log.
 func (r users) Add(ctx context.Context, user domain.User, password ports.SealedPassword) error {
 	guard := keyInUse
 	if len(password.Sealed) == 0 {
@@ -98,7 +95,7 @@ func (r users) Add(ctx context.Context, user domain.User, password ports.SealedP
 	return translate(err)
 }
 
-// whyNotAdded returns ErrUserExists if the name is taken, or else ports.ErrStaleServerKey.
+// whyNotAdded returns ErrUserExists if the name is taken, and ports.ErrStaleServerKey otherwise.
 func (r users) whyNotAdded(ctx context.Context, name domain.UserName) error {
 	taken := false
 	err := r.q.QueryRow(ctx, `SELECT EXISTS (SELECT FROM users WHERE name = $1)`, string(name)).Scan(&taken)
@@ -111,7 +108,7 @@ func (r users) whyNotAdded(ctx context.Context, name domain.UserName) error {
 	return ports.ErrStaleServerKey
 }
 
-// Lock increments the revision, like boxes.Lock and for the same reason.
+// Lock increments the revision, for the same reason as boxes.Lock.
 func (r users) Lock(ctx context.Context, name domain.UserName) (domain.User, error) {
 	return scanUser(r.q.QueryRow(ctx,
 		`UPDATE users u SET revision = revision + 1 WHERE name = $1 RETURNING `+userColumns, string(name)))
@@ -139,7 +136,7 @@ func (r users) ByID(ctx context.Context, id domain.UserID) (domain.User, error) 
 const selectSignIn = `SELECT ` + userColumns + `, u.password_key_id, u.password, ` + totpColumns + `
 	FROM users u LEFT JOIN one_time_codes t ON t.user_id = u.id AND NOT t.pending WHERE u.name = $1`
 
-// scanSignIn reads the row of selectSignIn. It returns domain.ErrUserNotFound without a row.
+// scanSignIn reads the row of selectSignIn. It returns domain.ErrUserNotFound if there is no row.
 func scanSignIn(row pgx.Row) (ports.SignIn, error) {
 	var found ports.SignIn
 	var key pgtype.UUID
@@ -155,7 +152,7 @@ func (r users) ForSignIn(ctx context.Context, name domain.UserName) (ports.SignI
 	return scanSignIn(r.q.QueryRow(ctx, selectSignIn, string(name)))
 }
 
-// List sorts users with the same time of creation by their identifier.
+// List sorts users by the time of creation, and users with the same time by their identifier.
 func (r users) List(ctx context.Context) ([]domain.User, error) {
 	rows, err := r.q.Query(ctx, `SELECT `+userColumns+` FROM users u ORDER BY u.created_at, u.id`)
 	return collect(rows, err, func(row pgx.CollectableRow) (domain.User, error) { return scanUser(row) })

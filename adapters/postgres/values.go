@@ -43,10 +43,9 @@ func timeOf(value pgtype.Timestamptz) time.Time {
 	return value.Time.UTC()
 }
 
-// unnest returns a FROM item that turns array parameters of these types, starting at $1, into rows.
-// Each array is a sub-select, so that the planner cannot see its length. Otherwise it would
-// estimate that a custom plan for these few rows is cheaper than the generic one, and plan the
-// statement again for every execution.
+// unnest returns a FROM item that turns array parameters of these types, starting at $1, into rows. Each array is a
+// sub-select, so that the planner cannot see its length. Otherwise the planner would estimate that a custom plan for
+// these few rows is cheaper than the generic plan, and it would plan the statement again for every execution.
 func unnest(types ...string) string {
 	arrays := make([]string, len(types))
 	for i, name := range types {
@@ -55,7 +54,7 @@ func unnest(types ...string) string {
 	return `unnest(` + strings.Join(arrays, ", ") + `)`
 }
 
-// column returns one array parameter for unnest: a value of each item.
+// column returns an array parameter for unnest, with one value for each item.
 func column[C, T any](items []C, value func(C) T) []T {
 	values := make([]T, len(items))
 	for i, item := range items {
@@ -64,12 +63,12 @@ func column[C, T any](items []C, value func(C) T) []T {
 	return values
 }
 
-// pointers is an array parameter whose elements the driver reads in place. For a slice, the driver copies each element
-// into an interface value, and for most types it needs reflection as well. The type of an element must have a method
-// that the driver calls, such as UUIDValue.
+// pointers is an array parameter whose elements the driver reads in place. For an ordinary slice, the driver copies
+// each element into an interface value, and for most types it also uses reflection. The type of an element must have a
+// method that the driver calls, such as UUIDValue.
 type pointers[T any] []T
 
-// Dimensions implements pgtype.ArrayGetter, as Index and IndexType do.
+// Dimensions, Index and IndexType implement pgtype.ArrayGetter.
 func (p pointers[T]) Dimensions() []pgtype.ArrayDimension {
 	return []pgtype.ArrayDimension{{Length: int32(len(p)), LowerBound: 1}} //nolint:gosec // the size of a batch
 }
@@ -80,22 +79,22 @@ func (p pointers[T]) Index(i int) any { return &p[i] }
 // IndexType returns a value of the type that Index returns.
 func (p pointers[T]) IndexType() any { return new(T) }
 
-// uuids is column for identifiers.
+// uuids is like column, for identifiers.
 func uuids[C any](items []C, value func(C) pgtype.UUID) pointers[pgtype.UUID] {
 	return column(items, value)
 }
 
-// texts is column for text.
+// texts is like column, for text.
 func texts[C any](items []C, value func(C) string) pointers[pgtype.Text] {
 	return column(items, func(c C) pgtype.Text { return pgtype.Text{String: value(c), Valid: true} })
 }
 
-// timestamps is column for times; the zero time becomes NULL.
+// timestamps is like column, for times. The zero time becomes NULL.
 func timestamps[C any](items []C, value func(C) time.Time) pointers[pgtype.Timestamptz] {
 	return column(items, func(c C) pgtype.Timestamptz { return timestamp(value(c)) })
 }
 
-// names reads a single text column.
+// names returns the values of the only column, which is text.
 func names[T ~string](rows pgx.Rows, err error) ([]T, error) {
 	if err != nil {
 		return nil, translate(err)
@@ -111,8 +110,8 @@ func names[T ~string](rows pgx.Rows, err error) ([]T, error) {
 	return typed, nil
 }
 
-// collect reads all rows with scan. It accepts the results of Query, so that both errors are
-// translated in one place.
+// collect reads all rows with scan. It accepts both results of Query, so it translates the errors of Query and of the
+// rows in one place.
 func collect[T any](rows pgx.Rows, err error, scan func(pgx.CollectableRow) (T, error)) ([]T, error) {
 	if err != nil {
 		return nil, translate(err)
@@ -121,7 +120,7 @@ func collect[T any](rows pgx.Rows, err error, scan func(pgx.CollectableRow) (T, 
 	return list, translate(err)
 }
 
-// number converts a version number to a parameter. The domain keeps it within 63 bits.
+// number converts a version number to a parameter. The domain limits version numbers to 63 bits.
 func number(version uint64) int64 { return int64(version) } //nolint:gosec // see above
 
 // unsigned is the inverse of number.

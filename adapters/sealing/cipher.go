@@ -60,7 +60,7 @@ func (c *entryCipher) find(from derivation) *[keyBytes]byte {
 	return nil
 }
 
-// randomParts are the random bytes of one version. None of them is ever reused.
+// randomParts are the random bytes of one version. They are never reused.
 type randomParts struct {
 	dek                   [keyBytes]byte // data encryption key
 	salt32                [saltLen]byte
@@ -77,8 +77,8 @@ func (f *randomParts) read(random io.Reader) error {
 	return nil
 }
 
-// Seal encrypts a value and binds it to its place. See ports.EntryCipher. It returns ErrNotPrepared for a cipher of
-// PrepareOpen and after Clear, and fails for a place whose SealedAs differs from its Version.
+// Seal encrypts a value and binds it to its place. See ports.EntryCipher. It returns ErrNotPrepared after Clear and for
+// a cipher from PrepareOpen. It fails for a place whose SealedAs differs from its Version.
 func (c *entryCipher) Seal(place ports.Place, value []byte) (ports.SealedValue, error) {
 	if place.SealedAs != place.Version {
 		return ports.SealedValue{}, errVersions
@@ -153,8 +153,8 @@ func (c *entryCipher) Open(place ports.Place, sealed ports.SealedValue) ([]byte,
 	return value, nil
 }
 
-// unlock returns the key-encrypting key of a blob. It checks the commitment before any decryption, and returns
-// domain.ErrKeyMismatch if the blob was sealed under another key than the client's.
+// unlock returns the key-encrypting key of a blob. It checks the commitment before any decryption. It returns
+// domain.ErrKeyMismatch if the blob was not sealed under the client's key.
 func (c *entryCipher) unlock(b *blob) ([]byte, error) {
 	if !c.sameKind(b) {
 		return nil, domain.ErrKeyMismatch

@@ -37,8 +37,8 @@ func TestOneCiphertextForTwoKeys(t *testing.T) {
 			copy(b.wrapped[:], nonce[:])
 			copy(b.wrapped[nonce12:], forge(t, keks, nonce, blobContext(place, &b)))
 
-			// Without the commitment, AES-GCM opens the blob under both keys. The results are two data keys, and both
-			// open the value.
+			// Without the commitment, AES-GCM opens the blob under both keys. This gives two data keys, and both open
+			// the value.
 			deks := openBoth(t, keks, b.wrapped[:], blobContext(place, &b))
 			require.NotEqual(t, deks[0], deks[1])
 			text := append(nonce[:], forge(t, deks, nonce, valueContext(place))...)
@@ -77,7 +77,7 @@ func openBoth(t *testing.T, keys [2][]byte, sealed, aad []byte) (opened [2][]byt
 //
 //	GHASH(H, aad, C1, C2, lengths) + AES(key, nonce|1), where C2 stands in GHASH with the factor H²,
 //
-// and so is linear in C2: with the tags under both keys set equal, C2 = (difference of the rest) / (H₁² + H₂²).
+// so it is linear in C2. If the tags under both keys are equal, C2 = (difference of the rest) / (H₁² + H₂²).
 func forge(t *testing.T, keys [2][]byte, nonce [nonce12]byte, aad []byte) []byte {
 	t.Helper()
 	c1 := [16]byte{0xc1}

@@ -8,15 +8,16 @@ import (
 )
 
 // Digests computes keyed digests of the names and addresses that rate limits count, so the database does not contain
-// them in clear text. A digest is HMAC-SHA256, under the server key of purpose throttle, over length-prefixed parts,
-// which makes the encoding injective. It implements ports.Digests and is safe for concurrent use.
+// the names and addresses themselves. A digest is HMAC-SHA256 over parts, under the server key of purpose throttle.
+// Each part has a length prefix, so different lists of parts never have the same encoding. It implements ports.Digests
+// and is safe for concurrent use.
 type Digests struct{ keys *Keyring }
 
 // NewDigests returns Digests with the keys of a ring.
 func NewDigests(keys *Keyring) *Digests { return &Digests{keys} }
 
 // Digest returns the digest of a label and its parts under the current key. See ports.Digests. It performs no I/O. A
-// new server key changes all digests, which resets all counters.
+// new server key changes all digests and so resets all counters.
 func (d *Digests) Digest(label string, parts ...string) domain.Digest {
 	_, key := d.keys.Current(domain.KeyForThrottle)
 	defer clear(key[:])

@@ -16,8 +16,8 @@ import (
 // passes, one lane.
 var DefaultParams = ports.Argon2Params{MemoryKiB: 19456, Time: 2, Threads: 1}
 
-// ErrNotPrepared means that a cipher lacks the key for an operation: it opens an envelope that was not given to
-// Prepare, or it seals after PrepareOpen or Clear. This is a programming error.
+// ErrNotPrepared means that a cipher lacks the key for an operation. The caller opens an envelope that it did not give
+// to Prepare, or seals after PrepareOpen or Clear. This is a programming error.
 var ErrNotPrepared = errors.New("the cipher was not prepared for this operation")
 
 var errRebind = errors.New("an envelope can be rebound only to another version of the same entry")
@@ -89,8 +89,9 @@ func (s *EntrySealer) PrepareOpen(
 	return s.prepare(ctx, key, nil, sealed)
 }
 
-// prepare performs the distinct derivations that sealing (current, or nil) and the envelopes require. It authenticates
-// all envelopes before the first key derivation, so a manipulated envelope cannot cause expensive work.
+// prepare performs each distinct derivation that sealing or one of the envelopes requires. current is the derivation
+// for sealing, or nil if the cipher only opens. It authenticates all envelopes before the first key derivation, so a
+// manipulated envelope cannot cause expensive work.
 func (s *EntrySealer) prepare(
 	ctx context.Context, key domain.EncryptionKey, current *derivation, sealed []ports.Sealed,
 ) (ports.EntryCipher, error) {
@@ -119,8 +120,8 @@ func (s *EntrySealer) prepare(
 }
 
 // Rebind binds an envelope to another version of its entry. See ports.EntrySealer. It needs no client key, because only
-// the outer layer changes. It returns a *ports.TamperedError, and the errors of Keyring.ByID for a key that is not in
-// memory.
+// the outer layer changes. It returns a *ports.TamperedError for data that does not authenticate, and the errors of
+// Keyring.ByID for a key that is not in memory.
 func (s *EntrySealer) Rebind(
 	ctx context.Context, from ports.Place, envelope []byte, to ports.Place,
 ) (domain.ServerKeyID, []byte, error) {
@@ -193,7 +194,7 @@ func (s *EntrySealer) openBlob(find keyLookup, at ports.Place, envelope []byte) 
 }
 
 // openOuter decrypts the outer layer. An unknown server key counts as tampering, because a rekey deletes a key only
-// after it has moved all envelopes that the key opens.
+// after it has sealed all envelopes under the new key.
 func (s *EntrySealer) openOuter(find keyLookup, at ports.Place, envelope []byte) ([]byte, error) {
 	if len(envelope) != envelopeLen {
 		return nil, tamperedEnvelope()

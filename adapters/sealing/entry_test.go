@@ -309,7 +309,7 @@ func TestNothingPrints(t *testing.T) {
 		require.NotContains(t, fmt.Sprintf(verb, hidden), "0x7b, 0x7b")
 	}
 	settings := config(t, r.store, secretOf(t, 1))
-	settings.IDs = nil // shared with parallel tests: fmt would race with them
+	settings.IDs = nil // parallel tests share IDs: printing it would be a data race
 	for _, each := range []any{
 		r.keys, c, r.sealer, account, ports.EntryCipher(c), []any{r.keys, c}, settings,
 	} {

@@ -8,8 +8,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// TestExtend checks that a cipher derives each set of parameters once, and opens every envelope that it was extended
-// for.
+// TestExtend checks that a cipher derives a key only once for each set of parameters, and opens every envelope that was
+// passed to Extend.
 func TestExtend(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

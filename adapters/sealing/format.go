@@ -75,14 +75,14 @@ const (
 )
 
 // derivation describes how a client's key becomes the input of HKDF. The zero derivation uses a generated key directly.
-// Equal derivations of one key produce equal bytes.
+// Equal derivations produce equal bytes from the same key.
 type derivation struct {
 	kdf    uint8
 	params ports.Argon2Params
 	salt   domain.BoxSalt
 }
 
-// header precedes the wrapped data key. Only the outer layer encrypts it.
+// header precedes the wrapped data key. Only the outer layer encrypts the header.
 type header struct {
 	derivation
 	salt32 [saltLen]byte

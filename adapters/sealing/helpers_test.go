@@ -128,7 +128,7 @@ func (i *ids) New() (id [16]byte) {
 	return id
 }
 
-// stream is SHA-256 in counter mode over a seed: a deterministic substitute for random bytes.
+// stream is a deterministic substitute for random bytes: SHA-256 in counter mode over a seed.
 type stream struct {
 	mu      sync.Mutex
 	seed    string

@@ -22,7 +22,8 @@ var ErrUnknownKey = domain.Refuse(domain.NotFound, "server_key_not_found", "ther
 var errReloadedJustNow = errors.New("the server key is not in memory, and the key ring was reloaded less than 1 s ago")
 
 const (
-	// reloadInterval is the minimum time between reloads for unknown key ids in tokens, because anyone can forge an id.
+	// reloadInterval is the minimum time between two reloads that unknown key ids in tokens cause, because anyone can
+	// forge an id.
 	reloadInterval = time.Second
 	// reloadTimeout limits a reload for an unknown key id. Such a reload does not use the context of the request:
 	// requests that are cancelled immediately could otherwise prevent every reload.
@@ -47,19 +48,19 @@ type Keyring struct {
 	config            KeyringConfig
 	current, previous wrapper
 	ring              atomic.Pointer[ring]
-	// reloading is a lock of capacity 1 that serializes reloads, so an older list cannot replace a newer one. It is a
-	// channel, so a waiting caller can stop when its context ends.
+	// reloading is a lock that serializes reloads, so an older list of keys cannot replace a newer one. It is a channel
+	// of capacity 1, so a waiting caller can stop when its context ends.
 	reloading chan struct{}
-	// begun counts the reloads that began; see Reload.
+	// begun counts the reloads that have begun; see Reload.
 	begun atomic.Uint64
-	// reloadedAt is the time of the last reload for an unknown key id in a token. The holder of reloading may access
+	// reloadedAt is the time of the last reload for an unknown key id in a token. Only the holder of reloading accesses
 	// it.
 	reloadedAt time.Time
 }
 
 // ring is an immutable snapshot of the keys.
 type ring struct {
-	number  uint64 // the value of begun for the reload that created it
+	number  uint64 // the value of begun for the reload that made this snapshot
 	keys    map[domain.ServerKeyID]*openKey
 	current map[domain.KeyPurpose]*openKey
 }
@@ -73,7 +74,7 @@ type openKey struct {
 }
 
 // OpenKeyring reads and unwraps all server keys, and creates the first key of each purpose that has none. Several
-// replicas may start concurrently: the database keeps the keys of one of them, and all replicas read these.
+// replicas may start concurrently. The database then keeps the keys of one replica, and all replicas read these keys.
 //
 // If neither secret unwraps a key, the error wraps ErrWrongSecret and nothing is written. Other errors are those of the
 // store.
@@ -86,7 +87,8 @@ func OpenKeyring(ctx context.Context, config KeyringConfig) (*Keyring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list the server keys: %w", err)
 	}
-	// Unwrap the existing keys before adding any: a wrong secret must not add keys that only it unwraps.
+	// Unwrap the existing keys before adding any: a program with a wrong secret must not add keys that only this secret
+	// unwraps.
 	if _, err := k.openAll(rows); err != nil {
 		return nil, err
 	}
@@ -223,8 +225,8 @@ func (r *ring) ordered() []*openKey {
 	})
 }
 
-// Current returns the key that seals or signs new data of a purpose: the one with the highest generation that is not
-// retired. It performs no I/O. It panics for a purpose that is not in domain.KeyPurposes, which is a programming error.
+// Current returns the key that seals or signs new data of a purpose: the newest generation that is not retired. It
+// performs no I/O. A purpose that is not in domain.KeyPurposes is a programming error, for which Current panics.
 func (k *Keyring) Current(purpose domain.KeyPurpose) (domain.ServerKeyID, [32]byte) {
 	key := k.ring.Load().current[purpose]
 	if key == nil {
@@ -233,8 +235,8 @@ func (k *Keyring) Current(purpose domain.KeyPurpose) (domain.ServerKeyID, [32]by
 	return key.ID, key.key
 }
 
-// ByID returns the key with an id and a purpose, to open or verify existing data. It returns retired keys only of
-// entries and accounts, because these keys still open existing data.
+// ByID returns the key with an id and a purpose, to open or verify existing data. It returns retired keys only for the
+// purposes entries and accounts, because these keys still open existing data.
 //
 // If the id is not in memory, ByID reads the database. For ids in tokens, which anyone can forge, it does so at most
 // once per second. For ids of sealed data, which come from the database, there is no such limit: during a rekey,
@@ -285,7 +287,7 @@ func (k *Keyring) inMemory(purpose domain.KeyPurpose, id domain.ServerKeyID) (ke
 }
 
 // opensWhenRetired reports whether retired keys of a purpose stay usable. Sealed data must stay readable until it is
-// sealed again; signed tokens become invalid with their key.
+// sealed under a new key. Signed tokens become invalid when their key is retired.
 func opensWhenRetired(purpose domain.KeyPurpose) bool {
 	return purpose == domain.KeyForEntries || purpose == domain.KeyForAccounts
 }

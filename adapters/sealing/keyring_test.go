@@ -133,7 +133,7 @@ func TestWrongSecret(t *testing.T) {
 	require.ErrorContains(t, err, "no secret")
 }
 
-// TestAWrongSecretLeavesNoKeysBehind starts a new release with a wrong secret. The release adds a key purpose.
+// TestAWrongSecretLeavesNoKeysBehind starts a release that has an additional key purpose, with a wrong secret.
 func TestAWrongSecretLeavesNoKeysBehind(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -312,14 +312,14 @@ func TestAFailingReloadKeepsTheKeys(t *testing.T) {
 }
 
 // TestCancelledRequestDoesNotStopTheReload verifies that a cancelled request does not stop the key reload that it
-// started. Otherwise, requests that end immediately could prevent the reload permanently.
+// started. Otherwise, requests that end immediately could prevent every reload.
 func TestCancelledRequestDoesNotStopTheReload(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	fresh := r.store.rekey(t, r.keys, domain.KeyForEntries, 2)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	for range 100 { // select may choose either case
+	for range 100 { // repeat, because select chooses a ready case at random
 		if _, err := r.keys.ByID(ctx, domain.KeyForEntries, fresh); err == nil {
 			return
 		}

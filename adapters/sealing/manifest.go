@@ -21,7 +21,7 @@ const (
 )
 
 // ManifestAuthenticator computes and checks the authentication codes of manifests under one secret. Only a program with
-// the secret can make a code, so a dump whose hash is in an authentic manifest is safe to restore: a forged dump could
+// the secret can make a code, so a dump is safe to restore if its hash is in an authentic manifest. A forged dump could
 // contain any SQL. It is safe for concurrent use.
 type ManifestAuthenticator struct{ secret Secret }
 
@@ -35,7 +35,7 @@ func (a *ManifestAuthenticator) Code(manifest []byte) ([]byte, error) {
 	return manifestCode(a.secret, manifest)
 }
 
-// Authentic reports whether the code belongs to the manifest. It is false if there is no secret.
+// Authentic reports whether the code belongs to the manifest. It returns false if there is no secret.
 func (a *ManifestAuthenticator) Authentic(manifest, code []byte) bool {
 	if a.secret.IsZero() {
 		return false
@@ -55,9 +55,9 @@ func manifestCode(secret Secret, manifest []byte) ([]byte, error) {
 	return code[:], nil
 }
 
-// CheckSecret returns nil if the secrets unwrap all server keys of the database, and otherwise an error that wraps
+// CheckSecret checks that the secrets unwrap all server keys of the database. If they do not, its error wraps
 // [ErrWrongSecret] and names the setting to correct. Unlike [OpenKeyring], it writes nothing. It returns the number of
-// keys, which is 0 for a new database, and how many of them are still wrapped under the previous secret.
+// keys, which is 0 for a new database, and the number of keys that are still wrapped under the previous secret.
 func CheckSecret(ctx context.Context, config KeyringConfig) (keys, underPrevious int, err error) {
 	k, err := newKeyring(config)
 	if err != nil {

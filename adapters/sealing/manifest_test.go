@@ -18,7 +18,7 @@ func TestManifestVector(t *testing.T) {
 	require.Equal(t, "e9e897db0349b0fdb25cb50126f550a596e3abc51d37dddda372f1c5a1ec5963", hex.EncodeToString(code))
 }
 
-// TestManifestCode verifies that a code is accepted under its secret only, and that every changed byte of the
+// TestManifestCode verifies that a code is accepted only under its secret, and that a change of any byte of the
 // manifest or of the code is refused.
 func TestManifestCode(t *testing.T) {
 	t.Parallel()

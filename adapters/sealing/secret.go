@@ -11,8 +11,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// minSecretBytes is the minimum length of a secret. No password-based key derivation strengthens the secret, so it must
-// be as strong as the keys that it wraps.
+// minSecretBytes is the minimum length of a secret. The secret is used without a password-based key derivation, so it
+// must be as strong as the keys that it wraps.
 const minSecretBytes = 32
 
 // Secret is the value of LOCKBOX_SECRET_KEY, which wraps the server keys and authenticates the manifests of backups.
@@ -51,8 +51,8 @@ func decodeAnyBase64(text string) ([]byte, error) {
 	return base64.RawStdEncoding.DecodeString(standardAlphabet.Replace(strings.TrimRight(text, "=")))
 }
 
-// GenerateSecret returns a new secret for ParseSecret: 32 bytes from random in base64url, 43 characters. It panics if
-// random fails, which crypto/rand.Reader never does.
+// GenerateSecret returns a new secret for ParseSecret: 32 bytes from random, written as 43 characters of base64url. It
+// panics if random fails, which crypto/rand.Reader never does.
 func GenerateSecret(random io.Reader) string {
 	var raw [minSecretBytes]byte
 	if _, err := io.ReadFull(random, raw[:]); err != nil {

@@ -34,12 +34,12 @@ func sealRow(t *testing.T, r *rig, key domain.EncryptionKey) sealedRow {
 	return sealedRow{key, sealed}
 }
 
-// refusesAll fails the test if a changed row opens. If Prepare refuses the changed envelope, refusesAll prepares the
-// cipher without it.
+// refusesAll fails the test if a changed row opens. If Prepare refuses the changed envelope, refusesAll calls Prepare
+// without that envelope and then opens the row.
 func refusesAll(t *testing.T, r *rig, key domain.EncryptionKey, at ports.Place, changed ports.SealedValue,
 	what string) {
 	t.Helper()
-	r.clock.advance(reloadInterval) // so that an unknown server key is looked up
+	r.clock.advance(reloadInterval) // allow a lookup of an unknown server key
 	prepared, err := r.sealer.Prepare(t.Context(), key, boxSalt, ports.Sealed{Place: at, Envelope: changed.Envelope})
 	if err != nil {
 		require.True(t, ports.IsTampered(err), what)

@@ -16,7 +16,7 @@ import (
 )
 
 // This file computes the vectors a second time. It follows the comments that specify the formats and uses none of the
-// code that implements them. If the code and its specification differ, the test fails.
+// code that implements the formats. If the code and its specification differ, the test fails.
 
 func hmacSHA256(key []byte, parts ...[]byte) []byte {
 	mac := hmac.New(sha256.New, key)

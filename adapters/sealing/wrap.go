@@ -18,9 +18,8 @@ import (
 //	wrapped      = nonce24 | XChaCha20-Poly1305(wrapping key, nonce24, key32, aad = id16 | purpose)
 //
 // secret is the decoded secret; nonce24 is random; id16 is the key's id as raw bytes. purpose is ASCII text; it is the
-// last part of the aad, so it needs no length prefix. wrapped has 72 bytes. XChaCha20-Poly1305
-// (draft-irtf-cfrg-xchacha-03) is used where one key seals many messages, because its nonces are long enough to be
-// chosen at random.
+// last part of the aad, so it needs no length prefix. wrapped has 72 bytes. Lockbox uses XChaCha20-Poly1305
+// (draft-irtf-cfrg-xchacha-03) where one key seals many messages, because its nonces are long enough to be random.
 
 const (
 	wrapInfo   = "lockbox/v1/wrap"

@@ -10,8 +10,8 @@ import (
 // Clock is the machine's clock. It implements ports.Clock.
 type Clock struct{}
 
-// Now returns the time in UTC, truncated to microseconds and without a monotonic reading. That is the precision of
-// PostgreSQL, so a time equals itself after it was stored and read.
+// Now returns the time in UTC, truncated to microseconds and without a monotonic reading. PostgreSQL has the same
+// precision, so a time that was stored and read again is unchanged.
 func (Clock) Now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
 // IDs generates UUIDs version 7 (RFC 9562, section 5.7). It implements ports.IDs and is safe for concurrent use. Within

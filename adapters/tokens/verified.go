@@ -12,12 +12,12 @@ import (
 const maxVerified = 4096
 
 // verifiedTokens remembers tokens whose signature and claims were valid. A client sends the same token with each
-// request, and a lookup costs a tenth of a verification. An entry replaces only the checks that give the same result
-// each time. The caller checks again what can change: the expiry, and the key that signed the token. Whether the
-// credential is revoked is in the database, which each request reads.
+// request, and a lookup costs a tenth of a verification. An entry replaces only the checks whose result never changes.
+// The caller repeats the checks whose result can change: the expiry, and the key that signed the token. Each request
+// also reads from the database whether the credential is revoked.
 //
-// The key of an entry is the digest of the token with its signature. Another token therefore never finds the entry, and
-// the time of a lookup reveals nothing about tokens that a client does not have. It is safe for concurrent use.
+// The key of an entry is the digest of the token with its signature. No other token therefore finds the entry, and the
+// time of a lookup reveals nothing about tokens that a client does not have. verifiedTokens is safe for concurrent use.
 type verifiedTokens struct {
 	mu    sync.RWMutex // guards items
 	items map[tokenDigest]verifiedToken
@@ -50,7 +50,8 @@ func (v *verifiedTokens) get(digest tokenDigest) (verifiedToken, bool) {
 	return item, ok
 }
 
-// add remembers a token. When there are too many, it forgets all others: a miss costs one verification.
+// add remembers a token. When there are too many tokens, it first forgets all of them. That is cheap: each forgotten
+// token costs one verification.
 func (v *verifiedTokens) add(digest tokenDigest, item verifiedToken) {
 	v.mu.Lock()
 	defer v.mu.Unlock()

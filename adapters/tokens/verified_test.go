@@ -25,8 +25,8 @@ func (r *changingRing) ByID(ctx context.Context, purpose domain.KeyPurpose, id d
 	return r.ring.ByID(ctx, purpose, id)
 }
 
-// TestVerifiedTokens verifies that a token that was valid before is refused once it has expired, and once its key is
-// retired or cannot be looked up, with the same errors as at its first verification.
+// TestVerifiedTokens verifies that a remembered token is refused once it has expired, once its key is retired, and
+// while its key cannot be looked up. The errors are those of a first verification.
 func TestVerifiedTokens(t *testing.T) {
 	t.Parallel()
 	down := errors.New("the database is down")
@@ -71,7 +71,8 @@ func TestVerifiedTokens(t *testing.T) {
 	}
 }
 
-// TestVerifiedTokenDoesNotCoverOthers verifies that a token with any other character is verified by itself.
+// TestVerifiedTokenDoesNotCoverOthers verifies that a token that differs in one character from a remembered token is
+// verified again.
 func TestVerifiedTokenDoesNotCoverOthers(t *testing.T) {
 	t.Parallel()
 	s, _ := signer(t)

@@ -109,8 +109,8 @@ func checkText(token string) error {
 	return nil
 }
 
-// keyOf returns the signing key that the token header names, with its id. The audience determines the purpose of the
-// key, so the kind in the audience and the kind of the signature always agree.
+// keyOf returns the signing key that the token header names, and its id. The audience determines the purpose of the
+// key, so a token that claims one kind is never accepted with a signature of another kind.
 func (s *Signer) keyOf(ctx context.Context, header map[string]any, audience string) (key []byte,
 	id domain.ServerKeyID, of kind, err error) {
 	if _, has := header["crit"]; has {
@@ -149,7 +149,7 @@ func (s *Signer) key(ctx context.Context, purpose domain.KeyPurpose, id domain.S
 // lookupError wraps an error of the key ring. The token may still be valid.
 type lookupError struct{ error }
 
-// serverKeyOf stands in for the unexported type parameter of domain.ServerKeyID.
+// serverKeyOf replaces the type parameter of domain.ServerKeyID, which is unexported.
 type serverKeyOf struct{}
 
 // causeOf maps an error of the library to one of the fixed causes.

@@ -13,8 +13,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// collector sends spans with OTLP over HTTP, in binary form. It implements otlptrace.Client. The exporter of
-// OpenTelemetry for this protocol would add gRPC to the program, which it does not use.
+// collector sends spans with OTLP over HTTP, in binary form. It implements otlptrace.Client. OpenTelemetry's own
+// exporter for this protocol would add gRPC to the program, although nothing uses it.
 type collector struct {
 	url     string
 	headers http.Header
@@ -22,13 +22,14 @@ type collector struct {
 }
 
 const (
-	// retryDelay is the wait before the first repetition of a request. It doubles before each further one.
+	// retryDelay is the wait before the first retry of a request. The wait doubles with each further retry.
 	retryDelay = time.Second
-	// maxAnswer bounds how much of a response is read, so that the connection can be used again.
+	// maxAnswer bounds how much of a response is read. A response that was read to its end leaves the connection
+	// reusable.
 	maxAnswer = 64 << 10
 )
 
-// newCollector returns a collector with connections of its own.
+// newCollector returns a collector that shares its connections with no other client.
 func newCollector(config Config) *collector {
 	return &collector{
 		url:     config.Collector.String(),
@@ -50,7 +51,7 @@ func (c *collector) Stop(context.Context) error {
 	return nil
 }
 
-// UploadTraces sends spans. It repeats a request that failed for a temporary reason, until ctx ends. Its errors contain
+// UploadTraces sends spans. It retries a request that failed for a temporary reason, until ctx ends. Its errors contain
 // neither the headers nor the text of a response.
 func (c *collector) UploadTraces(ctx context.Context, spans []*wire.ResourceSpans) error {
 	// TracesData has the same form on the wire as a request of OTLP.

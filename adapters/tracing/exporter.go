@@ -12,8 +12,8 @@ import (
 // warnInterval is the shortest time between two warnings about the collector.
 const warnInterval = time.Minute
 
-// exporter logs failures of an exporter. Without it, OpenTelemetry would report them through a global handler, which
-// prints each of them.
+// exporter wraps another exporter and logs its failures. Otherwise OpenTelemetry would report the failures to a global
+// handler, which prints every one.
 type exporter struct {
 	sdktrace.SpanExporter
 	log *slog.Logger

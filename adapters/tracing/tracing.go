@@ -1,8 +1,8 @@
 // Package tracing sends OpenTelemetry traces to a collector, with OTLP over HTTP. Spans are queued and sent in the
 // background: a slow or absent collector never delays a request, and the queue bounds the memory.
 //
-// The packages that make spans use the API of OpenTelemetry, and get a tracer from this package. Without one they make
-// no spans. No attribute may contain a secret, a name from a request, or an address.
+// The packages that make spans use the API of OpenTelemetry, and get a tracer from this package. Without a tracer, they
+// make no spans. No attribute may contain a secret, a name from a request, or an address.
 package tracing
 
 import (
@@ -21,18 +21,20 @@ import (
 )
 
 const (
-	// maxQueued bounds the spans that wait for the collector. Further spans are dropped. A span of a request needs about
-	// 1 KiB, and a span of a batch up to maxLinks links of 100 bytes, so the queue holds a few megabytes.
+	// maxQueued bounds the spans that wait for the collector. Further spans are dropped. A span of a request needs
+	// about 1 KiB. A span of a batch has up to maxLinks links of 100 bytes each. The queue therefore holds at most a
+	// few megabytes.
 	maxQueued = 2048
 	// maxExported is the number of spans in one request to the collector.
 	maxExported = 512
-	// sendInterval is how long a span waits for others. It is also the longest delay before a trace can be seen.
+	// sendInterval is how long a span waits for others that are sent with it. It is the longest delay that batching
+	// adds before a trace can be seen.
 	sendInterval = 2 * time.Second
-	// exportTimeout bounds one export with its retries. Meanwhile, the queue fills up.
+	// exportTimeout bounds one export with its retries. During an export, further spans wait in the queue.
 	exportTimeout = 10 * time.Second
 	// closeTimeout bounds Close, so that an absent collector does not delay the end of the program.
 	closeTimeout = 5 * time.Second
-	// maxLinks bounds the links of a span: a batch has one for each request that shares it.
+	// maxLinks bounds the links of a span. The span of a batch has a link for each further traced request in the batch.
 	maxLinks = 128
 	// maxAttributes bounds the attributes of a span. Lockbox sets fewer.
 	maxAttributes = 16
@@ -42,10 +44,10 @@ const (
 type Config struct {
 	// Collector is the URL that spans are sent to, such as http://localhost:4318/v1/traces.
 	Collector *url.URL
-	// Headers are sent with the spans, such as a credential; nil for none.
+	// Headers are HTTP headers for each request, for example with a credential. Nil means none.
 	Headers http.Header
-	// Ratio is the part of the traces that begin at this server and are recorded, from 0 to 1. For a request that
-	// belongs to a trace of its caller, the caller decides.
+	// Ratio is the part of the traces of this server that are recorded, from 0 to 1. It applies to traces that begin
+	// here. If a request belongs to a trace of its caller, the caller decides whether it is recorded.
 	Ratio float64
 	// Version is the version of the program.
 	Version string
@@ -56,8 +58,8 @@ type Config struct {
 // Provider makes and sends spans. It is safe for concurrent use.
 type Provider struct{ sdk *sdktrace.TracerProvider }
 
-// New returns a Provider. It does not connect to the collector, which may start later. Errors: malformed values in the
-// standard variables of OpenTelemetry.
+// New returns a Provider. It does not connect to the collector, which may start later. It returns an error for
+// malformed values in the standard variables of OpenTelemetry.
 func New(ctx context.Context, config Config) (*Provider, error) {
 	sender, err := otlptrace.New(ctx, newCollector(config))
 	if err != nil {
@@ -84,7 +86,7 @@ func New(ctx context.Context, config Config) (*Provider, error) {
 	)}, nil
 }
 
-// Tracer returns the tracer of the program; nil for a nil Provider, which makes no spans.
+// Tracer returns the tracer of the program. It returns nil for a nil Provider, so no spans are made.
 func (p *Provider) Tracer() trace.Tracer {
 	if p == nil {
 		return nil

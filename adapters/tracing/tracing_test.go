@@ -78,7 +78,7 @@ func TestRatio(t *testing.T) {
 	provider.Close()
 }
 
-// TestFailuresAreLoggedOnce verifies that many failures of the collector are one warning.
+// TestFailuresAreLoggedOnce verifies that many failures of the collector cause one warning.
 func TestFailuresAreLoggedOnce(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder

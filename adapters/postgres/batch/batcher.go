@@ -14,9 +14,8 @@ import (
 const (
 	// maxWaiting bounds the queue of a batcher, in requests.
 	maxWaiting = 4096
-	// stallAfter is how long a batch may run before it counts as stalled: its connection may be
-	// dead without an error, or it may wait for a lock. Waiting requests then start another batch
-	// instead of waiting for it.
+	// stallAfter is how long a batch may run before it counts as stalled: its connection may be dead without an error,
+	// or the batch may wait for a lock. The requests in the queue then start another batch.
 	stallAfter = 250 * time.Millisecond
 	// maxStalled bounds the stalled batches that run in addition to maxConcurrent. Each occupies a
 	// database connection.
@@ -30,8 +29,7 @@ const (
 	// DropOnCancel drops the request from the queue. A lone request runs on its caller's goroutine
 	// and under its caller's context, so that the cancellation also reaches the database.
 	DropOnCancel CancelPolicy = iota
-	// FinishIfStarted drops the request from the queue, but a batch that has started runs to its
-	// end.
+	// FinishIfStarted drops the request from the queue, but lets a batch that has started run to its end.
 	FinishIfStarted
 	// AlwaysFinish runs the request even after its caller has stopped waiting.
 	AlwaysFinish
@@ -40,7 +38,7 @@ const (
 // RunFunc runs one batch and completes its requests.
 //
 // If RunFunc returns an error of kind domain.Unavailable, every uncompleted request gets that error. RunFunc must
-// return such an error when part of the batch may have been stored. After any other error the batcher runs each
+// return such an error if a part of the batch may have been stored. After any other error the batcher runs each
 // uncompleted request again in a batch of one, so that one bad request does not fail the others.
 //
 // RunFunc calls Complete on its own goroutine, does not retain batch, and sets its own deadline. For a lone request
@@ -48,7 +46,7 @@ const (
 type RunFunc[In, Out any] func(ctx context.Context, batch []*Request[In, Out]) error
 
 // ObserveFunc observes one run of a batch. requests are the contexts of the requests in it. It returns the context for
-// the run, and a function that is called with the result of the run.
+// the run, and a function that receives the error of the run, or nil.
 type ObserveFunc func(ctx context.Context, requests []context.Context) (context.Context, func(error))
 
 // Config sets the limits of a Batcher.
@@ -101,7 +99,7 @@ type Batcher[In, Out any] struct {
 
 // worker runs batches one after another until the queue is empty.
 type worker struct {
-	started time.Time // of the current batch
+	started time.Time // when the current batch started
 	stalled bool
 }
 
@@ -116,9 +114,9 @@ func New[In, Out any](run RunFunc[In, Out], config Config) *Batcher[In, Out] {
 	}
 }
 
-// Do runs one request and returns its outcome. It returns domain.ErrBusy when the queue is full or
-// the batcher is closed, and ErrCancelled when ctx ends first; a lone request under DropOnCancel
-// returns the RunFunc's error instead.
+// Do runs one request and returns its outcome. It returns domain.ErrBusy when the queue is full or the batcher is
+// closed, and ErrCancelled when ctx ends first. If ctx ends during a lone request under DropOnCancel, Do returns the
+// error of the RunFunc instead.
 func (b *Batcher[In, Out]) Do(ctx context.Context, input In) (output Out, err error) {
 	if ended := ctx.Err(); ended != nil && b.onCancel != AlwaysFinish {
 		return output, cancelled(ended)
@@ -144,7 +142,7 @@ func (b *Batcher[In, Out]) Do(ctx context.Context, input In) (output Out, err er
 
 func cancelled(cause error) error { return fmt.Errorf("%w: %w", ErrCancelled, cause) }
 
-// enqueue returns a worker when the request can start immediately, and nil when it was queued.
+// enqueue returns a worker if the request can start immediately, and nil if it was queued.
 func (b *Batcher[In, Out]) enqueue(request *Request[In, Out]) (*worker, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -160,7 +158,8 @@ func (b *Batcher[In, Out]) enqueue(request *Request[In, Out]) (*worker, error) {
 	return nil, nil
 }
 
-// addWorker starts a worker. The caller must hold mu, here and in every other method that does not lock mu.
+// addWorker starts a worker. The caller must hold mu. This also applies to every other method that does not lock mu
+// itself.
 func (b *Batcher[In, Out]) addWorker() *worker {
 	w := &worker{started: time.Now()}
 	b.workers = append(b.workers, w)
@@ -169,8 +168,8 @@ func (b *Batcher[In, Out]) addWorker() *worker {
 	return w
 }
 
-// runAlone runs a request on its caller's goroutine. A new goroutine then runs the requests that arrived during that
-// time, so that the caller returns as soon as it has its result.
+// runAlone runs a request on its caller's goroutine. Afterwards, a new goroutine runs the requests that arrived in the
+// meantime, so the caller returns as soon as it has its result.
 func (b *Batcher[In, Out]) runAlone(ctx context.Context, w *worker, request *Request[In, Out]) {
 	b.runBatch(ctx, []*Request[In, Out]{request})
 	if batch := b.nextBatch(w); len(batch) > 0 {
@@ -186,8 +185,8 @@ func (b *Batcher[In, Out]) drain(w *worker, batch ...*Request[In, Out]) {
 	}
 }
 
-// nextBatch takes the next batch from the queue without waiting for more requests. When it returns no batch, the worker
-// ends. A worker that was stalled also ends if other workers have replaced it.
+// nextBatch takes the next batch from the queue without waiting for more requests. If there is no batch to return, the
+// worker ends. A stalled worker also ends if other workers have replaced it.
 func (b *Batcher[In, Out]) nextBatch(w *worker) []*Request[In, Out] {
 	b.mu.Lock()
 	defer b.mu.Unlock()

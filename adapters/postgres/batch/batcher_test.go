@@ -53,7 +53,7 @@ func (r *recorder) run(ctx context.Context, batch []*Request[int, int]) error {
 	return nil
 }
 
-// takes is the duration of the newest batch.
+// takes returns the duration of the newest batch.
 func (r *recorder) takes() time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -200,7 +200,7 @@ func TestACancelledRequest(t *testing.T) {
 }
 
 // TestAStalledBatchDoesNotBlockTheOthers verifies that other batches start when a batch runs longer than stallAfter.
-// Up to maxStalled stalled batches are replaced in this way.
+// This happens for up to maxStalled stalled batches at a time.
 func TestAStalledBatchDoesNotBlockTheOthers(t *testing.T) {
 	t.Parallel()
 	for slow, first := range map[int]time.Duration{1: 2 * stallAfter, maxStalled: 2 * maxStalled * stallAfter,

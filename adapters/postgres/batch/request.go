@@ -2,7 +2,7 @@ package batch
 
 import "context"
 
-// Request is one request in a batch. Its methods are for the goroutine that runs the batch.
+// Request is one request in a batch. Only the goroutine that runs the batch may call its methods.
 type Request[In, Out any] struct {
 	// Input is the argument of Batcher.Do.
 	Input In
@@ -14,8 +14,8 @@ type Request[In, Out any] struct {
 	done      chan struct{} // closed by Complete
 }
 
-// NewRequest returns a request that belongs to no batcher. A RunFunc can run it on its own; Result
-// then returns the outcome.
+// NewRequest returns a request that belongs to no batcher. The caller passes the request directly to a RunFunc, and
+// then reads the outcome from Result.
 func NewRequest[In, Out any](ctx context.Context, input In) *Request[In, Out] {
 	return &Request[In, Out]{ctx: ctx, Input: input, done: make(chan struct{})}
 }
@@ -28,5 +28,5 @@ func (r *Request[In, Out]) Complete(output Out, err error) {
 	}
 }
 
-// Result returns the outcome that Complete set, and zero values before that.
+// Result returns the outcome that Complete has set, or zero values before Complete was called.
 func (r *Request[In, Out]) Result() (Out, error) { return r.output, r.err }

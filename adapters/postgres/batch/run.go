@@ -9,15 +9,14 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// runBatch runs a batch and completes every request in it. After an error other than Unavailable it
-// runs the uncompleted requests one by one: a request that the database rejects must not fail the
-// others.
+// runBatch runs a batch and completes every request in it. After an error other than Unavailable, it runs the
+// uncompleted requests one by one, so that a request that the database rejects does not fail the others.
 func (b *Batcher[In, Out]) runBatch(ctx context.Context, batch []*Request[In, Out]) {
 	err := b.runObserved(ctx, batch)
 	if err == nil {
 		b.countBatch(len(batch))
 	}
-	// The filter reuses the batch's array, because the batch is not used after this.
+	// The filter reuses the array of batch, which is not used afterwards.
 	uncompleted := batch[:0]
 	for _, request := range batch {
 		if !request.completed {
@@ -35,7 +34,7 @@ func (b *Batcher[In, Out]) runBatch(ctx context.Context, batch []*Request[In, Ou
 	}
 }
 
-// runObserved is runRecovered between the two calls of an ObserveFunc, if there is one.
+// runObserved calls runRecovered. If there is an ObserveFunc, it observes the run.
 func (b *Batcher[In, Out]) runObserved(ctx context.Context, batch []*Request[In, Out]) error {
 	if b.observe == nil {
 		return b.runRecovered(ctx, batch)
@@ -50,8 +49,8 @@ func (b *Batcher[In, Out]) runObserved(ctx context.Context, batch []*Request[In,
 	return err
 }
 
-// runRecovered turns a panic into an error, so that it cannot occupy a worker permanently. The
-// error names the type of the panic value only: the value itself could hold a secret.
+// runRecovered turns a panic into an error, so the worker continues. The error names only the type of the panic value,
+// because the value itself could contain a secret.
 func (b *Batcher[In, Out]) runRecovered(ctx context.Context, batch []*Request[In, Out]) (err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
@@ -69,8 +68,8 @@ func (b *Batcher[In, Out]) countBatch(size int) {
 	b.stats.Batches++
 }
 
-// scheduleStallCheck checks for stalled batches after stallAfter, for as long as requests wait. An
-// idle batcher has no timer. It must be called with mu held.
+// scheduleStallCheck checks for stalled batches every stallAfter while requests wait. An idle batcher has no timer. The
+// caller holds mu.
 func (b *Batcher[In, Out]) scheduleStallCheck() {
 	if !b.checking && len(b.waiting) > 0 {
 		b.checking = true

@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// DownTo reverts every step that is newer than a version, and leaves an older schema unchanged. The data of those steps
-// is deleted. Version 0 is the empty schema. It returns an error, and changes nothing, if the program does not have the
-// version or the version of the schema.
+// DownTo reverts every step that is newer than the given version. This deletes the data of those steps. If the schema
+// is older than the version, DownTo leaves it unchanged. Version 0 is the empty schema. DownTo returns an error, and
+// changes nothing, if the program knows no step with the given version or with the version of the schema.
 func (m *Migrator) DownTo(ctx context.Context, version uint) error {
 	if version != 0 {
 		if _, err := m.indexOf(version); err != nil {

@@ -23,7 +23,7 @@ var (
 	// errLocked means that a lock that the step needs was not free within lockTimeout.
 	errLocked = errors.New("another transaction uses a table that the migration changes: wait until it has ended, " +
 		"or end it, and migrate again")
-	// errEnded means that a part of the step may be committed without the rest.
+	// errEnded means that a part of the step may be committed without the rest of the step.
 	errEnded = errors.New("the migration ended its own transaction: it must not COMMIT or ROLLBACK")
 )
 
@@ -33,34 +33,34 @@ const stepSavepoint = "lockbox_step"
 const (
 	// commitTimeout bounds a COMMIT, which ignores the caller's context.
 	commitTimeout = time.Minute
-	// rollbackTimeout is short because closing the connection rolls back too.
+	// rollbackTimeout is short: if the rollback fails, closing the connection also rolls back.
 	rollbackTimeout = 5 * time.Second
-	// lockTimeout bounds the wait of a step for a lock on a table. All other statements that need the table queue
-	// behind a step that waits, so a step gives up its wait and tries again later.
+	// lockTimeout bounds the wait of a step for a lock on a table. While a step waits, all other statements that need
+	// the table queue behind it. A step therefore gives up soon and tries again later.
 	lockTimeout = time.Second
 	// maxCreateRetries bounds how often loadOrCreate retries after a conflict with a concurrent
 	// program.
 	maxCreateRetries = 10
 )
 
-// driver is golang-migrate's view of the database. For each step, golang-migrate calls
-// SetVersion(to, dirty), Run, SetVersion(to, clean), and Unlock in every case.
+// driver is golang-migrate's view of the database. For each step, golang-migrate calls SetVersion(to, dirty), Run and
+// SetVersion(to, clean). It always calls Unlock afterwards, even after an error.
 //
-// The drivers that come with golang-migrate commit the dirty mark: a program that dies during a step then leaves a
-// database that needs manual repair. They also hold an advisory lock, which some poolers and other engines do not
-// support. Here the mark is an UPDATE of the version row that begins the step's transaction. The UPDATE waits for a
-// concurrent migrator that holds the row. If that migrator has moved the version, the UPDATE matches no row. The UPDATE
-// commits or rolls back together with the step.
+// The drivers that come with golang-migrate commit the dirty mark. If the program dies during a step, the database then
+// needs manual repair. They also hold an advisory lock, which some poolers and other engines do not support. Here the
+// mark is an UPDATE of the version row that begins the step's transaction. The UPDATE waits for a concurrent migrator
+// that holds the row. If that migrator has moved the version, the UPDATE matches no row. The UPDATE commits or rolls
+// back together with the step.
 type driver struct {
-	ctx   context.Context // golang-migrate passes none
+	ctx   context.Context // golang-migrate passes no context
 	conn  *pgx.Conn
-	table string // with its schema: a later schema of the search_path may hold another installation's table
+	table string // with its schema, because a later schema of the search_path may have a table of that name
 	at    uint   // the version that load read last
 	tx    pgx.Tx
-	fault error // the reason why the step cannot run; returned by Run
+	fault error // why the step cannot run; Run returns it
 
 	committing bool
-	warning    *pgconn.Notice // of the last COMMIT
+	warning    *pgconn.Notice // the warning of the last COMMIT
 }
 
 var _ database.Driver = (*driver)(nil)
@@ -93,17 +93,16 @@ func (d *driver) load() (uint, error) {
 	return d.at, nil
 }
 
-// loadOrCreate is load, but creates the version row if there is none. CREATE TABLE IF NOT EXISTS is not safe against
-// concurrent programs: all but one may fail on the unique indexes of the system catalog. The programs that failed find
-// the table on the next try.
+// loadOrCreate is like load, but creates the version row if there is none. CREATE TABLE IF NOT EXISTS is not safe when
+// several programs run it concurrently: all but one may fail on the unique indexes of the system catalog. The programs
+// that failed find the table on the next try.
 func (d *driver) loadOrCreate() (uint, error) {
 	for tries := 0; ; tries++ {
 		at, err := d.load()
 		if !errors.Is(err, errNoVersion) {
 			return at, err
 		}
-		// Both statements are one query and so one transaction: the table never exists without its
-		// row.
+		// The server runs both statements of one query in one transaction, so the table never exists without its row.
 		create := "CREATE TABLE IF NOT EXISTS " + d.table + ` (
 			id      smallint PRIMARY KEY CHECK (id = 1),
 			version bigint NOT NULL CHECK (version >= 0)
@@ -134,8 +133,8 @@ func (d *driver) Version() (version int, dirty bool, err error) {
 // SetVersion begins the transaction of the step if dirty is set, and commits it otherwise.
 func (d *driver) SetVersion(version int, dirty bool) error {
 	if dirty {
-		// Run returns the error: golang-migrate leaks the goroutine that feeds Run if Run is never
-		// called.
+		// Do not return the error here but in Run: if golang-migrate does not call Run, it leaks the goroutine that
+		// feeds Run.
 		d.fault = d.begin(max(version, 0))
 		return nil
 	}
@@ -148,15 +147,15 @@ func (d *driver) SetVersion(version int, dirty bool) error {
 // begin starts the transaction of a step and moves the version to it. It returns errConflict if the
 // version is no longer the one that load read.
 func (d *driver) begin(to int) error {
-	// The default of the database may be stricter. Under REPEATABLE READ the UPDATE would fail
-	// instead of matching no row.
+	// The default isolation level of the database may be stricter. Under REPEATABLE READ, the UPDATE would fail instead
+	// of matching no row.
 	tx, err := d.conn.BeginTx(d.ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
 	if err != nil {
 		return err
 	}
 	d.tx = tx
-	// Timeouts that are set on the role are meant for requests. A step, and the wait for another program's step, may
-	// take longer.
+	// The timeouts that are set on the role are for requests. A step may take longer, and so may the wait for another
+	// program's step.
 	const unlimited = `SELECT set_config(name, '0', true) FROM pg_settings WHERE name IN
 		('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout')`
 	if _, err := tx.Exec(d.ctx, unlimited); err != nil {
@@ -172,14 +171,14 @@ func (d *driver) begin(to int) error {
 	if tag.RowsAffected() == 0 {
 		return errConflict
 	}
-	// The UPDATE above may wait for another program's step for any time. It delays no request.
+	// The UPDATE above has no such limit. It may wait for another program's step, but delays no request.
 	_, err = tx.Exec(d.ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d", lockTimeout.Milliseconds()))
 	return err
 }
 
-// checkConnection makes the server check the client connection while a statement of the transaction runs: otherwise the
-// step of a killed program would hold the version row until the statement ends. Not every platform supports the
-// setting, so an error of the server is ignored.
+// checkConnection makes the server check the client connection while a statement of the transaction runs. Otherwise,
+// the step of a killed program would lock the version row until its statement ends. Not every platform supports the
+// setting, so checkConnection ignores an error of the server.
 func (d *driver) checkConnection() error {
 	if _, err := d.tx.Exec(d.ctx, "SAVEPOINT "+stepSavepoint); err != nil {
 		return err
@@ -211,8 +210,8 @@ func (d *driver) Run(migration io.Reader) error {
 	if d.conn.PgConn().TxStatus() != 'T' {
 		return errEnded
 	}
-	// The transaction that is open now may be another one, which the migration began after a COMMIT. That one has no
-	// savepoint.
+	// The open transaction may not be that of the step: a migration can COMMIT and begin another transaction. That one
+	// has no savepoint.
 	if _, err := d.tx.Exec(d.ctx, "RELEASE SAVEPOINT "+stepSavepoint); sqlstate.Of(err) == sqlstate.NoSavepoint {
 		return errEnded
 	} else if err != nil {
@@ -221,8 +220,8 @@ func (d *driver) Run(migration io.Reader) error {
 	return nil
 }
 
-// commit ignores the cancellation of the caller's context: pgx would close the connection during
-// COMMIT and leave the outcome unknown.
+// commit ignores the cancellation of the caller's context. Otherwise pgx would close the connection during COMMIT, and
+// the outcome would be unknown.
 func (d *driver) commit() error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(d.ctx), commitTimeout)
 	defer cancel()
@@ -234,8 +233,8 @@ func (d *driver) commit() error {
 	}
 	d.tx = nil
 	if d.warning != nil {
-		// An administrator cancelled the wait for the standby: the step is committed here, but may
-		// not be replicated.
+		// An administrator cancelled the wait for the standby. The step is committed on this server, but may not be
+		// replicated.
 		return fmt.Errorf("committed, but possibly not replicated: %s", d.warning.Message)
 	}
 	return nil

@@ -9,8 +9,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// fragments are the parts of the steps that FuzzSteps makes. Some are wrong, end the transaction or look as if they
-// did.
+// fragments are the parts from which FuzzSteps makes steps. Some of them are wrong SQL, some end the transaction, and
+// some look as if they end the transaction.
 var fragments = []string{
 	"CREATE TABLE one (a int);\n",
 	"CREATE TABLE two (a int PRIMARY KEY);\n",
@@ -21,7 +21,7 @@ var fragments = []string{
 	"CREAT TABLE x;\n",
 	"COMMIT;\n",
 	"ROLLBACK;\n",
-	"BEGIN;\n", // only a warning inside a transaction
+	"BEGIN;\n", // causes only a warning inside a transaction
 	"SAVEPOINT s;\n",
 	"ROLLBACK TO SAVEPOINT s;\n",
 	"RELEASE SAVEPOINT s;\n",
@@ -40,8 +40,8 @@ var fragments = []string{
 // endsTransaction lists the fragments that end the transaction of their step.
 var endsTransaction = []string{"COMMIT;\n", "ROLLBACK;\n", "COMMIT AND CHAIN;\n"}
 
-// FuzzSteps runs steps made of fragments. A step that fails leaves the schema and the version of the step before. A
-// step that succeeds is complete. A step that ended its own transaction never succeeds.
+// FuzzSteps runs steps made of fragments. After a step that fails, the schema and the version are those of the step
+// before. A step that succeeds is complete. A step that ends its own transaction never succeeds.
 func FuzzSteps(f *testing.F) {
 	for _, seed := range []string{"", "\x00\x01\x02", "\x00\x02\x03", "\x01\x04", "\x00\x05", "\x06", "\x00\x07",
 		"\x08\x00",

@@ -12,8 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// TestAStepDoesNotBlockWriters applies a step that creates an index, while a transaction holds the table. The step
-// waits for the transaction, but other writers do not wait for the step.
+// TestAStepDoesNotBlockWriters applies a step that creates an index, while another transaction holds a lock on the
+// table. The step waits for the transaction, but other writers do not wait for the step.
 func TestAStepDoesNotBlockWriters(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Empty(t)

@@ -1,7 +1,7 @@
 // Package migrate upgrades and downgrades the database schema.
 //
-// It runs golang-migrate with a driver of its own, so that a migration and its version row are one
-// transaction; see driver.
+// It runs golang-migrate with its own driver, which applies a migration and changes the version row in one transaction;
+// see driver.
 package migrate
 
 import (
@@ -21,22 +21,21 @@ import (
 
 const (
 	// maxConflicts bounds how often a migrator continues after a concurrent migrator applied a step first. Each
-	// conflict means that the other program completed a step, so only programs that migrate up and down against each
-	// other can reach the bound.
+	// conflict means that the other program completed a step. Only two programs that migrate in opposite directions can
+	// therefore reach the bound.
 	maxConflicts = 100
 	// versionsPerLine splits a version, NNNNNN, into the release line and the step within it.
 	versionsPerLine = 1000
-	// lockPatience is how long a migrator tries a step again that other transactions do not let in, and lockPause is
-	// the time between two tries, in which the statements that queued behind the step run.
+	// lockPatience is how long a migrator retries a step whose locks other transactions hold. lockPause is the time
+	// between two tries. During this time, the statements that queued behind the step run.
 	lockPatience = 5 * time.Minute
 	lockPause    = time.Second
 	// closeTimeout bounds how long a finished migrator waits for its connection to close.
 	closeTimeout = 15 * time.Second
 )
 
-// Migrator moves a database schema from step to step. Several may work on one database
-// concurrently: each step is applied by one of them, entirely or not at all, even if the program is
-// killed.
+// Migrator moves a database schema from step to step. Several migrators may work on one database concurrently. One of
+// them applies each step, entirely or not at all, even if its program is killed.
 type Migrator struct {
 	config *pgx.ConnConfig
 	files  fs.FS
@@ -66,10 +65,10 @@ func New(databaseURL string, files fs.FS) (*Migrator, error) {
 	}, nil
 }
 
-// Up applies every missing step. It leaves a newer schema unchanged if [CheckSchema] accepts it.
+// Up applies every missing step. If the schema is newer and [CheckSchema] accepts it, Up leaves it unchanged.
 //
-// After an error the database is at a complete step: the step before the failed step. If the connection failed during
-// COMMIT, the failed step may be complete too. Up may be called again.
+// After an error, the database is at the step before the failed step. If the connection failed during COMMIT, the
+// failed step may also be complete. Up may be called again.
 func (m *Migrator) Up(ctx context.Context) error {
 	return m.run(ctx, func(current uint, apply func(n int, s step) error) (bool, error) {
 		if err := CheckSchema(current, m.newest()); err != nil || current >= m.newest() {
@@ -113,8 +112,8 @@ func (m *Migrator) Down(ctx context.Context, steps int) error {
 	})
 }
 
-// Version returns the version of the database, 0 if it has none, and the newest version that the
-// program knows. It changes nothing in the database.
+// Version returns the version of the database, or 0 if it has none. It also returns the newest version that the program
+// knows. It changes nothing in the database.
 func (m *Migrator) Version(ctx context.Context) (current, newest uint, err error) {
 	err = m.connect(ctx, func(d *driver) error {
 		current, err = d.load()
@@ -126,9 +125,9 @@ func (m *Migrator) Version(ctx context.Context) (current, newest uint, err error
 	return current, m.newest(), err
 }
 
-// CheckSchema reports whether a program that knows versions up to newest may serve a database at
-// version current. Within a release line, newer versions only add to the schema; a later line may
-// remove what the program needs.
+// CheckSchema returns nil if a program that knows versions up to newest may serve a database at version current. Within
+// a release line, newer versions only add to the schema. A later line may remove tables or columns that the program
+// needs.
 func CheckSchema(current, newest uint) error {
 	if current <= newest || current/versionsPerLine == newest/versionsPerLine {
 		return nil
@@ -152,9 +151,9 @@ func (m *Migrator) indexOf(version uint) (int, error) {
 	return i, nil
 }
 
-// run calls decide with the current version until decide reports that it is done. decide applies at
-// most one step, because golang-migrate reads ahead: files it has opened for further steps would
-// stay open if the first step failed.
+// run calls decide with the current version until decide reports that it is done. decide applies at most one step,
+// because golang-migrate opens the files of further steps in advance. If the first step failed, these files would stay
+// open.
 func (m *Migrator) run(ctx context.Context,
 	decide func(current uint, apply func(int, step) error) (done bool, err error)) error {
 	return m.connect(ctx, func(d *driver) error {
@@ -193,7 +192,7 @@ func (m *Migrator) run(ctx context.Context,
 	})
 }
 
-// pause waits, and returns false if ctx ends first.
+// pause waits for the given time. It returns false if ctx ends first.
 func pause(ctx context.Context, wait time.Duration) bool {
 	select {
 	case <-ctx.Done():
@@ -203,8 +202,8 @@ func pause(ctx context.Context, wait time.Duration) bool {
 	}
 }
 
-// connect calls use with a driver on a new connection, and closes the connection afterwards. A step has no time limit;
-// instead, connect ends it if the server stops answering.
+// connect calls use with a driver on a new connection, and closes the connection afterwards. A step has no time limit,
+// but connect cancels it if the server stops answering.
 func (m *Migrator) connect(ctx context.Context, use func(*driver) error) (err error) {
 	ctx, stop := m.watch(ctx)
 	defer stop()
@@ -215,8 +214,8 @@ func (m *Migrator) connect(ctx context.Context, use func(*driver) error) (err er
 	}()
 	d := &driver{ctx: ctx}
 	config := m.config.Copy()
-	// Named prepared statements do not work through a pooler that changes sessions between transactions. Here they
-	// would save nothing.
+	// Named prepared statements do not work through a pooler that changes sessions between transactions. Migrations
+	// would gain nothing from them.
 	config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	config.OnNotice = d.onNotice
 	conn, err := pgx.ConnectConfig(ctx, config)
@@ -229,7 +228,7 @@ func (m *Migrator) connect(ctx context.Context, use func(*driver) error) (err er
 		defer cancel()
 		_ = conn.Close(closing)
 		select {
-		// After a cancellation, pgx first asks the server to cancel the statement.
+		// After a cancellation, pgx requests that the server cancel the statement before it closes the connection.
 		case <-conn.PgConn().CleanupDone():
 		case <-closing.Done():
 		}

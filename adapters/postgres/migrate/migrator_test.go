@@ -111,7 +111,7 @@ func TestEveryMigrationCanBeReverted(t *testing.T) {
 	require.NoError(t, all.Down(t.Context(), 1))
 }
 
-// TestDownTo verifies that exactly the newer migrations are reverted, and that a version which does not exist changes
+// TestDownTo verifies that exactly the newer migrations are reverted, and that a version that does not exist changes
 // nothing.
 func TestDownTo(t *testing.T) {
 	t.Parallel()

@@ -40,7 +40,7 @@ func TestManyReplicasMigrateAtOnce(t *testing.T) {
 		requireVersion(t, m, 3)
 		require.Equal(t, []string{"1", "2", "3"}, pgtest.Column(t, url, "SELECT step::text FROM notes ORDER BY step"))
 		if round > 0 {
-			continue // one round suffices: downgrades are an operator's command
+			continue // one round is enough, because only operators run downgrades
 		}
 		for range replicas {
 			down.Go(func() error { return m.Down(t.Context(), 1) })
@@ -84,7 +84,7 @@ func awaitSlowStep(t *testing.T, url string) {
 	require.Fail(t, "the slow step did not start")
 }
 
-// requireItGoesOn replaces the interrupted step by a fast variant and requires that the migration completes.
+// requireItGoesOn replaces the interrupted step with a fast variant, and requires that the migration completes.
 func requireItGoesOn(t *testing.T, url string) {
 	t.Helper()
 	m := migrator(t, url, files(t, "000001_first", "CREATE TABLE first ()", "DROP TABLE first",

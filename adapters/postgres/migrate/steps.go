@@ -11,7 +11,7 @@ import (
 	"github.com/golang-migrate/migrate/v4/source"
 )
 
-// step is one migration: a pair of files for the way up and the way down.
+// step is one migration: a pair of files, one to apply it and one to revert it.
 type step struct {
 	version uint
 	name    string
@@ -34,7 +34,7 @@ func readSteps(files fs.FS) ([]step, error) {
 		if !strings.HasSuffix(entry.Name(), ".sql") {
 			continue
 		}
-		// Parse with golang-migrate's own rules, because golang-migrate reads the files later.
+		// Use golang-migrate's own rules, because golang-migrate reads the files later.
 		file, err := source.DefaultParse(entry.Name())
 		if err != nil {
 			return nil, fmt.Errorf("migration file %s: its name must be NNNNNN_name.up.sql or .down.sql", entry.Name())

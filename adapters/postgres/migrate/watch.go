@@ -16,14 +16,14 @@ var errHung = errors.New("the database server does not answer; the migration was
 const (
 	// watchInterval is the time between two checks of the server during a migration.
 	watchInterval = 5 * time.Second
-	// maxUnanswered is how many checks in a row may fail before the migration is given up. Each may take the connect
-	// timeout of five seconds.
+	// maxUnanswered is the number of consecutive failed checks after which the migration is given up. Each check may
+	// take the connect timeout of five seconds.
 	maxUnanswered = 3
 )
 
-// watch returns a context that ends with the cause errHung when the server accepts no more connections. A statement of
-// a migration may take hours, so its duration does not show whether the server is alive. stop ends the watch and waits
-// for it.
+// watch returns a context that ends with the cause errHung when the server no longer answers new connections. A
+// statement of a migration may take hours, so its duration does not show whether the server is alive. stop ends the
+// watch and waits for its end.
 func (m *Migrator) watch(ctx context.Context) (watched context.Context, stop func()) {
 	watched, cancel := context.WithCancelCause(ctx)
 	done := make(chan struct{})
@@ -44,7 +44,7 @@ func (m *Migrator) watch(ctx context.Context) (watched context.Context, stop fun
 	}
 }
 
-// answers reports whether the server accepts a connection, or refuses one with an error: then it is not hung.
+// answers reports whether the server answers a new connection. A refusal is an answer too: the server is not hung.
 func (m *Migrator) answers(ctx context.Context) bool {
 	conn, err := pgx.ConnectConfig(ctx, m.config)
 	if err != nil {

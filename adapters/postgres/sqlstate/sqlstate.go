@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// The codes that are compared one by one. Classes of codes are handled where they matter.
+// These codes are compared individually. Code that handles whole classes names the class itself.
 const (
 	Warning               = "01000"
 	ProtocolViolation     = "08P01"
@@ -39,7 +39,7 @@ const (
 	InvalidAuthorizationClass = "28"
 )
 
-// Of returns the code of an error that the server returned, and "" for any other error.
+// Of returns the code of an error of the server, and "" for any other error.
 func Of(err error) string {
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return refused.Code
