@@ -13,7 +13,7 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/terminal"
 )
 
-// doctorCommand must be run with the settings and as the user of the server.
+// doctorCommand must be run as the user of the server and with the settings of the server.
 func doctorCommand() *cobra.Command {
 	var output string
 	var strict bool
@@ -44,7 +44,7 @@ The exit code is 0 if there is no error, and 1 otherwise; with --strict, a warni
 	return command
 }
 
-// printChecks prints a table in which the remedy follows the detail on a line of its own, or JSON.
+// printChecks prints the checks as JSON or as a table. In the table, the remedy is on a separate line after the detail.
 func printChecks(out io.Writer, checks []boot.Check, output string) error {
 	if output == "json" {
 		encoder := json.NewEncoder(out)

@@ -15,7 +15,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// secretCommand groups the commands about the secret and the server keys under it.
+// secretCommand groups the commands about the secret and the server keys that it encrypts.
 func secretCommand() *cobra.Command {
 	command := &cobra.Command{Use: "secret", Short: "Manage the secret and the server keys that it protects"}
 	command.AddCommand(rotateCommand(), rekeyCommand(), statusCommand(), recoveryCodesCommand())
@@ -90,7 +90,7 @@ func stateOf(key ports.KeyStatus) string {
 	return "retired, rekey unfinished"
 }
 
-// secretOf names the setting with the secret that a key is wrapped under.
+// secretOf returns the name of the setting whose secret wraps a key.
 func secretOf(key ports.KeyStatus) string {
 	if key.UnderPrevious {
 		return "LOCKBOX_SECRET_KEY_PREVIOUS"
