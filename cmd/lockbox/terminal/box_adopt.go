@@ -41,7 +41,7 @@ func (s *session) adoptBox(ctx context.Context, server *client.Client, box strin
 	if err != nil {
 		return err
 	}
-	// A box that had a keyring needs another remedy, which this error names.
+	// If the box had a keyring before, adopting it is wrong. This error names the right remedy.
 	if _, err := holder.CurrentKey(ctx, server, box); err != nil {
 		return err
 	}
