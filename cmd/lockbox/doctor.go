@@ -20,9 +20,10 @@ func doctorCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check the settings, the database, the secret, the certificate, files and backups of a server",
-		Long: `Check everything that a server needs, with the settings of the server in the environment and as the user
-of the server, and print a remedy for each problem: settings, memory, database, schema, secret, clock, replication,
-pooler, connections, database log, certificate, files and backups. It changes nothing, and the server may run.
+		Long: `Check everything that a server needs, and print a remedy for each problem: settings, memory, database,
+schema, secret, clock, replication, pooler, connections, database log, certificate, files and backups. Run the command
+as the user of the server, with the settings of the server in the environment. It changes nothing, and the server may
+run.
 
 The exit code is 0 if there is no error, and 1 otherwise; with --strict, a warning counts as an error.`,
 		Example: "  lockbox doctor\n  lockbox doctor --strict --output json",

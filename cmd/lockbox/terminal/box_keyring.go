@@ -273,8 +273,8 @@ func (s *session) createBox(ctx context.Context, server *client.Client, box stri
 		}
 		s.report("Created box %s.", box)
 		if !noKeyring {
-			s.report("It has no keyring: members need its encryption key from you. With an identity, new boxes "+
-				"distribute their key: lockbox identity create, then lockbox box adopt %s", box)
+			s.report("The box has no keyring, so you must give its members the encryption key. To make a keyring, run "+
+				"lockbox identity create, and then lockbox box adopt %s", box)
 		}
 		return nil
 	}

@@ -119,7 +119,7 @@ func (s *session) rewrite(ctx context.Context, server *client.Client, holder *ke
 		return &detailedError{error: err, suffix: "; run the same command again to continue"}
 	}
 	result.Rewritten, result.Current, result.Foreign = &done.Entries, &done.Current, done.Foreign
-	s.report("Encrypted %d entries of %s under the current key; %d entries already were.",
+	s.report("Encrypted %d entries of %s under the current key; %d entries already used it.",
 		done.Entries, box, done.Current)
 	if len(done.Foreign) > 0 {
 		s.warn("unchanged, because no key of the keyring opens them: %s", strings.Join(done.Foreign, ", "))

@@ -36,7 +36,8 @@ func (s *session) offerIdentity(ctx context.Context, server *client.Client, user
 	case err != nil: // servers of earlier releases have no identities
 		return nil //nolint:nilerr // the sign-in succeeded
 	case !found.Locked:
-		s.report("Your identity is not on this machine, and the server has no locked copy: lockbox identity import")
+		s.report("Your identity is not on this machine, and the server has no locked copy. If you have " +
+			"exported it, run: lockbox identity import")
 		return nil
 	}
 	return s.offer(ctx, "unlock", "Unlock your identity on this machine now?", func() error {

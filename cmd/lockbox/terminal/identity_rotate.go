@@ -210,6 +210,6 @@ func (s *session) reportDropped(box string, dropped []client.KeyringUser) {
 			names[i] = "a deleted user"
 		}
 	}
-	s.warn("%s: no longer recipients, because they are not active members with that identity: %s", box,
+	s.warn("%s: no longer recipients, because they are not active members or have a new identity: %s", box,
 		strings.Join(names, ", "))
 }

@@ -76,7 +76,7 @@ func (s *session) warnOfRenamed(value interchange.Value, each bool) {
 		s.warn("lockbox run and export change names, because --each stores keys in lower case: %s; to leave the case, "+
 			"import without --each", enumerate(renamed))
 	case kept:
-		s.warn("lockbox run and export change names: %s; use their --keep-case to leave the case", enumerate(renamed))
+		s.warn("lockbox run and export change names: %s; use their --keep-case to keep the case", enumerate(renamed))
 	default:
 		s.warn("lockbox run and export change names: %s; --keep-case leaves the case, and characters that a variable "+
 			"cannot have become _", enumerate(renamed))
