@@ -57,8 +57,9 @@ func backupVerifyCommand() *cobra.Command {
 		Short: "Restore a backup into a scratch database and check every row, without any encryption key",
 		Long: `Restore the backup of MANIFEST, or the newest backup in LOCKBOX_BACKUP_DIR, into a scratch database, and
 check that the dump is unchanged, that every table has the rows of the manifest, that LOCKBOX_SECRET_KEY opens the
-server keys, and that these keys open the server's layer of every entry, password, TOTP secret and locked identity. After
-a success, the command writes the time of the verification into the manifest. It never opens LOCKBOX_DATABASE_URL.
+server keys, and that these keys open the server's layer of every entry, password, TOTP secret and locked identity.
+After a success, the command writes the time of the verification into the manifest. It never opens
+LOCKBOX_DATABASE_URL.
 
 The command restores into a private PostgreSQL server, which it removes afterwards. With --scratch-url-file, it restores
 into the empty database whose URL is in that file, and empties this database again afterwards.`,
