@@ -164,8 +164,8 @@ const (
 	permissionsPath = "/boxes/{box}/users/{username}/permissions"
 )
 
-// ListBoxUsers returns the names of a box's members, sorted. It and the methods below are allowed for boxadmins and
-// admins.
+// ListBoxUsers returns the names of a box's members, sorted. ListBoxUsers and the methods below are allowed for
+// boxadmins and admins.
 func (c *Client) ListBoxUsers(ctx context.Context, box string) ([]string, error) {
 	return fetch[[]string](ctx, c, get(boxUsersPath, box))
 }

@@ -25,8 +25,8 @@ type Config struct {
 	// used only for boxes without a keyring.
 	EncryptionKey EncryptionKey
 	// Identity finds the keys of boxes that have a keyring, so reads and writes in these boxes need no EncryptionKey.
-	// keys.NewHolder in package client/keys returns an Identity. Each read and write then begins with a request for the
-	// keyring, which the server normally answers with 304.
+	// keys.NewHolder in package client/keys returns a value for this field. Each read and write then begins with a
+	// request for the keyring, which the server normally answers with 304.
 	Identity BoxKeys
 	// Box and Entry name the entry that Unmarshal reads. Other methods ignore them.
 	Box, Entry string

@@ -15,9 +15,9 @@
 //
 // # Keyrings
 //
-// A box can have a keyring, which holds the key of the box for each member. Package client/keys makes a
-// Config.Identity. With it, entries of such boxes need no encryption key: the client fetches the keyring, verifies it,
-// and only then sends the key. A read uses the key of the version, and a write uses the current key.
+// A box can have a keyring, which holds the key of the box for each member. Package client/keys makes the value of
+// Config.Identity. With this value, entries of such boxes need no encryption key: the client fetches the keyring,
+// verifies it, and only then sends the key. A read uses the key of the version, and a write uses the current key.
 //
 // # Errors
 //

@@ -92,8 +92,8 @@ func (m *member) read(t *testing.T, key string) (*client.Entry, error) {
 	return m.client.ReadEntry(t.Context(), "prod", key, nil)
 }
 
-// TestMembersShareABox is the main path: two members share a box without handling its key, one is removed, and the key
-// is new afterwards.
+// TestMembersShareABox checks the main path: two members share a box without handling its key. Then one member is
+// removed, and the box has a new key.
 func TestMembersShareABox(t *testing.T) {
 	t.Parallel()
 	root := install(t)

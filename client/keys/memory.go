@@ -188,8 +188,8 @@ func (m *Memory) Box(in ID, name string) (_ KnownBox, ok bool, err error) {
 	return box, ok, nil
 }
 
-// Forget removes what is known about a box. The next keyring is then accepted as a first one. Call it only after the
-// user confirmed that the box was created anew or its keyring reset.
+// Forget removes what is known about a box. The next keyring is then accepted as the first keyring of the box. Call it
+// only after the user confirmed that the box was created anew or that its keyring was reset.
 func (m *Memory) Forget(in ID, name string) error {
 	return m.change(func(k *known) error {
 		delete(k.at(in).Boxes, name)

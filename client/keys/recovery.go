@@ -174,9 +174,10 @@ func openWith(stored *client.StoredKeyring, with *Identity) (*state, error) {
 	return &state{o, stored}, nil
 }
 
-// Reset replaces a keyring that no member can open by one with a fresh key and no earlier keys. Values under the lost
-// key stay lost. The caller must be the box's owner or an admin. The users of grants must be members. Every other
-// client reports ErrKeyringNotContinued until it forgets the box. Reset forgets the box in the memory of this client.
+// Reset replaces a keyring that no member can open. The new keyring has a fresh key and no earlier keys. Values under
+// the lost key stay lost. The caller must be the box's owner or an admin. The users of grants must be members. Every
+// other client reports ErrKeyringNotContinued until it forgets the box. Reset forgets the box in the memory of this
+// client.
 func (h *Holder) Reset(ctx context.Context, c *client.Client, box string, grants ...Grant) (Anchor, error) {
 	me, err := h.whoAmI(ctx, c)
 	if err != nil {
@@ -227,8 +228,8 @@ func (h *Holder) Reset(ctx context.Context, c *client.Client, box string, grants
 	return s.Anchor(), nil
 }
 
-// Forget forgets a box, so that its next keyring is accepted as a first one. Call it only after the user confirmed that
-// the box was created anew or its keyring reset.
+// Forget forgets a box, so that the next keyring is accepted as the first keyring of the box. Call it only after the
+// user confirmed that the box was created anew or that its keyring was reset.
 func (h *Holder) Forget(ctx context.Context, c *client.Client, box string) error {
 	me, err := h.whoAmI(ctx, c)
 	if err != nil {

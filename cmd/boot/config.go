@@ -203,8 +203,8 @@ func (c Config) checkLimits() error {
 	return errors.Join(mistakes...)
 }
 
-// maxDrainDelay is far above the time that load balancers need to notice a failing health check. A longer delay is
-// usually a wrong unit.
+// maxDrainDelay is far above the time that load balancers need to notice a failing health check. A longer delay usually
+// comes from a wrong unit.
 const maxDrainDelay = 5 * time.Minute
 
 // notNegative is the rule for settings in which 0 means no limit, or a default.

@@ -32,7 +32,7 @@ type Profile struct {
 	// ExpiresAt is the expiry time of Token. The zero time means that Token never expires.
 	ExpiresAt time.Time `json:"expiresAt,omitzero"`
 	// RefreshToken can be exchanged once for a new Token and RefreshToken. Only sessions that began with a TOTP code
-	// have one.
+	// have a refresh token.
 	RefreshToken string `json:"refreshToken,omitempty"`
 	// APIKeyID is the id of Token on the server, if Token is an API key. Profiles of the first releases do not have it.
 	APIKeyID string `json:"apiKeyId,omitempty"`

@@ -226,8 +226,8 @@ Your machine then accepts only keyrings of the box that follow from the anchor, 
 	}
 }
 
-// boxForgetCommand removes what this machine remembers about a box, so that its next keyring is accepted as a first
-// one.
+// boxForgetCommand removes what this machine remembers about a box, so that the next keyring is accepted as the first
+// keyring of the box.
 func boxForgetCommand(s *session) *cobra.Command {
 	var yes bool
 	command := &cobra.Command{

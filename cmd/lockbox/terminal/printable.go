@@ -15,7 +15,7 @@ func Printable(text string) string { return printable(text) }
 // read.
 func printable(text string) string { return replaceUnsafe(text, "") }
 
-// printableLines is printable for text of several lines: it keeps line ends and tabs.
+// printableLines is like printable, but for text of several lines: it keeps line ends and tabs.
 func printableLines(text string) string { return replaceUnsafe(text, "\n\t") }
 
 // replaceUnsafe replaces control characters, including those of C1 (U+0080 to U+009F), by U+FFFD. It writes invisible

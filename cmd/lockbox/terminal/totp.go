@@ -65,8 +65,8 @@ func (s *session) showEnrolment(enrolment *client.Enrolment) error {
 }
 
 // totpEnrolCommand starts an enrolment (POST /users/{username}/totp). An enrolment that replaces a confirmed one needs
-// a code. An enrolment that replaces an unconfirmed one does not. With --output json it prints the secret, the URI, the
-// QR code as a data URL and the recovery codes.
+// a code. An enrolment that replaces an unconfirmed one needs no code. With --output json it prints the secret, the
+// URI, the QR code as a data URL and the recovery codes.
 func totpEnrolCommand(s *session) *cobra.Command {
 	var flags proofFlags
 	command := &cobra.Command{
