@@ -32,7 +32,8 @@ type TokenPair struct {
 }
 
 // SignIn signs a user in with a TOTP code and, if the user has one, the password. It returns ErrUnauthenticated for a
-// wrong name, password or code, and for a code that was used before. SignIn is not retried after a lost response.
+// wrong name, password or code, and for a code that was used before. The client does not retry SignIn after a lost
+// response.
 func (a Accounts) SignIn(ctx context.Context, credentials Credentials) (*TokenPair, error) {
 	return a.tokenPair(ctx, post(accountsPrefix+"/user/auth", credentials.body(), http.StatusOK))
 }
@@ -62,7 +63,7 @@ func (a Accounts) tokenPair(ctx context.Context, k call) (*TokenPair, error) {
 }
 
 // RevokeSessions revokes every session of a user, including those of Client.SignIn. API keys stay valid. Allowed for
-// the owner and for the user itself, who may use a refresh token as the client's token here.
+// the owner and for the user itself. Here the client's token may also be a refresh token of the user.
 func (a Accounts) RevokeSessions(ctx context.Context, username string) error {
 	return a.client.run(ctx, call{
 		method: http.MethodDelete,
@@ -72,8 +73,8 @@ func (a Accounts) RevokeSessions(ctx context.Context, username string) error {
 	})
 }
 
-// ShowTOTP returns the TOTP secret of a user, and creates one if the user has none. It returns ErrForbidden once a code
-// of the secret was accepted, and for a secret that the user enrolled. Allowed for the owner.
+// ShowTOTP returns the TOTP secret of a user, and creates one if the user has none. It returns ErrForbidden if the
+// server has already accepted a code of the secret, or if the user enrolled the secret. Allowed for the owner.
 func (a Accounts) ShowTOTP(ctx context.Context, username string) (*Enrolment, error) {
 	shown, err := fetch[Enrolment](ctx, a.client, get(accountsPrefix+"/user/auth/setup/{user}", username))
 	if err != nil {
@@ -105,7 +106,7 @@ func (a Accounts) AddUser(ctx context.Context, username, group string) ([]Accoun
 }
 
 // DeleteUser deletes a user and returns the remaining users. It is not retried after a lost response, because a new
-// user may have the name by then. Allowed for the owner.
+// user may have taken the name in the meantime. Allowed for the owner.
 func (a Accounts) DeleteUser(ctx context.Context, username string) ([]Account, error) {
 	return fetch[[]Account](ctx, a.client, call{
 		method: http.MethodDelete,

@@ -26,8 +26,8 @@ type APIKeyOptions struct {
 	// ExpiresAt is when the key expires, with a precision of one second. Set at most one of ExpiresAt and Expiry.
 	ExpiresAt time.Time
 	// Expiry is the key's lifetime in one of the server's formats: "10d12h10m", "10:12:10:00" and "P10DT12H10M" all
-	// mean 10 days, 12 hours and 10 minutes. Without ExpiresAt and Expiry, the key has the expiry of the API key that
-	// creates it, or none.
+	// mean 10 days, 12 hours and 10 minutes. Without ExpiresAt and Expiry, the key expires together with the API key
+	// that creates it, or never if the caller uses another token.
 	Expiry string
 }
 
@@ -67,15 +67,15 @@ func (c *Client) ListAPIKeys(ctx context.Context) ([]APIKey, error) {
 	return fetch[[]APIKey](ctx, c, get("/api-keys"))
 }
 
-// RevokeAPIKey revokes an API key by its id from ListAPIKeys. Given a whole key, it extracts and sends the id, because
-// proxies log paths. It returns ErrNotFound for another user's key, and ErrConflict (last_api_key) for the user's last
-// usable key. Allowed for the key's user and for admins.
+// RevokeAPIKey revokes an API key by its id from ListAPIKeys. If id is a whole key, it sends only the id inside the
+// key, because proxies log paths. It returns ErrNotFound for another user's key, and ErrConflict (last_api_key) for the
+// user's last usable key. Allowed for the key's user and for admins.
 func (c *Client) RevokeAPIKey(ctx context.Context, id string) error {
 	return c.run(ctx, remove("/api-keys/{apiKey}", "api_key_not_found", apiKeyID(id)))
 }
 
 // apiKeyID returns the id inside a whole API key, which is a JWT (RFC 7519), and returns an id unchanged. For any other
-// text, such as an opaque access token, it returns "", which the client refuses to send.
+// text, such as an opaque access token, it returns "". The client refuses to send "".
 func apiKeyID(key string) string {
 	const maxIDLength = 50 // above the 36 characters of a UUID and below the 64 of an access token
 	parts := strings.Split(key, ".")

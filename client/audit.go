@@ -18,7 +18,7 @@ type Event struct {
 	// Outcome is "success", "denied", "throttled" (a rate limit refused it), "tampered" (stored data failed
 	// authentication) or "failed" (the droplet host did not complete it).
 	Outcome string `json:"outcome"`
-	// Actor is the name of the user who acted, and ActorID its id. CredentialID is the id of the token.
+	// Actor is the name of the user who acted, and ActorID is the id of this user. CredentialID is the id of the token.
 	Actor        string `json:"actor,omitempty"`
 	ActorID      string `json:"actorId,omitempty"`
 	CredentialID string `json:"credentialId,omitempty"`
@@ -31,14 +31,15 @@ type Event struct {
 	RequestID string `json:"requestId,omitempty"`
 	// Address is the client's IP address.
 	Address string `json:"address,omitempty"`
-	// Suppressed is the number of refused requests that the event stands for; 0 for an event of one request.
+	// Suppressed is the number of refused requests that this one event summarizes. It is 0 for an event about one
+	// request.
 	Suppressed int `json:"suppressed,omitempty"`
 	// Changes are the properties that the action changed, such as a role; nil if it changed none.
 	Changes []EventChange `json:"changes,omitempty"`
 }
 
 // EventChange is a property that an action changed, such as "role", "permissions" or "expiry"; docs/operating.md lists
-// all properties. From is empty for a new property, and To for one that no longer exists.
+// all properties. From is empty for a new property. To is empty for a property that no longer exists.
 type EventChange struct {
 	Property string `json:"property"`
 	From     string `json:"from,omitempty"`
@@ -53,8 +54,8 @@ type EventFilter struct {
 	Before string
 	// Action selects one action, such as "entry.read". User selects one user.
 	Action, User string
-	// Since ends the iterations of Events and BoxEvents when all remaining events are older. They may still yield a few
-	// events that are older. Zero means no end. A single page ignores it.
+	// Since ends the iterations of Events and BoxEvents when all remaining events are older than Since. The iterations
+	// may still yield a few older events. The zero time means no end. ListEvents and ListBoxEvents ignore Since.
 	Since time.Time
 }
 
@@ -74,8 +75,8 @@ func (f *EventFilter) query() url.Values {
 	return query
 }
 
-// EventPage is a page of the audit log, newest event first. With a filter by action or user, a page can have fewer
-// events than the limit, even none, although it is not the last page.
+// EventPage is a page of the audit log, newest event first. With a filter by action or user, a page that is not the
+// last one can have fewer events than the limit, or none.
 type EventPage struct {
 	Events []Event `json:"events"`
 	// Next is the value of EventFilter.Before for the next page, or "" on the last page.
@@ -130,7 +131,7 @@ func events(filter *EventFilter, list func(*EventFilter) (*EventPage, error)) it
 				return // a faulty server could otherwise repeat the same page endlessly
 			}
 			if position, ok := timeOfEvent(page.Next); ok && position.Before(at.Since) {
-				return // a page without events does not show its position in another way
+				return // only events show the position of a page
 			}
 			at.Before = page.Next
 		}

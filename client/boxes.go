@@ -22,8 +22,8 @@ type Box struct {
 	// Entries are the keys of the entries, sorted. It is empty without the permission readEntryKeys.
 	Entries []string `json:"entries"`
 	Users   []Member `json:"users"`
-	// Encryption is where the values of a box with a keyring are encrypted: "server", or "client" if the server never
-	// sees the key. It is empty for a box without a keyring.
+	// Encryption names the side that encrypts the values of a box with a keyring: "server", or "client" if the server
+	// never sees the key. It is empty for a box without a keyring.
 	Encryption string `json:"encryption"`
 	// Keyring describes the keyring, or is nil for a box without one.
 	Keyring *BoxKeyring `json:"keyring"`
@@ -33,7 +33,7 @@ type Box struct {
 type BoxKeyring struct {
 	KeyID    string `json:"keyId"`
 	Sequence uint64 `json:"sequence"`
-	// KeyChangeDue reports that a recipient is no longer an active member with that identity.
+	// KeyChangeDue reports that a recipient is no longer an active member, or now has another identity.
 	KeyChangeDue bool `json:"keyChangeDue"`
 }
 
@@ -95,13 +95,13 @@ func (c *Client) DescribeBox(ctx context.Context, box string) (*Box, error) {
 // days. A transfer by an admin takes effect at once. Allowed for the box's owner and for admins.
 func (c *Client) TransferBox(ctx context.Context, box, newOwner string) error {
 	k := put(boxPath, map[string]string{"owner": newOwner}, box)
-	k.idempotent = false // a retry could repeat an offer that was ended meanwhile
+	k.idempotent = false // a retry could repeat an offer that was ended after the first attempt
 	return c.run(ctx, k)
 }
 
 // AcceptBox makes the caller the owner of a box whose ownership was offered to the caller. It returns ErrNotFound
-// (box_offer_not_found) without an open offer, and ErrConflict (limit_reached) if the caller owns the maximum number of
-// boxes.
+// (box_offer_not_found) if there is no open offer, and ErrConflict (limit_reached) if the caller owns the maximum
+// number of boxes.
 func (c *Client) AcceptBox(ctx context.Context, box string) error {
 	k := post(boxPath+"/offer/accept", nil, http.StatusNoContent, box)
 	return c.run(ctx, k)
@@ -117,7 +117,7 @@ func (c *Client) EndBoxOffer(ctx context.Context, box string) error {
 // for boxadmins and admins.
 func (c *Client) DeleteBox(ctx context.Context, box string) error {
 	k := remove(boxPath, "box_not_found", box)
-	k.idempotent = false // a new box may have the name by then
+	k.idempotent = false // a new box may have taken the name in the meantime
 	return c.run(ctx, k)
 }
 
@@ -164,15 +164,15 @@ const (
 	permissionsPath = "/boxes/{box}/users/{username}/permissions"
 )
 
-// ListBoxUsers returns the names of a box's members, sorted. Allowed for boxadmins and admins, who may also call the
-// methods below.
+// ListBoxUsers returns the names of a box's members, sorted. ListBoxUsers and the methods below are allowed for
+// boxadmins and admins.
 func (c *Client) ListBoxUsers(ctx context.Context, box string) ([]string, error) {
 	return fetch[[]string](ctx, c, get(boxUsersPath, box))
 }
 
 // AddBoxUser makes a user a member of a box, with the permissions readEntryKeys and readEntry. The role is RoleBoxUser
-// or RoleBoxAdmin; "" means RoleBoxUser. It returns ErrNotFound (user_not_found) if the user does not exist, and
-// ErrConflict if the user is a member (box_user_exists) or the box is full (limit_reached).
+// or RoleBoxAdmin; "" means RoleBoxUser. AddBoxUser returns ErrNotFound (user_not_found) if the user does not exist,
+// and ErrConflict if the user is already a member (box_user_exists) or the box is full (limit_reached).
 func (c *Client) AddBoxUser(ctx context.Context, box, username, role string) error {
 	return c.run(ctx, post(boxUsersPath, struct {
 		Username string `json:"username"`
@@ -192,8 +192,8 @@ func (c *Client) DescribeBoxUser(ctx context.Context, box, username string) (*Bo
 	return pointer(user, err)
 }
 
-// UnmarshalText decodes a permission in any letter case, because one response writes permissions in lower case. It
-// keeps unknown permissions of newer servers unchanged.
+// UnmarshalText decodes a permission in any letter case, because one of the responses contains permissions in lower
+// case. It keeps unknown permissions of newer servers unchanged.
 func (p *Permission) UnmarshalText(text []byte) error {
 	*p = Permission(text)
 	for _, known := range Permissions() {

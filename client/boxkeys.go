@@ -6,34 +6,36 @@ import (
 	"net/http"
 )
 
-// keyIDHeader names the key that a version is encrypted under.
+// keyIDHeader is the response header with the id of the key that a version is encrypted under.
 const keyIDHeader = "X-Encryption-Key-Id"
 
-// maxKeyChanges is how often one write follows changes of the key that other members make at the same time.
+// maxKeyChanges is how often one write is sent if other members change the key at the same time.
 const maxKeyChanges = 3
 
 // BoxKeys finds the keys of boxes that have a keyring. Package client/keys implements it; set Config.Identity to the
 // result of keys.NewHolder. Its methods are safe for concurrent use.
 type BoxKeys interface {
 	// CurrentKey fetches and verifies the keyring of a box, and returns the current key. It returns the zero key for a
-	// box that has no keyring and never had one as far as the client knows. No key may be sent after an error.
+	// box that has no keyring and, as far as the client knows, never had a keyring. After an error, the client must not
+	// send any key.
 	CurrentKey(ctx context.Context, c *Client, box string) (EncryptionKey, error)
 	// KeyByID returns the key with an id from the keyring of a box. The id "" means the key of the versions that were
-	// written before the box had a keyring; for them, and only then, the result can be the zero key. It returns
+	// written before the box had a keyring. The result can be the zero key only for the id "". KeyByID returns
 	// ErrKeyNotForThisBox if the keyring has no such key.
 	KeyByID(ctx context.Context, c *Client, box, id string) (EncryptionKey, error)
 }
 
-// WithIdentity returns a Client that finds keys in the keyrings of boxes, and shares the connections of c. nil means
-// that it uses no keyrings.
+// WithIdentity returns a Client that finds keys in the keyrings of boxes, and shares the connections of c. With a nil
+// identity, the new Client uses no keyrings.
 func (c *Client) WithIdentity(identity BoxKeys) *Client {
 	other := *c
 	other.config.Identity = identity
 	return &other
 }
 
-// keyFor returns the encryption key for a request: that of the call, or the current key of the box's keyring, or the
-// Client's own for boxes without a keyring. fromKeyring reports the second case.
+// keyFor returns the encryption key for a request. The key of the call comes first, then the current key of the box's
+// keyring. For a box without a keyring, it is the key of the Client. fromKeyring reports whether the key is from the
+// keyring.
 func (c *Client) keyFor(ctx context.Context, k call, box string, given EncryptionKey) (key EncryptionKey,
 	fromKeyring bool, err error) {
 	if given.IsZero() && c.config.Identity != nil {

@@ -14,7 +14,8 @@ import (
 
 var _ client.BoxKeys = (*ring)(nil)
 
-// ring is a keyring in memory. Each call of CurrentKey returns the next of the current keys; the last one stays.
+// ring is a keyring in memory. Each call of CurrentKey returns the next of the current keys. After the last one, it
+// repeats the last one.
 type ring struct {
 	current []client.EncryptionKey
 	byID    map[string]client.EncryptionKey
@@ -38,7 +39,8 @@ func (r *ring) KeyByID(_ context.Context, _ *client.Client, _, id string) (clien
 	return key, nil
 }
 
-// keysOf starts a fake server that answers each request with the next of the answers, and collects the keys.
+// keysOf starts a fake server that answers each request with the next of the answers, and collects the keys in the
+// requests.
 func keysOf(t *testing.T, answers ...func(http.ResponseWriter)) (change func(*client.Config), keys *[]string) {
 	t.Helper()
 	keys = new([]string)

@@ -21,12 +21,12 @@ type Config struct {
 	// Initialize, SignIn, AcceptInvitation, Accounts.SignIn, Accounts.Refresh, Welcome, Healthy and Ready work.
 	// CreateUser works too if the server allows open registration.
 	Token Secret
-	// EncryptionKey encrypts and decrypts values unless a call has its own key. If Identity is set, it is used only for
-	// boxes without a keyring.
+	// EncryptionKey encrypts and decrypts values unless a call has its own key. If Identity is set, EncryptionKey is
+	// used only for boxes without a keyring.
 	EncryptionKey EncryptionKey
-	// Identity finds the keys of boxes that have a keyring, so that reading and writing there needs no EncryptionKey.
-	// keys.NewHolder in package client/keys returns it. Each read and write then begins with a request for the keyring,
-	// which the server normally answers with 304.
+	// Identity finds the keys of boxes that have a keyring, so reads and writes in these boxes need no EncryptionKey.
+	// keys.NewHolder in package client/keys returns a value for this field. Each read and write then begins with a
+	// request for the keyring, which the server normally answers with 304.
 	Identity BoxKeys
 	// Box and Entry name the entry that Unmarshal reads. Other methods ignore them.
 	Box, Entry string
@@ -42,8 +42,8 @@ type Config struct {
 
 	// MaxAttempts is the maximum number of times a request is sent, 4 by default. 1 disables retries.
 	MaxAttempts int
-	// RetryWait is the wait before the first retry, 100 ms by default. It doubles with each retry. The actual wait is
-	// random, between half of it and the whole.
+	// RetryWait is the wait before the first retry, 100 ms by default. The wait doubles with each retry. The actual
+	// wait is random: at least half of this time, and at most all of it.
 	RetryWait time.Duration
 	// MaxRetryWait is the maximum wait before a retry, 10 s by default. If Retry-After is longer, the call fails
 	// immediately and Error.RetryAfter holds the value.

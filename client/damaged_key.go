@@ -10,11 +10,11 @@ import (
 // "X-Encryption-Key: ".
 var wrappedBase64Key = regexp.MustCompile("^[\"'`\\s\ufeff]*([A-Za-z_-]+\\s*[:=])?[\"'`\\s\ufeff]*b64:")
 
-// looksLikeKey reports whether text contains a key, whole or damaged. ParseEncryptionKey refuses such text as a
-// passphrase, because the intended key could not decrypt values that were encrypted under this text. The server refuses
-// the same texts.
+// looksLikeKey reports whether text contains a key, whole or damaged. ParseEncryptionKey does not accept such a text as
+// a passphrase: the user means the key, and the key could not decrypt values that were encrypted under the text. The
+// server refuses the same texts.
 func looksLikeKey(text string) bool {
-	// Quotes, a byte order mark, UTF-16 and line breaks inside a copied key must not hide it.
+	// Find a copied key even if it contains quotes, a byte order mark or line breaks, or is in UTF-16.
 	printed := strings.Map(func(c rune) rune {
 		if c <= ' ' || c > '~' {
 			return -1

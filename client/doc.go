@@ -15,14 +15,15 @@
 //
 // # Keyrings
 //
-// A box can have a keyring, which holds its key for each member. With Config.Identity, which package client/keys makes,
-// entries of such boxes need no encryption key: the client fetches the keyring, verifies it, and only then sends the
-// key. Reads use the key of the version, writes the current key.
+// A box can have a keyring, which holds the key of the box for each member. Package client/keys makes the value of
+// Config.Identity. With this value, entries of such boxes need no encryption key: the client fetches the keyring,
+// verifies it, and only then sends the key. A read uses the key of the version, and a write uses the current key.
 //
 // # Errors
 //
 // A failed request returns an [*Error]. Test its kind with errors.Is, for example against [ErrNotFound] or
-// [ErrEncryptionKeyMismatch]. When a change may or may not have been made, the error is also [ErrOutcomeUnknown].
+// [ErrEncryptionKeyMismatch]. If the client cannot know whether a change was made, the error is also
+// [ErrOutcomeUnknown].
 //
 // # Retries
 //
@@ -33,11 +34,11 @@
 //     database_unavailable or draining).
 //   - The request is idempotent: reads, updates that set a value, and deletions, except deletions of boxes and users.
 //
-// Requests that create something, sign in, refresh tokens, write without a condition, change a password or transfer a
-// box are never retried once the first attempt may have taken effect. WriteEntry and RestoreEntry with IfMatch or
-// IfNoneMatch are retried, because the condition prevents a second write. If the condition then fails, the client's own
-// earlier attempt may be the reason, so the error is ErrOutcomeUnknown instead of ErrPrecondition: read the entry to
-// find out. A retried deletion that finds nothing counts as a success.
+// Some requests are never retried once the first attempt may have taken effect: those that create something, sign in,
+// refresh tokens, write without a condition, change a password or transfer a box. WriteEntry and RestoreEntry with
+// IfMatch or IfNoneMatch are retried, because the condition prevents a second write. If the condition then fails, the
+// client's own earlier attempt may be the reason, so the error is ErrOutcomeUnknown instead of ErrPrecondition: read
+// the entry to find out. A retried deletion that finds nothing counts as a success.
 //
 // The client honors Retry-After up to Config.MaxRetryWait. [Config] bounds the attempts, the waits and the response
 // size.
@@ -46,5 +47,5 @@
 //
 // Tokens, passwords and codes have the type [Secret], encryption keys [EncryptionKey]. Both print a placeholder instead
 // of their value. Errors name the path template, never the path or the request body. The client does not follow
-// redirects, and it refuses http:// URLs, except for loopback addresses, unless Config.AllowHTTP is set.
+// redirects. It refuses http:// URLs unless the address is a loopback address or Config.AllowHTTP is set.
 package client

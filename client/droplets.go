@@ -92,7 +92,8 @@ func (c *Client) RestartDroplet(ctx context.Context, name string) ([]Droplet, er
 }
 
 // DeleteDroplet deletes a droplet and the entry with its private key, unless that entry was changed, and returns the
-// remaining droplets. It is not retried after a lost response, because a new droplet may have the name by then.
+// remaining droplets. It is not retried after a lost response, because a new droplet may have taken the name in the
+// meantime.
 func (c *Client) DeleteDroplet(ctx context.Context, name string) ([]Droplet, error) {
 	return c.changeDroplet(ctx, http.MethodDelete, "/droplet/delete", name, false)
 }

@@ -40,8 +40,8 @@ func GenerateEncryptionKey() EncryptionKey {
 //
 //   - "lbk1_…" is a generated key, as lockbox keygen prints it. Its checksum is verified.
 //   - "b64:…" is a passphrase of any bytes in standard base64.
-//   - Any other text is the passphrase itself, unless it contains a key: a key in quotes, after NAME=, with a byte
-//     order mark, in other letter case or cut off is damaged, and not accepted as a passphrase.
+//   - Any other text is the passphrase itself, unless it contains a key. A key that is in quotes, after NAME=, with a
+//     byte order mark, in another letter case or cut off is damaged. It is not accepted as a passphrase.
 //
 // A passphrase has at most 1,024 bytes. ParseEncryptionKey returns ErrEncryptionKeyRequired for the empty text and
 // ErrInvalid for a damaged key. The error does not repeat the text.
@@ -71,10 +71,10 @@ func ParseEncryptionKey(text string) (EncryptionKey, error) {
 }
 
 // PassphraseKey returns the key for a passphrase of 1 to 1,024 arbitrary bytes. For text that does not look like a key
-// of another form, it returns the same key as ParseEncryptionKey. Bytes that a header cannot carry, such as line ends
-// or non-ASCII characters, and text that looks like a key are sent as b64:. Use ParseEncryptionKey for text from a file
-// or a variable, which may hold a generated key. PassphraseKey returns ErrEncryptionKeyRequired for an empty passphrase
-// and ErrInvalid for one that is too long.
+// of another form, it returns the same key as ParseEncryptionKey. A passphrase is sent as b64: if it looks like a key,
+// or if it contains bytes that a header cannot carry, such as line ends or non-ASCII characters. Use ParseEncryptionKey
+// for text from a file or a variable, which may hold a generated key. PassphraseKey returns ErrEncryptionKeyRequired
+// for an empty passphrase and ErrInvalid for one that is too long.
 func PassphraseKey(passphrase []byte) (EncryptionKey, error) {
 	switch text := string(passphrase); {
 	case text == "":
@@ -144,8 +144,8 @@ func (k EncryptionKey) Reveal() string {
 // IsZero reports whether the key is unset.
 func (k EncryptionKey) IsZero() bool { return k.header == nil }
 
-// Generated reports whether the key was generated from 256 random bits. The server uses such a key directly, while each
-// use of a passphrase requires a key derivation (Argon2id) of tens of milliseconds.
+// Generated reports whether the key was generated from 256 random bits. The server uses a generated key directly. Each
+// use of a passphrase requires a key derivation (Argon2id), which takes tens of milliseconds.
 func (k EncryptionKey) Generated() bool { return strings.HasPrefix(k.Reveal(), generatedKeyPrefix) }
 
 // String returns "[client.EncryptionKey]".

@@ -42,8 +42,8 @@ func (e Entry) Format(f fmt.State, _ rune) {
 type ReadOptions struct {
 	// Version is the version to read; 0 means the newest.
 	Version uint64
-	// IfNoneMatch is a version that the caller has already; 0 means none. If it is the version to read, ReadEntry
-	// returns ErrNotModified.
+	// IfNoneMatch is a version that the caller has already; 0 means none. If the version to read has this number,
+	// ReadEntry returns ErrNotModified.
 	IfNoneMatch uint64
 	// EncryptionKey decrypts the value, instead of the key of the box's keyring or the Client's key.
 	EncryptionKey EncryptionKey
@@ -83,7 +83,7 @@ type WriteOptions struct {
 	// IfNoneMatch writes only if the entry does not exist.
 	IfNoneMatch bool
 	// EncryptionKey encrypts the value, instead of the key of the box's keyring or the Client's key. In a box with a
-	// keyring, the server accepts its current key only.
+	// keyring, the server accepts only the current key of the keyring.
 	EncryptionKey EncryptionKey
 }
 
@@ -101,9 +101,9 @@ type Written struct {
 // returns ErrInvalid (value_redacted) if the value contains the placeholder of a Secret or an EncryptionKey.
 //
 // WriteEntry returns ErrPrecondition if a condition fails, ErrTooLarge if the value exceeds the server's limit, and
-// ErrConflict (limit_reached) if the box is full. In a box with a keyring, a key that is not its current one is refused
-// with ErrKeyNotCurrent. Without a condition, the write is retried only if no earlier attempt can have taken effect.
-// The package documentation states the rules for writes with a condition.
+// ErrConflict (limit_reached) if the box is full. In a box with a keyring, the server refuses every key except the
+// current one with ErrKeyNotCurrent. Without a condition, the client retries the write only if no earlier attempt can
+// have taken effect. The package documentation states the rules for writes with a condition.
 func (c *Client) WriteEntry(ctx context.Context, box, key string, value any, options *WriteOptions) (Written, error) {
 	opts := orZero(options)
 	k := post(entriesPath, nil, http.StatusCreated, box)
@@ -118,7 +118,7 @@ func (c *Client) WriteEntry(ctx context.Context, box, key string, value any, opt
 	return written(got, k, err)
 }
 
-// written reads the number of a new version from the response of the request that created it.
+// written reads the number of a new version from the response to a write.
 func written(got *response, k call, err error) (Written, error) {
 	if err != nil {
 		return Written{}, err
@@ -232,9 +232,9 @@ type RestoreOptions struct {
 
 // RestoreEntry stores an old version as a new version, still encrypted under the key that it was written with. It also
 // restores a deleted entry. It requires the permissions createEntry and readEntry, and returns ErrNotFound
-// (version_not_found) if the server no longer keeps the version. In a box with a keyring, a version under an earlier
-// key is refused with ErrKeyNotCurrent; with Config.Identity, RestoreEntry then reads the version and writes it under
-// the current key, which works for entries that are not deleted.
+// (version_not_found) if the server no longer keeps the version. In a box with a keyring, the server refuses a version
+// under an earlier key with ErrKeyNotCurrent. With Config.Identity, RestoreEntry then reads the version and writes it
+// under the current key. This works only for entries that are not deleted.
 func (c *Client) RestoreEntry(ctx context.Context, box, key string, version uint64, options *RestoreOptions) (Written,
 	error) {
 	k := post(entryPath+"/restore", map[string]uint64{"version": version}, http.StatusCreated, box, key)

@@ -30,8 +30,8 @@ func FromEnv() (*Client, error) {
 //	LOCKBOX_API_ALLOW_HTTP   AllowHTTP: true or false
 //
 // Each variable can be read from a file instead, such as a mounted Kubernetes secret:
-// LOCKBOX_API_KEY_FILE=/run/secrets/key. One trailing line end in the file is ignored. The error joins all problems;
-// each is an ErrInvalid that names the variable and not its value.
+// LOCKBOX_API_KEY_FILE=/run/secrets/key. One trailing line end in the file is ignored. The error joins all problems.
+// Each of them is an ErrInvalid that names the variable and does not contain its value.
 func ConfigFromEnv() (Config, error) {
 	config, problems := readEnvironment()
 	if len(problems) > 0 {
@@ -73,7 +73,7 @@ func (e *environment) problem(name, message string) {
 	e.problems = append(e.problems, invalid("invalid_setting", name, name+": "+message))
 }
 
-// required is get for a variable that must be set. It reports at most one problem per variable.
+// required is like get for a variable that must be set. It reports at most one problem per variable.
 func (e *environment) required(name string) string {
 	before := len(e.problems)
 	text := e.get(name)

@@ -20,7 +20,7 @@ var (
 	// ErrTOTPRequired means that the password is right and the user must also send a TOTP code. The error is
 	// ErrUnauthenticated too.
 	ErrTOTPRequired = errors.New("TOTP code required")
-	// ErrForbidden means that the caller is authenticated and lacks the role, group or permission.
+	// ErrForbidden means that the caller is authenticated but lacks the required role, group or permission.
 	ErrForbidden = errors.New("forbidden")
 	// ErrEncryptionKeyMismatch means that the entry is encrypted under another key. The error is ErrForbidden too.
 	ErrEncryptionKeyMismatch = errors.New("encryption key mismatch")
@@ -34,7 +34,8 @@ var (
 	ErrConflict = errors.New("conflict")
 	// ErrPrecondition means that the entry does not match IfMatch or IfNoneMatch. Nothing was written.
 	ErrPrecondition = errors.New("precondition failed")
-	// ErrNotModified means that the version to read is the one in ReadOptions.IfNoneMatch. The server sent no value.
+	// ErrNotModified means that the version to read has the number in ReadOptions.IfNoneMatch. The server sent no
+	// value.
 	ErrNotModified = errors.New("not modified")
 	// ErrTooLarge means that the request exceeds a size limit of the server.
 	ErrTooLarge = errors.New("too large")
@@ -49,21 +50,21 @@ var (
 	// larger than Config.MaxResponseBytes. An error response of a proxy also has the kind of its status, such as
 	// ErrUnavailable for 502.
 	ErrBadResponse = errors.New("bad response")
-	// ErrOutcomeUnknown means that a change may or may not have been made. Read the current state before you retry.
-	// Reads never return it.
+	// ErrOutcomeUnknown means that the client cannot know whether a change was made. Read the current state before you
+	// retry. Reads never return this error.
 	ErrOutcomeUnknown = errors.New("outcome unknown")
 )
 
-// Error is the error of a failed request. Test its kind with errors.Is; Code distinguishes cases within a kind. It
-// holds no secrets: Request is a path template, and no field repeats the request body.
+// Error is the error of a failed request. Test its kind with errors.Is; Code distinguishes cases within a kind. An
+// Error holds no secrets: Request is a path template, and no field repeats the request body.
 type Error struct {
 	// Request is the method and the path template, such as "GET /boxes/{box}/entries/{key}". It is empty when the error
 	// belongs to no request.
 	Request string
 	// Status is the HTTP status code, or 0 when there was no response.
 	Status int
-	// Code is the stable error code, such as "entry_not_found"; docs/http.md lists them. It is empty when the response
-	// has no code.
+	// Code is the stable error code, such as "entry_not_found"; docs/http.md lists all codes. It is empty when the
+	// response has no code.
 	Code string
 	// ID is the errorId of requests under /api/v1. It is 0 for other requests and for errors without a number.
 	ID int
@@ -158,8 +159,8 @@ func kindOfStatus(status int) error {
 	}
 }
 
-// kindOfCode maps error codes to a second kind, which is more precise than the kind of their status. codeKind adds the
-// codes of identities and keyrings.
+// kindOfCode maps error codes to a second kind, which is more precise than the kind of the status code. codeKind adds
+// the codes of identities and keyrings to this map.
 var kindOfCode = map[string]error{
 	"encryption_key_mismatch": ErrEncryptionKeyMismatch,
 	"encryption_key_required": ErrEncryptionKeyRequired,
@@ -168,7 +169,7 @@ var kindOfCode = map[string]error{
 }
 
 // accountsErrors maps the errorId of the accounts API to the codes and kinds of the other requests. The status code is
-// not enough there: 902, for example, is a failed sign-in with status 400.
+// not enough in the accounts API: for example, errorId 902 is a failed sign-in with status 400.
 var accountsErrors = map[int]struct {
 	code string
 	kind error

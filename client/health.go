@@ -20,7 +20,7 @@ func (c *Client) Healthy(ctx context.Context) error { return c.check(ctx, "/heal
 // or the server is shutting down. It is not retried and needs no token.
 func (c *Client) Ready(ctx context.Context) error { return c.check(ctx, "/readyz") }
 
-// check sends a health request. It reports the state at one moment, so it is never retried.
+// check sends a health request. The request reports the state at one moment, so it is never retried.
 func (c *Client) check(ctx context.Context, path string) error {
 	k := get(path)
 	k.anonymous, k.noRetry = true, true

@@ -44,7 +44,8 @@ type PublicIdentity struct {
 	// Fingerprint is the fingerprint of Public, as 43 characters of base64url.
 	Fingerprint string    `json:"fingerprint"`
 	CreatedAt   time.Time `json:"createdAt"`
-	// Locked reports whether the server keeps the identity, locked under a passphrase. Only the user itself learns it.
+	// Locked reports whether the server keeps the identity, locked under a passphrase. The server reports it only to
+	// the user itself.
 	Locked bool `json:"locked"`
 }
 
@@ -58,8 +59,8 @@ type NewIdentity struct {
 
 // WriteIdentity stores a user's public key, and replaces the previous one. It requires a session of the user itself
 // that began with a password within the last ten minutes (ErrRecentSignInRequired). It returns ErrIdentityTaken if
-// another user has or had the identity. Recipients of keyrings lose access with the replaced identity until a member
-// grants it again.
+// another user has or had the identity. If the user is a recipient of keyrings, the user loses access to them until a
+// member grants access to the new identity.
 func (c *Client) WriteIdentity(ctx context.Context, username string, identity NewIdentity) (*PublicIdentity, error) {
 	k := put(identityPath, struct {
 		Public string `json:"public"`
@@ -75,7 +76,7 @@ func (c *Client) DescribeIdentity(ctx context.Context, username string) (*Public
 	return pointer(fetch[PublicIdentity](ctx, c, get(identityPath, username)))
 }
 
-// FindIdentity returns the identity with a fingerprint, also a former one. Allowed for every user.
+// FindIdentity returns the identity with a fingerprint. It also finds former identities. Allowed for every user.
 func (c *Client) FindIdentity(ctx context.Context, fingerprint string) (*PublicIdentity, error) {
 	return pointer(fetch[PublicIdentity](ctx, c, get(identitiesPath, fingerprint)))
 }
@@ -104,7 +105,7 @@ func (c *Client) DeleteLockedIdentity(ctx context.Context, username string) erro
 	return c.run(ctx, remove(lockedPath, "locked_identity_not_found", username))
 }
 
-// exposes returns an error if a request contains an identity, in any part that the server or a proxy would see.
+// exposes returns an error if a request contains an identity in any part that the server or a proxy would see.
 func (c *Client) exposes(p *preparedCall) *Error {
 	texts := []string{p.url, c.config.UserAgent}
 	if !p.anonymous {

@@ -19,7 +19,7 @@ type NewInvitation struct {
 type InvitationCode struct {
 	Username string `json:"username"`
 	Role     string `json:"role"`
-	// Code allows its holder to create the user, once. Pass it on over a channel that only the invited person reads.
+	// With Code, a client can create the user once. Pass it on over a channel that only the invited person reads.
 	Code      Secret    `json:"code"`
 	ExpiresAt time.Time `json:"expiresAt"`
 }
@@ -47,8 +47,8 @@ type Invitation struct {
 }
 
 // InviteUser creates an invitation for a name and replaces an earlier invitation for that name. It creates no user. It
-// returns ErrConflict for a name that is taken (user_exists). InviteUser is not retried after a lost response. The code
-// is then lost, so invite the user again. Allowed for admins.
+// returns ErrConflict if the name is taken (user_exists). InviteUser is not retried after a lost response. The code is
+// lost with the response, so invite the user again. Allowed for admins.
 func (c *Client) InviteUser(ctx context.Context, invitation NewInvitation) (*InvitationCode, error) {
 	k := post("/invitations", struct {
 		Username string `json:"username"`
@@ -84,7 +84,7 @@ func (c *Client) RevokeInvitation(ctx context.Context, username string) error {
 // SignIn. It needs no token. The server checks the code first. AcceptInvitation returns ErrUnauthenticated
 // (invitation_invalid) if the invitation is not open. It returns ErrInvalid (password_required, invalid_password) for a
 // missing or invalid password; the invitation then stays open. A call with the zero Secret as password therefore tests
-// a code. AcceptInvitation is not retried after a lost response: try SignIn.
+// a code. AcceptInvitation is not retried after a lost response: call SignIn to find out whether the user was created.
 func (c *Client) AcceptInvitation(ctx context.Context, code, password Secret) (username string, err error) {
 	k := post("/invitations/accept", struct {
 		Code     string `json:"code"`

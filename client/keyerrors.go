@@ -1,18 +1,19 @@
 package client
 
-// The kinds of failure of identities and keyrings, for errors.Is. Package client/keys detects most of them before a
-// key is sent; the others are answers of the server. Error.Code holds the same text as the code in each comment.
+// The kinds of failure of identities and keyrings, for errors.Is. Package client/keys detects most of these failures
+// before a key is sent. The server reports the others. Each comment contains the code of the failure, which is the text
+// in Error.Code.
 var (
 	// ErrNoKeyring means that a box has no keyring (keyring_not_found).
 	ErrNoKeyring = codeKind("keyring_not_found")
 	// ErrKeyringMissing means that the server has no keyring for a box that had one before (keyring_missing). No key is
 	// sent.
 	ErrKeyringMissing = codeKind("keyring_missing")
-	// ErrKeyringTampered means that a keyring is malformed, or that its parts do not belong together, to this box or to
-	// this recipient (keyring_tampered).
+	// ErrKeyringTampered means that a keyring is malformed, or that its parts do not belong to each other, to this box
+	// or to this recipient (keyring_tampered).
 	ErrKeyringTampered = codeKind("keyring_tampered")
-	// ErrKeyringNotContinued means that neither the current key nor an earlier key of a keyring is the one that this
-	// client knows, so a holder of the known key did not make the change (keyring_not_continued).
+	// ErrKeyringNotContinued means that a keyring does not contain the key that this client knows, neither as the
+	// current key nor as an earlier one. No holder of the known key made this keyring (keyring_not_continued).
 	ErrKeyringNotContinued = codeKind("keyring_not_continued")
 	// ErrKeyringRolledBack means that a keyring is older than one that this client has accepted (keyring_rolled_back).
 	ErrKeyringRolledBack = codeKind("keyring_rolled_back")
@@ -28,16 +29,16 @@ var (
 	ErrInstallationChanged = codeKind("installation_changed")
 	// ErrInstallationElsewhere means that this installation was known under another URL (installation_elsewhere).
 	ErrInstallationElsewhere = codeKind("installation_elsewhere")
-	// ErrBoxReplaced means that a known box name belongs to another box now (box_replaced).
+	// ErrBoxReplaced means that another box now has the name of a known box (box_replaced).
 	ErrBoxReplaced = codeKind("box_replaced")
-	// ErrUserReplaced means that a known user name belongs to another user now (user_replaced).
+	// ErrUserReplaced means that another user now has the name of a known user (user_replaced).
 	ErrUserReplaced = codeKind("user_replaced")
 	// ErrIdentityChanged means that a user has another identity than the one that was confirmed (identity_changed).
 	ErrIdentityChanged = codeKind("identity_changed")
 	// ErrIdentityUnconfirmed means that the fingerprint of a user was never confirmed (identity_unconfirmed). No key is
 	// wrapped for that user.
 	ErrIdentityUnconfirmed = codeKind("identity_unconfirmed")
-	// ErrIdentityInvalid means that a public key is malformed or does not have its fingerprint (identity_invalid).
+	// ErrIdentityInvalid means that a public key is malformed or does not match its fingerprint (identity_invalid).
 	ErrIdentityInvalid = codeKind("identity_invalid")
 	// ErrIdentityExposed means that a request contains an identity (identity_in_request). The request is not sent.
 	ErrIdentityExposed = codeKind("identity_in_request")
@@ -57,7 +58,8 @@ var (
 	// ErrMemoryUnwritable means that the client cannot store what it must remember about a box (memory_unwritable).
 	ErrMemoryUnwritable = codeKind("memory_unwritable")
 
-	// ErrNotRecipient means that the caller has no key of the box: a member who has one must grant it (not_recipient).
+	// ErrNotRecipient means that the caller does not have the key of the box: a member who has the key must grant it
+	// (not_recipient).
 	ErrNotRecipient = codeKind("not_recipient")
 	// ErrKeyNotCurrent means that a box with a keyring accepts writes only under its current key (key_not_current).
 	ErrKeyNotCurrent = codeKind("key_not_current")
@@ -67,7 +69,8 @@ var (
 	ErrKeyChangeRequired = codeKind("key_change_required")
 	// ErrKeyIDUsed means that the key was used in this box before (key_id_used).
 	ErrKeyIDUsed = codeKind("key_id_used")
-	// ErrRecipientStale means that a recipient is not an active member with its current identity (recipient_stale).
+	// ErrRecipientStale means that a recipient is not an active member, or that the keyring names an identity that is
+	// not the recipient's current one (recipient_stale).
 	ErrRecipientStale = codeKind("recipient_stale")
 	// ErrIdentityTaken means that another user has or had this identity (identity_taken).
 	ErrIdentityTaken = codeKind("identity_taken")
@@ -81,14 +84,14 @@ type keyCode string
 
 func (k keyCode) Error() string { return string(k) }
 
-// codeKind registers a code, so that errors with it are of that kind.
+// codeKind returns the kind for an error code. It registers the code, so errors with this code have this kind.
 func codeKind(code string) error {
 	kindOfCode[code] = keyCode(code)
 	return keyCode(code)
 }
 
-// NewKeyError returns the error for one of the kinds above that a client detected itself. Package client/keys uses it.
-// The message names the fault and the remedy, and contains no secret. cause may be nil.
+// NewKeyError returns an error of one of the kinds above, for a failure that a client detected itself. Package
+// client/keys uses it. The message names the fault and the remedy, and contains no secret. cause may be nil.
 func NewKeyError(kind error, message string, cause error) *Error {
 	return &Error{
 		Code:    kind.Error(),

@@ -10,24 +10,24 @@ import (
 
 const keyringPath = "/boxes/{box}/keyring"
 
-// StoredKeyring is a keyring as the server stores it. Package client/keys parses, verifies and opens it; the server's
-// statements in it are not to be trusted without that.
+// StoredKeyring is a keyring as the server stores it. Package client/keys parses, verifies and opens it. Do not trust
+// the content before this verification.
 type StoredKeyring struct {
 	Head      Base64         `json:"head"`
 	Chain     Base64         `json:"chain"`
 	Signature Base64         `json:"signature"`
 	Author    PublicIdentity `json:"author"`
-	// Wrapped is the box key that is wrapped to the caller. It is empty if the caller is no recipient.
+	// Wrapped is the box key, wrapped to the caller. It is empty if the caller is no recipient.
 	Wrapped Base64 `json:"wrapped"`
 	// ETag is the entity tag, for KeyringOptions.IfNoneMatch and KeyringChange.IfMatch.
 	ETag string `json:"-"`
 
-	// The fields below are set only with KeyringOptions.Recipients.
+	// The fields below are set only if KeyringOptions.Recipients is set.
 
 	Recipients []KeyringRecipient `json:"recipients"`
 	// Waiting are active members who cannot open the keyring.
 	Waiting []KeyringUser `json:"waiting"`
-	// Due are recipients who are no longer active members with that identity. The key should change.
+	// Due are recipients who are no longer active members or now have another identity. The key should be changed.
 	Due          []KeyringUser `json:"due"`
 	KeyChangeDue bool          `json:"keyChangeDue"`
 	// Past are the earlier keyrings that the server keeps, newest first.
@@ -59,12 +59,13 @@ type PastKeyring struct {
 
 // KeyringOptions are options of ReadKeyring. Nil means the defaults.
 type KeyringOptions struct {
-	// Recipients requests the recipients and the waiting members as well: about 1.6 MB for 1,000 members.
+	// Recipients also requests the recipients and the waiting members. The response then has about 1.6 MB for 1,000
+	// members.
 	Recipients bool
 	// Sequence is the number of an earlier keyring; 0 means the current one.
 	Sequence uint64
-	// IfNoneMatch is the ETag of the keyring that the caller has. If it is the current one, ReadKeyring returns
-	// ErrNotModified.
+	// IfNoneMatch is the ETag of the keyring that the caller already has. If that keyring is the current one,
+	// ReadKeyring returns ErrNotModified.
 	IfNoneMatch string
 }
 
@@ -98,7 +99,8 @@ type KeyringChange struct {
 	Chain      []byte
 	Signature  []byte
 	Recipients []KeyringRecipient
-	// Remove are the names of members to remove from the box in the same transaction. It needs a new key.
+	// Remove are the names of members to remove from the box in the same transaction. A keyring that removes members
+	// needs a new key.
 	Remove []string
 	// Reset replaces a keyring that no member can open. Allowed for the box's owner and for admins.
 	Reset bool
@@ -113,9 +115,9 @@ type KeyringWritten struct {
 	ETag     string `json:"-"`
 }
 
-// WriteKeyring stores a keyring. It requires the role boxadmin, and that the caller is a recipient of the stored
-// keyring (ErrNotRecipient). It returns ErrPrecondition if another change came first, and ErrRecipientStale if a
-// recipient is not an active member with its current identity.
+// WriteKeyring stores a keyring. The caller must have the role boxadmin and be a recipient of the stored keyring
+// (ErrNotRecipient otherwise). WriteKeyring returns ErrPrecondition if another change came first. It returns
+// ErrRecipientStale if a recipient is not an active member or has another identity now.
 func (c *Client) WriteKeyring(ctx context.Context, box string, change KeyringChange) (*KeyringWritten, error) {
 	type recipient struct {
 		UserID      string `json:"userId"`

@@ -80,11 +80,11 @@ func (k call) name() string { return k.method + " " + k.path }
 
 func (k call) readOnly() bool { return k.method == http.MethodGet }
 
-// accountsAPI reports whether the server answers errors in the format of /api/v1.
+// accountsAPI reports whether the server returns errors in the format of /api/v1.
 func (k call) accountsAPI() bool { return strings.HasPrefix(k.path, accountsPrefix+"/") }
 
 // expandPath fills in the path template and escapes each parameter as one segment. It refuses "", "." and "..", because
-// they would change which resource the path names.
+// with them the path would name another resource.
 func (k call) expandPath() (string, *Error) {
 	path, params := k.path, k.params
 	var expanded strings.Builder

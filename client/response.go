@@ -101,8 +101,8 @@ func proxyRemedy(status int) string {
 	}
 }
 
-// decode fills in the error from a response body and reports whether Lockbox wrote that body. Lockbox answers
-// problem+json (RFC 9457), and {"error","errorId"} under /api/v1.
+// decode fills in the error from a response body and reports whether Lockbox wrote that body. Lockbox returns errors as
+// problem+json (RFC 9457), and under /api/v1 as {"error","errorId"}.
 func (e *Error) decode(p *preparedCall, body []byte) bool {
 	var problem struct {
 		Code   string `json:"code"`
@@ -127,8 +127,8 @@ func (e *Error) decode(p *preparedCall, body []byte) bool {
 	return e.Code != ""
 }
 
-// printable makes text from the network safe for terminals and logs: it replaces control characters and characters
-// without a shape, such as those that change the direction of text, by spaces. It cuts the text after 1,000 bytes.
+// printable makes text from the network safe for terminals and logs: it replaces control characters by spaces, and also
+// characters without a shape, such as those that change the direction of text. It cuts the text after 1,000 bytes.
 func printable(text string) string {
 	const maxBytes = 1000
 	text = strings.Map(func(r rune) rune {

@@ -56,9 +56,9 @@ func (e *Error) withOutcome(unknown bool) *Error {
 }
 
 // retryDelay decides whether to retry after a failed attempt, and how long to wait before. The wait doubles with each
-// attempt; the actual wait is random, between half of it and the whole. There is no retry if Retry-After exceeds
-// Config.MaxRetryWait, or if the wait would end after the deadline of ctx. The caller then gets the server's error
-// immediately.
+// attempt. The actual wait is random: at least half of this time, and at most all of it. If Retry-After exceeds
+// Config.MaxRetryWait, or if the wait would end after the deadline of ctx, there is no retry, and the caller gets the
+// server's error immediately.
 func (c *Client) retryDelay(ctx context.Context, p *preparedCall, failure *Error, attempt int) (time.Duration, bool) {
 	if p.noRetry || !failure.retryable || attempt >= c.config.MaxAttempts || ctx.Err() != nil ||
 		failure.mayHaveRun && !p.idempotent {
@@ -129,8 +129,8 @@ func (c *Client) attempt(ctx context.Context, p *preparedCall) (*response, *Erro
 }
 
 // transportError describes an attempt that got no complete response. ctx is the caller's context; bounded is the
-// context with the attempt's timeout. It unwraps *url.Error, because its text contains the URL with names of boxes and
-// entries.
+// context with the attempt's timeout. transportError unwraps a *url.Error, because the text of this error contains the
+// URL with names of boxes and entries.
 func (c *Client) transportError(ctx, bounded context.Context, p *preparedCall, err error) *Error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err
@@ -155,7 +155,7 @@ func (c *Client) transportError(ctx, bounded context.Context, p *preparedCall, e
 	case untrusted(err):
 		failure.retryable = false
 	case strings.Contains(err.Error(), "malformed"):
-		// net/http quotes the line that it cannot parse, which may be a header with a token.
+		// net/http quotes the line that it cannot parse. The line may be a header with a token.
 		failure.Message, failure.cause = "the response is not HTTP: check that URL points to a Lockbox server", nil
 	}
 	failure.kinds = []error{ErrUnavailable}

@@ -11,8 +11,8 @@ const redactedSecret = "[client.Secret]"
 // show "[client.Secret]" instead; [Secret.Reveal] returns the text. A closure holds the text, because fmt prints some
 // values by reflection, without calling their methods.
 //
-// [Unmarshal] fills fields of this type in your settings struct, and they stay out of your logs. Encoded as JSON, a
-// Secret becomes the placeholder; [Client.WriteEntry] therefore refuses values that contain it.
+// [Unmarshal] fills fields of this type in your settings struct, and logs do not show them. Encoded as JSON, a Secret
+// becomes the placeholder, so [Client.WriteEntry] refuses values that contain the placeholder.
 type Secret struct{ text func() string }
 
 // NewSecret returns a Secret that holds text. For the empty text it returns the zero Secret.

@@ -22,7 +22,7 @@ func (c Credentials) body() passwordBody {
 type Session struct {
 	// Token is the session token, for Config.Token or WithToken.
 	Token Secret
-	// ExpiresAt is when the token expires, by default 7 days after sign-in.
+	// ExpiresAt is the time when the token expires, by default 7 days after the sign-in.
 	ExpiresAt time.Time
 	// Installation is the id of the installation. It stays the same for the life of its database.
 	Installation string

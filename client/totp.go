@@ -15,7 +15,8 @@ type Enrolment struct {
 	URI Secret
 	// QR is the URI as a QR code, a data URI with a PNG: data:image/png;base64,…
 	QR Secret
-	// RecoveryCodes can each replace a TOTP code once. It is empty in a result of Accounts.ShowTOTP.
+	// RecoveryCodes are codes of which each can be used once in place of a TOTP code. The list is empty in a result of
+	// Accounts.ShowTOTP.
 	RecoveryCodes []Secret
 }
 
@@ -40,8 +41,8 @@ func codeBody(code Secret) any {
 
 // TOTPProof proves the identity of a user who enrols or confirms a TOTP secret.
 type TOTPProof struct {
-	// Code is a TOTP code. To enrol over a confirmed secret it may be a recovery code; to enrol for the first time it
-	// is zero.
+	// Code is a TOTP code. To replace a confirmed secret, it may also be a recovery code. For the first enrolment it is
+	// zero.
 	Code Secret
 	// CurrentPassword is the user's password; zero for a user without one.
 	CurrentPassword Secret
@@ -76,7 +77,7 @@ func (c *Client) ConfirmTOTP(ctx context.Context, username string, proof TOTPPro
 }
 
 // RemoveTOTP removes two-factor authentication from a user, including the recovery codes. Users need a TOTP code or a
-// recovery code to remove their own; admins need no code.
+// recovery code to remove their own two-factor authentication; admins need no code.
 func (c *Client) RemoveTOTP(ctx context.Context, username string, code Secret) error {
 	k := remove(totpPath, "totp_not_found", username)
 	k.body = codeBody(code)

@@ -34,8 +34,9 @@ func (c *Client) Unmarshal(ctx context.Context, settings any) error {
 // absent or null in the entry keeps its value. Set defaults in settings before the call. Use [Duration] for values such
 // as "5s" and [Secret] for values that must not be printed.
 //
-// On an error, settings is unchanged. A value of the wrong type is ErrInvalid (wrong_type); Field names it, such as
-// "Database.Port", in the spelling of the struct or, since Go 1.27, of the entry. The error does not repeat the value.
+// On an error, settings is unchanged. A value of the wrong type is ErrInvalid (wrong_type); Field names the wrong
+// field, such as "Database.Port". It is spelled as in the struct, or as in the entry since Go 1.27. The error does not
+// repeat the value.
 func (c *Client) UnmarshalEntry(ctx context.Context, box, key string, settings any, options *ReadOptions) error {
 	target := reflect.ValueOf(settings)
 	if target.Kind() != reflect.Pointer || target.IsNil() {
@@ -55,7 +56,7 @@ func (c *Client) UnmarshalEntry(ctx context.Context, box, key string, settings a
 	return nil
 }
 
-// wrongType describes a decoding error without its text: encoding/json repeats numbers in it, and a custom
+// wrongType describes a decoding error without its text: encoding/json repeats numbers in that text, and a custom
 // UnmarshalText can repeat the whole value.
 func wrongType(err error) *Error {
 	mismatch, ok := errors.AsType[*json.UnmarshalTypeError](err)

@@ -36,8 +36,8 @@ type User struct {
 	IsActive  bool      `json:"isActive"`
 	CreatedAt time.Time `json:"createdAt"`
 	UpdatedAt time.Time `json:"updatedAt"`
-	// APIKeys are the ids of the API keys that are neither expired nor revoked. If the server is configured with
-	// LOCKBOX_SHOW_API_KEYS, they are the whole keys, so the type is Secret.
+	// APIKeys are the ids of the valid API keys: those that are not expired and not revoked. On a server with the
+	// setting LOCKBOX_SHOW_API_KEYS, APIKeys are the whole keys, so the type is Secret.
 	APIKeys []Secret `json:"apiKeys"`
 	// Permissions are the permissions that the user has in at least one box.
 	Permissions []Permission `json:"permissions"`
@@ -119,7 +119,7 @@ type NewUser struct {
 	Password Secret
 	// Role is RoleUser or RoleAdmin; "" means RoleUser.
 	Role string
-	// Identity is the public key ("lbpk1_…") of a program. People write their own with WriteIdentity.
+	// Identity is the public key ("lbpk1_…") of a program. People store their own public key with WriteIdentity.
 	Identity string
 }
 
@@ -186,8 +186,9 @@ type UserChange struct {
 	RevokeAPIKeys bool
 }
 
-// UpdateUser changes a user. It returns ErrForbidden for a wrong CurrentPassword, for a wrong or missing Code, and for
-// the owner's account unless the owner calls it. Allowed for admins; other users may change their own password.
+// UpdateUser changes a user. It returns ErrForbidden for a wrong CurrentPassword, for a wrong or missing Code, and if a
+// caller who is not the owner changes the owner's account. Allowed for admins; other users may change their own
+// password.
 func (c *Client) UpdateUser(ctx context.Context, username string, change UserChange) error {
 	k := put(userPath, struct {
 		Role            string `json:"role,omitempty"`
@@ -206,7 +207,8 @@ func (c *Client) UpdateUser(ctx context.Context, username string, change UserCha
 		change.Code.Reveal(),
 		change.RevokeAPIKeys,
 	}, username)
-	// A change that revokes the caller's token, or its right to make the change, would be refused on a retry.
+	// Some changes revoke the caller's token or the caller's right to make the change. The server would refuse a retry
+	// of them.
 	k.idempotent = change.Password.IsZero() && change.Group != GroupOwner && !change.RevokeAPIKeys
 	return c.run(ctx, k)
 }
@@ -215,6 +217,6 @@ func (c *Client) UpdateUser(ctx context.Context, username string, change UserCha
 // the system (owner_stays). It is not retried after a lost response. Allowed for admins.
 func (c *Client) DeleteUser(ctx context.Context, username string) error {
 	k := remove(userPath, "user_not_found", username)
-	k.idempotent = false // a new user may have the name by then
+	k.idempotent = false // a new user may have taken the name in the meantime
 	return c.run(ctx, k)
 }

@@ -9,15 +9,15 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// accept compares an opened keyring with everything that the client knows about the box, and remembers it. No key may
-// be used before.
+// accept compares an opened keyring with everything that the client knows about the box, and remembers the keyring. No
+// key of a keyring may be used before accept succeeds.
 func (h *Holder) accept(ctx context.Context, c *client.Client, box string, s *state) (*state, error) {
 	if err := h.firstContact(ctx, c, box, s); err != nil {
 		return nil, err
 	}
 	err := h.config.Memory.change(func(k *known) error { return h.advance(k, c.URL(), box, s) })
 	if errors.Is(err, client.ErrMemoryUnwritable) && h.anchored(s) {
-		// The anchor takes the place of the memory: compare without storing.
+		// The box has an anchor, so compare the keyring without storing it.
 		var k *known
 		if k, err = h.config.Memory.load(); err != nil {
 			k = &known{}
@@ -28,18 +28,18 @@ func (h *Holder) accept(ctx context.Context, c *client.Client, box string, s *st
 		return nil, err
 	}
 	if h.cached(c, box) == s {
-		return s, nil // kept already; its file can be large
+		return s, nil // already kept; do not write it again, because its file can be large
 	}
 	old, _ := h.config.Memory.kept(s.Head.Installation, s.Head.Box)
 	if next := rememberedOf(s.stored, old); !next.equal(old) {
-		_ = h.config.Memory.keep(s.Head.Place, next) // only saves a request later
+		_ = h.config.Memory.keep(s.Head.Place, next) // a failure only costs a request later
 	}
 	h.store(c, box, s)
 	return s, nil
 }
 
-// firstContact has the author of the first keyring of a box with client encryption confirmed. In a box with server
-// encryption, the server sees the key anyway, so the first keyring is remembered without a question.
+// firstContact asks the user to confirm the author of the first keyring of a box with client encryption. In a box with
+// server encryption, the server sees the key anyway, so the first keyring is remembered without a question.
 func (h *Holder) firstContact(ctx context.Context, c *client.Client, box string, s *state) error {
 	if s.Head.Mode != ModeClient || h.anchored(s) {
 		return nil
@@ -73,7 +73,7 @@ func (h *Holder) anchored(s *state) bool {
 	return slices.ContainsFunc(h.config.Anchors, func(a Anchor) bool { return a.Box == s.Head.Box })
 }
 
-// advance verifies a keyring against what is known, and moves the knowledge forward to it.
+// advance verifies a keyring against what the client knows, and updates this knowledge from the keyring.
 func (h *Holder) advance(k *known, url, box string, s *state) error {
 	if err := k.checkPlace(url, s.Head.Installation); err != nil {
 		return err
@@ -108,7 +108,7 @@ func (h *Holder) advance(k *known, url, box string, s *state) error {
 	return nil
 }
 
-// continues verifies that a keyring is the known one of the box or a later one.
+// continues verifies that a keyring is the known keyring of the box, or a later keyring of that box.
 func (s *state) continues(in *installation, box string) error {
 	last, ok := in.Boxes[box]
 	if !ok {
@@ -149,8 +149,8 @@ func (s *state) follows(anchor Anchor) error {
 	return s.contains(anchor.Key)
 }
 
-// contains verifies that a key that the client knows is the current or an earlier key. Otherwise a key was put into the
-// keyring without a holder of the known key.
+// contains verifies that the key that the client knows is the current key or an earlier key of the keyring. Otherwise
+// no holder of the known key made the keyring.
 func (s *state) contains(known KeyID) error {
 	if _, ok := s.Find(known); ok {
 		return nil

@@ -8,9 +8,9 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// Publish stores the public key of an identity as that of the signed-in user. With a passphrase, it also stores the
-// identity locked under it; the zero Secret stores none. Replacing an identity ends the access of the old one to all
-// keyrings. It requires a recent sign-in (client.ErrRecentSignInRequired).
+// Publish stores the public key of an identity for the signed-in user. With a passphrase, it also stores the identity,
+// locked under the passphrase. With the zero Secret, it stores no locked identity. If it replaces an identity, the old
+// identity loses access to all keyrings. Publish requires a recent sign-in (client.ErrRecentSignInRequired).
 func Publish(ctx context.Context, c *client.Client, memory *Memory, id *Identity, passphrase client.Secret) error {
 	me, err := signedIn(ctx, c, memory)
 	if err != nil {
@@ -43,8 +43,8 @@ type Fetched struct {
 	memory *Memory
 }
 
-// FetchLocked fetches the locked identity of the signed-in user. It requires a recent sign-in. Unlocking it sends no
-// request, so a wrong passphrase can be corrected without one.
+// FetchLocked fetches the locked identity of the signed-in user. It requires a recent sign-in. Unlock sends no request,
+// so a wrong passphrase can be corrected without another request.
 func FetchLocked(ctx context.Context, c *client.Client, memory *Memory) (*Fetched, error) {
 	me, err := signedIn(ctx, c, memory)
 	if err != nil {
@@ -77,8 +77,8 @@ func (f *Fetched) Unlock(passphrase client.Secret) (*Identity, error) {
 	return id, f.memory.PinUser(f.owner.Installation, f.name, f.owner.User, f.owner.Fingerprint)
 }
 
-// FindOwn returns the current public identity of the signed-in user, or nil if the user has none. It creates nothing: a
-// server could deny an identity in order to have it replaced.
+// FindOwn returns the current public identity of the signed-in user, or nil if the user has none. It never creates an
+// identity: a server could deny that the user has an identity, in order to make the user replace it.
 func FindOwn(ctx context.Context, c *client.Client, memory *Memory) (*client.PublicIdentity, error) {
 	me, err := signedIn(ctx, c, memory)
 	if err != nil {

@@ -8,11 +8,11 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// Grant is a user who gets a key.
+// Grant names a user who gets a key.
 type Grant struct {
 	User string
-	// Fingerprint is the display form of the user's fingerprint as it was typed, or "". A typed fingerprint is
-	// remembered, also in place of one that was confirmed before.
+	// Fingerprint is the display form of the user's fingerprint as a person typed it, or "". The client remembers a
+	// typed fingerprint, which replaces a fingerprint that was confirmed before.
 	Fingerprint string
 }
 
@@ -83,9 +83,10 @@ func (h *Holder) first(ctx context.Context, c *client.Client, box string, me cal
 	return s.Anchor(), nil
 }
 
-// Adopt makes a keyring for a box whose key its members have by hand. The key becomes the first key, and a new one
-// takes its place at once. Versions under the old key stay readable for all recipients. Adopt returns
-// ErrEncryptionKeyMismatch if the key opens none of the first entries. It can be repeated after an interruption.
+// Adopt makes a keyring for a box whose members have shared its key by hand. That key becomes the first key of the
+// keyring, and Adopt immediately replaces it by a new key. Versions under the old key stay readable for all recipients.
+// Adopt returns ErrEncryptionKeyMismatch if the key opens none of the first entries. After an interruption, call Adopt
+// again.
 func (h *Holder) Adopt(ctx context.Context, c *client.Client, box string, key client.EncryptionKey) error {
 	old, ok := BoxKeyOf(key)
 	if !ok {
@@ -135,14 +136,15 @@ type Granted struct {
 	// Anchor is for the new member, who can pass it to Memory.Trust.
 	Anchor Anchor
 	// KeyChanged reports whether Grant also changed the key, because a change was due. Dropped are the recipients who
-	// lost the key thereby, because the server reports that they are no longer active members with that identity.
+	// lost the key in this change: the server reports that they are no longer active members, or that they have another
+	// identity now.
 	KeyChanged bool
 	Dropped    []client.KeyringUser
 }
 
-// Grant wraps the key of a box to a member. If a key change is due, it changes the key as well: the server accepts no
-// other keyring then. Nothing changes if the member has the key already. Grant never adds any other user, whatever the
-// server reports.
+// Grant wraps the key of a box to a member. If a key change is due, Grant also changes the key, because the server
+// would refuse a keyring with the same key. If the member already has the key, Grant changes nothing. Grant never adds
+// any other user, whatever the server reports.
 func (h *Holder) Grant(ctx context.Context, c *client.Client, box string, grant Grant) (Granted, error) {
 	var granted Granted
 	s, err := h.update(ctx, c, box, func(s *state) (*draft, error) {
@@ -182,16 +184,16 @@ func noOne(Recipient) bool { return false }
 
 // Removed is the result of Remove.
 type Removed struct {
-	// KeyChanged reports that the key changed in the same transaction. Otherwise the membership ended at once, and the
-	// server marks the box as "key change due" if it has a keyring.
+	// KeyChanged reports whether the key changed in the transaction that removed the member. If the key did not change
+	// and the box has a keyring, the server marks the box as "key change due".
 	KeyChanged bool
-	// Dropped are other recipients who lost the key, because the server reports that they are no longer active members
-	// with that identity.
+	// Dropped are other recipients who lost the key: the server reports that they are no longer active members, or that
+	// they have another identity now.
 	Dropped []client.KeyringUser
 }
 
-// Remove removes a member from a box and changes the key, in one request. Without a key of the box, it removes the
-// member only. A removed member keeps what it has read before.
+// Remove removes a member from a box and changes the key, in one request. If the caller does not have the key of the
+// box, Remove only removes the member. A removed member keeps all values that the member has read before.
 func (h *Holder) Remove(ctx context.Context, c *client.Client, box, username string) (Removed, error) {
 	member, err := c.DescribeBoxUser(ctx, box, username)
 	if err != nil {
@@ -216,8 +218,9 @@ func (h *Holder) Remove(ctx context.Context, c *client.Client, box, username str
 	return Removed{KeyChanged: err == nil, Dropped: dropped}, err
 }
 
-// leaving returns a function that recognizes the recipients of a user by id or by a fingerprint that was confirmed for
-// the name. A server could name another user's id to keep the removed one in the keyring.
+// leaving returns a function that recognizes the recipients of a user: by the id of the user, or by a fingerprint that
+// was confirmed for the user's name. The id is not enough, because a server could name the id of another user to keep
+// the removed user in the keyring.
 func (h *Holder) leaving(in ID, name, id string) (func(Recipient) bool, error) {
 	user, err := ParseID(id)
 	if err != nil {
@@ -233,9 +236,9 @@ func (h *Holder) leaving(in ID, name, id string) (func(Recipient) bool, error) {
 	return func(r Recipient) bool { return r.User == user || slices.Contains(pinned.Fingerprints, r.Fingerprint) }, nil
 }
 
-// Rekey gives a box a new key. The recipients stay, except those who are no longer active members with that identity,
-// as the server reports; it would refuse the keyring otherwise. Rekey returns them. Values stay under their keys until
-// they are written again, or until Rewrite.
+// Rekey gives a box a new key. It drops the recipients who, as the server reports, are no longer active members or have
+// another identity now, because the server would refuse a keyring with them. Rekey returns the dropped recipients. A
+// value stays under its old key until it is written again or Rewrite re-encrypts it.
 func (h *Holder) Rekey(ctx context.Context, c *client.Client, box string) (dropped []client.KeyringUser, err error) {
 	_, err = h.update(ctx, c, box, func(s *state) (next *draft, err error) {
 		next, dropped, err = h.rekeyed(ctx, c, s, noOne)
@@ -244,8 +247,9 @@ func (h *Holder) Rekey(ctx context.Context, c *client.Client, box string) (dropp
 	return dropped, err
 }
 
-// rekeyed returns a keyring with a new key for all recipients except those who leave, and those who are due, whom it
-// returns, and for the users to add. The author stays in any case.
+// rekeyed returns a keyring with a new key. Its recipients are those of s and the users in add, without the recipients
+// who leave and the recipients who are due. rekeyed also returns the due recipients. The author always stays a
+// recipient.
 func (h *Holder) rekeyed(ctx context.Context, c *client.Client, s *state, leaves func(Recipient) bool,
 	add ...To) (*draft, []client.KeyringUser, error) {
 	var stay []Recipient

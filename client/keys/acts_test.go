@@ -15,8 +15,8 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// TestOneRequestForTheKeyring checks that a read and a write begin with one request for the keyring, which is answered
-// with 304 once it is known, also by the next process.
+// TestOneRequestForTheKeyring checks that a read and a write begin with one request for the keyring. The answer is 304
+// once the client knows the keyring, also in the next process.
 func TestOneRequestForTheKeyring(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -48,8 +48,8 @@ func TestOneRequestForTheKeyring(t *testing.T) {
 	require.EqualValues(t, 2, unchanged.Load())
 }
 
-// TestBoxesWithoutAKeyring checks that a client with an identity uses the configured key there, and that an explicit
-// key always wins for reading.
+// TestBoxesWithoutAKeyring checks that a client with an identity uses the configured key for a box without a keyring,
+// and that an explicit key always takes precedence for reading.
 func TestBoxesWithoutAKeyring(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -87,7 +87,7 @@ func TestRestoreOfAnEarlierKey(t *testing.T) {
 	require.Equal(t, s.now.Key.ID().String(), newest.id)
 }
 
-// TestAdopt checks the change from a key that is carried by hand to a keyring, also after an interruption.
+// TestAdopt checks the change from a key that members share by hand to a keyring, also after an interruption.
 func TestAdopt(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -193,7 +193,8 @@ func TestRewriteFollowsOtherWrites(t *testing.T) {
 	require.JSONEq(t, `"by Bob"`, string(versions[len(versions)-1].value))
 }
 
-// TestRepair checks the way back after the server's database was restored: to a keyring that is older, and to none.
+// TestRepair checks the repair after the server's database was restored to a state with an older keyring, or without a
+// keyring.
 func TestRepair(t *testing.T) {
 	t.Parallel()
 	for _, lost := range []bool{false, true} {
@@ -251,8 +252,8 @@ func TestReset(t *testing.T) {
 	s.write(t, s.bob, "anew")
 }
 
-// TestRegain checks the two ways to get a key with a new identity: with the former one, and with that of a recovery
-// user.
+// TestRegain checks the two ways in which a new identity gets a key: with the user's former identity, and with the
+// identity of a recovery user.
 func TestRegain(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -321,7 +322,7 @@ func TestTheAnchorOfAGrant(t *testing.T) {
 	require.False(t, again.KeyChanged)
 }
 
-// TestMemoryFiles checks the modes of the files, and that a damaged memory is no empty memory.
+// TestMemoryFiles checks the modes of the files, and that a damaged memory does not count as an empty one.
 func TestMemoryFiles(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)

@@ -11,8 +11,8 @@ const (
 	anchorLen  = len(ID{}) + 1 + len(KeyID{})
 )
 
-// Anchor is what a client must know about a box to recognize its keyring. It is not secret, but it must come from a
-// member of the box over a channel that the server does not control.
+// Anchor is what a client must know about a box to recognize its keyring. An anchor is not secret, but it must come
+// from a member of the box over a channel that the server does not control.
 type Anchor struct {
 	Box  ID
 	Mode Mode

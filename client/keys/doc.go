@@ -41,13 +41,14 @@
 //
 // # Written forms
 //
-// Each is a prefix, canonical base64url without padding, and 6 characters of a checksum: the first characters of the
-// base64url of SHA-256(prefix without "_" | bytes).
+// Each written form is a prefix, the bytes in canonical base64url without padding, and a checksum of 6 characters. The
+// checksum is the beginning of the base64url of SHA-256(prefix without "_" | bytes).
 //
 //	lbid1_  the seed of an identity        55 characters in all
 //	lbpk1_  a public key                 1678
 //	lbk1_   a box key                      54, an encryption key as lockbox keygen prints it
 //	lba1_   an anchor: box id | mode u8 | key id   55
 //
-// testdata/vectors.json holds test vectors. A test in JavaScript checks them without the code of this package.
+// testdata/vectors.json holds test vectors. A test in JavaScript checks the vectors without using the code of this
+// package.
 package keys

@@ -8,7 +8,7 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// memoryDir is the name of the directory of the memory, beside the profile file of the terminal.
+// memoryDir is the name of the memory's directory, which is next to the profile file of the terminal.
 const memoryDir = "known"
 
 // UserMemory returns the memory of this user, which programs share with the lockbox command: the directory
@@ -24,8 +24,8 @@ func UserMemory() (*Memory, error) {
 }
 
 // HolderFromEnv returns a Holder with the identity in LOCKBOX_IDENTITY, or in the file that LOCKBOX_IDENTITY_FILE
-// names. If neither is set, it returns a nil Holder, which a Client may use. ParseBundle describes the text. The memory
-// is that of UserMemory; a program without a configuration directory needs an anchor.
+// names. If neither variable is set, it returns a nil Holder, which is valid in Config.Identity. ParseBundle describes
+// the text. The memory is that of UserMemory; a program without a configuration directory needs an anchor.
 func HolderFromEnv() (*Holder, error) {
 	text, path := os.Getenv("LOCKBOX_IDENTITY"), os.Getenv("LOCKBOX_IDENTITY_FILE")
 	switch {

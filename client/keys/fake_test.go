@@ -468,7 +468,7 @@ func (p *person) connect(t *testing.T, s *server, dir string, change ...func(*Co
 	p.client = c
 }
 
-// fresh returns a copy of the person that forgot everything, as on a new machine.
+// fresh returns a copy of the person with an empty memory, as on a new machine.
 func (p *person) fresh(t *testing.T, s *server, change ...func(*Config)) *person {
 	t.Helper()
 	other := *p

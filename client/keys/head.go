@@ -7,7 +7,8 @@ import (
 	"strconv"
 )
 
-// Mode is where the values of a box are encrypted. It is fixed for the life of the box.
+// Mode states where the values of a box are encrypted: on the server or in the clients. The mode of a box never
+// changes.
 type Mode uint8
 
 // The modes.
@@ -36,7 +37,7 @@ const (
 	headLen   = 4 + len(headLabel) + 2*(4+16) + 1 + 8 + 16 + 32 + 32
 )
 
-// Place is where a key belongs: an installation, a box and its mode.
+// Place identifies where a key is used: an installation, a box and the mode of the box.
 type Place struct {
 	Installation ID
 	Box          ID
@@ -57,7 +58,7 @@ type Head struct {
 	Lines [32]byte
 }
 
-// Bytes returns the format of a head, of 151 bytes.
+// Bytes returns the 151 bytes of a head in the format of the package comment.
 func (h Head) Bytes() []byte {
 	out := slices.Concat(part([]byte(headLabel)), part(h.Installation[:]), part(h.Box[:]), []byte{byte(h.Mode)})
 	out = binary.BigEndian.AppendUint64(out, h.Sequence)

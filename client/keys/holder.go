@@ -12,16 +12,17 @@ import (
 type Config struct {
 	// Identity opens the keyrings. It is required.
 	Identity *Identity
-	// Memory is what the client remembers. It is required; MemoryInProcess is enough for programs that have Anchors.
+	// Memory holds what the client remembers. It is required. MemoryInProcess is enough for programs that have Anchors.
 	Memory *Memory
 	// Anchors are trusted in addition to Memory. For a box with an anchor, Memory need not be writable.
 	Anchors []Anchor
-	// ConfirmAuthor is called for the first keyring of a box with client encryption, without an anchor. It returns nil
-	// after the user compared the fingerprint, and an error to refuse. Without it, ErrKeyringAuthorUnknown is returned.
+	// ConfirmAuthor is called for the first keyring of a box with client encryption, if the box has no anchor. It
+	// returns nil after the user compared the fingerprint, and an error to refuse the keyring. If ConfirmAuthor is nil,
+	// such a keyring is refused with ErrKeyringAuthorUnknown.
 	ConfirmAuthor func(ctx context.Context, contact FirstContact) error
 	// ConfirmUser is called before a key is wrapped to a fingerprint that is neither pinned nor in the keyring. It
-	// returns nil after the user compared the fingerprint, and an error to refuse. Without it, ErrIdentityUnconfirmed
-	// is returned.
+	// returns nil after the user compared the fingerprint, and an error to refuse the fingerprint. If ConfirmUser is
+	// nil, such a fingerprint is refused with ErrIdentityUnconfirmed.
 	ConfirmUser func(ctx context.Context, user UserToConfirm) error
 }
 
@@ -40,8 +41,8 @@ type UserToConfirm struct {
 	Fingerprint Fingerprint
 }
 
-// Holder holds an identity, and the verified keyrings that it opens. It implements client.BoxKeys. Its acts, such as
-// Grant and Rekey, change keyrings. A Holder is safe for concurrent use.
+// Holder holds an identity and the verified keyrings that this identity opens. It implements client.BoxKeys. Its acts,
+// such as Grant and Rekey, change keyrings. A Holder is safe for concurrent use.
 type Holder struct {
 	config Config
 
@@ -74,8 +75,8 @@ func (h *Holder) Identity() *Identity { return h.config.Identity }
 // Memory returns the memory.
 func (h *Holder) Memory() *Memory { return h.config.Memory }
 
-// CurrentKey implements client.BoxKeys. For a nil Holder, which HolderFromEnv returns without an identity, no box has a
-// keyring.
+// CurrentKey implements client.BoxKeys. HolderFromEnv returns a nil Holder if the environment has no identity. For a
+// nil Holder, no box has a keyring.
 func (h *Holder) CurrentKey(ctx context.Context, c *client.Client, box string) (client.EncryptionKey, error) {
 	if h == nil {
 		return client.EncryptionKey{}, nil
@@ -99,7 +100,8 @@ func (s *state) sendable() error {
 		"server: use a release of this client that encrypts values itself", nil)
 }
 
-// KeyByID implements client.BoxKeys. It never returns a key of another box, whatever id the server names.
+// KeyByID implements client.BoxKeys. It never returns a key of another box, even if the server names the id of such a
+// key.
 func (h *Holder) KeyByID(ctx context.Context, c *client.Client, box, id string) (client.EncryptionKey, error) {
 	s := h.cached(c, box)
 	if id == "" {
@@ -146,7 +148,7 @@ func (h *Holder) store(c *client.Client, box string, s *state) {
 }
 
 // current fetches the keyring of a box, unless it is unchanged, and accepts it. It returns nil for a box that has no
-// keyring and, as far as the memory reaches, never had one.
+// keyring and, as far as the memory shows, never had one.
 func (h *Holder) current(ctx context.Context, c *client.Client, box string) (*state, error) {
 	s, err := h.fetch(ctx, c, box)
 	if errors.Is(err, client.ErrKeyringRolledBack) {
@@ -209,7 +211,7 @@ func isMissing(err error) bool {
 	return ok && failure.Status == 404 && (failure.Code == "keyring_not_found" || failure.Code == "route_not_found")
 }
 
-// missing returns ErrKeyringMissing for a box that is known to have a keyring, and nil for another one.
+// missing returns ErrKeyringMissing for a box that is known to have a keyring, and nil for every other box.
 func (h *Holder) missing(c *client.Client, box string) error {
 	in, ok, err := h.config.Memory.Installation(c.URL())
 	if err != nil || !ok {
@@ -223,8 +225,8 @@ func (h *Holder) missing(c *client.Client, box string) error {
 		"; if the box was created anew, run lockbox box forget "+box, nil)
 }
 
-// recall returns the keyring that an earlier process kept, if this identity opens it. It returns nil otherwise: the
-// keyring is then fetched.
+// recall returns the keyring that an earlier process kept, if this identity opens it. Otherwise it returns nil, and the
+// caller fetches the keyring.
 func (h *Holder) recall(c *client.Client, box string) *state {
 	in, ok, err := h.config.Memory.Installation(c.URL())
 	if err != nil || !ok {

@@ -52,7 +52,7 @@ func (s *scene) nothingWrapped(t *testing.T, p *person, grant Grant, kind error)
 	require.Len(t, s.sent("PUT", "/keyring"), before)
 }
 
-// userRecreated: the name of a confirmed user belongs to another user now.
+// userRecreated: another user now has the name of a confirmed user.
 func userRecreated(t *testing.T, s *scene) {
 	s.change(func() { s.users["bob"].id = randomID() })
 	again := s.join(t, "bob")
@@ -65,8 +65,8 @@ func userRecreated(t *testing.T, s *scene) {
 	require.NoError(t, err, "after the user forgot the old one")
 }
 
-// swappedPublicKey: the server presents another public key, to the one who grants, for a user who was confirmed, whose
-// fingerprint is typed, or who is in the keyring.
+// swappedPublicKey: the server presents another public key of a user to the member who grants the key. The user was
+// confirmed before, or the fingerprint of the user is typed, or the user is in the keyring.
 func swappedPublicKey(t *testing.T, s *scene) {
 	right := grantTo(s.mallory)
 	require.NoError(t, s.anna.holder.Memory().PinUser(s.installation, "mallory", s.users["mallory"].id,
@@ -152,7 +152,7 @@ func fakeUserIDOfRemoved(t *testing.T, s *scene) {
 	require.ErrorIs(t, err, client.ErrUserReplaced)
 }
 
-// badPublicKeys: the server presents public keys that are malformed or do not have their fingerprint.
+// badPublicKeys: the server presents public keys that are malformed or do not match their fingerprint.
 func badPublicKeys(t *testing.T, s *scene) {
 	good := *s.users["mallory"].public
 	malformed := s.mallory.id.Public()
@@ -187,7 +187,7 @@ func missingIdentityAtLogin(t *testing.T, s *scene) {
 	require.Empty(t, s.sent("PUT", "/identity"))
 }
 
-// lock makes the server keep Bob's identity under a passphrase, as a change of the locked bytes turns it out.
+// lock makes the server keep a person's identity, locked under a passphrase and then modified by change.
 func (s *scene) lock(p *person, passphrase string, change func(*client.LockedIdentity)) {
 	s.change(func() {
 		locked := &client.LockedIdentity{
@@ -260,8 +260,8 @@ func problem(suffix string, status int, code string) func(http.ResponseWriter, *
 	}
 }
 
-// grantRacesRekey: two members change the keyring at the same time. One gets 412, fetches the other's keyring, and
-// wraps the new key.
+// grantRacesRekey: two members change the keyring at the same time. The member who grants gets 412, fetches the keyring
+// of the other member, and wraps the new key.
 func grantRacesRekey(t *testing.T, s *scene) {
 	conflicts := 0
 	s.lie = func(_ http.ResponseWriter, r *http.Request) bool {
@@ -281,7 +281,8 @@ func grantRacesRekey(t *testing.T, s *scene) {
 	require.EqualValues(t, s.now.Head.Sequence+2, now.Head.Sequence)
 }
 
-// removeKilled: the connection breaks before or after the server acts. The client finds out which.
+// removeKilled: the connection breaks before or after the server removes the member. The client finds out whether the
+// server did so.
 func removeKilled(t *testing.T, s *scene) {
 	for _, done := range []bool{false, true} {
 		carol := s.join(t, "carol")
@@ -310,8 +311,8 @@ func removeKilled(t *testing.T, s *scene) {
 	}
 }
 
-// hangUp returns a lie that breaks the connection of every request that stores a keyring, once it was carried out if
-// done is set.
+// hangUp returns a lie that breaks the connection of every request that stores a keyring. If done is set, the server
+// carries out the request first.
 func (s *scene) hangUp(done bool) func(http.ResponseWriter, *http.Request) bool {
 	stored := false
 	return func(w http.ResponseWriter, r *http.Request) bool {
@@ -362,7 +363,8 @@ func adminRemovesWithoutKey(t *testing.T, s *scene) {
 	require.NotEqual(t, s.now.Key.ID(), now.Key.ID())
 }
 
-// bundleInAuthorization: an identity stands where something else belongs. The request is not sent.
+// bundleInAuthorization: a request contains an identity in place of another value, such as the token. The request is
+// not sent.
 func bundleInAuthorization(t *testing.T, s *scene) {
 	bundle := s.bob.id.Reveal() + "~" + s.now.Anchor().String()
 	before := len(s.seen)
@@ -392,7 +394,8 @@ func bundleInAuthorization(t *testing.T, s *scene) {
 	require.Len(t, s.seen, before, "nothing was sent")
 }
 
-// memoryRace: several processes accept keyrings at the same time, in any order. The highest number stays.
+// memoryRace: several processes accept keyrings at the same time, in any order. The keyring with the highest number
+// stays.
 func memoryRace(t *testing.T, s *scene) {
 	var all []*state
 	for range 8 {

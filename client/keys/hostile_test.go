@@ -16,7 +16,7 @@ import (
 )
 
 // TestHostileServer runs the attacks of a server that lies, of members without a key and of removed members. Each
-// attack ends in its own error before a key is sent or wrapped, unless the row is accepted on purpose.
+// attack ends in its own error before a key is sent or wrapped, except in the rows that are accepted on purpose.
 func TestHostileServer(t *testing.T) {
 	t.Parallel()
 	for name, attack := range map[string]func(*testing.T, *scene){
@@ -95,7 +95,7 @@ func removedMemberFork(t *testing.T, s *scene) {
 	s.refused(t, byConfig, client.ErrKeyringNotContinued)
 }
 
-// chainDroppedKey: a later keyring has a chain without the key that Bob knows.
+// chainDroppedKey: the chain of a later keyring does not contain the key that Bob knows.
 func chainDroppedKey(t *testing.T, s *scene) {
 	s.install(t, s.next(GenerateBoxKey(), s.old.Key))
 	s.refused(t, s.bob, client.ErrKeyringNotContinued)
@@ -139,7 +139,7 @@ func keylessBoxadminNewKey(t *testing.T, s *scene) {
 	require.ErrorIs(t, err, client.ErrForbidden)
 }
 
-// keylessBoxadminEditsRecipients: a recipient is added, removed or replaced without the key.
+// keylessBoxadminEditsRecipients: a boxadmin without the key adds, removes or replaces a recipient.
 func keylessBoxadminEditsRecipients(t *testing.T, s *scene) {
 	stored := *s.boxes["prod"].keyring
 	for _, edit := range []func(*client.StoredKeyring){
@@ -218,7 +218,8 @@ func modeFlip(t *testing.T, s *scene) {
 	s.refused(t, s.bob, client.ErrKeyringModeChanged)
 }
 
-// keyringGone: the server denies the keyring. An encryption key for other boxes is configured, and is not sent.
+// keyringGone: the server denies that the box has a keyring. The configured encryption key is for other boxes, so it is
+// not sent.
 func keyringGone(t *testing.T, s *scene) {
 	s.change(func() { s.boxes["prod"].keyring = nil })
 	s.refused(t, s.bob, client.ErrKeyringMissing)
@@ -270,8 +271,8 @@ func boxUnderAnotherName(t *testing.T, s *scene) {
 	require.Equal(t, before, s.keysSent())
 }
 
-// firstContactUnattended: a box with client encryption is not accepted silently. With confirmation or anchor it is, and
-// its key is not sent either.
+// firstContactUnattended: a box with client encryption is accepted only with a confirmation or an anchor. Even then,
+// its key is not sent.
 func firstContactUnattended(t *testing.T, s *scene) {
 	plan := s.next(GenerateBoxKey())
 	plan.Box, plan.Mode, plan.Sequence = randomID(), ModeClient, 1
@@ -327,7 +328,8 @@ func authorReset(t *testing.T, s *scene) {
 	require.NoError(t, s.read(t, s.bob.fresh(t, s.server)))
 }
 
-// keyHintForeign: the server claims that a version is under the key of another box, to have that key sent.
+// keyHintForeign: the server claims that a version is encrypted under the key of another box, in order to receive that
+// key.
 func keyHintForeign(t *testing.T, s *scene) {
 	_, err := s.anna.holder.CreateBox(t.Context(), s.anna.client, "stage", grantTo(s.bob))
 	require.NoError(t, err)
@@ -369,7 +371,7 @@ func staleWriter(t *testing.T, s *scene) {
 	require.Equal(t, now.Key.ID().String(), s.boxes["prod"].entries["app"][2].id)
 }
 
-// olderVersionTruthful: the server can show an older version under its own number. This is not promised otherwise.
+// olderVersionTruthful: the server can show an older version under its own number. No promise excludes this.
 func olderVersionTruthful(t *testing.T, s *scene) {
 	s.change(func() { s.boxes["prod"].entries["app"] = s.boxes["prod"].entries["app"][:1] })
 	entry, err := s.bob.client.ReadEntry(t.Context(), "prod", "app", nil)
@@ -378,14 +380,13 @@ func olderVersionTruthful(t *testing.T, s *scene) {
 	require.Equal(t, s.old.Key.ID().String(), entry.KeyID)
 }
 
-// hiddenEntry: the server can deny an entry. This is not promised otherwise.
+// hiddenEntry: the server can deny that an entry exists. No promise excludes this.
 func hiddenEntry(t *testing.T, s *scene) {
 	s.change(func() { delete(s.boxes["prod"].entries, "app") })
 	require.ErrorIs(t, s.read(t, s.bob), client.ErrNotFound)
 }
 
-// memoryReadOnly: a client that cannot remember accepts no keyring that it would have to remember, unless it has an
-// anchor.
+// memoryReadOnly: a client that cannot write its memory accepts an unknown keyring only if it has an anchor of the box.
 func memoryReadOnly(t *testing.T, s *scene) {
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
@@ -413,7 +414,8 @@ func staleNotModified(t *testing.T, s *scene) {
 	s.refused(t, s.bob, client.ErrKeyringRolledBack)
 }
 
-// alwaysWrapped returns a lie that sends a person the right wrapped key, whatever recipients are stored.
+// alwaysWrapped returns a lie that sends a person the right wrapped key, even if the stored recipients do not include
+// the person.
 func (s *scene) alwaysWrapped(t *testing.T, p *person) func(http.ResponseWriter, *http.Request) bool {
 	wrapped := wrappedFor(t, s.now, p)
 	return func(w http.ResponseWriter, r *http.Request) bool {

@@ -105,7 +105,7 @@ func (f Fingerprint) Display() string {
 }
 
 // Matches reports whether a typed text is the Display form. It ignores letter case, spaces and dashes. The text must
-// hold all 30 characters: a shorter part could be matched by a generated key.
+// hold all 30 characters: an attacker could generate a key that matches a shorter part.
 func (f Fingerprint) Matches(typed string) bool {
 	plain := strings.NewReplacer(" ", "", "-", "", "\t", "").Replace(strings.ToLower(typed))
 	return plain == strings.ReplaceAll(f.Display(), " ", "")

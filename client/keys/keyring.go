@@ -38,7 +38,7 @@ type Keyring struct {
 	Recipients []Recipient
 }
 
-// Opened is what a recipient learns from a keyring: the keys of the box.
+// Opened is a keyring with the keys of the box, which a recipient gets by opening the keyring.
 type Opened struct {
 	Keyring
 
@@ -69,8 +69,8 @@ type To struct {
 	Public PublicKey
 }
 
-// Build makes a keyring. It returns ErrKeyringInvalid for more than 1,000 recipients or 4,096 earlier keys, for a
-// recipient that is named twice, and for no recipient.
+// Build makes a keyring. It returns ErrKeyringInvalid if the plan has more than 1,000 recipients or 4,096 earlier keys,
+// names a recipient twice, or has no recipient.
 func Build(plan Plan) (*Opened, error) {
 	recipients := slices.Clone(plan.Kept)
 	id := plan.Key.ID()
@@ -128,12 +128,13 @@ func (k *Keyring) signed() []byte {
 	return slices.Concat(part([]byte(signatureLabel)), k.Head.Bytes(), k.Chain)
 }
 
-// digest identifies the exact bytes of a keyring, without its recipients, which the head identifies.
+// digest identifies the exact bytes of a keyring. It omits the recipients, because the head already contains their
+// hash.
 func (k *Keyring) digest() [32]byte { return sha256.Sum256(slices.Concat(k.signed(), k.Signature)) }
 
-// Open verifies that the keyring's own parts belong together, and opens it with the wrapped key of an identity. With
-// Recipients, it verifies them against the head. It returns ErrKeyringTampered for every difference. What the caller
-// remembers about the box is verified by Memory, not here.
+// Open verifies that the keyring's own parts belong together, and opens it with the wrapped key of an identity. If the
+// keyring has Recipients, Open also verifies them against the head. It returns ErrKeyringTampered for every difference.
+// It does not compare the keyring with what the client remembers about the box; Holder does that.
 func (k *Keyring) Open(id *Identity, wrapped []byte) (*Opened, error) {
 	key, ok := id.unwrap(wrapInfo(k.Head.Place, k.Head.Key, id.Fingerprint()), wrapped)
 	if !ok || key.ID() != k.Head.Key {
@@ -201,7 +202,7 @@ func linesDigest(recipients []Recipient) [32]byte {
 	return sha256.Sum256(lines)
 }
 
-// sorted reports whether recipients are in the order of their fingerprints, each once.
+// sorted reports whether recipients are in the order of their fingerprints, without duplicates.
 func sorted(recipients []Recipient) bool {
 	for i := range len(recipients) - 1 {
 		if bytes.Compare(recipients[i].Fingerprint[:], recipients[i+1].Fingerprint[:]) >= 0 {

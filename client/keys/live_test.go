@@ -92,8 +92,8 @@ func (m *member) read(t *testing.T, key string) (*client.Entry, error) {
 	return m.client.ReadEntry(t.Context(), "prod", key, nil)
 }
 
-// TestMembersShareABox is the main path: two members share a box without handling its key, one is removed, and the key
-// is new afterwards.
+// TestMembersShareABox checks the main path: two members share a box without handling its key. Then one member is
+// removed, and the box has a new key.
 func TestMembersShareABox(t *testing.T) {
 	t.Parallel()
 	root := install(t)
@@ -164,8 +164,8 @@ func placeOf(t *testing.T, m *member) keys.ID {
 	return in
 }
 
-// TestSecondDevice checks that the passphrase is enough on a second machine, in a session only, and until an admin sets
-// the password.
+// TestSecondDevice checks that the passphrase is enough to unlock the identity on a second machine. This needs a
+// session, and works only until an admin sets the password.
 func TestSecondDevice(t *testing.T) {
 	t.Parallel()
 	root := install(t)
@@ -203,7 +203,7 @@ func TestSecondDevice(t *testing.T) {
 	require.NoError(t, anna.client.DeleteLockedIdentity(t.Context(), "anna"))
 }
 
-// TestServerRefusals checks the codes of refusals of the real server.
+// TestServerRefusals checks the error codes with which the real server refuses requests.
 func TestServerRefusals(t *testing.T) {
 	t.Parallel()
 	root := install(t)
@@ -235,7 +235,7 @@ func TestServerRefusals(t *testing.T) {
 	_, err = root.client.WriteKeyring(t.Context(), "prod", change)
 	require.ErrorIs(t, err, client.ErrPrecondition)
 
-	// Without the key, a removal leaves a change of the key due. The next grant makes it.
+	// A removal by a boxadmin without the key makes a key change due. The next grant changes the key.
 	bob, carol := root.join(t, "prod", "bob", ""), root.join(t, "prod", "carol", "")
 	_, err = root.holder.Grant(t.Context(), root.client, "prod", bob.grant())
 	require.NoError(t, err)
@@ -293,7 +293,7 @@ func TestIdentitiesChange(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestAdoptOnTheServer checks a box whose key was carried by hand.
+// TestAdoptOnTheServer checks a box whose members shared its key by hand.
 func TestAdoptOnTheServer(t *testing.T) {
 	t.Parallel()
 	root := install(t)

@@ -11,8 +11,8 @@ const lockExclusive = 2
 
 var lockFileEx = syscall.NewLazyDLL("kernel32.dll").NewProc("LockFileEx")
 
-// lockFile waits for the lock on a file, which it creates, and returns the function that releases it. Windows releases
-// the lock when the process ends. The file itself stays.
+// lockFile creates a file if it is missing, waits for the lock on the file, and returns the function that releases the
+// lock. Windows releases the lock when the process ends. The file itself stays.
 func lockFile(path string) (unlock func(), err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// The parameters of locked identities belong to the version byte. They never travel, so a server cannot weaken them or
-// exhaust the memory of a client.
+// The version byte of a locked identity determines these parameters. They are never transmitted, so a server cannot
+// weaken them or exhaust the memory of a client.
 const (
 	lockedVersion = 1
 	lockedLabel   = "lockbox/v1/locked"
@@ -56,7 +56,7 @@ func (id *Identity) lockWith(salt [lockedSaltLen]byte, sealSalt [saltLen]byte, p
 }
 
 // Unlock decrypts a locked identity. It returns ErrUnlockFailed if the passphrase is wrong, or if the bytes were
-// changed or belong to another owner. The cases are not distinguishable.
+// changed or belong to another owner. The error does not show which of these is the cause.
 func Unlock(locked []byte, passphrase client.Secret, owner Owner) (*Identity, error) {
 	failed := fault(client.ErrUnlockFailed, "the identity cannot be unlocked: the passphrase is wrong, or "+
 		"the locked identity was changed; check the six words, or use the identity file of another device", nil)
@@ -91,8 +91,8 @@ var wordList string
 // words returns the word list. It is split on each use, because few programs use it.
 func words() []string { return strings.Fields(wordList) }
 
-// GeneratePassphrase returns six random words, separated by dashes: 66 bits, which Argon2id turns into a cost of 64 MiB
-// and 3 passes for each guess.
+// GeneratePassphrase returns six random words, separated by dashes. They have 66 bits of entropy, and each guess costs
+// one Argon2id computation with 64 MiB and 3 passes.
 func GeneratePassphrase() client.Secret {
 	list := words()
 	chosen := make([]string, passphraseWords)
@@ -111,8 +111,9 @@ func LooksLikePassphrase(text string) bool {
 	return strings.Count(normal, "-") == passphraseWords-1 && isWords(strings.Split(normal, "-"))
 }
 
-// NormalizePassphrase returns a generated passphrase as it was printed if it was typed with spaces or capital letters,
-// and any other text unchanged. Prompts call it before Lock and Unlock, which use the bytes that they get.
+// NormalizePassphrase returns a generated passphrase in its printed form, even if it was typed with spaces or capital
+// letters. It returns any other text unchanged. Prompts call it first, because Lock and Unlock use the exact bytes of
+// the passphrase.
 func NormalizePassphrase(typed client.Secret) client.Secret {
 	return client.NewSecret(normalizeWords(typed.Reveal()))
 }

@@ -7,12 +7,12 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// Memory is what a client remembers about installations, users and boxes. It is what lets the client notice a server
-// that shows another box, another user, or an older or forged keyring. It only moves forward: a keyring that several
-// processes accept at the same time ends as the newest of them.
+// Memory holds what a client remembers about installations, users and boxes. It lets the client notice a server that
+// shows another box, another user, or an older or forged keyring. If several processes accept keyrings of a box at the
+// same time, the memory keeps the newest of these keyrings.
 //
-// Nothing in it is secret, but a program that can change it can deceive the client. A Memory is safe for concurrent
-// use, also by several processes.
+// Nothing in the memory is secret, but a program that can change the memory can deceive the client. A Memory is safe
+// for concurrent use, also by several processes.
 type Memory struct {
 	dir string // "" means in this process only
 
@@ -21,8 +21,8 @@ type Memory struct {
 	keyrings map[ID]remembered // in this process only
 }
 
-// OpenMemory returns the memory in a directory, such as "known" beside the profile file. The directory is created by
-// the first change; its files are readable only by the user.
+// OpenMemory returns the memory in a directory, such as "known" next to the profile file. The first change creates the
+// directory. Only the user can read the files in it.
 func OpenMemory(dir string) *Memory { return &Memory{dir: dir} }
 
 // MemoryInProcess returns a memory that ends with the process. A program that uses it accepts the first keyring of each
@@ -39,7 +39,7 @@ type installation struct {
 	URL   string               `json:"url"`
 	Users map[string]KnownUser `json:"users,omitempty"`
 	Boxes map[string]KnownBox  `json:"boxes,omitempty"`
-	// Anchors are trusted for boxes that were not read yet, by the id of the box.
+	// Anchors are the trusted anchors of boxes that the client has not read yet, by the id of the box.
 	Anchors map[ID]string `json:"anchors,omitempty"`
 }
 
@@ -55,11 +55,11 @@ type KnownBox struct {
 	Mode     Mode   `json:"mode"`
 	Key      KeyID  `json:"keyId"`
 	Sequence uint64 `json:"sequence"`
-	// Digest identifies the bytes of the keyring. It is zero if only an anchor is trusted.
+	// Digest identifies the bytes of the keyring. It is zero if the client has only an anchor of the box.
 	Digest Fingerprint `json:"digest,omitzero"`
 }
 
-// at returns the installation, which it creates if necessary.
+// at returns the installation with an id, and creates it if necessary.
 func (k *known) at(id ID) *installation {
 	if k.Installations == nil {
 		k.Installations = map[ID]*installation{}
@@ -105,7 +105,7 @@ func (k *known) checkPlace(url string, id ID) error {
 	return nil
 }
 
-// SignIn fixes the installation of a URL at the first sign-in. Later, it returns ErrInstallationChanged for another
+// SignIn records the installation of a URL at the first sign-in. Later, it returns ErrInstallationChanged for another
 // installation at the URL, and ErrInstallationElsewhere for an installation that is known under another URL.
 func (m *Memory) SignIn(url string, id ID) error {
 	return m.change(func(k *known) error {
@@ -148,8 +148,8 @@ func (m *Memory) User(in ID, name string) (_ KnownUser, ok bool, err error) {
 	return user, ok, nil
 }
 
-// PinUser remembers a fingerprint that was typed or confirmed. It returns ErrUserReplaced if the name is known for
-// another user.
+// PinUser remembers a fingerprint that was typed or confirmed. It returns ErrUserReplaced if the client knows another
+// user by this name.
 func (m *Memory) PinUser(in ID, name string, user ID, fingerprint Fingerprint) error {
 	return m.change(func(k *known) error {
 		pinned, ok := k.at(in).Users[name]
@@ -188,8 +188,8 @@ func (m *Memory) Box(in ID, name string) (_ KnownBox, ok bool, err error) {
 	return box, ok, nil
 }
 
-// Forget removes what is known about a box. The next keyring is then accepted as a first one. Call it only after the
-// user confirmed that the box was created anew or its keyring reset.
+// Forget removes what is known about a box. The next keyring is then accepted as the first keyring of the box. Call it
+// only after the user confirmed that the box was created anew or that its keyring was reset.
 func (m *Memory) Forget(in ID, name string) error {
 	return m.change(func(k *known) error {
 		delete(k.at(in).Boxes, name)
@@ -197,7 +197,7 @@ func (m *Memory) Forget(in ID, name string) error {
 	})
 }
 
-// Trust remembers an anchor. With a name, the anchor belongs to the box of that name only. It returns
+// Trust remembers an anchor. If name is not empty, the anchor applies only to the box of that name. Trust returns
 // ErrKeyringNotContinued if the box is known with another key: forget the box first.
 func (m *Memory) Trust(in ID, name string, anchor Anchor) error {
 	return m.change(func(k *known) error {

@@ -80,7 +80,7 @@ func (m *Memory) change(change func(*known) error) error {
 		return m.unwritable(err)
 	}
 	defer unlock()
-	k, err := readKnown(m.path()) // another process may have changed it before the lock was acquired
+	k, err := readKnown(m.path()) // another process may have changed the file before the lock was acquired
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ func (m *Memory) change(change func(*known) error) error {
 	return nil
 }
 
-// unchanged reports whether a change leaves the content as it is.
+// unchanged reports whether a change does not alter the content.
 func unchanged(k *known, change func(*known) error) (bool, error) {
 	before, err := json.Marshal(k)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// maxTries is how often an act follows changes of a keyring that other members make at the same time.
+// maxTries is how often an act is tried if other members change the keyring at the same time.
 const maxTries = 3
 
 // draft is a keyring to store in place of another one.
@@ -18,8 +18,9 @@ type draft struct {
 	reset  bool
 }
 
-// update replaces the keyring of a box by the one that plan makes from it. If another change comes first, plan gets the
-// newer keyring. If plan returns nil, update changes nothing. It returns the keyring that the box has afterwards.
+// update replaces the keyring of a box by the keyring that plan makes from it. If another member changes the keyring
+// first, update calls plan again with the newer keyring. If plan returns nil, update changes nothing. It returns the
+// keyring that the box has afterwards.
 func (h *Holder) update(ctx context.Context, c *client.Client, box string, plan func(*state) (*draft, error)) (*state,
 	error) {
 	for try := 1; ; try++ {
@@ -41,8 +42,8 @@ func (h *Holder) update(ctx context.Context, c *client.Client, box string, plan 
 	}
 }
 
-// raced reports whether another change of the keyring came first. The server finds out, or the memory, which another
-// process moved forward.
+// raced reports whether the error means that another change of the keyring came first. Either the server detects this,
+// or the memory does, because another process has already stored a newer keyring in it.
 func raced(err error) bool {
 	return errors.Is(err, client.ErrPrecondition) || errors.Is(err, client.ErrKeyringSequence) ||
 		errors.Is(err, client.ErrKeyringForked) || errors.Is(err, client.ErrKeyringRolledBack)
@@ -53,7 +54,8 @@ func noKeyring(box string) error {
 		nil)
 }
 
-// publish stores a keyring and remembers it. ifMatch is the entity tag of the keyring that it replaces, or "".
+// publish stores a keyring and remembers it. ifMatch is the entity tag of the replaced keyring, or "" if there was
+// none.
 func (h *Holder) publish(ctx context.Context, c *client.Client, box string, d *draft, ifMatch string) (*state, error) {
 	own, ok := d.Recipient(h.config.Identity.Fingerprint())
 	if !ok {
@@ -93,12 +95,12 @@ func (h *Holder) publish(ctx context.Context, c *client.Client, box string, d *d
 	}
 	made, err := h.accept(ctx, c, box, s)
 	if errors.Is(err, client.ErrKeyringRolledBack) {
-		return s, nil // stored, and followed by a newer one that another process has remembered already
+		return s, nil // the keyring was stored, but another process has already remembered a newer one
 	}
 	return made, err
 }
 
-// outcome finds out whether a keyring was stored whose answer was lost. It returns err if it was not.
+// outcome finds out, after a lost response, whether the server stored a keyring. It returns err if the server did not.
 func (h *Holder) outcome(ctx context.Context, c *client.Client, box string, s *state, err error) (*state, error) {
 	stored, readErr := c.ReadKeyring(ctx, box, &client.KeyringOptions{Recipients: true})
 	if readErr != nil || string(stored.Head) != string(s.stored.Head) {

@@ -12,10 +12,10 @@ type Members struct {
 	Anchor   Anchor
 	Sequence uint64
 	Author   Fingerprint
-	// Recipients have the key, as the verified keyring states. Their names are those of the server.
+	// Recipients are the users who have the key according to the verified keyring. Their names come from the server.
 	Recipients []client.KeyringUser
-	// Waiting are members without a key, Due recipients who should lose it, and Past the earlier keyrings, as the
-	// server reports them. Nothing follows from them without the user.
+	// Waiting are members without the key, Due are recipients who should lose the key, and Past are the earlier
+	// keyrings. The server reports these lists without proof, so a program must not act on them without the user.
 	Waiting      []client.KeyringUser
 	Due          []client.KeyringUser
 	KeyChangeDue bool
@@ -47,10 +47,10 @@ func (h *Holder) Members(ctx context.Context, c *client.Client, box string) (*Me
 }
 
 // Repair continues the newest keyring that this client remembers, after the server's database was restored from an
-// older backup: it stores one with a new key and all remembered keys. Recipients are those of the remembered keyring
-// who are still active members with that identity; Repair returns the others. If this client has only seen the short
-// form, the caller is the only recipient and must grant the others. A member whose removal was lost by the restore does
-// not become a recipient again.
+// older backup: it stores a keyring with a new key and all remembered keys. The recipients of the remembered keyring
+// stay if they are still active members with the same identity. Repair returns the other recipients, whom it drops. If
+// this client has only seen the short form, the caller is the only recipient and must grant the key to the others. If
+// the restore undid the removal of a member, that member does not become a recipient again.
 func (h *Holder) Repair(ctx context.Context, c *client.Client, box string) (dropped []client.KeyringUser, err error) {
 	me, err := h.whoAmI(ctx, c)
 	if err != nil {
@@ -88,7 +88,7 @@ func (h *Holder) Repair(ctx context.Context, c *client.Client, box string) (drop
 	return dropped, err
 }
 
-// stale returns the recipients who are no longer active members of a box with that identity.
+// stale returns the recipients who are no longer active members of a box, or who have another identity now.
 func (h *Holder) stale(ctx context.Context, c *client.Client, box string, recipients []Recipient) ([]client.KeyringUser,
 	error) {
 	found := make([]*client.KeyringUser, len(recipients))
@@ -124,9 +124,9 @@ func (h *Holder) stale(ctx context.Context, c *client.Client, box string, recipi
 }
 
 // Regain makes the caller's current identity a recipient again, with the help of another identity that can open the
-// keyring: the caller's former one after a rotation, or that of a recovery user. The key changes, and the caller's
-// former identities lose it. It requires the role boxadmin, and that the caller was a recipient with any identity.
-// Nothing changes if the current identity is a recipient already.
+// keyring: after a rotation, the caller's former identity, or otherwise the identity of a recovery user. The key
+// changes, and the caller's former identities do not get the new key. The caller must have the role boxadmin and must
+// have been a recipient with any identity. Nothing changes if the current identity is a recipient already.
 func (h *Holder) Regain(ctx context.Context, c *client.Client, box string,
 	with *Identity) (dropped []client.KeyringUser, err error) {
 	me, err := h.whoAmI(ctx, c)
@@ -174,9 +174,10 @@ func openWith(stored *client.StoredKeyring, with *Identity) (*state, error) {
 	return &state{o, stored}, nil
 }
 
-// Reset replaces a keyring that no member can open by one with a fresh key and no earlier keys. Values under the lost
-// key stay lost. It requires the role of the box's owner or of an admin. The users of grants must be members. Every
-// client, also this one, reports ErrKeyringNotContinued until it forgets the box; Reset forgets it here.
+// Reset replaces a keyring that no member can open. The new keyring has a fresh key and no earlier keys. Values under
+// the lost key stay lost. The caller must be the box's owner or an admin. The users of grants must be members. Every
+// other client reports ErrKeyringNotContinued until it forgets the box. Reset forgets the box in the memory of this
+// client.
 func (h *Holder) Reset(ctx context.Context, c *client.Client, box string, grants ...Grant) (Anchor, error) {
 	me, err := h.whoAmI(ctx, c)
 	if err != nil {
@@ -227,8 +228,8 @@ func (h *Holder) Reset(ctx context.Context, c *client.Client, box string, grants
 	return s.Anchor(), nil
 }
 
-// Forget forgets a box, so that its next keyring is accepted as a first one. Call it only after the user confirmed that
-// the box was created anew or its keyring reset.
+// Forget forgets a box, so that the next keyring is accepted as the first keyring of the box. Call it only after the
+// user confirmed that the box was created anew or that its keyring was reset.
 func (h *Holder) Forget(ctx context.Context, c *client.Client, box string) error {
 	me, err := h.whoAmI(ctx, c)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// remembered is the newest keyring of a box that the client accepted, in the form of the server. It saves fetching the
-// keyring again, and Repair restores it after the database was restored from a backup.
+// remembered is the newest keyring of a box that the client accepted, in the form of the server. With it, a new process
+// need not fetch an unchanged keyring again, and Repair can continue it after the database was restored from a backup.
 type remembered struct {
 	ETag      string        `json:"etag"`
 	Head      client.Base64 `json:"head"`
@@ -70,8 +70,8 @@ func (r remembered) stored() *client.StoredKeyring {
 	}
 }
 
-// rememberedOf returns the keyring to keep. old keeps its recipients if the server sent the short form of the same
-// keyring.
+// rememberedOf returns the keyring to keep. If the server sent only the short form of the keyring in old, rememberedOf
+// takes the recipients from old.
 func rememberedOf(s *client.StoredKeyring, old remembered) remembered {
 	r := remembered{
 		ETag:       s.ETag,
@@ -88,7 +88,7 @@ func rememberedOf(s *client.StoredKeyring, old remembered) remembered {
 	return r
 }
 
-// equal reports whether two kept keyrings are the same, with recipients or without.
+// equal reports whether two kept keyrings are the same keyring, and both or neither have recipients.
 func (r remembered) equal(other remembered) bool {
 	return r.ETag == other.ETag && string(r.Head) == string(other.Head) && string(r.Wrapped) == string(other.Wrapped) &&
 		len(r.Recipients) == len(other.Recipients)

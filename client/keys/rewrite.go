@@ -12,7 +12,7 @@ import (
 const (
 	// maxRewrites is how many entries are re-encrypted at the same time.
 	maxRewrites = 8
-	// maxRewriteTries is how often the rewrite of one entry follows other writes of the entry.
+	// maxRewriteTries is how often the rewrite of one entry is tried if other writes change the entry or the key.
 	maxRewriteTries = 5
 )
 
@@ -25,9 +25,10 @@ type Rewritten struct {
 	Foreign []string
 }
 
-// Rewrite re-encrypts the current version of each entry under the current key of the box. Each becomes a new version,
-// and only if the entry did not change in between. Rewrite can be stopped at any time and repeated: it continues with
-// the entries that are not under the current key yet. progress may be nil; calls do not overlap.
+// Rewrite re-encrypts the current version of each entry under the current key of the box. Each re-encrypted value
+// becomes a new version. If the entry changes in the meantime, Rewrite tries that entry again. Rewrite can be stopped
+// at any time and repeated: it continues with the entries that are not under the current key yet. progress may be nil;
+// its calls do not overlap.
 func (h *Holder) Rewrite(ctx context.Context, c *client.Client, box string, progress func(done, total int)) (Rewritten,
 	error) {
 	var result Rewritten
@@ -78,7 +79,8 @@ const (
 	entryDeleted
 )
 
-// rewriteEntry re-encrypts one entry. The list of versions tells under which key it is, without reading its value.
+// rewriteEntry re-encrypts one entry. The list of versions shows the key of the current version, so an entry that needs
+// no rewrite is not read.
 func (h *Holder) rewriteEntry(ctx context.Context, c *client.Client, box, name string) (entryOutcome, error) {
 	for try := 1; ; try++ {
 		s := h.cached(c, box)
@@ -115,7 +117,7 @@ func (h *Holder) rewriteEntry(ctx context.Context, c *client.Client, box, name s
 			}
 		case errors.Is(err, client.ErrPrecondition), errors.Is(err, client.ErrNotFound),
 			errors.Is(err, client.ErrOutcomeUnknown):
-			// Another write came first, or the answer of this one was lost: the list of versions tells.
+			// Another write came first, or the response to this write was lost. The next list of versions shows which.
 		default:
 			return 0, err
 		}
@@ -139,7 +141,8 @@ func (h *Holder) rewriteVersion(ctx context.Context, c *client.Client, box, name
 	return err
 }
 
-// keyOf returns the key of a version. Versions without a key id are under the key that Adopt made the first one.
+// keyOf returns the key of a version. Versions without a key id are encrypted under the key that Adopt stored as the
+// first key.
 func (s *state) keyOf(version client.Version) (BoxKey, bool) {
 	if version.KeyID == "" {
 		if len(s.Earlier) == 0 {

@@ -8,8 +8,8 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// scene is a box "prod" with a keyring. Anna made it, granted it to Bob, and changed the key once. Both have read it.
-// Mallory is a user of the server without a key.
+// scene is a box "prod" with a keyring. Anna made the keyring, granted the key to Bob, and changed the key once. Both
+// have read the keyring. Mallory is a user of the server without a key.
 type scene struct {
 	*server
 

@@ -16,7 +16,7 @@ const (
 	commitLen = 32
 	tagLen    = 16
 	keyLen    = 32
-	// sealOverhead is how much longer a sealed text is than the text.
+	// sealOverhead is the number of bytes that seal adds to a text.
 	sealOverhead = saltLen + commitLen + tagLen
 )
 
@@ -36,8 +36,8 @@ func sealWith(salt [saltLen]byte, key []byte, label string, aad, text []byte) []
 		sealContext(label, salt[:], commit, aad))
 }
 
-// open decrypts a result of seal. It compares the commitment first, in constant time, because a ciphertext of AES-GCM
-// can be made to open under two keys. ok is false for all other bytes; the reason is not distinguishable.
+// open decrypts a result of seal. It compares the commitment first, in constant time, because an attacker can make a
+// ciphertext of AES-GCM that opens under two keys. ok is false for all other bytes, for any reason.
 func open(key []byte, label string, aad, sealed []byte) (text []byte, ok bool) {
 	if len(sealed) < sealOverhead {
 		return nil, false
@@ -78,14 +78,14 @@ func expand(prk []byte, info string, size int) []byte {
 	return out
 }
 
-// part returns the bytes behind their length, so that different lists of parts never have equal bytes.
+// part returns the length of x followed by x. Different lists of parts therefore never have the same bytes.
 func part(x []byte) []byte {
 	out := make([]byte, 0, 4+len(x))
 	out = binary.BigEndian.AppendUint32(out, uint32(len(x))) //nolint:gosec // labels, ids and fingerprints: under 4 GiB
 	return append(out, x...)
 }
 
-// must panics for errors that arguments of constant size exclude, such as a key of 32 bytes that AES refuses.
+// must panics on an error. Its callers pass arguments of a fixed size, for which no error can occur.
 func must(err error) {
 	if err != nil {
 		panic(err)

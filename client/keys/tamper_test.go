@@ -99,7 +99,8 @@ func TestOtherLengths(t *testing.T) {
 	}
 }
 
-// TestRecipientsInAnotherOrder checks that a list with the same recipients has one order only.
+// TestRecipientsInAnotherOrder checks that a list of recipients is refused if it is reordered, incomplete or has a
+// duplicate.
 func TestRecipientsInAnotherOrder(t *testing.T) {
 	t.Parallel()
 	v := readVectors(t).Keyrings[1]
@@ -165,7 +166,7 @@ func TestEveryFlippedByteOfAText(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-// TestLockedIdentityForOthers checks that all reasons why a locked identity does not open are one error.
+// TestLockedIdentityForOthers checks that a locked identity that does not open causes the same error for every reason.
 func TestLockedIdentityForOthers(t *testing.T) {
 	t.Parallel()
 	v := readVectors(t).Identities[0]
@@ -204,8 +205,9 @@ func TestLockedIdentityForOthers(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestEveryFlippedByteOfALockedIdentity flips each byte behind the salt of Argon2id, with the derived key at hand. The
-// bytes before it change the version or the derived key; TestLockedIdentityForOthers flips some of them.
+// TestEveryFlippedByteOfALockedIdentity flips each byte after the salt of Argon2id, and opens the result with the key
+// that was derived once. A change to the bytes before would change the version or the derived key;
+// TestLockedIdentityForOthers flips some of these bytes.
 func TestEveryFlippedByteOfALockedIdentity(t *testing.T) {
 	t.Parallel()
 	v := readVectors(t).Identities[0]

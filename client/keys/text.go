@@ -17,13 +17,13 @@ func fault(kind error, message string, cause error) error {
 // checksumDigits is the length of the checksum of a written form. It detects typing errors and is no secret.
 const checksumDigits = 6
 
-// canonical rejects padding and trailing bits that are not zero. It skips line ends; decode64 rejects them.
+// canonical rejects padding and trailing bits that are not zero. It ignores line ends, so decode64 rejects them itself.
 var canonical = base64.RawURLEncoding.Strict()
 
 // encode64 returns base64url without padding.
 func encode64(raw []byte) string { return canonical.EncodeToString(raw) }
 
-// decode64 decodes the one spelling that encode64 produces. With size >= 0, the result must have that many bytes.
+// decode64 decodes only the spelling that encode64 produces. With size >= 0, the result must have that many bytes.
 func decode64(text string, size int) ([]byte, bool) {
 	if size >= 0 && len(text) != canonical.EncodedLen(size) {
 		return nil, false

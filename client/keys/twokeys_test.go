@@ -11,8 +11,8 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// twoKeyLocked: a locked identity whose ciphertext AES-GCM opens under two passphrases. Without the commitment, a
-// server could test many passphrases with one answer of the client.
+// twoKeyLocked: the server presents a locked identity whose ciphertext opens in AES-GCM under two passphrases. Without
+// the commitment, a server could test several passphrases with one attempt of the client.
 func twoKeyLocked(t *testing.T, s *scene) {
 	owner := Owner{s.installation, s.users["bob"].id, s.bob.id.Fingerprint()}
 	salt, sealSalt := make([]byte, lockedSaltLen), make([]byte, saltLen)

@@ -38,8 +38,9 @@ func signedIn(ctx context.Context, c *client.Client, memory *Memory) (caller, er
 	return caller{who.Username, in, user}, memory.SignIn(c.URL(), in)
 }
 
-// check returns the public keys of users, if a key may be wrapped to them: the fingerprint was pinned, is typed or
-// confirmed now, or is in the accepted keyring of the box, whose recipients are given.
+// check returns the public keys of users, or an error if a key may not be wrapped to one of them. A key may be wrapped
+// if the fingerprint of the user is pinned, was typed, is confirmed now, or is in the accepted keyring of the box.
+// recipients are those of the accepted keyring.
 func (h *Holder) check(ctx context.Context, c *client.Client, in ID, recipients []Recipient, grants []Grant) ([]To,
 	error) {
 	var checked []To
@@ -60,7 +61,7 @@ func (h *Holder) check(ctx context.Context, c *client.Client, in ID, recipients 
 	return checked, nil
 }
 
-// publicOf parses an identity of the server and verifies that it has its fingerprint.
+// publicOf parses an identity that the server sent, and verifies that its fingerprint is that of its public key.
 func publicOf(found *client.PublicIdentity) (To, error) {
 	public, err := ParsePublicKey(found.Public)
 	if err != nil {
@@ -114,8 +115,8 @@ func identityChanged(name, from string) error {
 		"that "+name+" reports", nil)
 }
 
-// publicKeys returns the public keys of recipients. Their fingerprints are in an accepted keyring, so a public key with
-// the fingerprint is the right one.
+// publicKeys returns the public keys of recipients. Their fingerprints are in an accepted keyring, so a public key that
+// has such a fingerprint is the right one.
 func publicKeys(ctx context.Context, c *client.Client, recipients []Recipient) ([]To, error) {
 	found := make([]To, len(recipients))
 	err := each(ctx, len(recipients), maxFetches, func(ctx context.Context, i int) error {

@@ -18,8 +18,8 @@ import (
 	"golang.org/x/crypto/argon2"
 )
 
-// This file implements the formats a second time, from the package comment, RFC 9180 and the X-Wing draft. It uses none
-// of the code of the package and not crypto/hpke. It makes the vectors, with chosen random bytes.
+// This file implements the formats a second time, from the package comment, RFC 9180 and the X-Wing draft. It uses
+// neither the code of the package nor crypto/hpke. It computes the vectors, with fixed bytes in place of random ones.
 
 func mac(key []byte, parts ...[]byte) []byte {
 	hash := hmac.New(sha256.New, key)

@@ -29,8 +29,8 @@ type Entry struct {
 	box, key string
 }
 
-// Provider returns an Entry for koanf.Load. Every Load reads the entry with the client's encryption key; ctx limits all
-// of them. The entry must be a JSON object. Pass a nil parser to Load.
+// Provider returns an Entry for koanf.Load. Every Load reads the entry with the client's encryption key. ctx limits
+// every Load. The entry must be a JSON object. Pass a nil parser to Load.
 func Provider(ctx context.Context, c *client.Client, box, key string) *Entry {
 	return &Entry{
 		ctx:    ctx,
@@ -40,7 +40,8 @@ func Provider(ctx context.Context, c *client.Client, box, key string) *Entry {
 	}
 }
 
-// ReadBytes returns the JSON of the entry. koanf calls it when Load gets a parser. Errors: those of client.ReadEntry.
+// ReadBytes returns the JSON of the entry. koanf calls it if Load gets a parser. It returns the errors of
+// client.ReadEntry.
 func (e *Entry) ReadBytes() ([]byte, error) {
 	entry, err := e.client.ReadEntry(e.ctx, e.box, e.key, nil)
 	if err != nil {
@@ -49,9 +50,9 @@ func (e *Entry) ReadBytes() ([]byte, error) {
 	return entry.Value, nil
 }
 
-// Read returns the entry as nested maps. koanf calls it when Load gets no parser. Whole numbers become int64; koanf's
-// JSON parser would make them float64 and lose digits. Errors: those of client.ReadEntry, and one for an entry that is
-// not a JSON object. No error repeats the value.
+// Read returns the entry as nested maps. koanf calls it if Load gets no parser. Whole numbers become int64, because
+// koanf's JSON parser would make them float64 and lose digits. Read returns the errors of client.ReadEntry, and an
+// error for an entry that is not a JSON object. No error repeats the value.
 func (e *Entry) Read() (map[string]any, error) {
 	text, err := e.ReadBytes()
 	if err != nil {
@@ -70,7 +71,7 @@ func (e *Entry) Read() (map[string]any, error) {
 	return plain.(map[string]any), nil
 }
 
-// convertNumbers replaces each json.Number in a tree by an int64, or by a float64 if it is not a whole number.
+// convertNumbers replaces each json.Number in a tree by an int64, or by a float64 if the number is not whole.
 func convertNumbers(value any) (any, error) {
 	switch value := value.(type) {
 	case map[string]any:

@@ -27,13 +27,13 @@ const (
 	// drainTimeout is how long requests in flight may take after SIGTERM. It equals the default grace period of
 	// Kubernetes.
 	drainTimeout = 30 * time.Second
-	// closeTimeout is how long statements may continue after the last request, such as those of the audit log. With a
-	// database that does not answer, a shutdown takes at most the time of a request and this.
+	// closeTimeout is how long statements may continue after the last request, such as those of the audit log. If the
+	// database does not answer, a shutdown takes at most closeTimeout longer than the longest request.
 	closeTimeout = 5 * time.Second
-	// keyringRefresh is how often a server reads the server keys again. A server reads the keys immediately when it
-	// signs or seals with a replaced key. The interval is for servers that do neither.
+	// keyringRefresh is how often a server reads the server keys again. A server that signs or seals with a replaced
+	// key reads the keys immediately. The interval serves the servers that do neither.
 	keyringRefresh = time.Minute
-	// refusalFlush is how often a server writes the audit events of repeated refusals whose minute has ended.
+	// refusalFlush is how often a server writes the audit events that summarize the repeated refusals of past minutes.
 	refusalFlush = 10 * time.Second
 )
 
@@ -51,7 +51,7 @@ type App struct {
 	Reload <-chan os.Signal
 
 	ready chan struct{}
-	// addr, metricsAddr and hasOwner are written before ready is closed, and only read afterwards.
+	// addr, metricsAddr and hasOwner are written before ready is closed, and are only read afterwards.
 	addr        net.Addr
 	metricsAddr net.Addr
 	hasOwner    bool
@@ -121,7 +121,7 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	defer stopMetrics()
 	defer a.startBackground(ctx, core, events)()
-	// The functions that are deferred above write to the database; closeTimeout bounds them all.
+	// The functions that are deferred above write to the database. closeTimeout limits them all together.
 	defer core.store.CloseWithin(closeTimeout)
 	a.addr = listener.Addr()
 	a.log.Info("listening", slog.String("address", a.addr.String()), slog.String("version", Version()))
@@ -129,8 +129,9 @@ func (a *App) Run(ctx context.Context) error {
 	return a.serve(ctx, api, listener)
 }
 
-// startBackground starts the work beside requests. It continues while the server drains, because the server then still
-// answers requests. stop ends the work and waits for it; call it before the database closes.
+// startBackground starts the work that does not belong to a request. This work continues while the server drains,
+// because a draining server still answers requests. stop ends the work and waits for its end; call stop before the
+// database closes.
 func (a *App) startBackground(ctx context.Context, core *core, events *postgres.EventWriter) (stop func()) {
 	var background sync.WaitGroup
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -149,8 +150,8 @@ func (a *App) startBackground(ctx context.Context, core *core, events *postgres.
 	}
 }
 
-// warnOfLoggedParameters logs a warning if PostgreSQL writes the parameters of statements to its log. A failure to find
-// out is not an error: the next statement reports it.
+// warnOfLoggedParameters logs a warning if PostgreSQL writes the parameters of statements to its log. A failed query is
+// ignored here, because the next statement reports the failure.
 func (a *App) warnOfLoggedParameters(ctx context.Context, core *core) {
 	if logs, err := core.store.LogsParameters(ctx); err == nil && logs {
 		a.log.Warn("PostgreSQL logs the parameters of statements, which contain the names of users, boxes and " +
@@ -174,7 +175,8 @@ func (a *App) warnOfPlainRecoveryCodes(ctx context.Context, core *core) error {
 	return nil
 }
 
-// If there is no owner yet, announceInit logs the next step, and a warning if any client could become the owner.
+// If there is no owner yet, announceInit logs the next step. It also logs a warning if any client could become the
+// owner.
 func (a *App) announceInit(ctx context.Context, core *core) error {
 	owner, err := core.store.Read().System.Owner(ctx)
 	a.hasOwner = !owner.IsZero()
@@ -193,7 +195,8 @@ func (a *App) announceInit(ctx context.Context, core *core) error {
 	return nil
 }
 
-// api makes the use cases and the API over an open core. It returns errors in settings that only an adapter can detect.
+// api makes the use cases and the API for an open core. It returns an error for a mistake in a setting that only an
+// adapter can detect.
 func (a *App) api(ctx context.Context, core *core, events *postgres.EventWriter) (*httpapi.API, error) {
 	entrySealer, err := core.entrySealer()
 	if err != nil {
@@ -255,8 +258,8 @@ func (a *App) api(ctx context.Context, core *core, events *postgres.EventWriter)
 	}), nil
 }
 
-// listen returns the listener of the server, without TLS. A listener that was set before Run may be on any address.
-// listen logs a warning if clients on other machines would use plain HTTP.
+// listen returns the listener of the server, without TLS. listen uses App.Listener if it is set, at any address. It
+// logs a warning if clients on other machines would use plain HTTP.
 func (a *App) listen() (net.Listener, error) {
 	listener := a.Listener
 	if listener == nil {
@@ -286,7 +289,7 @@ func (a *App) serve(ctx context.Context, api *httpapi.API, listener net.Listener
 	failed := make(chan error, 1) // buffered, so that Serve can return when nothing receives
 	go func() { failed <- server.Serve(api.Listener(listener, secured)) }()
 	select {
-	case err := <-failed: // the listener failed; there are no requests to wait for
+	case err := <-failed: // the listener failed, so there are no requests to wait for
 		return err
 	case <-ctx.Done():
 	}

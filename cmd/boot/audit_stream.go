@@ -77,8 +77,8 @@ func (t StreamTarget) kind() string {
 	}
 }
 
-// streamHeader returns the name and the value of the webhook's header, both "" if there is none. ok is false if the
-// setting is no header.
+// streamHeader returns the name and the value of the webhook's header, or "" and "" if the setting is empty. ok is
+// false if the setting is not a valid header.
 func (c Config) streamHeader() (name, value string, ok bool) {
 	if len(c.AuditStreamHeader.Bytes()) == 0 {
 		return "", "", true
@@ -93,7 +93,7 @@ func (c Config) streamHeader() (name, value string, ok bool) {
 func (c Config) streamDestination() (auditstream.Destination, error) {
 	switch target := c.AuditStream; {
 	case target.stdout:
-		// Without this, a write to a pipe whose reader has ended would end the server.
+		// By default, a write to a pipe whose reader has ended would end the server with SIGPIPE.
 		signal.Ignore(syscall.SIGPIPE)
 		return auditstream.NewWriter(os.Stdout), nil
 	case target.isWebhook():
@@ -113,8 +113,8 @@ func (c Config) streamDestination() (auditstream.Destination, error) {
 	}
 }
 
-// openStream opens the destination of the audit stream, so that a wrong path is an error of the start. It does nothing
-// without the setting. Call closeStream when the stream has ended.
+// openStream opens the destination of the audit stream at the start of the server, so a wrong path prevents the start.
+// It does nothing if the setting is empty. Call closeStream when the stream has ended.
 func (c *core) openStream(ctx context.Context, log *slog.Logger) (closeStream func(), err error) {
 	if c.config.AuditStream.IsZero() {
 		return func() {}, nil
@@ -131,7 +131,7 @@ func (c *core) openStream(ctx context.Context, log *slog.Logger) (closeStream fu
 		Server:      c.ids.New(),
 		Log:         log,
 	})
-	closeStream = func() { _ = destination.Close() } // nothing is buffered
+	closeStream = func() { _ = destination.Close() } // an error loses nothing, because nothing is buffered
 	if err := c.stream.Begin(ctx); err != nil {
 		closeStream()
 		return nil, err

@@ -26,8 +26,8 @@ type BackupReport struct {
 }
 
 // CreateBackup writes a backup of the configured database into a folder and returns its report. An empty dir means the
-// setting BACKUP_DIR. Servers may keep running: the dump and the manifest describe one snapshot. It refuses to make a
-// backup that the configured secret cannot open.
+// setting BACKUP_DIR. Servers may keep running: the dump and the manifest describe one snapshot. It makes no backup if
+// the configured secret cannot open the server keys.
 func CreateBackup(ctx context.Context, config Config, dir string) (BackupReport, error) {
 	dir, err := config.backupDir(dir)
 	if err != nil {
@@ -68,8 +68,8 @@ func CreateBackup(ctx context.Context, config Config, dir string) (BackupReport,
 }
 
 // CheckRestored compares the configured database with the manifest of the backup from which it was restored, and checks
-// that the configured secret opens its server keys. Run it before a server starts on the database, which changes rows.
-// It writes nothing. The error lists all differences.
+// that the configured secret opens its server keys. Call it before a server starts on the database, because a server
+// changes rows. CheckRestored writes nothing. The error lists all differences.
 func CheckRestored(ctx context.Context, config Config, path string) (BackupReport, error) {
 	if err := config.checkStorage(); err != nil {
 		return BackupReport{}, err

@@ -12,7 +12,7 @@ import (
 const (
 	// backupScan is how old the metrics of backups can be. A scrape reads the folder at most once in this time.
 	backupScan = time.Minute
-	// maxScannedBackups bounds how many manifests a scan reads. The newest verified backup is among the newest ones.
+	// maxScannedBackups bounds how many manifests a scan reads. The newest verified backup is assumed to be among them.
 	maxScannedBackups = 50
 )
 
@@ -82,7 +82,7 @@ func (g *backupGauges) read() backupTimes {
 	return g.times
 }
 
-// seconds returns a time as seconds since 1970, and the zero time as 0.
+// seconds returns a time in seconds since 1970, and 0 for the zero time.
 func seconds(at time.Time) float64 {
 	if at.IsZero() {
 		return 0

@@ -22,7 +22,7 @@ import (
 // Verification is the result of VerifyBackup.
 type Verification struct {
 	BackupReport
-	// Opened are the numbers of rows whose layer under a server key opened.
+	// Opened counts the rows that a server key opened.
 	Opened ports.SealedCounts
 }
 
@@ -30,9 +30,9 @@ type Verification struct {
 // dump has its hash, the restored tables have the rows of the manifest, the secret opens the server keys, and the
 // server's layer of every sealed row opens. On success, it writes the time into the manifest.
 //
-// An empty path means the newest backup in the setting BACKUP_DIR. scratchURL is an empty database, which is empty
-// again afterwards; if it is "", VerifyBackup starts a private PostgreSQL server. It never opens the configured
-// database.
+// An empty path means the newest backup in the setting BACKUP_DIR. scratchURL is the URL of an empty database, which
+// VerifyBackup empties again afterwards. If scratchURL is "", VerifyBackup starts a private PostgreSQL server. It never
+// opens the configured database.
 func VerifyBackup(ctx context.Context, config Config, path, scratchURL string) (Verification, error) {
 	if config.SecretKey.IsZero() {
 		return Verification{}, config.missingSecret()
@@ -173,7 +173,7 @@ func requireMajor(ctx context.Context, inspector *postgres.Inspector, manifest b
 	return err
 }
 
-// emptyScratch drops what a verification restored. It works after a cancellation.
+// emptyScratch drops everything that a verification restored. It also works after a cancellation.
 func emptyScratch(address string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), postgres.LargeDeletion)
 	defer cancel()
@@ -185,7 +185,8 @@ func emptyScratch(address string) error {
 	return inspector.DropTables(ctx)
 }
 
-// withSearchPath makes a schema the default of the sessions of a URL. Other forms of addresses stay as they are.
+// withSearchPath returns an address whose sessions use a schema by default. It returns an address that is not a URL
+// unchanged.
 func withSearchPath(address, schema string) string {
 	if schema == "public" || !strings.Contains(address, "://") {
 		return address
@@ -209,7 +210,8 @@ func (c Config) keyringConfig(keys ports.ServerKeys) sealing.KeyringConfig {
 	}
 }
 
-// ReadScratchURL reads the address of a scratch database from a file, so that no password is in a command line.
+// ReadScratchURL reads the address of a scratch database from a file. An address on the command line would expose its
+// password.
 func ReadScratchURL(path string) (string, error) {
 	content, err := readSetting(path)
 	if err != nil {

@@ -16,8 +16,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// certificateCheck is how often a server reads its certificate files again. Twice per minute, a renewal takes effect
-// within a minute even if one read falls between the replacement of the certificate and of the key.
+// certificateCheck is how often a server reads its certificate files again. The certificate and its key are replaced
+// one after the other, and a read in between fails. With two reads per minute, a renewal still takes effect within a
+// minute.
 const certificateCheck = 30 * time.Second
 
 // certificateFiles are the files of the settings TLS_CERT and TLS_KEY. A name is "" if the setting is a value.
@@ -30,7 +31,7 @@ type certificate struct {
 	// chain and key are the PEM texts of the settings. They are used if the setting is not a file.
 	chain, key []byte
 
-	mu      sync.Mutex // makes reloads run one after the other; guards digest
+	mu      sync.Mutex // serializes reloads and guards digest
 	digest  [sha256.Size]byte
 	current atomic.Pointer[loadedCertificate]
 	failed  atomic.Bool // whether the last reload failed
@@ -39,7 +40,7 @@ type certificate struct {
 // loadedCertificate is a certificate with its key.
 type loadedCertificate struct {
 	pair tls.Certificate
-	// expires is the earliest expiry in the chain, because clients refuse the chain from then on.
+	// expires is the earliest expiry in the chain. From then on, clients refuse the chain.
 	expires time.Time
 }
 
@@ -74,8 +75,8 @@ func loadCertificate(chain, key []byte) (*loadedCertificate, error) {
 	return loaded, nil
 }
 
-// digestCertificate returns a digest that changes with either text. The digest of the chain has a fixed length, so the
-// boundary between the texts is unambiguous.
+// digestCertificate returns a digest that changes if either text changes. The digest of the chain has a fixed length,
+// so the boundary between the texts is unambiguous.
 func digestCertificate(chain, key []byte) [sha256.Size]byte {
 	first := sha256.Sum256(chain)
 	return sha256.Sum256(append(first[:], key...))
@@ -96,8 +97,8 @@ func (c *certificate) tlsConfig() *tls.Config {
 	}
 }
 
-// reload reads the files, and uses their certificate if a file has changed. On an error, the current certificate stays
-// in use.
+// reload reads the files. If a file has changed, the server uses the new certificate. On an error, the current
+// certificate stays in use.
 func (c *certificate) reload() (changed bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -131,8 +132,7 @@ func readOr(path string, text []byte) ([]byte, error) {
 	return readSetting(path)
 }
 
-// readSetting reads a file that contains a setting. Editors end a file with a line ending, which is not part of the
-// setting.
+// readSetting reads a file that contains a setting. It removes the final line end, which editors add.
 func readSetting(path string) ([]byte, error) {
 	content, err := os.ReadFile(path) //nolint:gosec // the operator names the file
 	if err != nil {
@@ -171,7 +171,7 @@ func (a *App) watchCertificate(ctx context.Context) {
 		defer ticker.Stop()
 		tick = ticker.C
 	}
-	var reported string // the last error, so that an error that stays is logged once
+	var reported string // the last error; a repeated error is logged only once
 	for {
 		select {
 		case <-ctx.Done():

@@ -84,7 +84,7 @@ func gaugeValue(t *testing.T, registry *prometheus.Registry, name string) float6
 	return 0
 }
 
-// TestCertificateReload replaces the files of a certificate in every way that a renewal can leave them in.
+// TestCertificateReload checks a reload in every state in which a renewal can leave the files of a certificate.
 func TestCertificateReload(t *testing.T) {
 	t.Parallel()
 	hour := time.Now().Add(time.Hour).Truncate(time.Second)
@@ -146,7 +146,8 @@ func (f certificateFolder) append(name, text string) {
 	f.write(name, string(content)+text)
 }
 
-// TestCertificateExpiryIsTheEarliestOfItsChain verifies that an intermediate that expires first counts.
+// TestCertificateExpiryIsTheEarliestOfItsChain verifies that the expiry of an intermediate certificate counts if it is
+// the earliest.
 func TestCertificateExpiryIsTheEarliestOfItsChain(t *testing.T) {
 	t.Parallel()
 	now := time.Now().Truncate(time.Second)
@@ -186,7 +187,7 @@ func watch(t *testing.T, reload <-chan os.Signal, settings ...string) (c *certif
 }
 
 // TestCertificateChangesAreNoticed verifies that a server uses a new certificate within a minute without a signal, and
-// logs a failure that stays once.
+// logs a repeated failure only once.
 func TestCertificateChangesAreNoticed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

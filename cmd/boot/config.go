@@ -16,8 +16,8 @@ import (
 )
 
 // Config has the settings of the program. ReadEnvironment creates it. Each setting is an environment variable named
-// LOCKBOX_ plus the name in the tag env. LOCKBOX_…_FILE can name a file to read the setting from instead. settingDocs
-// describes the settings.
+// LOCKBOX_ plus the name in the tag env. Alternatively, the variable LOCKBOX_…_FILE names a file that contains the
+// setting. settingDocs describes the settings.
 //
 // Each setting has the type that the program uses. It is parsed once, when it is read; see setting_types.go.
 type Config struct {
@@ -31,8 +31,8 @@ type Config struct {
 	HTTPAddr Address `env:"HTTP_ADDR" envDefault:":5000"`
 	// MetricsAddr is the address that serves /metrics over plain HTTP. If it is zero, HTTPAddr serves /metrics.
 	MetricsAddr Address `env:"METRICS_ADDR"`
-	// TLSCert and TLSKey are PEM texts at the time of the start. Either both are set or neither. The server uses
-	// derived.certificate.
+	// TLSCert and TLSKey are PEM texts as read at the start. Either both are set or neither. Because the files can
+	// change later, the server uses derived.certificate instead.
 	TLSCert string        `env:"TLS_CERT"`
 	TLSKey  domain.Secret `env:"TLS_KEY"`
 	// DrainDelay is how long the server still accepts connections after SIGTERM, while /readyz returns 503.
@@ -52,7 +52,7 @@ type Config struct {
 	AuditStream       StreamTarget  `env:"AUDIT_STREAM"`
 	AuditStreamHeader domain.Secret `env:"AUDIT_STREAM_HEADER"`
 
-	// InitToken is zero if every client may create the owner.
+	// InitToken is zero if the creation of the owner needs no token.
 	InitToken                domain.Secret `env:"INIT_TOKEN"`
 	RequireAdminToCreateUser bool          `env:"REQUIRE_ADMIN_TO_CREATE_USER" envDefault:"true"`
 	ShowAPIKeys              bool          `env:"SHOW_API_KEYS" envDefault:"false"`
@@ -62,7 +62,7 @@ type Config struct {
 	AccessTokenTTL  time.Duration `env:"ACCESS_TOKEN_TTL" envDefault:"2h"`
 	RefreshTokenTTL time.Duration `env:"REFRESH_TOKEN_TTL" envDefault:"720h"`
 	TOTPIssuer      string        `env:"TOTP_ISSUER" envDefault:"Lockbox"`
-	// RateLimits is parsed from the number of free attempts per account. The other limits are computed from that
+	// The setting of RateLimits is the number of free attempts per account. The other limits are computed from that
 	// number.
 	RateLimits domain.RateLimits `env:"THROTTLE_FREE_ATTEMPTS" envDefault:"5"`
 
@@ -74,14 +74,14 @@ type Config struct {
 	MaxUsersPerBox  int   `env:"MAX_USERS_PER_BOX" envDefault:"1000"`
 	MaxBoxesPerUser int   `env:"MAX_BOXES_PER_USER" envDefault:"100"`
 	EntryVersions   int   `env:"ENTRY_VERSIONS" envDefault:"10"`
-	// A deleted entry can be restored during its retention. The sweep deletes it permanently afterwards.
+	// A deleted entry can be restored during this time. Afterwards the sweep deletes the entry permanently.
 	DeletedEntryRetention time.Duration `env:"DELETED_ENTRY_RETENTION" envDefault:"720h"`
 	EventRetention        time.Duration `env:"EVENT_RETENTION" envDefault:"0"`
 
 	// BackupDir is the folder of `lockbox backup`. A server reports the newest backup there as metrics.
 	BackupDir string `env:"BACKUP_DIR"`
 
-	// DockerHost is zero if droplets are off. The other settings of droplets are then checked, but not used.
+	// DockerHost is zero if droplets are off. In that case, the other settings of droplets are checked but not used.
 	DockerHost    DockerHost           `env:"DOCKER_HOST"`
 	DockerTLSCA   string               `env:"DOCKER_TLS_CA"`
 	DockerTLSCert string               `env:"DOCKER_TLS_CERT"`
@@ -94,14 +94,14 @@ type Config struct {
 
 	// DBMaxConns applies to each server. The database must accept the total of all servers.
 	DBMaxConns int32 `env:"DB_MAX_CONNS" envDefault:"0"`
-	// DBPooling says whether a pooler may run each transaction in another session of the database.
+	// DBPooling states whether a pooler may run each transaction in another session of the database.
 	DBPooling Pooling `env:"DB_POOLING" envDefault:"session"`
 	// The Argon2id parameters apply to new values. Stored values keep their own parameters.
 	KDFMemoryKiB uint32 `env:"KDF_MEMORY_KIB" envDefault:"19456"`
 	KDFTime      uint32 `env:"KDF_TIME" envDefault:"2"`
 
-	// MemoryLimit is the memory from which the following bounds are derived; zero means the limit of the process. Each
-	// bound that is zero is derived.
+	// MemoryLimit is the memory of the server; zero means the memory limit of the process. Each of the following bounds
+	// that is zero is derived from this memory.
 	MemoryLimit           ByteSize `env:"MEMORY_LIMIT" envDefault:"0"`
 	MaxConnections        int      `env:"MAX_CONNECTIONS" envDefault:"0"`
 	MaxRequests           int      `env:"MAX_REQUESTS" envDefault:"0"`
@@ -116,7 +116,7 @@ type Config struct {
 type derived struct {
 	// certificate is nil if the server speaks plain HTTP.
 	certificate *certificate
-	// dockerTLS is nil for a socket, and for an engine on loopback without TLS.
+	// dockerTLS is nil for a socket, and for an engine that is on loopback and does not use TLS.
 	dockerTLS *tls.Config
 	// totp makes and checks TOTP codes, with the configured issuer.
 	totp *otp.Codes
@@ -124,7 +124,8 @@ type derived struct {
 	tracesHeaders http.Header
 }
 
-// derive makes the derived settings and returns all mistakes at once. files are the files of the server's certificate.
+// derive computes the derived settings and returns all mistakes, joined. files are the files of the server's
+// certificate.
 func (c *Config) derive(files certificateFiles) error {
 	var serverErr, dockerErr, totpErr, tracesErr error
 	c.derived.certificate, serverErr = c.serverCertificate(files)
@@ -202,11 +203,11 @@ func (c Config) checkLimits() error {
 	return errors.Join(mistakes...)
 }
 
-// maxDrainDelay is far above the time that load balancers need to notice a failing health check. A longer delay would
-// usually be a mistake in the unit.
+// maxDrainDelay is far above the time that load balancers need to notice a failing health check. A longer delay usually
+// comes from a wrong unit.
 const maxDrainDelay = 5 * time.Minute
 
-// notNegative is the rule of settings for which 0 means no limit or a default.
+// notNegative is the rule for settings in which 0 means no limit, or a default.
 const notNegative = "must not be negative"
 
 // settingMistake is the error of one setting.
@@ -224,9 +225,9 @@ func mistake(name, rule string) error {
 	return &settingMistake{setting: prefix + name, text: prefix + name + " " + rule}
 }
 
-// AllMistakes joins the errors of ReadEnvironment and Config.Validate, with one line per setting, because a setting
-// that cannot be parsed also counts as missing. If there are mistakes, it also names the unknown variables, because one
-// of them may be a misspelled setting.
+// AllMistakes joins the errors of ReadEnvironment and Config.Validate, with one line per setting: without this rule, a
+// setting that cannot be parsed would also be reported as missing. If there are mistakes, AllMistakes also names the
+// unknown variables, because one of them may be a misspelled setting.
 func AllMistakes(reading, validating error, unknown []string) error {
 	var lines []error
 	seen := make(map[string]bool)

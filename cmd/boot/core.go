@@ -34,13 +34,13 @@ const databasePatience = 30 * time.Second
 // key ring.
 type core struct {
 	config Config
-	// store is the database, and keyring the server keys that it holds, decrypted.
+	// store is the database. keyring holds the decrypted server keys of the database.
 	store   *postgres.Store
 	keyring *sealing.Keyring
-	// derivations bounds how many key derivations run at once, for passwords and entries together.
+	// derivations limits how many key derivations run at once, for passwords and entries together.
 	derivations *kdf.Pool
-	// installation identifies the database. Tokens, containers and keyrings contain it, so a server refuses those of
-	// another installation.
+	// installation identifies the database. Tokens, containers and keyrings contain this id, so a server refuses those
+	// of another installation.
 	installation domain.InstallationID
 	clock        system.Clock
 	ids          system.IDs
@@ -50,8 +50,8 @@ type core struct {
 	tracer trace.Tracer
 	// entrance is the gate that all use cases share.
 	entrance *gate.Gate
-	// sweeps are the metrics of sweeps, and stream is the audit stream. Both belong to a server; stream is nil without
-	// the setting.
+	// sweeps are the metrics of sweeps, and stream is the audit stream. Only a server sets them. stream is nil if the
+	// audit stream is off.
 	sweeps *sweepMetrics
 	stream *auditstream.Stream
 }
@@ -101,7 +101,7 @@ func (c *core) open(ctx context.Context, log *slog.Logger) error {
 	return nil
 }
 
-// serverKeys returns the use cases of the server keys. entries is needed only for a rekey.
+// serverKeys returns the use cases of the server keys. Only a rekey needs entries.
 func (c *core) serverKeys(entries ports.EntrySealer, grace time.Duration) *serverkeys.Service {
 	return serverkeys.New(serverkeys.Config{
 		Store:   c.store,
@@ -127,7 +127,7 @@ func (c *core) close() {
 // storeOptions are the settings of a store that do not come from the environment.
 type storeOptions struct {
 	patience patience
-	// onStaleServerKey reloads the key ring; nil where no unit of work runs.
+	// onStaleServerKey reloads the key ring. It is nil for a program that runs no unit of work.
 	onStaleServerKey func(ctx context.Context) error
 	// tracer is nil without traces.
 	tracer trace.Tracer
@@ -174,7 +174,7 @@ func upgradeSchema(ctx context.Context, config Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	// CheckSchema refuses a newer release line before anything is changed.
+	// CheckSchema refuses the schema of a newer release line before this program changes anything.
 	before, newest, err := migrator.Version(ctx)
 	if err != nil {
 		return err
@@ -213,7 +213,8 @@ func (c *core) entrySealer() (*sealing.EntrySealer, error) {
 		Params: c.params()})
 }
 
-// gate returns the gate that all use cases share. The first call creates it. The events of all calls are the same.
+// gate returns the gate that all use cases share. The first call creates the gate. Every call must pass the same
+// events.
 func (c *core) gate(events ports.EventWriter) *gate.Gate {
 	if c.entrance != nil {
 		return c.entrance
@@ -273,8 +274,8 @@ func (c *core) accountSealer() *sealing.AccountSealer {
 }
 
 // OpenServerKeys opens the database and the key ring for the commands about server keys. A rekey waits until all
-// transactions have ended that were open when it began, and after grace only for those of servers. The caller calls
-// closeAll.
+// transactions that were open at its beginning have ended. After grace, it waits only for the transactions of servers.
+// The caller must call closeAll.
 func OpenServerKeys(ctx context.Context, config Config, log *slog.Logger,
 	grace time.Duration) (service *serverkeys.Service, closeAll func(), err error) {
 	// Rotating a secret must be possible even if the other settings of a server are wrong or absent.
@@ -293,7 +294,7 @@ func OpenServerKeys(ctx context.Context, config Config, log *slog.Logger,
 	return c.serverKeys(entries, grace), c.close, nil
 }
 
-// OpenOperator opens the database and the key ring for the commands about accounts. The caller calls closeAll.
+// OpenOperator opens the database and the key ring for the commands about accounts. The caller must call closeAll.
 func OpenOperator(ctx context.Context, config Config, log *slog.Logger) (operator identity.Operator, closeAll func(),
 	err error) {
 	// Unlike the server, the commands need no settings of HTTP or droplets.

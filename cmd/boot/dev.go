@@ -120,7 +120,7 @@ func (c Config) scheme() string {
 func (d *Dev) DataDir() string { return d.database.Dir() }
 
 // checkOwn returns an error unless dir is a folder that only the current user can write to. Another user who can write
-// to it could replace the secret.
+// to the folder could replace the secret.
 func checkOwn(dir string) error {
 	// Lstat does not follow a symbolic link, which another user could have created.
 	info, err := os.Lstat(dir)

@@ -24,7 +24,8 @@ const (
 type Check struct {
 	Name   string `json:"name"`
 	Status Status `json:"status"`
-	// Detail is what was found, and Remedy what to do about it; "" if nothing. Neither contains a secret.
+	// Detail describes the result. Remedy describes how to fix a problem, or is "" if there is nothing to do. Neither
+	// contains a secret.
 	Detail string `json:"detail"`
 	Remedy string `json:"remedy,omitempty"`
 }
@@ -52,11 +53,11 @@ func failed(name, detail, remedy string) Check {
 	}
 }
 
-// doctorTimeout bounds the checks of the database together.
+// doctorTimeout limits all checks of the database together.
 const doctorTimeout = 20 * time.Second
 
 // Doctor checks the settings in variables of the form NAME=value, and everything that a server with these settings
-// needs. It writes nothing, and a server may run meanwhile. It makes every check, also after an error.
+// needs. It writes nothing, and a server may run at the same time. It makes every check, even after one has failed.
 func Doctor(ctx context.Context, environ []string) []Check {
 	config, unknown, reading := ReadEnvironment(environ)
 	checks := []Check{checkSettings(config, unknown, reading), checkMemory(config)}

@@ -26,7 +26,7 @@ const (
 const (
 	oldestPostgres = 14
 	newestPostgres = 18
-	// largeSkew is the difference of clocks from which expiry times and TOTP codes are noticeably wrong.
+	// largeSkew is the smallest difference between two clocks that makes expiry times and TOTP codes noticeably wrong.
 	largeSkew = 30 * time.Second
 )
 
@@ -196,7 +196,7 @@ func checkPooler(d postgres.Diagnosis) Check {
 	return ok(checkNamePooler, "none")
 }
 
-// checkConnections compares the pool with the limit of PostgreSQL.
+// checkConnections compares the size of the connection pool with the limit of PostgreSQL.
 func (c Config) checkConnections(d postgres.Diagnosis) Check {
 	wanted := postgres.PoolSize(c.DBMaxConns)
 	detail := fmt.Sprintf("up to %d for each server, of %d", wanted, d.FreeConnections)

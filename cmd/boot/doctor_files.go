@@ -12,17 +12,17 @@ import (
 )
 
 const (
-	// renewBefore is the rest of a certificate's life from which the renewal is late: ACME clients renew a certificate
-	// of 90 days 30 days before its expiry.
+	// renewBefore is the remaining lifetime of a certificate below which its renewal is late. ACME clients renew a
+	// certificate with a lifetime of 90 days when 30 days remain.
 	renewBefore = 14 * 24 * time.Hour
-	// oldBackup and oldVerification are the ages from which backups count as missing: a nightly backup was missed, and
-	// a monthly verification was missed.
+	// oldBackup and oldVerification are the ages at which doctor reports a missing backup or verification. They mean
+	// that a nightly backup or a monthly verification was missed.
 	oldBackup       = 50 * time.Hour
 	oldVerification = 35 * 24 * time.Hour
 )
 
-// checkCertificate checks the validity of the TLS certificate. The settings have been checked: the key belongs to the
-// certificate if there is one.
+// checkCertificate checks the validity of the TLS certificate. The settings were checked before, so the key belongs to
+// the certificate if there is a certificate.
 func (c Config) checkCertificate(now time.Time) Check {
 	const name = "certificate"
 	loaded := c.derived.certificate
@@ -88,8 +88,8 @@ func checkFiles(environ []string) Check {
 	return ok(name, fmt.Sprintf("%d files with secrets, private", checked))
 }
 
-// exposure describes how other users can read or replace a file; "" if they cannot. Members of the group of the file
-// may read it.
+// exposure describes how other users can read or replace a file, or returns "" if they cannot. Members of the file's
+// group are allowed to read the file.
 func exposure(path string) string {
 	path, err := filepath.Abs(path)
 	if err == nil {

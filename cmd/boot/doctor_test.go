@@ -132,7 +132,7 @@ func settingFaults(database string) map[string]doctorFault {
 	}
 }
 
-// surroundingFaults are faults of what a server needs.
+// surroundingFaults are faults outside the settings, in the things that a server needs.
 func surroundingFaults(t *testing.T, database string) map[string]doctorFault {
 	t.Helper()
 	return map[string]doctorFault{

@@ -35,8 +35,8 @@ func ReadEnvironment(environ []string) (config Config, unknown []string, err err
 	return config, unknown, errors.Join(mistakes...)
 }
 
-// gather returns the settings among the variables, by name. It reads the files of settings that are given as files, and
-// returns their paths by the name of the setting. A variable that is set to an empty text counts as not set.
+// gather returns the settings among the variables, by name. If a setting is given as a file, gather reads the file and
+// also returns its path, by the name of the setting. A variable that is set to an empty text counts as not set.
 func gather(environ []string) (variables, files map[string]string, unknown []string, mistakes []error) {
 	variables, files = make(map[string]string), make(map[string]string)
 	known := make(map[string]bool)
@@ -85,8 +85,8 @@ func isForeign(name string) bool {
 	return false
 }
 
-// parseMistakes rewrites the errors of the env package, which name a field and may repeat the value. The new errors
-// name the variable and never repeat the value.
+// parseMistakes replaces the errors of the env package, because they name a field instead of a variable and may repeat
+// the value. The new errors name the variable and never repeat the value.
 func parseMistakes(err error) []error {
 	all, ok := errors.AsType[env.AggregateError](err)
 	if !ok {

@@ -16,11 +16,11 @@ import (
 )
 
 // CreateSecretFile creates the file that LOCKBOX_SECRET_KEY_FILE names, with a new secret, if the file is missing. It
-// returns an error if the database already has server keys: they are encrypted with a secret that is lost or not
+// returns an error if the database already has server keys. In this case the secret of these keys is lost or not
 // mounted, and a new secret would open none of them.
 func CreateSecretFile(ctx context.Context, environ []string) error {
 	const name = prefix + "SECRET_KEY" + fileSuffix
-	// The settings are read without the secret, whose file does not exist yet.
+	// Read the settings without the secret, because the file of the secret does not exist yet.
 	path, others := "", make([]string, 0, len(environ))
 	for _, variable := range environ {
 		if value, found := strings.CutPrefix(variable, name+"="); found {
@@ -91,7 +91,8 @@ func FirstRun(dir, databaseHost string, owner int) error {
 	if _, err := keepFile(filepath.Join(dir, "init-token"), randomText); err != nil {
 		return err
 	}
-	// Only root can change the owner of files. Otherwise they belong to the current user, who also runs the server.
+	// Only root can change the owner of files. Without root, the files belong to the current user, who also runs the
+	// server.
 	if os.Geteuid() != 0 {
 		return nil
 	}

@@ -5,7 +5,7 @@ import (
 	"log/slog"
 )
 
-// NewLog returns the log of the program, in the configured format and from the configured level.
+// NewLog returns the log of the program, with the configured format and the configured lowest level.
 func NewLog(config Config, to io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: config.LogLevel}
 	if config.LogFormat == LogText {

@@ -25,7 +25,7 @@ const (
 	// kdfShare is the part of the budget, in percent, that concurrent key derivations may use.
 	kdfShare = 30
 	// runtimeShare is the part of the budget, in percent, that the Go runtime may use before it collects garbage more
-	// often. The rest is for buffers of the kernel and for the program text.
+	// often. The remaining 15 percent are for buffers of the kernel and for the program text.
 	runtimeShare = 85
 	// minMemory is the smallest budget that can be set, in bytes.
 	minMemory = 64 << 20
@@ -44,7 +44,7 @@ func (c Config) memoryBudget() int64 {
 	return max(minMemory, min(assumedMemory, runtimeLimit, controlGroupLimit("/")))
 }
 
-// bounds returns the bounds of the HTTP API: those of the settings, and for the others those that fit into the memory.
+// bounds returns the bounds of the HTTP API. A bound that is not set is derived from the memory.
 func (c Config) bounds() httpapi.Bounds {
 	bounds := httpapi.NewBounds(c.memoryBudget())
 	if c.MaxRequests > 0 {
@@ -134,12 +134,13 @@ func (a *App) limitMemory() {
 const (
 	// releaseInterval is how often releaseMemory looks at the heap.
 	releaseInterval = 5 * time.Second
-	// releaseAbove is the unused memory, in bytes, above which it is returned to the operating system.
+	// releaseAbove is the size of the unused memory, in bytes, above which the server returns this memory to the
+	// operating system.
 	releaseAbove = 8 << 20
 )
 
-// releaseMemory returns memory that a burst of requests has left unused to the operating system. The Go runtime does so
-// only over minutes, while the limit of the control group counts it.
+// releaseMemory returns unused memory to the operating system after a burst of requests. The Go runtime takes minutes
+// to do this, and until then the memory counts towards the limit of the control group.
 func (a *App) releaseMemory(ctx context.Context) {
 	samples := []runtimemetrics.Sample{
 		{Name: "/memory/classes/heap/free:bytes"},

@@ -54,7 +54,7 @@ func TestControlGroupLimit(t *testing.T) {
 	}
 }
 
-// TestBoundsOfSettings verifies that settings override the bounds that follow from the memory.
+// TestBoundsOfSettings verifies that settings override the bounds that are derived from the memory.
 func TestBoundsOfSettings(t *testing.T) {
 	t.Parallel()
 	derived := httpapi.NewBounds(256 << 20)

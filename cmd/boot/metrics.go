@@ -37,7 +37,7 @@ type statsCollector struct {
 	derivations *kdf.Pool
 }
 
-// auditEvents has a label for the action and one for the outcome, unlike the metrics of the table.
+// auditEvents is not in the table of metrics, because it has two labels: the action and the outcome.
 var auditEvents = prometheus.NewDesc("lockbox_audit_events_total",
 	"Number of audit events that this server committed, by action and outcome. An event that stands for several "+
 		"refusals counts as many. A sign-in has the action session.create.", []string{"action", "outcome"}, nil)
@@ -102,7 +102,7 @@ func newMetric(kind prometheus.ValueType, name, label, help string, read func(st
 // one returns the samples of a metric without a label.
 func one[N int | int64 | uint64 | float64](value N) values { return values{"": float64(value)} }
 
-// writable returns 1 if the last probe succeeded, and 0 if it failed or if there was none yet.
+// writable returns 1 if the last probe succeeded, and 0 if it failed or if there was no probe yet.
 func writable(health postgres.Health) float64 {
 	if health.At.IsZero() || health.Err != nil {
 		return 0

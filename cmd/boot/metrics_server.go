@@ -35,5 +35,6 @@ func (a *App) serveMetrics(api *httpapi.API) (stop func(), err error) {
 	}, nil
 }
 
-// MetricsAddr returns the address of LOCKBOX_METRICS_ADDR that the server listens on, or nil. Call it only after Ready.
+// MetricsAddr returns the address that the server listens on for LOCKBOX_METRICS_ADDR, or nil. Call it only after
+// Ready.
 func (a *App) MetricsAddr() net.Addr { return a.metricsAddr }

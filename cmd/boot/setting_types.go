@@ -19,8 +19,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// rule is the error of a setting that breaks a rule. It completes a sentence that begins with the name of the variable,
-// and never repeats the value.
+// rule is the error of a setting that breaks a rule. The text completes a sentence that begins with the name of the
+// variable. It never repeats the value.
 type rule string
 
 // Error returns the rule.
@@ -96,7 +96,8 @@ func (a Address) String() string { return net.JoinHostPort(a.Host, a.Port) }
 // CollectorURL is the URL that traces are sent to.
 type CollectorURL struct{ url *url.URL }
 
-// UnmarshalText parses an http or https URL. It refuses a user and password: the log repeats the URL when sending fails.
+// UnmarshalText parses an http or https URL. It refuses a URL with a user name or password, because the log contains
+// the URL when sending fails.
 func (u *CollectorURL) UnmarshalText(text []byte) error {
 	parsed, err := url.Parse(string(text))
 	if err != nil || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.Host == "" || parsed.User != nil {
@@ -110,7 +111,7 @@ func (u *CollectorURL) UnmarshalText(text []byte) error {
 // Origins are the origins that browsers may call from.
 type Origins []string
 
-// UnmarshalText parses origins with commas between them; * is every origin.
+// UnmarshalText parses origins with commas between them. The text * means every origin.
 func (o *Origins) UnmarshalText(text []byte) error {
 	// A browser compares origins exactly, so an origin without a scheme would never match.
 	*o = strings.Split(string(text), ",")
@@ -165,7 +166,7 @@ type ByteSize int64
 
 // UnmarshalText parses a size as Docker does: 512m, 2g. The units are powers of 1024.
 func (b *ByteSize) UnmarshalText(text []byte) error {
-	// This is Docker's own parser, because users know the format from docker run --memory.
+	// Use Docker's own parser, because users know its format from docker run --memory.
 	size, err := units.RAMInBytes(string(text))
 	if err != nil {
 		return rule("must be a size, such as 512m or 2g")
@@ -228,8 +229,8 @@ func (c *Config) serverCertificate(files certificateFiles) (*certificate, error)
 	return loaded, nil
 }
 
-// ruleBroken returns the reason why a setting cannot be parsed. It completes a sentence that begins with the name of
-// the variable.
+// ruleBroken returns the reason why a setting cannot be parsed. The reason completes a sentence that begins with the
+// name of the variable.
 func ruleBroken(wrong env.ParseError) string {
 	if broken, ok := errors.AsType[rule](wrong.Err); ok {
 		return broken.Error()

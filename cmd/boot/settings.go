@@ -31,8 +31,8 @@ var settingDocs = map[string]string{
 	"SECRET_KEY_PREVIOUS": "Previous secret, needed until lockbox secret rotate has run",
 
 	"HTTP_ADDR": "Address and port to listen on; without an address, on all interfaces",
-	"METRICS_ADDR": "Address and port that serve /metrics over plain HTTP, such as :9090; the server's own port " +
-		"then does not serve it. Empty serves it there",
+	"METRICS_ADDR": "Address and port that serve /metrics over plain HTTP, such as :9090. If it is empty, the " +
+		"server's own port serves /metrics",
 	"TLS_CERT": "Certificate chain in PEM; turns HTTPS on. Usually set as LOCKBOX_TLS_CERT_FILE",
 	"TLS_KEY":  "Private key of the certificate in PEM. Usually set as LOCKBOX_TLS_KEY_FILE",
 	"DRAIN_DELAY": "Time after SIGTERM during which /readyz returns 503 and the server still accepts connections, so " +
@@ -50,8 +50,8 @@ var settingDocs = map[string]string{
 		"http://localhost:4318/v1/traces. Empty turns traces off",
 	"TRACES_HEADERS": "Headers that are sent to the collector, such as Authorization=Bearer abc, with commas between " +
 		"them. Usually set as LOCKBOX_TRACES_HEADERS_FILE",
-	"TRACES_RATIO": "Part of the traces that begin at this server and are sent, from 0 to 1; a caller that sends " +
-		"traceparent decides about its own",
+	"TRACES_RATIO": "Share of this server's traces that it sends, from 0 to 1. For a request with the header " +
+		"traceparent, the caller decides",
 	"AUDIT_STREAM": "Where audit events are delivered as JSON lines: stdout, file:/path, or the https URL of a " +
 		"webhook. Empty delivers none",
 	"AUDIT_STREAM_HEADER": "Header that authenticates to the webhook, such as Authorization: Bearer TOKEN. Usually " +
@@ -107,14 +107,14 @@ var settingDocs = map[string]string{
 	"DB_MAX_CONNS": "Most connections of one server to the database. 0 means 10, or one per " +
 		"core if that is more",
 	"DB_POOLING": "transaction if a pooler, such as PgBouncer with pool_mode=transaction, may run each transaction " +
-		"in another session; otherwise session, also without a pooler",
+		"in another session of the database; session in all other cases",
 	"KDF_MEMORY_KIB": "Memory of one Argon2id derivation, for a password or passphrase, in KiB, " +
 		"from 8 to 262144",
 	"KDF_TIME": "Passes of one Argon2id derivation, from 1 to 16",
 	"MEMORY_LIMIT": "Memory, such as 256m or 1g, from which the bounds on clients are derived; at least 64m. 0 means " +
 		"the limit of the container or GOMEMLIMIT, and at most 1g",
 	"MAX_CONNECTIONS": "Most open connections of clients. 0 derives the number from the memory",
-	"MAX_REQUESTS": "Most requests in flight whose caller is verified; half as many others are allowed in addition. " +
+	"MAX_REQUESTS": "Most requests in flight whose caller is verified. Of other requests, half as many are allowed. " +
 		"0 derives the number from the memory",
 	"MAX_REQUESTS_PER_USER": "Most requests in flight of one user. 0 derives the number from the memory",
 	"MAX_REQUESTS_PER_ADDRESS": "Most requests in flight of one address whose caller is not verified. 0 derives the " +

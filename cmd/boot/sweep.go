@@ -15,20 +15,22 @@ const (
 	sweepInterval = time.Minute
 	// sweepBatch is how many rows one statement deletes. A small batch holds its locks briefly.
 	sweepBatch = 500
-	// sweepEventBatch is higher, because no other statement locks an event.
+	// sweepEventBatch is the batch of audit events. It is larger than sweepBatch, because no other statement locks an
+	// event.
 	sweepEventBatch = 2000
-	// sweepTime bounds the deletion of one kind of rows in one sweep, so that the others are not delayed. The next
+	// sweepTime limits the deletion of one kind of rows in one sweep, so that other kinds are not delayed. The next
 	// sweep continues.
 	sweepTime = 20 * time.Second
-	// sweepEntryBatch is lower, because an entry may have many large versions.
+	// sweepEntryBatch is the batch of entries. It is smaller than sweepBatch, because an entry may have many large
+	// versions.
 	sweepEntryBatch = 20
 	// expiredKeyRetention is how long an expired API key is still listed, so that its user sees why it stopped working.
 	expiredKeyRetention = 30 * 24 * time.Hour
-	// oldKeyringRetention is how long every keyring of a box is kept. The newest ones are kept regardless of age; see
-	// domain.KeptKeyrings.
+	// oldKeyringRetention is how long every keyring of a box is kept. The newest keyrings are kept longer, regardless
+	// of their age; see domain.KeptKeyrings.
 	oldKeyringRetention = 30 * 24 * time.Hour
-	// abandonedStream is how long events wait for the audit stream while no server has the setting. A restart of all
-	// servers, or a weekend without them, takes less.
+	// abandonedStream is how long events wait for the audit stream while no server has the setting. It exceeds a
+	// restart of all servers and a weekend without servers.
 	abandonedStream = 7 * 24 * time.Hour
 )
 
@@ -61,7 +63,7 @@ func sweepTasks(config Config, janitor ports.Janitor, now time.Time) []sweepTask
 }
 
 // sweep deletes expired rows every minute until ctx ends. All servers of an installation sweep. If two servers find the
-// same row, it is deleted once.
+// same row, only one of them deletes it.
 func (a *App) sweep(ctx context.Context, core *core) {
 	a.measureEventLog(ctx, core.store)
 	every(ctx, sweepInterval, func() {
@@ -76,16 +78,16 @@ func (a *App) sweep(ctx context.Context, core *core) {
 	})
 }
 
-// measureEventLog updates the metric of the size of the audit log. The metrics are read without a database, so that
-// requests for them cost it nothing.
+// measureEventLog updates the metric of the size of the audit log. The sweep measures the size, so that a request for
+// the metrics needs no database.
 func (a *App) measureEventLog(ctx context.Context, janitor ports.Janitor) {
 	if _, err := janitor.EventLogSize(ctx); err != nil && ctx.Err() == nil {
 		a.log.Warn("measuring the audit log failed; its metric is out of date", slog.Any("error", err))
 	}
 }
 
-// sweepRows runs a task in batches until no rows are left, or for sweepTime. It logs an error, and the next sweep tries
-// again. It reports whether there was none.
+// sweepRows runs a task in batches until no rows are left, or for sweepTime. After an error it logs the error and
+// returns false, and the next sweep tries again.
 func (a *App) sweepRows(ctx context.Context, task sweepTask, metrics *sweepMetrics) (succeeded bool) {
 	started := time.Now()
 	for total := 0; ; {
@@ -116,8 +118,8 @@ type sweepMetrics struct {
 	deleted, failures *prometheus.CounterVec
 }
 
-// newSweepMetrics returns the metrics with a sample for each kind of rows. The time of the last success begins with the
-// start of the server, so that an alert on its age does not fire then.
+// newSweepMetrics returns the metrics with a sample for each kind of rows. The time of the last success is initially
+// the start of the server. Otherwise an alert on the age of this time would fire at the start.
 func newSweepMetrics(config Config) *sweepMetrics {
 	m := &sweepMetrics{
 		lastSuccess: prometheus.NewGauge(prometheus.GaugeOpts{

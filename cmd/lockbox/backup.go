@@ -29,8 +29,8 @@ func backupCreateCommand() *cobra.Command {
 		Short: "Write a backup of the database into a folder, while servers keep running",
 		Long: `Write a dump of the database and its manifest into FOLDER, or into LOCKBOX_BACKUP_DIR. Both files have
 mode 0600. The manifest has the schema version, the number of rows and a checksum of each table, the ids of the server
-keys, and the SHA-256 hash of the dump. Servers may keep running: dump and manifest are of one moment. The command needs
-pg_dump of the server's version or newer, and a direct connection to PostgreSQL.`,
+keys, and the SHA-256 hash of the dump. Servers may keep running: the dump and the manifest describe the same
+moment. The command needs pg_dump of the server's version or newer, and a direct connection to PostgreSQL.`,
 		Example: "  lockbox backup create /var/backups/lockbox",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
@@ -57,11 +57,12 @@ func backupVerifyCommand() *cobra.Command {
 		Short: "Restore a backup into a scratch database and check every row, without any encryption key",
 		Long: `Restore the backup of MANIFEST, or the newest backup in LOCKBOX_BACKUP_DIR, into a scratch database, and
 check that the dump is unchanged, that every table has the rows of the manifest, that LOCKBOX_SECRET_KEY opens the
-server keys, and that the server's layer of every entry, password, TOTP secret and locked identity opens. Then
-the manifest contains the time of the verification. The command never opens LOCKBOX_DATABASE_URL.
+server keys, and that these keys open the server's layer of every entry, password, TOTP secret and locked identity.
+After a success, the command writes the time of the verification into the manifest. It never opens
+LOCKBOX_DATABASE_URL.
 
-The scratch database is a private PostgreSQL server, which is removed afterwards, or the empty database whose URL is in
-the file of --scratch-url-file, which is empty again afterwards.`,
+The command restores into a private PostgreSQL server, which it removes afterwards. With --scratch-url-file, it restores
+into the empty database whose URL is in that file, and empties this database again afterwards.`,
 		Example: "  lockbox backup verify\n" +
 			"  lockbox backup verify /var/backups/lockbox/lockbox-20260102T030405Z.manifest.json\n" +
 			"  lockbox backup verify --scratch-url-file /etc/lockbox/scratch-url",
@@ -97,8 +98,8 @@ func backupRestoreCheckCommand() *cobra.Command {
 		Use:   "restore-check MANIFEST",
 		Short: "Compare a restored database with the manifest of its backup",
 		Long: `Compare the database of LOCKBOX_DATABASE_URL with MANIFEST: the schema version, the server keys, and the
-rows of every table; and check that LOCKBOX_SECRET_KEY opens the server keys. Run it after pg_restore and before a
-server starts, which changes rows. It writes nothing.`,
+rows of every table. Also check that LOCKBOX_SECRET_KEY opens the server keys. Run the command after pg_restore and
+before a server starts, because a server changes rows. The command writes nothing.`,
 		Example: "  lockbox backup restore-check /var/backups/lockbox/lockbox-20260102T030405Z.manifest.json",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {

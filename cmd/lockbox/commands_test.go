@@ -45,8 +45,8 @@ func TestCommandHelp(t *testing.T) {
 	}
 }
 
-// TestEmptyValues calls each command with an empty value for each of its flags, alone and in a list, and with an empty
-// argument. A shell passes an empty value if a variable is unset.
+// TestEmptyValues calls each command with an empty argument, and for each of its flags with an empty value and an empty
+// element of a list. A shell passes an empty value if a variable is unset.
 func TestEmptyValues(t *testing.T) {
 	t.Parallel()
 	refused := func(args ...string) error {

@@ -12,7 +12,7 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/boot"
 )
 
-// devCommand runs a server with its own database. It is meant for evaluation and development.
+// devCommand runs a server with its own database, for evaluation and development.
 func devCommand() *cobra.Command {
 	var dir string
 	command := &cobra.Command{

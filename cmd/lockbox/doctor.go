@@ -13,16 +13,17 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/terminal"
 )
 
-// doctorCommand must be run with the settings and as the user of the server.
+// doctorCommand must be run as the user of the server and with the settings of the server.
 func doctorCommand() *cobra.Command {
 	var output string
 	var strict bool
 	command := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check the settings, the database, the secret, the certificate, files and backups of a server",
-		Long: `Check everything that a server needs, with the settings of the server in the environment and as the user
-of the server, and print a remedy for each problem: settings, memory, database, schema, secret, clock, replication,
-pooler, connections, database log, certificate, files and backups. It changes nothing, and the server may run.
+		Long: `Check everything that a server needs, and print a remedy for each problem: settings, memory, database,
+schema, secret, clock, replication, pooler, connections, database log, certificate, files and backups. Run the command
+as the user of the server, with the settings of the server in the environment. It changes nothing, and the server may
+run.
 
 The exit code is 0 if there is no error, and 1 otherwise; with --strict, a warning counts as an error.`,
 		Example: "  lockbox doctor\n  lockbox doctor --strict --output json",
@@ -44,7 +45,7 @@ The exit code is 0 if there is no error, and 1 otherwise; with --strict, a warni
 	return command
 }
 
-// printChecks prints a table in which the remedy follows the detail on a line of its own, or JSON.
+// printChecks prints the checks as JSON or as a table. In the table, the remedy is on a separate line after the detail.
 func printChecks(out io.Writer, checks []boot.Check, output string) error {
 	if output == "json" {
 		encoder := json.NewEncoder(out)

@@ -15,7 +15,7 @@ func firstRunCommand() *cobra.Command {
 		Short: "Create the passwords of a Docker Compose installation, if they are missing",
 		Long: `Create the files that are missing in DIR: database-password, database-url (with that password) and
 init-token. docker-compose.yml runs this command first, with a volume as DIR. It does not create the secret of the
-server: serve --create-secret does, because it can check that the database has no keys yet.`,
+server: serve --create-secret creates it, because that command can check that the database has no keys yet.`,
 		Example: "  lockbox first-run /run/lockbox/secrets",
 		Args:    cobra.ExactArgs(1),
 		RunE:    func(_ *cobra.Command, args []string) error { return boot.FirstRun(args[0], host, owner) },

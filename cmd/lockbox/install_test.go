@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// installOver runs the command in a new folder, whose file lockbox has the given content and mode if content is not
-// empty. It returns the path of that file.
+// installOver runs the command in a new folder. If content is not empty, the folder first has a file lockbox with this
+// content and mode. installOver returns the path of that file.
 func installOver(t *testing.T, content string, mode os.FileMode) string {
 	t.Helper()
 	to := filepath.Join(t.TempDir(), "lockbox")

@@ -1,5 +1,5 @@
 // Command lockbox is the server, the commands of its operator, and the commands that use a server over HTTP (package
-// terminal). Each sub-command of this package is a file.
+// terminal). Each sub-command of this package has its own file.
 package main
 
 import (
@@ -19,7 +19,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // the second Ctrl-C kills the program, while the first waits for requests in flight
+	context.AfterFunc(ctx, stop) // the first Ctrl-C waits for requests in flight, and a second one kills the program
 	if command, err := terminal.Execute(ctx, root()); err != nil {
 		stop()
 		terminal.PrintFailure(os.Stdout, command, os.Args, err)

@@ -20,8 +20,8 @@ func migrateCommand() *cobra.Command {
 	down := &cobra.Command{
 		Use:   "down",
 		Short: "Revert the newest migrations; the data that they added is lost",
-		Long: `Revert the newest migrations, before an older program is started. The data that they added is lost: make
-a backup and stop all servers first. lockbox migrate version of the older program prints the version for --to.`,
+		Long: `Revert the newest migrations, before you start an older program. The data that they added is lost: make
+a backup and stop all servers first. To get the version for --to, run lockbox migrate version with the older program.`,
 		Args:    cobra.NoArgs,
 		Example: "  lockbox migrate down --to 8\n  lockbox migrate down --steps 2",
 		RunE: withMigrator(func(command *cobra.Command, migrator *boot.Migrator) error {

@@ -22,7 +22,8 @@ func recoveryCodesCommand() *cobra.Command {
 because anyone who can write to the database can add one. Without a flag, the command changes nothing.
 
 --convert makes the listed codes valid. Use it once, directly after the upgrade, and only if no other program or person
-could write to the database. --delete deletes them; their users enrol again to get new codes. Both are audited.`,
+could write to the database. --delete deletes them; their users enrol again to get new codes. Both actions are
+audited.`,
 		Example: "  lockbox secret recovery-codes\n  lockbox secret recovery-codes --convert",
 		Args:    cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {

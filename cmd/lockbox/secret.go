@@ -15,7 +15,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// secretCommand groups the commands about the secret and the server keys under it.
+// secretCommand groups the commands about the secret and the server keys that it encrypts.
 func secretCommand() *cobra.Command {
 	command := &cobra.Command{Use: "secret", Short: "Manage the secret and the server keys that it protects"}
 	command.AddCommand(rotateCommand(), rekeyCommand(), statusCommand(), recoveryCodesCommand())
@@ -43,9 +43,10 @@ func rotateCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "rotate",
 		Short: "Wrap the server keys under a new secret",
-		Long: `Wrap the server keys under the new secret in LOCKBOX_SECRET_KEY; LOCKBOX_SECRET_KEY_PREVIOUS has the old
-one. Every token, password and entry keeps working. Servers may keep running with both settings; restart them without
-the previous secret afterwards. If the old secret and a backup may have leaked, also run lockbox secret rekey.`,
+		Long: `Wrap the server keys under the new secret in LOCKBOX_SECRET_KEY; LOCKBOX_SECRET_KEY_PREVIOUS must hold
+the old secret. Every token, password and entry keeps working. Servers may keep running with both settings; restart
+them without the previous secret afterwards. If the old secret and a backup may have leaked, also run lockbox secret
+rekey.`,
 		Example: "  LOCKBOX_SECRET_KEY_FILE=new LOCKBOX_SECRET_KEY_PREVIOUS_FILE=old lockbox secret rotate",
 		Args:    cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
@@ -90,7 +91,7 @@ func stateOf(key ports.KeyStatus) string {
 	return "retired, rekey unfinished"
 }
 
-// secretOf names the setting with the secret that a key is wrapped under.
+// secretOf returns the name of the setting whose secret wraps a key.
 func secretOf(key ports.KeyStatus) string {
 	if key.UnderPrevious {
 		return "LOCKBOX_SECRET_KEY_PREVIOUS"
@@ -107,11 +108,11 @@ func rekeyCommand() *cobra.Command {
 		Short: "Replace a server key after a compromise",
 		Long: `Replace the server key of a purpose (entry, account, api-key, session, token, throttle) with a new one,
 and move everything under the old key to it, while servers keep running. Entries, passwords and TOTP secrets keep
-working. Tokens cannot be moved: session revokes all sessions of both APIs, and api-key all API keys. token revokes the
-tokens of /api/v1, all recovery codes and all open invitations. api-key lists the keys first and stops; add --yes to
-continue.
+working. Tokens cannot be moved, so they are revoked. The purpose session revokes all sessions of both APIs. The purpose
+api-key revokes all API keys: the command first lists them and stops; add --yes to continue. The purpose token revokes
+the tokens of /api/v1, all recovery codes and all open invitations.
 
-It waits until transactions that are open when it begins have ended. If it is interrupted, run it again.`,
+The command waits until all transactions that are open when it begins have ended. If it is interrupted, run it again.`,
 		Example:   "  lockbox secret rekey entry\n  lockbox secret rekey api-key --yes",
 		Args:      cobra.ExactArgs(1),
 		ValidArgs: []string{"entry", "account", "api-key", "session", "token", "throttle"},

@@ -26,7 +26,7 @@ its TLS certificate and key again.`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			protectMemory()
-			// The default action of SIGHUP would end the process, also while the server starts.
+			// Without this, SIGHUP would end the process, even while the server starts.
 			reload := make(chan os.Signal, 1)
 			signal.Notify(reload, syscall.SIGHUP)
 			defer signal.Stop(reload)

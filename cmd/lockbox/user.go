@@ -56,7 +56,8 @@ func withOperator(command *cobra.Command, run func(ctx context.Context, operator
 	return run(command.Context(), operator)
 }
 
-// userCreateCommand also repairs access: it revokes sessions, and with --recreate replaces a lost TOTP secret.
+// userCreateCommand also repairs the access of an existing user: it revokes the sessions, and with --recreate it
+// replaces a lost TOTP secret.
 func userCreateCommand() *cobra.Command {
 	var in identity.OperatorCreateUser
 	command := &cobra.Command{
@@ -134,7 +135,8 @@ func userListCommand() *cobra.Command {
 	}
 }
 
-// userActionCommand returns a command that calls act for the user NAME, and then prints the name and the text done.
+// userActionCommand returns a command that calls act for the user NAME. Then the command prints the name and the text
+// in done.
 func userActionCommand(use, short, done string,
 	act func(ctx context.Context, operator identity.Operator, name string) error) *cobra.Command {
 	example := "  lockbox user " + strings.ReplaceAll(use, "NAME", "anna")

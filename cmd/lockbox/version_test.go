@@ -10,8 +10,8 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/boot"
 )
 
-// TestVersion verifies that the version is the whole first line, for scripts, and that the commit and the toolchain
-// follow.
+// TestVersion verifies that the first line contains only the version, because scripts read it, and that the commit and
+// the toolchain follow.
 func TestVersion(t *testing.T) {
 	t.Parallel()
 	program, out := root(), &bytes.Buffer{}

@@ -9,7 +9,7 @@ import (
 )
 
 // Changes lists the fields in which two values differ, as paths in the syntax of Value.Field. Added, Changed and
-// Unchanged are in the order of the new value, Removed in the order of the old one.
+// Unchanged are in the order of the new value. Removed is in the order of the old value.
 type Changes struct {
 	Added     []string `json:"added"`
 	Changed   []string `json:"changed"`
@@ -52,7 +52,7 @@ func Compare(before, after Value) Changes {
 	return changes
 }
 
-// leaves are the fields of a value that contain no further fields, by their paths.
+// leaves holds the fields of a value that contain no further fields, by their paths.
 type leaves struct {
 	paths []string
 	text  map[string]string // the canonical text of each leaf
@@ -121,7 +121,7 @@ func canonical(text json.RawMessage) string {
 		case json.Number:
 			out.WriteString(token.String())
 		case string:
-			// Decoding would make different halves of surrogate pairs equal.
+			// Do not decode such a string: decoding would make different halves of surrogate pairs equal.
 			if raw := text[before:decoder.InputOffset()]; hasHalfPair(raw) {
 				out.Write(bytes.TrimLeft(raw, ",: \t\r\n"))
 			} else {
@@ -135,9 +135,9 @@ func canonical(text json.RawMessage) string {
 	}
 }
 
-// Merge returns an object with the fields of both objects. For a field of both objects, it takes the value from update;
-// if both values are objects, it merges them recursively. Fields of base keep their positions and new fields follow.
-// The arguments are unchanged. Their names must pass Value.CheckNames.
+// Merge returns an object with the fields of both objects. For a field that both objects have, it takes the value from
+// update; if both values are objects, it merges them recursively. Fields of base keep their positions, and new fields
+// follow. Merge does not change its arguments. The names in both objects must pass Value.CheckNames.
 func Merge(base, update Value) Value {
 	members := slices.Clone(base.members)
 	index := make(map[string]int, len(members))

@@ -19,9 +19,9 @@ import (
 //	backtick = as single, with '`'
 //	bare     = the rest of the line, without blanks around it and without a comment, which begins with a blank and '#'
 //
-// '$' has no special meaning: passwords may contain it, so no variable is substituted. If a name occurs several
-// times, the last value wins, as in a shell. Inside quotes, CR LF becomes LF if the line itself ends in CR LF. Errors
-// contain the line number and no text of the line.
+// '$' has no special meaning: passwords may contain it, so no variable is substituted. If a name occurs several times,
+// the last value wins, as in a shell. Inside quotes, CR LF becomes LF if the last line of the value ends in CR LF.
+// Errors contain the line number and no text of the line.
 func ReadDotenv(text []byte) (Value, error) {
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	reader := dotenvReader{rest: string(text), line: 1, index: map[string]int{}}
@@ -37,7 +37,7 @@ func ReadDotenv(text []byte) (Value, error) {
 type dotenvReader struct {
 	rest string
 	line int  // number of the line at which rest begins
-	crlf bool // whether the previous line ended in CR LF
+	crlf bool // whether the last complete line ended in CR LF
 	// The parsed members, in the order of their first occurrence.
 	members []member
 	index   map[string]int // position of each name in members
@@ -156,7 +156,7 @@ func closingQuote(text string, quote byte) int {
 	return -1
 }
 
-// unescape replaces the escapes inside double quotes. A backslash before any other character stays.
+// unescape replaces the escapes inside double quotes. A backslash before any other character stays in the text.
 func unescape(text string) string {
 	var out strings.Builder
 	for i := 0; i < len(text); i++ {

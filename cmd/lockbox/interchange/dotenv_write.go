@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// WriteDotenv writes variables as a .env file that a POSIX shell reads with the same result (set -a; . ./.env).
-// Values of letters, digits and a few other characters are not quoted. Other values are in single quotes, which need
-// no escapes. Values with a single quote are in double quotes, with a backslash before '"', '\', '$' and '`'. Line
-// ends inside quotes are written as they are. A value with a NUL character is an error, and nothing is written.
+// WriteDotenv writes variables as a .env file that a POSIX shell reads with the same result (set -a; . ./.env). Values
+// of letters, digits and a few other characters are not quoted. Other values are in single quotes, which need no
+// escapes. Values that contain a single quote are in double quotes, with a backslash before '"', '\', '$' and '`'. Line
+// ends inside quotes are written unchanged. A value with a NUL character is an error, and nothing is written.
 func WriteDotenv(out io.Writer, variables []Variable) error {
 	if err := checkCarried(variables); err != nil {
 		return err
@@ -35,8 +35,8 @@ func writeLines(out io.Writer, variables []Variable, prefix string, quoted func(
 	return err
 }
 
-// dotenvQuoted quotes a value as WriteDotenv documents. It never ends a single-quoted part within a value, because most
-// readers of .env files do not support a value in several parts.
+// dotenvQuoted quotes a value as WriteDotenv documents. It puts the whole value into one pair of quotes, because most
+// readers of .env files do not support a value in several quoted parts.
 func dotenvQuoted(value string) string {
 	if !strings.ContainsFunc(value, needsQuotes) {
 		return value

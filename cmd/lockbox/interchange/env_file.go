@@ -9,14 +9,15 @@ import (
 	"strings"
 )
 
-// maxEnvFileLine is the longest line that Docker and kubectl read, in bytes. docker refuses a longer line. kubectl
-// silently ignores the longer line and all lines after it.
+// maxEnvFileLine is the longest line that Docker and kubectl read, in bytes. Docker refuses a longer line. kubectl
+// silently ignores a longer line and all lines after it.
 const maxEnvFileLine = bufio.MaxScanTokenSize - 1
 
 // WriteDocker writes variables as NAME=value lines without quotes, for docker run --env-file and kubectl create secret
-// --from-env-file. Both take a value literally up to the end of the line. It returns an error that names the variable
-// if a line cannot hold it: a value with line ends, a line over 64 KiB, a name that Kubernetes refuses, or a value in
-// quotes, which some versions of Docker and Podman remove. On an error, nothing is written.
+// --from-env-file. Both programs take a value literally up to the end of the line. WriteDocker returns an error that
+// names the variable if a line cannot hold the variable: if the value has line ends or is in quotes, which some
+// versions of Docker and Podman remove, if the line is longer than 64 KiB, or if Kubernetes refuses the name. On an
+// error, nothing is written.
 func WriteDocker(out io.Writer, variables []Variable) error {
 	if err := checkCarried(variables); err != nil {
 		return err
@@ -45,14 +46,14 @@ func isQuoted(value string) bool {
 	return len(value) > 1 && (value[0] == '"' || value[0] == '\'') && value[0] == value[len(value)-1]
 }
 
-// githubOwn matches the variables that a GitHub runner does not accept from a step. The runner refuses NODE_OPTIONS and
-// itself sets all variables with these prefixes.
+// githubOwn are the prefixes of the variables that a GitHub runner sets itself and does not accept from a step. The
+// runner also refuses NODE_OPTIONS.
 var githubOwn = []string{"GITHUB_", "RUNNER_"}
 
 // WriteGitHub writes variables in the format of the file $GITHUB_ENV of GitHub Actions. A value of several lines is
-// enclosed in lines with a random delimiter, so the text of a value cannot end it. It refuses, by name, variables that
-// a runner does not accept, and values that end in CR, which runners on Windows remove. On an error, nothing is
-// written. The caller must print WriteGitHubMasks first.
+// enclosed in lines with a random delimiter, so the text of a value cannot end the value. WriteGitHub returns an error
+// that names the variable if a runner does not accept the variable, or if its value ends in CR, which runners on
+// Windows remove. On an error, nothing is written. The caller must print WriteGitHubMasks first.
 func WriteGitHub(out io.Writer, variables []Variable) error {
 	if err := checkCarried(variables); err != nil {
 		return err
@@ -80,8 +81,8 @@ func WriteGitHub(out io.Writer, variables []Variable) error {
 }
 
 // WriteGitHubMasks writes workflow commands that make GitHub Actions replace the values with *** in the log. The step
-// must print them before the values can appear. Each line of a value has a separate mask, because the runner masks the
-// log line by line. Blank values cannot be masked.
+// must print these commands before a value can appear in the log. Each line of a value has a separate mask, because the
+// runner masks the log line by line. Blank values cannot be masked.
 func WriteGitHubMasks(out io.Writer, variables []Variable) error {
 	var text strings.Builder
 	written := map[string]bool{}

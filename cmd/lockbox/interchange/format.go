@@ -39,8 +39,8 @@ func (f Format) HoldsVariables() bool {
 	return f != JSON && f != YAML && slices.Contains(Written(), string(f))
 }
 
-// FormatOf derives the format from the name of a file and reports whether it recognizes the name: .json, .yaml, .yml,
-// and .env in names such as .env, prod.env and .env.local.
+// FormatOf derives the format from the name of a file and reports whether it recognizes the name. It recognizes the
+// extensions .json, .yaml, .yml and .env, and names such as .env.local.
 func FormatOf(path string) (Format, bool) {
 	name := strings.ToLower(filepath.Base(path))
 	switch filepath.Ext(name) {
@@ -130,8 +130,8 @@ func writeJSON(out io.Writer, value Value) error {
 	return err
 }
 
-// Indented returns JSON indented for people, with a line end. JSON that is nested more than maxDepth levels deep
-// stays on one line: its indentation could turn half a megabyte into gigabytes.
+// Indented returns JSON indented for people, with a line end. JSON that is nested more than maxDepth levels deep stays
+// on one line, because indentation could turn half a megabyte of it into gigabytes.
 func Indented(text []byte) ([]byte, error) {
 	var out bytes.Buffer
 	write := func() error { return json.Indent(&out, text, "", "  ") }

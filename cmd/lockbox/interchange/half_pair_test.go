@@ -17,8 +17,8 @@ var halfPairs = map[string]string{
 	"{ \n \"a\" : 1 , \"\\\\ufffd\\ud800\" : 2 }": `"\\\\ufffd\\ud800"`,
 }
 
-// TestHalfPairNames checks that a form that cannot hold a name unchanged is refused with the path of the field, and
-// that JSON holds it unchanged.
+// TestHalfPairNames checks that writing such a name to a format that cannot hold it returns an error with the path of
+// the field, and that JSON holds the name unchanged.
 func TestHalfPairNames(t *testing.T) {
 	t.Parallel()
 	for text, path := range halfPairs {
@@ -42,8 +42,7 @@ func TestHalfPairNames(t *testing.T) {
 	}
 }
 
-// TestHalfPairWithField checks that a field is set if the names that are written again are whole, and refused
-// otherwise.
+// TestHalfPairWithField checks that a field is set only if all names that must be written again are whole.
 func TestHalfPairWithField(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ text, field, want, path string }{

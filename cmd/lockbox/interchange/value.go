@@ -13,11 +13,11 @@ import (
 	"unicode/utf8"
 )
 
-// maxDepth is the maximum depth of nesting that is accepted. Recursive functions of this package rely on it.
+// maxDepth is the maximum accepted depth of nesting. Recursive functions of this package rely on this limit.
 const maxDepth = 100
 
-// errNotJSON cannot occur after a successful checkSyntax. It replaces errors of the decoder, which could quote the
-// input.
+// errNotJSON replaces the errors of the decoder, which could quote the input. After a successful checkSyntax, it cannot
+// occur.
 var errNotJSON = errors.New("invalid JSON")
 
 // Value is a JSON value. Unlike the types of encoding/json, it keeps the order of the names of an object and the
@@ -34,8 +34,8 @@ type Value struct {
 type member struct {
 	name  string
 	value Value
-	// damaged is the JSON of the name, without quotes, if the name contains half of a surrogate pair. name then differs
-	// from the stored name. It is "" otherwise.
+	// damaged is the JSON of the name, without quotes, if the name contains half of a surrogate pair. In that case,
+	// name differs from the stored name. Otherwise damaged is "".
 	damaged string
 }
 
@@ -69,7 +69,8 @@ func Parse(text []byte) (Value, error) {
 	return parse(decoder, text, nil)
 }
 
-// checkSyntax returns the line of a syntax error. It replaces the decoder's message, which quotes the input.
+// checkSyntax returns an error with the line of a syntax error. It does not use the decoder's message, which quotes the
+// input.
 func checkSyntax(text []byte) error {
 	var whole json.RawMessage
 	err := json.Unmarshal(text, &whole)
@@ -98,7 +99,7 @@ func parse(decoder *json.Decoder, text []byte, path []string) (Value, error) {
 	return Value{text: bytes.TrimLeft(text[before:decoder.InputOffset()], ",: \t\r\n")}, nil
 }
 
-// parseObject reads the members of an object. The decoder is after the opening brace.
+// parseObject reads the members of an object. The decoder must be just after the opening brace.
 func parseObject(decoder *json.Decoder, text []byte, path []string) (Value, error) {
 	if len(path) >= maxDepth {
 		return Value{}, fmt.Errorf("nested more than %d levels deep", maxDepth)
@@ -158,8 +159,8 @@ func Text(text string) Value {
 	return Value{text: quote(text)}
 }
 
-// Raw returns valid JSON as a value without parsing it. IsObject is false for the value and it has no names, although
-// the JSON may be an object.
+// Raw returns valid JSON as a value without parsing it. Even if the JSON is an object, IsObject is false for the value,
+// and the value has no names.
 func Raw(text json.RawMessage) Value { return Value{text: text} }
 
 // Empty returns the object {}.
@@ -196,7 +197,7 @@ func (v Value) JSON() json.RawMessage { return v.text }
 // IsObject reports whether the value is an object. Other values have no names.
 func (v Value) IsObject() bool { return v.isObject }
 
-// Names returns the names of an object in their order. It returns none for other values.
+// Names returns the names of an object in their order, and no names for any other value.
 func (v Value) Names() []string {
 	names := make([]string, len(v.members))
 	for i, each := range v.members {
@@ -260,7 +261,7 @@ func (v Value) checkNames(path []string) error {
 	return nil
 }
 
-// hasHalfPair reports whether valid JSON contains the escape of half of a surrogate pair without its other half.
+// hasHalfPair reports whether valid JSON contains an escape for one half of a surrogate pair without the other half.
 func hasHalfPair(text []byte) bool {
 	for i := 0; i < len(text); i++ {
 		if text[i] != '\\' {
@@ -314,8 +315,8 @@ func (v Value) Field(path string) (Value, error) {
 	return found, nil
 }
 
-// field looks for the whole path as one name first, and then for its first part. A name with dots can therefore only be
-// the end of a path.
+// field first looks for a member whose name is the whole path, and then for a member whose name is the first part of
+// the path. A name with dots can therefore only be the end of a path.
 func (v Value) field(path string) (Value, bool) {
 	if found, exists := v.element(path); exists {
 		return found, true
@@ -331,9 +332,9 @@ func (v Value) field(path string) (Value, bool) {
 	return inside.field(rest)
 }
 
-// WithField returns an object with another value at a path in the syntax of Field. Objects on the path that do not
-// exist are created. Elements of an array cannot be changed: a parent that is not an object is an error. It is also an
-// error if an object on the path has a name with half of a surrogate pair, which would be changed.
+// WithField returns an object with another value at a path in the syntax of Field. It creates missing objects on the
+// path. Elements of an array cannot be changed: a parent that is not an object is an error. It is also an error if an
+// object on the path has a name with half of a surrogate pair, because WithField would change that name.
 func (v Value) WithField(path string, value Value) (Value, error) {
 	return v.withField(path, value, path)
 }

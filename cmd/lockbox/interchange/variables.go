@@ -9,7 +9,7 @@ import (
 // Variable is an environment variable.
 type Variable struct{ Name, Value string }
 
-// Naming determines the names of variables.
+// Naming holds the rules for the names of variables.
 type Naming struct {
 	// Key is the key of the entry. Its last segment is the name of a value that is not an object.
 	Key string
@@ -25,8 +25,8 @@ type Naming struct {
 // become '_', and a name that would begin with a digit gets a '_' before it. Strings are used without quotes, numbers
 // with their original digits and arrays as compact JSON; null sets no variable.
 //
-// Two fields with the same variable name are an error, and so are a field with an empty name, and a name or a string
-// with half of a surrogate pair.
+// It returns an error if two fields have the same variable name, if a field has an empty name, or if a name or a string
+// contains half of a surrogate pair.
 func (v Value) Variables(naming Naming) ([]Variable, error) {
 	if err := naming.check(); err != nil {
 		return nil, err
@@ -115,8 +115,8 @@ func (n Naming) Variable(field string) string {
 // lowerCaseNames are variables that programs look up in lower case. Some, such as curl, ignore the form in upper case.
 var lowerCaseNames = []string{"http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy"}
 
-// caseSensitivePrefixes are prefixes of variables whose names contain another, case-sensitive name: variables and host
-// names of Terraform, variables of Packer, options of npm, and properties of Gradle.
+// caseSensitivePrefixes are prefixes of variables whose names contain another name that is case-sensitive: a variable
+// or a host name of Terraform, a variable of Packer, an option of npm, or a property of Gradle.
 var caseSensitivePrefixes = []string{"TF_VAR_", "TF_TOKEN_", "TF_CLI_ARGS_", "PKR_VAR_", "npm_config_",
 	"ORG_GRADLE_PROJECT_"}
 

@@ -132,15 +132,15 @@ func fromScalar(node *yaml.Node) Value {
 		return Value{text: json.RawMessage(strings.ToLower(node.Value))}
 	case node.Style == 0 && node.Value != "" && strings.Contains("-0123456789", node.Value[:1]) &&
 		json.Valid([]byte(node.Value)):
-		// The check is on the text, because the library treats numbers that are too large for it as strings.
+		// Check the text and not the tag, because the library treats very large numbers as strings.
 		return Value{text: json.RawMessage(node.Value)}
 	}
 	return Text(node.Value)
 }
 
 // WriteYAML writes a value as YAML. All strings are in double quotes, so that no reader interprets one of them as a
-// number or a boolean. On an error, nothing is written. A name or a string with half of a surrogate pair is an error,
-// which names the field.
+// number or a boolean. On an error, nothing is written. If a name or a string contains half of a surrogate pair,
+// WriteYAML returns an error that names the field.
 func WriteYAML(out io.Writer, value Value) error {
 	node, err := toNode(value, nil)
 	if err != nil {
@@ -163,7 +163,8 @@ func writeNode(out io.Writer, node *yaml.Node) error {
 }
 
 // toNode converts the value at a path to a YAML node, up to the depth that ReadYAML accepts. The limit also bounds the
-// time: each level of nested lists is parsed again. At the depth that JSON allows, this would take minutes.
+// running time, because each level of nested lists is parsed again. At the depth that JSON allows, this would take
+// minutes.
 func toNode(value Value, path []string) (*yaml.Node, error) {
 	if len(path) > maxDepth {
 		return nil, fmt.Errorf("nested more than %d levels deep", maxDepth)

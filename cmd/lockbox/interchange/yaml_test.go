@@ -46,7 +46,7 @@ func TestYAMLErrors(t *testing.T) {
 		"a: !custom hunter2":         "line 1: tags are not supported",
 		"a: !custom [hunter2]":       "line 1: tags are not supported",
 		"!custom a: hunter2":         "line 1: tags are not supported",
-		// If accepted, the text would become part of the JSON and add a name that a dry run does not show.
+		// If this text were accepted, it would become part of the JSON and add a name that a dry run does not show.
 		`a: !!bool '1, "admin": true'`: "line 1: tags are not supported",
 		"a: 1\na: hunter2":             `line 2: duplicate name "a"`,
 		"? [hunter2]\n: x":             "line 1: a name must be plain text, not a list or an object",

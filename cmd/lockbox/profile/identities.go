@@ -20,12 +20,12 @@ type Identity struct {
 	Username string `json:"username"`
 	// Text is the identity, "lbid1_…".
 	Text string `json:"identity"`
-	// Previous are former identities of a rotation that has not finished: they may be the only ones that open a box.
+	// Previous are the former identities of an unfinished rotation. Some boxes may still open only with one of them.
 	Previous []string `json:"previous,omitempty"`
 }
 
-// IdentityStore is the directory of the unlocked identities, beside the profile file. Each identity is a file that only
-// this user can read.
+// IdentityStore is the directory of the unlocked identities, next to the profile file. Each identity is a file that
+// only this user can read.
 type IdentityStore struct{ dir string }
 
 // Identities returns the store of this user. It returns an error if the user has no configuration directory.
@@ -65,7 +65,7 @@ func (s IdentityStore) Load(url, username string) (stored Identity, ok bool, err
 	return stored, true, nil
 }
 
-// Save stores an identity in place of an earlier one of the account. It replaces the file atomically.
+// Save stores an identity and replaces an earlier identity of the same account. It replaces the file atomically.
 func (s IdentityStore) Save(identity Identity) error {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return cannotWriteIdentity(err)

@@ -23,7 +23,7 @@ import (
 // Default is the name of the profile for commands without a profile name.
 const Default = "default"
 
-// Profile is a server and an account there. It contains tokens and must not be printed or logged.
+// Profile is an account on a server. It contains tokens and must not be printed or logged.
 type Profile struct {
 	URL      string `json:"url"`
 	Username string `json:"username,omitempty"`
@@ -32,7 +32,7 @@ type Profile struct {
 	// ExpiresAt is the expiry time of Token. The zero time means that Token never expires.
 	ExpiresAt time.Time `json:"expiresAt,omitzero"`
 	// RefreshToken can be exchanged once for a new Token and RefreshToken. Only sessions that began with a TOTP code
-	// have one.
+	// have a refresh token.
 	RefreshToken string `json:"refreshToken,omitempty"`
 	// APIKeyID is the id of Token on the server, if Token is an API key. Profiles of the first releases do not have it.
 	APIKeyID string `json:"apiKeyId,omitempty"`
@@ -55,15 +55,15 @@ func (p Profile) SignedOut() Profile {
 	return p
 }
 
-// HoldsAPIKey reports whether Token is an API key. A session expires, but an API key stays valid on the server after
-// its only copy is deleted. A token without an expiry time can only be an API key.
+// HoldsAPIKey reports whether Token is an API key. The distinction matters because a session expires, but an API key
+// stays valid on the server even after its only copy is deleted. A token without an expiry time can only be an API key.
 func (p Profile) HoldsAPIKey() bool {
 	return p.APIKeyID != "" || p.SignedIn() && p.RefreshToken == "" && p.ExpiresAt.IsZero()
 }
 
 // Book holds all profiles of a user.
 type Book struct {
-	// Current is the name of the profile to use if none is named. It may name a deleted profile.
+	// Current is the name of the profile that a command uses if it names no profile. It may name a deleted profile.
 	Current  string             `json:"current,omitempty"`
 	Profiles map[string]Profile `json:"profiles"`
 }
@@ -116,8 +116,8 @@ func Path() (string, error) {
 // remedy completes the error of a file that cannot be read or written.
 const remedy = "; correct its permissions, or choose another directory with XDG_CONFIG_HOME"
 
-// Load reads the profile file. It returns an empty book if the file is missing, or if a parent of the path is not a
-// directory. Load takes no lock. The error names the file and a remedy.
+// Load reads the profile file without a lock. It returns an empty book if the file is missing, or if a parent of the
+// path is not a directory. The error names the file and a remedy.
 func Load(path string) (Book, error) {
 	book := Book{Profiles: map[string]Profile{}}
 	text, err := os.ReadFile(path) //nolint:gosec // the user's own file
@@ -132,7 +132,7 @@ func Load(path string) (Book, error) {
 		// The decoder's error may quote the file, which contains tokens.
 		return book, fmt.Errorf("%s is not a valid profile file: fix or delete it, then sign in again", path)
 	}
-	// The JSON null and an absent field are valid, and the callers write to the map.
+	// If the field is null or absent, which is valid, make the map: the callers write to it.
 	if book.Profiles == nil {
 		book.Profiles = map[string]Profile{}
 	}
@@ -141,7 +141,7 @@ func Load(path string) (Book, error) {
 
 // Change reads the profile file, calls change and writes the result back. It holds the lock throughout, so no other
 // process can use a refresh token while change uses it. If change returns an error, nothing is written and Change
-// returns that error. An error of the file contains its path and a remedy.
+// returns that error. An error about the file contains its path and a remedy.
 func Change(path string, change func(*Book) error) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return cannotWrite(err)
@@ -165,8 +165,8 @@ func Change(path string, change func(*Book) error) error {
 	return nil
 }
 
-// CheckWritable reports whether Change can write the file. A command that gets a token calls it before it asks the
-// server, because a token that cannot be stored is lost. It creates the directory if necessary.
+// CheckWritable reports whether Change can write the file. A command that requests a token calls CheckWritable before
+// the request, because a token that cannot be stored is lost. CheckWritable creates the directory if necessary.
 func CheckWritable(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return cannotWrite(err)

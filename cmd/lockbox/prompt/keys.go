@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// ErrSeveralLines means that more than one line was typed or pasted at a prompt that takes one. The input is discarded,
-// so that the shell does not run the other lines.
+// ErrSeveralLines means that more than one line was typed or pasted at a prompt that accepts one line. The input is
+// discarded, so that the shell does not run the other lines.
 var ErrSeveralLines = errors.New(
 	"the input has several lines, but this prompt takes one: paste one line; nothing was changed")
 
@@ -16,7 +16,7 @@ var ErrSeveralLines = errors.New(
 const maxHidden = 1 << 20
 
 // The sequences of bracketed paste. If bracketed paste is enabled, a terminal puts the last two sequences around pasted
-// text. This distinguishes line ends in the text from the Enter key.
+// text, so line ends in the text differ from the Enter key.
 const (
 	enablePaste  = "\x1b[?2004h"
 	disablePaste = "\x1b[?2004l"
@@ -24,8 +24,9 @@ const (
 	endPaste     = "\x1b[201~"
 )
 
-// quietTenths is how long no input may arrive after the end of a line, in tenths of a second. Input that arrives
-// earlier is the rest of a paste: a person needs longer to read the result of a command and to type the next one.
+// quietTenths is how long a prompt waits for more input after the end of a line, in tenths of a second. Input that
+// arrives within this time belongs to a paste, because a person needs longer to read the result of a command and to
+// type the next one.
 const quietTenths = 5
 
 // maxEscape exceeds the length of every escape sequence of a key. A longer sequence is treated as text.
@@ -43,7 +44,7 @@ type keys struct {
 	extra  []byte // input after the end of the line
 }
 
-// write adds input. A call may contain an incomplete sequence.
+// write adds input. The input may end within an escape sequence.
 func (k *keys) write(input []byte) {
 	for _, c := range input {
 		switch {
@@ -119,5 +120,6 @@ func (k *keys) result(rest []byte) (string, error) {
 	return text, nil
 }
 
-// hasText reports whether input contains more than line ends, which a second press of Enter produces.
+// hasText reports whether input contains anything except line ends and Ctrl-D. Further presses of Enter produce only
+// line ends.
 func hasText(input []byte) bool { return strings.Trim(string(input), "\r\n\x04") != "" }

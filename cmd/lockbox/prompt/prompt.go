@@ -66,12 +66,12 @@ func Hidden(ctx context.Context, question string) (string, error) {
 	return text, err
 }
 
-// HiddenText is like Hidden but accepts a paste of several lines, if the terminal marks the end of the paste (bracketed
-// paste). Otherwise the end of the text is unknown and HiddenText returns ErrSeveralLines.
+// HiddenText is like Hidden, but it also accepts a paste of several lines if the terminal marks the end of the paste
+// (bracketed paste). Without the mark, the end of the text is unknown, and HiddenText returns ErrSeveralLines.
 func HiddenText(ctx context.Context, question string) (string, error) {
 	return ask(ctx, question, true, func(terminal *os.File) (string, error) {
 		text, err := readHidden(terminal)
-		fmt.Fprintln(screen(terminal)) // the line end was not echoed either
+		fmt.Fprintln(screen(terminal)) // the terminal did not echo the line end
 		return text, err
 	})
 }
@@ -116,9 +116,9 @@ func FirstLine(in io.Reader) (string, error) {
 	return strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r"), nil
 }
 
-// ask prints a question and calls read in a goroutine, because a read from a terminal cannot be cancelled. Afterwards,
-// and when ctx ends, it restores the terminal. It discards unread input, because the shell would run it as commands.
-// After ctx has ended, the goroutine stays blocked until the process ends.
+// ask prints a question and calls read in a goroutine, because a read from a terminal cannot be cancelled. After the
+// answer, or when ctx ends, ask restores the terminal and discards unread input, because the shell would run that input
+// as commands. If ctx ends first, the goroutine stays blocked until the process ends.
 func ask(ctx context.Context, question string, hidden bool, read func(*os.File) (string, error)) (string, error) {
 	terminal, closeTerminal, err := open()
 	if err != nil {
@@ -138,7 +138,7 @@ func ask(ctx context.Context, question string, hidden bool, read func(*os.File) 
 		defer enableBracketedPaste(screen(terminal))()
 	}
 	fmt.Fprint(screen(terminal), question)
-	// The buffer of the channel lets the goroutine end even if no one receives the answer.
+	// The channel has a buffer, so the goroutine can end even if its answer is not received.
 	type answer struct {
 		line string
 		err  error

@@ -30,9 +30,9 @@ func (s state) restore(terminal *os.File) {
 	_ = unix.IoctlSetTermios(int(terminal.Fd()), setTermiosAndFlush, &s.termios)
 }
 
-// hide turns the echo and the line editing off. The line editing of the kernel would limit a line to 4 KiB and hand the
-// other lines of a paste to the next reader, which is the shell. Ctrl-C still interrupts. Input that was typed before
-// the call stays available.
+// hide turns the echo and the line editing off. The line editing of the kernel would limit a line to 4 KiB, and would
+// leave the other lines of a paste to the shell. Ctrl-C still interrupts. Input that was typed before the call stays
+// available.
 func hide(terminal *os.File) error { return setRaw(terminal, 1, 0) }
 
 // setRaw makes a read return after minimum bytes, or after tenths of a second.
@@ -68,8 +68,8 @@ func readHidden(terminal *os.File) (string, error) {
 	return typed.result(rest)
 }
 
-// drain returns the input that is pending, for example the other lines of a paste. It returns once nothing arrives for
-// quietTenths: terminals and slow connections deliver a paste in parts. It changes the mode of the terminal.
+// drain returns the input that is pending, for example the other lines of a paste. It returns when no input arrives for
+// quietTenths, because terminals and slow connections deliver a paste in parts. It changes the mode of the terminal.
 func drain(terminal *os.File) ([]byte, error) {
 	if err := setRaw(terminal, 0, quietTenths); err != nil {
 		return nil, err
@@ -90,7 +90,7 @@ func drain(terminal *os.File) ([]byte, error) {
 // the time limit. It does not use os.File, which reports both cases as the end of the file.
 func readRaw(terminal *os.File) ([]byte, error) {
 	fd, buffer := int(terminal.Fd()), make([]byte, 4096)
-	if err := unix.SetNonblock(fd, false); err != nil { // in non-blocking mode the time limit has no effect
+	if err := unix.SetNonblock(fd, false); err != nil { // the time limit has no effect in non-blocking mode
 		return nil, err
 	}
 	for {

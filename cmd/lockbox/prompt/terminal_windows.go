@@ -47,8 +47,8 @@ func readHidden(terminal *os.File) (string, error) {
 // releaseEvents is the number of events that may follow the Enter key: its release, and a change of focus.
 const releaseEvents = 2
 
-// drain returns placeholder text if input is pending, because console events are not characters. restore discards the
-// input.
+// drain returns a placeholder text if input is pending, because the pending console events are not characters. restore
+// discards the input.
 func drain(terminal *os.File) ([]byte, error) {
 	time.Sleep(quietTenths * time.Second / 10) // a paste arrives in parts
 	var events uint32

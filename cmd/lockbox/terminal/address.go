@@ -24,8 +24,8 @@ func parseAddress(text string) (address, error) {
 	return address{box, key}, nil
 }
 
-// openEntry parses the address of an entry and returns it with a client for the selected server. The address is checked
-// first, so that a typing error is reported without reading a profile or refreshing a token.
+// openEntry parses the address of an entry and returns it with a client for the selected server. It checks the address
+// first, so a typing error is reported before a profile is read or a token is refreshed.
 func (s *session) openEntry(ctx context.Context, text string) (*client.Client, address, error) {
 	at, err := parseAddress(text)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 )
 
 // apiKeysCommand is the parent of the commands for API keys. They work on the keys of the caller. Only the delete
-// command also accepts the key of another user, if the caller is an admin. A key is shown only when it is created;
-// later commands name it by its id.
+// command also accepts the key of another user, and only if the caller is an admin. A key is shown only when it is
+// created; later commands name it by its id.
 func apiKeysCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "api-keys",
@@ -52,8 +52,7 @@ again after their creation.`,
 
 // apiKeysCreateCommand creates a key for the caller (POST /api-keys). The exit code is exitUsage if --expiry is
 // malformed or in the past. With --output json it prints {"apiKey":"…"}. If the caller signs in with an API key that
-// expires, the server limits the expiry of the new key to the expiry of that key. A short-lived key therefore cannot
-// extend its own life.
+// expires, the new key expires no later than that key. A short-lived key therefore cannot create a longer-lived one.
 func apiKeysCreateCommand(s *session) *cobra.Command {
 	var options client.APIKeyOptions
 	command := &cobra.Command{

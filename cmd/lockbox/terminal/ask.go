@@ -25,11 +25,11 @@ const (
 
 // secretQuestion describes how a command obtains a password or a code.
 type secretQuestion struct {
-	// fromStdin reads a line of in instead of asking.
+	// fromStdin makes the command read a line from in instead of asking.
 	fromStdin bool
 	// in must be the same bufio.Reader for all lines of standard input, because a new reader would miss buffered lines.
 	in io.Reader
-	// ask is the function of the package prompt that asks.
+	// ask is the function of the package prompt that asks the question.
 	ask func(ctx context.Context, question string) (string, error)
 	// text is the question.
 	text string
@@ -59,7 +59,7 @@ func (s *session) secret(ctx context.Context, question secretQuestion) (client.S
 
 // code obtains a TOTP code or a recovery code. It removes white space around the code.
 func (s *session) code(ctx context.Context, fromStdin bool, question string) (client.Secret, error) {
-	// A code is hidden because an observer could use it before the user does.
+	// A code is not shown, because an observer could use the code before the user does.
 	code, err := s.secret(ctx, secretQuestion{
 		fromStdin: fromStdin,
 		in:        s.input(ctx),
@@ -70,10 +70,11 @@ func (s *session) code(ctx context.Context, fromStdin bool, question string) (cl
 	return client.NewSecret(strings.TrimSpace(code.Reveal())), err
 }
 
-// proofFlags are the flags with which scripts prove the identity of the user.
+// proofFlags are the flags with which scripts pass the password and the code of the user.
 type proofFlags struct{ codeStdin, passwordStdin bool }
 
-// addProofFlags adds the flags. With both, the password is the first line and the code the second.
+// addProofFlags adds the flags. With both flags, the password is the first line of standard input and the code is the
+// second line.
 func addProofFlags(command *cobra.Command, flags *proofFlags) {
 	command.Flags().BoolVar(&flags.codeStdin, "code-stdin", false,
 		"read the code from the first line of standard input, or from the second line with --password-stdin")
@@ -144,9 +145,9 @@ func (s *session) withCode(ctx context.Context, fromStdin bool, request func(cod
 	return request(code)
 }
 
-// ask asks a question at the terminal. Without a terminal it returns a usage error that contains the text instead,
-// which describes how scripts pass the answer. The question may contain names from the server, so control characters
-// are replaced.
+// ask asks a question at the terminal. Without a terminal, it returns a usage error with the text of the parameter
+// instead, which describes how scripts pass the answer. The question may contain names from the server, so control
+// characters are replaced.
 func ask(ctx context.Context, how func(context.Context, string) (string, error), question, instead string) (string,
 	error) {
 	answer, err := how(ctx, printable(question))

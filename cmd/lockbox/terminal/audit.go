@@ -71,7 +71,7 @@ The command fetches events page by page, so a pager or head can end it early.`,
 			return &usageError{fmt.Errorf("--limit is %d: it must be 0 or more", flags.limit)}
 		}
 		flags.filter.Action = strings.ToLower(flags.filter.Action)
-		// A period selects events by itself, so the default limit would be surprising.
+		// With --since, a user expects all events of the period, so the default limit does not apply.
 		if flags.since != "" && !command.Flags().Changed("limit") {
 			flags.limit = 0
 		}
@@ -123,7 +123,7 @@ func (s *session) audit(ctx context.Context, server *client.Client, args []strin
 	since time.Time) error {
 	filter := flags.filter
 	filter.Limit = maxEventsPerPage
-	// Small limits are sent to the server, so that it does not read a page that is not printed.
+	// Send a small limit to the server, so that the server does not read events that are not printed.
 	if flags.limit > 0 {
 		// One extra event shows whether more events exist.
 		filter.Limit = min(flags.limit+1, maxEventsPerPage)
@@ -131,7 +131,7 @@ func (s *session) audit(ctx context.Context, server *client.Client, args []strin
 	if !since.IsZero() {
 		filter.Since = since.Add(-clockSkew)
 	}
-	// This sends no request yet: the sequence fetches pages while it is read.
+	// No request is sent here: the sequence fetches its pages while it is read.
 	events := server.Events(ctx, &filter)
 	if len(args) == 1 {
 		events = server.BoxEvents(ctx, args[0], &filter)
@@ -147,8 +147,8 @@ func (s *session) audit(ctx context.Context, server *client.Client, args []strin
 	return s.auditTable(events, flags.limit)
 }
 
-// newerThan skips events before since. It ends the stream only after clockSkew, because a slightly older event may
-// still be followed by a newer one.
+// newerThan skips events before since. It ends the stream at the first event that is older than since by more than
+// clockSkew, because a slightly older event may still be followed by a newer one.
 func newerThan(events eventStream, since time.Time) eventStream {
 	return func(yield func(client.Event, error) bool) {
 		for event, err := range events {
@@ -163,10 +163,10 @@ func newerThan(events eventStream, since time.Time) eventStream {
 	}
 }
 
-// awaitFirst fetches the first event before it returns. It returns a refusal of the server before the caller prints a
-// header or the beginning of a JSON document.
+// awaitFirst fetches the first event before it returns. If the server refuses the request, the caller gets the error
+// before it prints a header or the beginning of a JSON document.
 func awaitFirst(events eventStream) (eventStream, error) {
-	// A range loop cannot stop in a sequence and continue later. The functions of Pull2 can; stop must be called.
+	// A range loop cannot pause in a sequence and continue later, so use the functions of Pull2. stop must be called.
 	next, stop := iter.Pull2(events)
 	event, err, more := next()
 	if err != nil {
@@ -184,7 +184,7 @@ func awaitFirst(events eventStream) (eventStream, error) {
 }
 
 // auditTable prints columns of fixed width, so that each line can be printed before the next page arrives. It stops
-// after limit events and reports on a terminal that more exist.
+// after limit events. On a terminal, it then reports that more events exist.
 func (s *session) auditTable(events eventStream, limit int) error {
 	const layout = "%-19s  %-20s  %-9s  %-16s  %-15s  %s\n"
 	if _, err := fmt.Fprintf(s.out, layout, "TIME", "ACTION", "OUTCOME", "USER", "ADDRESS", "SUBJECT"); err != nil {
@@ -212,7 +212,7 @@ func (s *session) auditTable(events eventStream, limit int) error {
 // subjectOf describes the subject of an event: an entry, a box, a user, or a user in a box.
 func subjectOf(event client.Event) string {
 	text := event.Box
-	// Events about an entry always name its box.
+	// An event about an entry always names the box of the entry.
 	if event.Key != "" {
 		text += "/" + event.Key
 	}

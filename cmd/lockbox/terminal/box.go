@@ -42,8 +42,8 @@ of the box. The creator of a box is its owner and first boxadmin.`,
 	return command
 }
 
-// boxListCommand lists the names of the boxes in which the caller is active (GET /boxes). It prints one name per line,
-// sorted, or with --output json an array of strings. Admins also see only the boxes of which they are members.
+// boxListCommand lists the names of the boxes in which the caller is active (GET /boxes). It prints the names sorted,
+// one per line, or with --output json as an array of strings. Even admins see only the boxes of which they are members.
 func boxListCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
@@ -63,7 +63,7 @@ lockbox list BOX.`,
 }
 
 // boxCreateCommand creates a box (POST /boxes/{box}). The exit code is exitConflict if the name is in use, and
-// exitUsage if it is invalid. It prints nothing on standard output.
+// exitUsage if the name is invalid. It prints nothing on standard output.
 func boxCreateCommand(s *session) *cobra.Command {
 	var noKeyring bool
 	var grants []string
@@ -93,8 +93,8 @@ an identity, or with --no-keyring, the members must share an encryption key by h
 }
 
 // boxShowCommand shows a box (GET /boxes/{box}). The exit code is exitNotFound if the box does not exist or the caller
-// may not see it. The server does not distinguish these cases. With --output json it prints the server's description of
-// the box, including the keys of the entries if the caller may list them.
+// may not see it; the server does not distinguish these two cases. With --output json it prints the server's
+// description of the box, including the keys of the entries if the caller may list them.
 func boxShowCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show BOX",
@@ -160,9 +160,9 @@ func entryCount(box *client.Box) string {
 	return strconv.Itoa(len(box.Entries))
 }
 
-// boxDeleteCommand deletes a box (DELETE /boxes/{box}). Without --yes it asks first. Without a terminal it deletes
-// nothing and the exit code is exitUsage. Boxadmins and admins may delete a box. A deleted box cannot be restored, but
-// a deleted entry can.
+// boxDeleteCommand deletes a box (DELETE /boxes/{box}). Without --yes, it asks for confirmation; if there is no
+// terminal to ask at, it deletes nothing and the exit code is exitUsage. Boxadmins and admins may delete a box. A
+// deleted box cannot be restored, but a deleted entry can.
 func boxDeleteCommand(s *session) *cobra.Command {
 	var yes bool
 	command := &cobra.Command{
@@ -241,8 +241,8 @@ func boxAcceptCommand(s *session) *cobra.Command {
 	}
 }
 
-// boxDeclineCommand ends the offer of a box's ownership (DELETE /boxes/{box}/offer). The exit code is exitNotFound
-// without an open offer.
+// boxDeclineCommand ends the offer of a box's ownership (DELETE /boxes/{box}/offer). The exit code is exitNotFound if
+// there is no open offer.
 func boxDeclineCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:     "decline BOX",
@@ -259,8 +259,9 @@ The owner of the box does not change.`,
 	}
 }
 
-// boxLeaveCommand removes the caller from a box (DELETE /boxes/{box}/users/{username}). Without --yes it asks first:
-// only a boxadmin or an admin can add the caller again. The exit code is exitConflict for the owner of the box.
+// boxLeaveCommand removes the caller from a box (DELETE /boxes/{box}/users/{username}). Without --yes, it asks for
+// confirmation, because only a boxadmin or an admin can add the caller again. The exit code is exitConflict for the
+// owner of the box.
 func boxLeaveCommand(s *session) *cobra.Command {
 	var yes bool
 	command := &cobra.Command{

@@ -41,7 +41,7 @@ func (s *session) adoptBox(ctx context.Context, server *client.Client, box strin
 	if err != nil {
 		return err
 	}
-	// A box that had a keyring needs another remedy, which this error names.
+	// If the box had a keyring before, adopting it is wrong. This error names the right remedy.
 	if _, err := holder.CurrentKey(ctx, server, box); err != nil {
 		return err
 	}
@@ -95,7 +95,8 @@ removed since the backup do not get the key; check the members with lockbox box 
 				return err
 			}
 			s.reportDropped(args[0], dropped)
-			s.report("Repaired the keyring of %s. Members without the key: lockbox box keyring %[1]s", args[0])
+			s.report("Repaired the keyring of %s. To see the members without the key, run: lockbox box keyring %[1]s",
+				args[0])
 			return nil
 		}),
 		ValidArgsFunction: completeFirst(s.completeBoxes()),

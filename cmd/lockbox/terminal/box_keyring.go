@@ -97,7 +97,7 @@ func (s *session) showKeyring(members *keys.Members) error {
 	})
 }
 
-// recipientState is the word for a recipient, who may be due to lose the key.
+// recipientState returns the word that describes whether a recipient has the key or is due to lose it.
 func recipientState(members *keys.Members, user client.KeyringUser) string {
 	for _, due := range members.Due {
 		if due.Fingerprint == user.Fingerprint {
@@ -123,7 +123,8 @@ func orEmpty[T any](list []T) []T {
 }
 
 // boxGrantCommand wraps the key of a box to a member (PUT /boxes/{box}/keyring). The user compares the fingerprint at
-// the terminal, or passes it with --fingerprint. It prints the command with which the new member trusts the keyring.
+// the terminal, or passes it with --fingerprint. The command prints a command line that the new member runs to trust
+// the keyring.
 func boxGrantCommand(s *session) *cobra.Command {
 	var fingerprint string
 	command := &cobra.Command{
@@ -157,7 +158,8 @@ func addFingerprintFlag(command *cobra.Command, fingerprint *string) {
 		"all 30 characters of the fingerprint, as the user told you; replaces the comparison at the terminal")
 }
 
-// grantOf returns a grant for a user. Names are in lower case in the memory, as on the server.
+// grantOf returns a grant for a user. It converts the name to lower case, because the server and the memory use lower
+// case.
 func grantOf(user, fingerprint string) keys.Grant {
 	return keys.Grant{User: strings.ToLower(user), Fingerprint: fingerprint}
 }
@@ -208,7 +210,8 @@ Your machine then accepts only keyrings of the box that follow from the anchor, 
 			}
 			box := strings.ToLower(strings.Join(args[1:], ""))
 			if known, ok, err := memory.Box(in, box); err == nil && ok && known.ID == anchor.Box && box != "" {
-				// A known box was verified already; a later anchor is in the chain of its keyring.
+				// If the box is known, its keyring has already been verified, and the anchor must be in the chain of
+				// that keyring.
 				holder, err := s.requireHolder(ctx, server)
 				if err != nil {
 					return err
@@ -223,8 +226,8 @@ Your machine then accepts only keyrings of the box that follow from the anchor, 
 	}
 }
 
-// boxForgetCommand removes what this machine remembers about a box, so that its next keyring is accepted as a first
-// one.
+// boxForgetCommand removes what this machine remembers about a box, so that the next keyring is accepted as the first
+// keyring of the box.
 func boxForgetCommand(s *session) *cobra.Command {
 	var yes bool
 	command := &cobra.Command{
@@ -270,8 +273,8 @@ func (s *session) createBox(ctx context.Context, server *client.Client, box stri
 		}
 		s.report("Created box %s.", box)
 		if !noKeyring {
-			s.report("It has no keyring: members need its encryption key from you. With an identity, new boxes "+
-				"distribute their key: lockbox identity create, then lockbox box adopt %s", box)
+			s.report("The box has no keyring, so you must give its members the encryption key. To make a keyring, run "+
+				"lockbox identity create, and then lockbox box adopt %s", box)
 		}
 		return nil
 	}
@@ -308,8 +311,8 @@ func (s *session) pinnedGrants(ctx context.Context, server *client.Client, holde
 	return pinned
 }
 
-// addMember adds a user to a box, and gives the user the key where that is possible: the caller has it, and the
-// fingerprint of the user is known, given, or confirmed now. Otherwise the user is a member who waits for the key.
+// addMember adds a user to a box. It also gives the user the key, if the caller has the key and the fingerprint of the
+// user is known, given, or confirmed now. Otherwise the user becomes a member who waits for the key.
 func (s *session) addMember(ctx context.Context, server *client.Client, box, username, role, fingerprint string) error {
 	if err := server.AddBoxUser(ctx, box, username, role); err != nil {
 		return err
@@ -348,7 +351,7 @@ func (s *session) addMember(ctx context.Context, server *client.Client, box, use
 	return &detailedError{error: err, suffix: "; " + username + " is a member of " + box + " without its key"}
 }
 
-// removeMember removes a user from a box and changes the key in the same request, if the caller has it.
+// removeMember removes a user from a box. If the caller has the key of the box, the same request changes the key.
 func (s *session) removeMember(ctx context.Context, server *client.Client, box, username string, keepKey bool) error {
 	holder, err := s.holder(ctx, server)
 	if err != nil {

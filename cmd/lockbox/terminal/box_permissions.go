@@ -32,8 +32,8 @@ type permissionFlags struct {
 
 // boxPermissionsCommand shows or changes the permissions of a user in a box (GET, PUT and DELETE
 // /boxes/{box}/users/{username}/permissions). Boxadmins and admins may change them; users may see their own
-// permissions. For an unknown permission the command sends no request and the exit code is exitUsage. The order of the
-// flags does not matter, because they exclude each other.
+// permissions. For an unknown permission the command sends no request and the exit code is exitUsage. The flags exclude
+// each other, so their order does not matter.
 func boxPermissionsCommand(s *session) *cobra.Command {
 	var flags permissionFlags
 	command := &cobra.Command{
@@ -61,8 +61,8 @@ change is lost.`,
 		_ = command.RegisterFlagCompletionFunc(name,
 			cobra.FixedCompletions(permissionNames(client.Permissions()), cobra.ShellCompDirectiveNoFileComp))
 	}
-	// Changed reports whether a flag was given. The value cannot, because an empty list for --set is also a change: it
-	// revokes all permissions.
+	// Use Changed to find out whether a flag was given. The value of the flag is not enough, because an empty list for
+	// --set is a change too: it revokes all permissions.
 	command.RunE = s.run(func(ctx context.Context, server *client.Client, args []string) error {
 		if command.Flags().Changed("set") || command.Flags().Changed("add") || command.Flags().Changed("remove") ||
 			flags.none {

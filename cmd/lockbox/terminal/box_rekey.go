@@ -26,7 +26,8 @@ type rekeyed struct {
 }
 
 // boxRekeyCommand changes the key of a box (PUT /boxes/{box}/keyring), and with --rewrite encrypts the current versions
-// of its entries under the new key. An interrupted run is continued by the same command: see rewriteMark.
+// of its entries under the new key. To continue an interrupted run, the user runs the same command again; see
+// rewriteMark.
 func boxRekeyCommand(s *session) *cobra.Command {
 	var rewrite, resume bool
 	command := &cobra.Command{
@@ -118,7 +119,7 @@ func (s *session) rewrite(ctx context.Context, server *client.Client, holder *ke
 		return &detailedError{error: err, suffix: "; run the same command again to continue"}
 	}
 	result.Rewritten, result.Current, result.Foreign = &done.Entries, &done.Current, done.Foreign
-	s.report("Encrypted %d entries of %s under the current key; %d entries already were.",
+	s.report("Encrypted %d entries of %s under the current key; %d entries already used it.",
 		done.Entries, box, done.Current)
 	if len(done.Foreign) > 0 {
 		s.warn("unchanged, because no key of the keyring opens them: %s", strings.Join(done.Foreign, ", "))
@@ -127,7 +128,8 @@ func (s *session) rewrite(ctx context.Context, server *client.Client, holder *ke
 }
 
 // rewriteMark is a file that exists while the entries of a box are re-encrypted. It holds the id of the new key, so
-// that a repeated command continues instead of changing the key again. Losing it costs a key change.
+// that a repeated command continues instead of changing the key again. If the file is lost, the repeated command
+// changes the key again.
 type rewriteMark struct{ path string }
 
 func newRewriteMark(box keys.ID) (rewriteMark, error) {
@@ -135,7 +137,7 @@ func newRewriteMark(box keys.ID) (rewriteMark, error) {
 	return rewriteMark{filepath.Join(filepath.Dir(path), "rekeys", box.String())}, err
 }
 
-// of reports whether a re-encryption under this key has begun and not finished.
+// of reports whether a re-encryption under this key has begun but has not finished.
 func (m rewriteMark) of(key keys.KeyID) bool {
 	text, err := os.ReadFile(m.path)
 	return err == nil && strings.TrimSpace(string(text)) == key.String()

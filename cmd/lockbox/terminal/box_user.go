@@ -39,8 +39,8 @@ func (s *session) showMembers(users []client.Member) error {
 	})
 }
 
-// stateText is the word for an account or membership that is active or not. Tables contain this word; JSON contains
-// isActive.
+// stateText returns the word for the state of an account or a membership. Tables contain this word; JSON contains
+// isActive instead.
 func stateText(active bool) string {
 	if active {
 		return "active"
@@ -70,8 +70,8 @@ func boxUserListCommand(s *session) *cobra.Command {
 	}
 }
 
-// boxUserShowCommand shows a user of a box (GET /boxes/{box}/users/{username}). Boxadmins, admins and the user may do
-// this. With --output json it prints an object with the fields username, role, isActive and permissions.
+// boxUserShowCommand shows a user of a box (GET /boxes/{box}/users/{username}). Boxadmins, admins and the shown user
+// may do this. With --output json it prints an object with the fields username, role, isActive and permissions.
 func boxUserShowCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show BOX USER",
@@ -99,7 +99,7 @@ entries of the box.`,
 // boxUserAddCommand adds a user to a box (POST /boxes/{box}/users). The exit code is exitConflict if the user is
 // already in the box, and exitNotFound if the user or the box does not exist. The server grants readEntryKeys and
 // readEntry to a new member. In a box with a keyring, the command also gives the user the key if it can; see addMember.
-// The key of another box must reach the user in another way.
+// In a box without a keyring, the members must give the user the key in another way.
 func boxUserAddCommand(s *session) *cobra.Command {
 	var role, fingerprint string
 	command := &cobra.Command{
@@ -131,8 +131,8 @@ func addBoxRoleFlag(command *cobra.Command, role *string, usage string) {
 }
 
 // boxUserUpdateCommand changes the role or state of a user in a box (PUT /boxes/{box}/users/{username}). A flag changes
-// something only if it is given, so the default of --active does not activate a user. The last active boxadmin of a box
-// and its owner cannot be demoted or deactivated (exitConflict).
+// something only if it is given, so the default of --active does not activate a user. The server refuses to demote or
+// deactivate the owner of a box or its last active boxadmin (exitConflict).
 func boxUserUpdateCommand(s *session) *cobra.Command {
 	var role string
 	var active bool

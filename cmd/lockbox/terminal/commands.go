@@ -45,7 +45,7 @@ func AddCommands(root *cobra.Command, version string) {
 	}
 }
 
-// explainErrors wraps a command and adds details from the session to its errors; see explainToken.
+// explainErrors makes a command add details from the session to its errors; see explainToken.
 func (s *session) explainErrors(command *cobra.Command) {
 	work := command.RunE
 	if work == nil {

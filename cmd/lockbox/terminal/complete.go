@@ -14,8 +14,8 @@ import (
 // completionTimeout limits how long the shell waits after a user presses Tab.
 const completionTimeout = 2 * time.Second
 
-// complete returns a completion that asks the server for candidates. It returns no candidates after any error and
-// prints nothing, because output would corrupt the line that the user is typing.
+// complete returns a completion that asks the server for candidates. After an error it returns no candidates. It prints
+// nothing, because output would corrupt the line that the user is typing.
 func (s *session) complete(candidates func(ctx context.Context, server *client.Client, toComplete string) ([]string,
 	error)) cobra.CompletionFunc {
 	return s.completeAfter(func(ctx context.Context, server *client.Client, _ []string, toComplete string) ([]string,
@@ -38,8 +38,8 @@ func (s *session) completeAfter(candidates func(ctx context.Context, server *cli
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		// Shells print candidates unchanged, so candidates with control or invisible characters are dropped. A tab is
-		// allowed: it separates a candidate from its description.
+		// Shells print candidates unchanged, so drop candidates with control or invisible characters. A tab is allowed,
+		// because it separates a candidate from its description.
 		words = slices.DeleteFunc(words, func(word string) bool { return replaceUnsafe(word, "\t") != word })
 		// After BOX/ the user continues with a key, so the shell must not add a blank.
 		directive := cobra.ShellCompDirectiveNoFileComp
@@ -71,14 +71,15 @@ func (s *session) completeBoxes() cobra.CompletionFunc {
 	})
 }
 
-// completeUsers offers all users of the server. The server lists them to admins only; other users get no candidates.
+// completeUsers offers all users of the server. The server lists users only for admins, so other users get no
+// candidates.
 func (s *session) completeUsers() cobra.CompletionFunc {
 	return s.complete(func(ctx context.Context, server *client.Client, _ string) ([]string, error) {
 		return server.ListUsers(ctx)
 	})
 }
 
-// completeInvitations offers the users who have an open invitation, to admins.
+// completeInvitations offers the user names of open invitations. Only admins get candidates.
 func (s *session) completeInvitations() cobra.CompletionFunc {
 	return s.complete(func(ctx context.Context, server *client.Client, _ string) ([]string, error) {
 		open, err := server.ListInvitations(ctx)

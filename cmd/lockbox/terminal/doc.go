@@ -1,5 +1,6 @@
 // Package terminal holds the lockbox commands that call a server over HTTP, for people at a terminal and for scripts.
-// One file holds one noun or verb. The commands use the Go package client and import no package of the server.
+// Each file holds the commands for one noun or verb. The commands use the Go package client and import no package of
+// the server.
 //
 // Three rules apply to every command:
 //

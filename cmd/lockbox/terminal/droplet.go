@@ -16,8 +16,8 @@ import (
 
 // dropletCommand is the parent of the commands for droplets. They use the accounts API (/api/v1), which checks the
 // group of the caller and not the role. The exit code is exitForbidden if the caller's group is too low, and
-// exitUnavailable if the server has no Docker engine. The accounts API responds with all droplets, even to a change of
-// one droplet.
+// exitUnavailable if the server has no Docker engine. Each response of the accounts API contains all droplets, even the
+// response to a change of one droplet.
 func dropletCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "droplet",
@@ -49,7 +49,7 @@ func (s *session) showDroplets(droplets []client.Droplet) error {
 
 // formatPorts returns the ports of a droplet as HOST:PORT->CONTAINER_PORT, sorted by the port in the container.
 func formatPorts(ports map[string]client.Port) string {
-	// The ports are the keys of a map, as text. Sorting by number puts 443 after 80.
+	// The ports are texts, because they are the keys of a map. Sort them as numbers, so that 443 comes after 80.
 	texts := slices.SortedFunc(maps.Keys(ports), func(one, other string) int {
 		a, _ := strconv.Atoi(one)
 		b, _ := strconv.Atoi(other)
@@ -103,9 +103,9 @@ func dropletActionCommand(s *session, verb, short string,
 	}
 }
 
-// dropletDeleteCommand deletes a droplet (DELETE /api/v1/droplet/delete/{droplet}). Without --yes it asks first.
-// Without a terminal it deletes nothing and the exit code is exitUsage. The server also deletes the entry with the
-// private key, if that entry is unchanged since the droplet was added.
+// dropletDeleteCommand deletes a droplet (DELETE /api/v1/droplet/delete/{droplet}). Without --yes, it asks for
+// confirmation; if there is no terminal to ask at, it deletes nothing and the exit code is exitUsage. The server also
+// deletes the entry with the private key, if that entry is unchanged since the droplet was added.
 func dropletDeleteCommand(s *session) *cobra.Command {
 	var yes bool
 	// The confirmation is part of the action, so that it comes after the check that the caller is signed in.

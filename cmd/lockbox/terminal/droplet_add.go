@@ -16,7 +16,7 @@ import (
 type dropletAddFlags struct {
 	// image may be "": then the server uses the first image that it allows.
 	image string
-	// box receives the private key and contains the entries of env.
+	// box is the box that receives the private key and that contains the entries of env.
 	box string
 	// keyFile receives the private key.
 	keyFile string
@@ -25,8 +25,8 @@ type dropletAddFlags struct {
 }
 
 // dropletAddCommand adds a droplet (POST /api/v1/droplet/add). The server stores the private key only with --box.
-// Without --box the command must not lose the key; see addDropletWithKeyFile. The exit code is exitUsage if the server
-// does not allow the image.
+// Without --box, the response has the only copy of the key; see addDropletWithKeyFile. The exit code is exitUsage if
+// the server does not allow the image.
 func dropletAddCommand(s *session) *cobra.Command {
 	var flags dropletAddFlags
 	command := &cobra.Command{
@@ -71,7 +71,7 @@ func (s *session) addDroplet(ctx context.Context, server *client.Client, flags d
 		if options.EncryptionKey, _, err = s.boxKey(ctx, server, flags.box, true); err != nil {
 			return err
 		}
-	// Without a box there is nothing to read the values from.
+	// Without a box, there are no entries from which the values could be read.
 	case len(options.Env) > 0:
 		return &usageError{errors.New("--env reads entries of a box: add --box")}
 	}
@@ -128,7 +128,8 @@ func parseEnv(pairs []string) (map[string]string, error) {
 	return variables, nil
 }
 
-// addedDroplet returns the droplet that the server has just added: the only one with a private key in the response.
+// addedDroplet returns the droplet that the server has just added, which is the only one with a private key in the
+// response.
 func addedDroplet(droplets []client.Droplet) (client.Droplet, error) {
 	for _, droplet := range droplets {
 		if !droplet.PrivateKey.IsZero() {

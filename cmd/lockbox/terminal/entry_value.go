@@ -23,15 +23,15 @@ import (
 // the server's own limit (LOCKBOX_MAX_VALUE_BYTES) is lower by default.
 const maxInput = 64 << 20
 
-// valueFlags select the source of the value that lockbox set writes. At most one source may be given: an argument,
-// standard input, a generated value or, without any of them, a prompt.
+// valueFlags select the source of the value that lockbox set writes. At most one of these sources may be given: an
+// argument, standard input or a generated value. Without any of them, the command asks for the value.
 type valueFlags struct {
 	// stdin reads the value from standard input.
 	stdin bool
 	// asString stores JSON as a string. It also skips the confirmation before text that looks like an assignment
 	// replaces an object or array.
 	asString bool
-	// generate is the length of a random value.
+	// generate is the length of a random value; 0 means no random value.
 	generate int
 	// show prints the random value.
 	show bool
@@ -63,7 +63,7 @@ func (f valueFlags) value(command *cobra.Command, s *session, args []string) (in
 		return f.generated(s)
 	case f.stdin:
 		return f.read(s, s.input(command.Context()), "standard input")
-	// The prompt is the last resort, so that a script never waits for a person.
+	// The prompt comes last, so that a script never waits for a person.
 	case len(args) == 0:
 		return s.promptForValue(command)
 	}
@@ -91,8 +91,9 @@ func (f valueFlags) fromArgument(s *session, text string) (interchange.Value, er
 	return interchange.Text(text), nil
 }
 
-// read returns valid JSON unchanged and other text as a string. A string of one line loses its line end, which editors
-// and echo add; a string of several lines, such as a key file, is stored unchanged. source names the input in errors.
+// read returns valid JSON unchanged and other text as a string. It removes the line end of a single line, because
+// editors and echo add it. It keeps a text of several lines, such as a key file, unchanged. source names the input in
+// errors.
 func (f valueFlags) read(s *session, in io.Reader, source string) (interchange.Value, error) {
 	text, err := readAll(in, source)
 	if err != nil {
@@ -100,7 +101,7 @@ func (f valueFlags) read(s *session, in io.Reader, source string) (interchange.V
 	}
 	// Editors on Windows write a byte order mark, which JSON does not allow.
 	plain := bytes.TrimPrefix(text, []byte(byteOrderMark))
-	// For an unset variable, echo writes only a line end.
+	// A lone line end usually comes from echo with an unset variable.
 	if len(bytes.Trim(plain, "\r\n")) == 0 {
 		return interchange.Value{}, &usageError{fmt.Errorf("%s is empty; to store an empty string, use the argument ''",
 			source)}
@@ -138,7 +139,7 @@ func (s *session) readJSON(text []byte, source string) (value interchange.Value,
 	case problem == nil:
 		return value, true, nil
 	case json.Valid(text):
-		// Duplicate names and deep nesting are valid JSON: the server stores such a value, and get prints it.
+		// JSON with duplicate names or deep nesting is valid: the server stores it, and get prints it.
 		s.warn("%s: %v; lockbox run, export, import and --field refuse this entry", source, problem)
 		return interchange.Raw(bytes.TrimSpace(text)), true, nil
 	case strings.EqualFold(filepath.Ext(source), ".json"):
@@ -150,7 +151,8 @@ func (s *session) readJSON(text []byte, source string) (value interchange.Value,
 	return value, false, nil
 }
 
-// readAll reads an input completely. More than maxInput bytes are a usage error. source names the input in errors.
+// readAll reads an input completely. It returns a usage error for more than maxInput bytes. source names the input in
+// errors.
 func readAll(in io.Reader, source string) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(in, maxInput+1))
 	if err != nil {
@@ -162,8 +164,8 @@ func readAll(in io.Reader, source string) ([]byte, error) {
 	return text, nil
 }
 
-// notUTF8 is the error for text that JSON cannot hold. The caller must encode it, because guessing an encoding could
-// change a secret.
+// notUTF8 returns the error for text that JSON cannot hold. The user must encode the text, because a guessed encoding
+// could change a secret.
 func notUTF8(source string) error {
 	return &usageError{fmt.Errorf("%s is not UTF-8 text, which JSON requires: encode it first, for example with base64",
 		source)}
@@ -171,7 +173,7 @@ func notUTF8(source string) error {
 
 // promptForValue asks for a value and returns it as a string, even if it looks like JSON. Standard input must be a
 // terminal: a script without --stdin must fail instead of waiting for a person. A paste of several lines becomes one
-// value. A notice reports this, because most prompts accept only one line.
+// value. A notice reports this to the user, because most prompts accept only one line.
 func (s *session) promptForValue(command *cobra.Command) (interchange.Value, error) {
 	noValue := &usageError{errors.New("no value given: use an argument, @FILE, --stdin or --generate")}
 	if !prompt.IsTerminal(s.in) {

@@ -28,7 +28,7 @@ func (r *cancellableReader) Read(into []byte) (int, error) {
 	}
 	read := make(chan result, 1)
 	go func() {
-		// Read into a separate buffer: after ctx has ended, the caller may reuse its own.
+		// Read into a separate buffer: after ctx has ended, the caller may reuse its buffer while the read still runs.
 		text := make([]byte, len(into))
 		n, err := r.in.Read(text)
 		read <- result{text[:n], err}
@@ -62,8 +62,8 @@ func (s *session) environmentOrFile(name string) (string, error) {
 }
 
 // sameServer reports whether two URLs address the same server. It ignores slashes at the end, and letter case except in
-// the path. Host names are not resolved: localhost and 127.0.0.1 are different servers. In doubt the servers count as
-// different, because the result decides whether a token or an encryption key may be sent.
+// the path. It does not resolve host names, so localhost and 127.0.0.1 are different servers. In doubt, the servers
+// count as different, because the result decides whether a token or an encryption key may be sent.
 func sameServer(one, other string) bool { return canonicalURL(one) == canonicalURL(other) }
 
 // canonicalURL returns the form in which URLs are compared. It returns text that is not a URL unchanged.

@@ -32,8 +32,8 @@ const (
 	exitInterrupted = 130
 )
 
-// exitCodes maps kinds of errors to exit codes. The first matching kind decides, so a wrong encryption key comes before
-// a forbidden request, of which it is a special case.
+// exitCodes maps kinds of errors to exit codes. The first matching kind decides. A wrong encryption key is a special
+// case of a forbidden request, so it comes first.
 var exitCodes = []struct {
 	kind error
 	code int
@@ -51,8 +51,8 @@ var exitCodes = []struct {
 	{client.ErrInvalid, exitUsage},
 	{client.ErrTooLarge, exitUsage},
 	{errNotSignedIn, exitUnauthenticated},
-	// The kinds below are found by the client itself, so they have no status. What contradicts the memory of this
-	// machine is a conflict; what a person must confirm or correct is a mistake in the call.
+	// The client itself detects the kinds below, so they have no status. An error that contradicts the memory of this
+	// machine is a conflict. An error that a person must confirm or correct is a mistake in the call.
 	{client.ErrNotRecipient, exitForbidden},
 	{client.ErrNoKeyring, exitNotFound},
 	{client.ErrKeyringMissing, exitConflict},
@@ -80,12 +80,14 @@ func ExitCode(err error) int {
 	var usage *usageError
 	var coded *exitError
 	switch {
-	// A closed pipe is not a failure of this program: head and pagers close the pipe when they need no more input.
+	// A closed pipe is not a failure of this program, because head and pagers close the pipe when they need no more
+	// input.
 	case err == nil, readerClosed(err):
 		return 0
 	case errors.As(err, &coded):
 		return coded.code
-	// Check this before the kinds: a request that Ctrl-C interrupts before a retry also has the kind unavailable.
+	// Check this before the kinds, because a request that Ctrl-C interrupts before a retry also has the kind
+	// unavailable.
 	case errors.Is(err, context.Canceled):
 		return exitInterrupted
 	case errors.As(err, &usage):
@@ -100,8 +102,7 @@ func ExitCode(err error) int {
 }
 
 // Quiet reports whether an error needs no message: the reader of standard output closed the pipe, the user pressed
-// Ctrl-C, or a program started by this one has already reported its failure. The exit code is not affected: see
-// ExitCode.
+// Ctrl-C, or a program started by this one has already reported its failure. The exit code is still that of ExitCode.
 func Quiet(err error) bool {
 	var coded *exitError
 	return readerClosed(err) || errors.Is(err, context.Canceled) ||
@@ -125,8 +126,8 @@ func (e *exitError) Error() string {
 // Unwrap returns the wrapped error, which may be nil.
 func (e *exitError) Unwrap() error { return e.error }
 
-// usageError is a mistake in the call of the program. Its exit code is exitUsage. Mistakes that only the server can
-// detect have their own kinds.
+// usageError is a mistake in the command line. Its exit code is exitUsage. Mistakes that only the server can detect
+// have their own kinds.
 type usageError struct{ error }
 
 // Unwrap returns the wrapped error, so that Explain finds errors of the client.

@@ -12,8 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// remedies maps error codes of the server to the next step for the user. It omits codes whose message already contains
-// the remedy.
+// remedies maps error codes of the server to the next step for the user. It omits the codes whose messages already
+// contain a remedy.
 var remedies = map[string]string{
 	"already_initialized":     "sign in with lockbox login",
 	"unauthenticated":         "sign in with lockbox login",
@@ -96,7 +96,7 @@ func Explain(err error) string {
 	if remedy := cmp.Or(remedies[refused.Code], keyRemedies[refused.Code]); remedy != "" {
 		text.WriteString("; " + remedy)
 	}
-	// An unknown outcome has its own remedy. Waiting does not help then, nor if no droplet host is configured.
+	// Waiting helps neither after an unknown outcome, which has its own remedy, nor if no droplet host is configured.
 	unknown := errors.Is(refused, client.ErrOutcomeUnknown)
 	if unknown && refused.Code != "outcome_unknown" {
 		text.WriteString("; the change may or may not have been made: check before you try again")
@@ -111,8 +111,8 @@ func Explain(err error) string {
 	return message
 }
 
-// vagueRetry is the remedy of the package client for a proxy that cannot reach the server. A message with the time
-// until a retry, or with an unknown outcome, does not need it.
+// vagueRetry is the remedy of the package client for a proxy that cannot reach the server. A message that names the
+// time until a retry, or reports an unknown outcome, does not need this remedy.
 const vagueRetry = ", and try again later"
 
 // withRetryTime adds the time until a retry to a message, unless the message already has advice on trying again.
@@ -130,7 +130,7 @@ func answered(status int) string {
 
 // explainToken adds the source of the refused credential to the error of a command, because the remedy depends on the
 // source. It names the profile if commands do not use that profile by default. It names the environment if the token
-// comes from there, because that token takes precedence over a new login.
+// comes from the environment, because that token takes precedence over a new login.
 func (s *session) explainToken(err error) error {
 	refused, ok := errors.AsType[*client.Error](err)
 	if !ok || !slices.Contains(tokenRefusals, refused.Code) && refused.Code != "refresh_token_not_found" {
@@ -147,7 +147,8 @@ func (s *session) explainToken(err error) error {
 }
 
 // detailedError is an error to which a command has added details: the affected entry, or the amount of finished work.
-// Error calls Explain for the original error, so Explain returns the message of a detailedError unchanged.
+// Its method Error already calls Explain for the original error, so Explain returns the message of a detailedError
+// unchanged.
 type detailedError struct {
 	prefix string
 	error

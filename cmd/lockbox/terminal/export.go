@@ -74,13 +74,13 @@ run other code. --allow permits a variable by its name.`,
 	return command
 }
 
-// export reads the entry, converts it and prints it. All errors of the flags are reported before the server is called.
+// export reads the entry, converts it and prints it. It reports all mistakes in the flags before it sends a request.
 func (s *session) export(command *cobra.Command, where string, flags exportFlags) error {
 	if err := checkVersionFlag(command, "version", flags.version); err != nil {
 		return err
 	}
 	format := exportFormat(flags)
-	// Ignoring these flags would hide a forgotten --format.
+	// These flags without the format usually mean that --format was forgotten, so do not ignore them.
 	if format != interchange.Kubernetes && (flags.options.Secret != interchange.Secret{}) {
 		return &usageError{errors.New("--name and --namespace need --format kubernetes")}
 	}
@@ -112,7 +112,8 @@ func (s *session) export(command *cobra.Command, where string, flags exportFlags
 	return s.print(text.String())
 }
 
-// exportFormat returns the format of --format in lower case, else the format that the file name implies, else dotenv.
+// exportFormat returns the format of --format in lower case. Without the flag, it returns the format that the file name
+// implies, or otherwise dotenv.
 func exportFormat(flags exportFlags) interchange.Format {
 	if flags.format != "" {
 		return interchange.Format(strings.ToLower(flags.format))
@@ -123,8 +124,8 @@ func exportFormat(flags exportFlags) interchange.Format {
 	return interchange.Dotenv
 }
 
-// writeAllowed writes a value in a format. In formats for variables it refuses the same unsafe variables as lockbox
-// run, because the variables reach a shell or the environment of programs. It returns the variables.
+// writeAllowed writes a value in a format. In formats for variables, it refuses the same unsafe variables as lockbox
+// run, because these variables also reach a shell or the environment of programs. It returns the variables.
 func writeAllowed(out io.Writer, format interchange.Format, value interchange.Value,
 	flags exportFlags) (variables []interchange.Variable, err error) {
 	if format.HoldsVariables() {

@@ -13,8 +13,8 @@ import (
 
 // PrintFailure prints a shell command that fails with the exit code of err, if command is an export of shell commands
 // to standard output. The shell discards the exit code of lockbox in eval "$(lockbox export …)", so eval would succeed
-// without a variable. args are the arguments of the program. PrintFailure reads args in addition to the parsed flags,
-// because parsing stops early if err is a mistake in a flag.
+// without a variable. args are the arguments of the program. PrintFailure also reads args and not only the parsed
+// flags, because parsing stops early if err is a mistake in a flag.
 func PrintFailure(out io.Writer, command *cobra.Command, args []string, err error) {
 	format, file := command.Flag("format"), command.Flag("file")
 	code := ExitCode(err)

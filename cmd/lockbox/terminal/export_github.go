@@ -43,8 +43,8 @@ func (s *session) exportGitHub(variables []interchange.Variable, text []byte, fi
 	return errors.Join(err, target.Close())
 }
 
-// appendLines appends lines to a file. It first ends the last line of the file if that line has no line end: the runner
-// would read it and the first new line as one variable.
+// appendLines appends lines to a file. It first ends the last line of the file if that line has no line end. Otherwise
+// the runner would read that line and the first new line as one variable.
 func appendLines(target *os.File, lines []byte) error {
 	last := []byte{'\n'}
 	if info, err := target.Stat(); err == nil && info.Mode().IsRegular() && info.Size() > 0 {

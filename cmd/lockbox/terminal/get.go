@@ -22,10 +22,10 @@ type getFlags struct {
 	version uint64
 }
 
-// getCommand reads an entry (GET /boxes/{box}/entries/{key}). It needs the permission readEntry and the encryption
-// key; the exit code is exitWrongKey if the key is wrong. It is exitNotFound if the entry, the version or the field
-// does not exist. Each read of a value is an audited action. Without --raw, the output is indented JSON with a line
-// end.
+// getCommand reads an entry (GET /boxes/{box}/entries/{key}). It needs the permission readEntry and the encryption key;
+// the exit code is exitWrongKey if the key is wrong. The exit code is exitNotFound if the entry, the version or the
+// field does not exist. Each read of a value is an audited action. Without --raw, the output is indented JSON with a
+// line end.
 func getCommand(s *session) *cobra.Command {
 	var flags getFlags
 	command := &cobra.Command{
@@ -56,7 +56,7 @@ func (s *session) get(command *cobra.Command, where string, flags getFlags) erro
 	if err := checkVersionFlag(command, "version", flags.version); err != nil {
 		return err
 	}
-	// JSON always contains the value as JSON, so --raw would have no effect.
+	// With --output json, the value is always JSON, so --raw would have no effect.
 	if flags.raw && s.output == formatJSON {
 		return &usageError{errors.New("--raw and --output json cannot be combined")}
 	}
@@ -64,7 +64,7 @@ func (s *session) get(command *cobra.Command, where string, flags getFlags) erro
 	if err != nil {
 		return err
 	}
-	// Look up an explicit empty field too: a script with an unset variable must not print the whole value.
+	// Look up an explicit empty field too, because a script with an unset variable must not print the whole value.
 	if command.Flags().Changed("field") {
 		value, err := interchange.Parse(entry.Value)
 		if err != nil {
@@ -93,7 +93,8 @@ func (s *session) readEntry(ctx context.Context, where string, version uint64) (
 	return at, entry, err
 }
 
-// showValue prints a value as indented JSON, as raw text, or with --output json together with its version and time.
+// showValue prints a value as indented JSON or as raw text. With --output json, it prints the value together with its
+// version and time.
 func (s *session) showValue(entry *client.Entry, raw bool) error {
 	if s.output == formatJSON {
 		return s.showJSON(struct {

@@ -14,8 +14,9 @@ import (
 // identityVariable holds the identity of a program. LOCKBOX_IDENTITY_FILE names a file with it instead.
 const identityVariable = "LOCKBOX_IDENTITY"
 
-// holder returns the holder of the unlocked identity for the selected account, or nil without one. Like the token, the
-// identity of the environment is only for the server of the environment, and a stored identity only for its account.
+// holder returns the holder of the unlocked identity for the selected account, or nil if there is none. An identity
+// from the environment is used only for the server of the environment, as a token is. A stored identity is used only
+// for its account.
 func (s *session) holder(ctx context.Context, server *client.Client) (*keys.Holder, error) {
 	if s.holderKnown {
 		return s.unlocked, nil
@@ -38,8 +39,8 @@ func (s *session) holder(ctx context.Context, server *client.Client) (*keys.Hold
 	return s.unlocked, nil
 }
 
-// newHolder returns a holder that asks for confirmations at the terminal. Without a terminal, it refuses what needs
-// one: --yes confirms no fingerprint.
+// newHolder returns a holder that asks for confirmations at the terminal. Without a terminal, the holder refuses
+// everything that needs a confirmation. --yes does not confirm a fingerprint.
 func (s *session) newHolder(id *keys.Identity, memory *keys.Memory, anchors []keys.Anchor) *keys.Holder {
 	config := keys.Config{
 		Identity: id,
@@ -52,8 +53,8 @@ func (s *session) newHolder(id *keys.Identity, memory *keys.Memory, anchors []ke
 	return keys.NewHolder(config)
 }
 
-// identity returns the identity of the environment with its anchors, or the one that is unlocked for the account of the
-// token, or nil.
+// identity returns the identity of the environment with its anchors. Otherwise it returns the identity that is unlocked
+// for the account of the token, or nil if there is none.
 func (s *session) identity(ctx context.Context, server *client.Client) (*keys.Identity, []keys.Anchor, error) {
 	if s.profileName == "" && s.environmentMatchesServer() {
 		text, err := s.environmentOrFile(identityVariable)
@@ -77,7 +78,8 @@ func (s *session) identity(ctx context.Context, server *client.Client) (*keys.Id
 }
 
 // storedIdentity returns the identity that is unlocked on this machine for the account of the token. The profile names
-// the account; for a token of the environment the server does, but only if this machine has identities at all.
+// the account. For a token of the environment, storedIdentity asks the server for the account, but only if this machine
+// has any identity.
 func (s *session) storedIdentity(ctx context.Context, server *client.Client) (profile.Identity, bool, error) {
 	store, err := profile.Identities()
 	if err != nil || store.Empty() {
@@ -104,7 +106,8 @@ func (s *session) requireHolder(ctx context.Context, server *client.Client) (*ke
 	return holder, err
 }
 
-// noIdentity returns the error for a missing identity. The remedy depends on whether the server has one of the user.
+// noIdentity returns the error for a missing identity. The remedy depends on whether the server has an identity of the
+// user.
 func (s *session) noIdentity(ctx context.Context, server *client.Client) error {
 	err := errors.New("you have no identity: create one with lockbox identity create")
 	if who, whoErr := server.WhoAmI(ctx); whoErr == nil {
@@ -115,9 +118,9 @@ func (s *session) noIdentity(ctx context.Context, server *client.Client) error {
 	return &usageError{err}
 }
 
-// keyed returns a client that reads and writes entries of a box without further keys. The key of the flags comes first.
-// Then comes the keyring of the box, if an identity is unlocked. For a box without a keyring, it is the key of the
-// environment, the profile or the prompt, as described by encryptionKey.
+// keyed returns a client that reads and writes entries of a box without further keys. The client uses the key of the
+// flags if there is one, and otherwise the keyring of the box if an identity is unlocked. For a box without a keyring,
+// it uses the key that encryptionKey finds in the environment or the profile, or asks for.
 func (s *session) keyed(ctx context.Context, server *client.Client, box string, forWriting bool) (*client.Client,
 	error) {
 	key, keyring, err := s.boxKey(ctx, server, box, forWriting)
@@ -157,13 +160,13 @@ func (s *session) boxKey(ctx context.Context, server *client.Client, box string,
 		if err != nil {
 			return key, nil, err
 		}
-		s.defaultKey = key // a command for several boxes asks once
+		s.defaultKey = key // a command for several boxes asks only once
 	}
 	return s.defaultKey, nil, nil
 }
 
-// explainIdentity replaces the error of a keyring that does not open if the reason is harmless: the identity of the
-// user was replaced on another machine.
+// explainIdentity replaces the error of a keyring that does not open, if the reason is harmless: the user has replaced
+// the identity on another machine.
 func (s *session) explainIdentity(ctx context.Context, server *client.Client, holder *keys.Holder, err error) error {
 	if !errors.Is(err, client.ErrKeyringTampered) {
 		return err
@@ -180,9 +183,9 @@ func (s *session) explainIdentity(ctx context.Context, server *client.Client, ho
 		"another machine, run lockbox identity unlock"), exitConflict}
 }
 
-// checkNoKeyring returns an error if the command would ask for a key although the box has a keyring, whose key the user
-// never sees. It sends a request only if no key is configured, and ignores failures, because the next request reports
-// them.
+// checkNoKeyring returns an error if the box has a keyring and the command would ask for a key. The user cannot answer,
+// because users never see the key of a keyring. checkNoKeyring sends a request only if no key is configured. It ignores
+// a failed request, because the next request reports the failure.
 func (s *session) checkNoKeyring(ctx context.Context, server *client.Client, box string) error {
 	if s.environmentKey().isSet() || s.profileKey().isSet() || !s.defaultKey.IsZero() {
 		return nil
@@ -195,8 +198,8 @@ func (s *session) checkNoKeyring(ctx context.Context, server *client.Client, box
 	return &detailedError{prefix: "the box " + box + " has a keyring: ", error: s.noIdentity(ctx, server)}
 }
 
-// fetchedKeys is a holder whose first key was fetched just before, so that a command with one request fetches the
-// keyring once.
+// fetchedKeys is a holder with a key that was fetched just before. The first request uses this key, so a command with
+// one request fetches the keyring only once.
 type fetchedKeys struct {
 	client.BoxKeys
 
@@ -219,8 +222,8 @@ func (f *fetchedKeys) CurrentKey(ctx context.Context, c *client.Client, box stri
 	return f.BoxKeys.CurrentKey(ctx, c, box)
 }
 
-// confirmUser shows the fingerprint of a user and asks whether it is right. Only a person can answer: the user must
-// compare it with the one that the other user sees.
+// confirmUser shows the fingerprint of a user and asks whether it is right. Only a person can answer, because the user
+// must compare the fingerprint with the one that the other user sees.
 func (s *session) confirmUser(ctx context.Context, user keys.UserToConfirm) error {
 	s.explain(
 		"The fingerprint of "+user.Name+", as the server reports it:",
@@ -238,7 +241,8 @@ func (s *session) confirmUser(ctx context.Context, user keys.UserToConfirm) erro
 	return err
 }
 
-// confirmAuthor asks for the author of the first keyring that this machine sees of a box with client encryption.
+// confirmAuthor asks the user to confirm the author of the first keyring that this machine sees of a box with client
+// encryption.
 func (s *session) confirmAuthor(ctx context.Context, contact keys.FirstContact) error {
 	s.explain(
 		"This machine sees the keyring of "+contact.Box+" for the first time. Its author is "+contact.Author+",",
@@ -255,8 +259,8 @@ func (s *session) confirmAuthor(ctx context.Context, contact keys.FirstContact) 
 	return err
 }
 
-// recently runs a request that requires a sign-in with the password within the last ten minutes. It tries the session
-// of the profile first, and otherwise asks for the password. An API key never suffices.
+// recently runs a request that requires a sign-in with the password within the last ten minutes. It first tries the
+// session of the profile. If that session is too old, it asks for the password. An API key is never enough.
 func (s *session) recently(ctx context.Context, server *client.Client, who *client.Identity, fromStdin bool,
 	request func(*client.Client) error) error {
 	if who.Token.Kind != apiKeyKind && !fromStdin {
@@ -284,7 +288,7 @@ func (s *session) signInAgain(ctx context.Context, username string, fromStdin bo
 	if err != nil {
 		return nil, err
 	}
-	// A client of its own: that of the session would replace a refused token by the one of the profile.
+	// Use a new client, because the client of the session would replace a refused token by the token of the profile.
 	anonymous, err := s.connect("")
 	if err != nil {
 		return nil, err
@@ -296,7 +300,7 @@ func (s *session) signInAgain(ctx context.Context, username string, fromStdin bo
 	return anonymous.WithToken(session.Token), nil
 }
 
-// explain prints lines for a person on standard error. Names in them may come from the server.
+// explain prints lines for a person on standard error. The lines may contain names from the server.
 func (s *session) explain(lines ...string) {
 	for _, line := range lines {
 		_, _ = s.errs.Write([]byte(printable(line) + "\n"))

@@ -15,8 +15,8 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/profile"
 )
 
-// identityCommand is the parent of the commands for identities. An identity is the key pair of a user. The keyrings of
-// boxes hold the key of the box for the identity of each recipient.
+// identityCommand is the parent of the commands for identities. An identity is the key pair of a user. The keyring of a
+// box holds the key of the box for the identity of each recipient.
 func identityCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "identity",
@@ -50,8 +50,8 @@ type shownIdentity struct {
 	Fingerprint string `json:"fingerprint"`
 	Public      string `json:"public"`
 	CreatedAt   string `json:"createdAt"`
-	// Unlocked reports whether this machine holds the identity, and Locked whether the server keeps it locked. Both are
-	// absent for other users.
+	// Unlocked reports whether this machine holds the unlocked identity, and Locked whether the server keeps a locked
+	// copy. Both are absent for other users.
 	Unlocked *bool `json:"unlocked,omitempty"`
 	Locked   *bool `json:"locked,omitempty"`
 	// Confirmed reports whether the fingerprint of another user was confirmed on this machine.
@@ -172,7 +172,8 @@ func yesNo(yes bool) string {
 	return "no"
 }
 
-// place returns the memory of this user and the installation of the server, after comparing the server with the memory.
+// place returns the memory of this user and the id of the server's installation. It first compares the server with the
+// memory.
 func (s *session) place(ctx context.Context, server *client.Client) (*keys.Memory, keys.ID, error) {
 	memory, err := keys.UserMemory()
 	if err != nil {
@@ -189,8 +190,8 @@ func (s *session) place(ctx context.Context, server *client.Client) (*keys.Memor
 	return memory, in, memory.SignIn(server.URL(), in)
 }
 
-// identityLockCommand removes the unlocked identity from this machine. If the server keeps no locked copy, this could
-// be the last one, so the command asks.
+// identityLockCommand removes the unlocked identity from this machine. If the server keeps no locked copy, this copy
+// could be the last one, so the command asks for confirmation.
 func identityLockCommand(s *session) *cobra.Command {
 	var yes bool
 	command := &cobra.Command{
@@ -269,8 +270,8 @@ on paper, or store it in a password manager. lockbox identity import reads the t
 	return command
 }
 
-// identityForgetCommand removes what this machine knows about another user, so that its next fingerprint is confirmed
-// anew.
+// identityForgetCommand removes what this machine knows about another user, so that the next fingerprint of that user
+// must be confirmed again.
 func identityForgetCommand(s *session) *cobra.Command {
 	var yes bool
 	command := &cobra.Command{

@@ -19,7 +19,8 @@ import (
 // server's secret can try passphrases without a limit.
 const minPassphrase = 20
 
-// passphraseFlags select the unlock passphrase of a new identity. Without any of them, it is generated.
+// passphraseFlags select the unlock passphrase of a new identity. Without any of these flags, the passphrase is
+// generated.
 type passphraseFlags struct {
 	choose bool
 	// file contains the passphrase.
@@ -44,7 +45,8 @@ func (f *passphraseFlags) addFlags(command *cobra.Command, withNone bool) {
 	addPasswordStdinFlag(command, &f.passwordStdin)
 }
 
-// passphrase returns the unlock passphrase, and whether it was generated. It is zero with --no-locked-copy.
+// passphrase returns the unlock passphrase, and whether it was generated. With --no-locked-copy, the passphrase is
+// zero.
 func (f *passphraseFlags) passphrase(ctx context.Context) (passphrase client.Secret, generated bool, err error) {
 	switch {
 	case f.none:
@@ -79,7 +81,7 @@ func readPassphrase(path string) (client.Secret, error) {
 
 // identityCreateCommand creates the identity of the caller (PUT /users/{username}/identity), or with --recovery a user
 // whose identity is kept offline. It prints the fingerprint and the generated passphrase. The exit code is exitConflict
-// if the user has an identity: lockbox identity rotate replaces it.
+// if the user already has an identity, which only lockbox identity rotate replaces.
 func identityCreateCommand(s *session) *cobra.Command {
 	var flags passphraseFlags
 	var recovery string
@@ -144,8 +146,8 @@ func (s *session) createIdentity(ctx context.Context, server *client.Client, fla
 }
 
 // publishIdentity stores a new identity on this machine and its public part on the server, and prints the passphrase.
-// It stores the identity here first, because a published identity that is stored nowhere is lost. The identity that it
-// replaces becomes a previous one.
+// It stores the identity on this machine first, because a published identity that is stored nowhere would be lost. A
+// replaced identity becomes a previous one.
 func (s *session) publishIdentity(ctx context.Context, server *client.Client, who *client.Identity,
 	memory *keys.Memory, id *keys.Identity, flags *passphraseFlags) error {
 	passphrase, generated, err := flags.passphrase(ctx)
@@ -171,7 +173,7 @@ func (s *session) publishIdentity(ctx context.Context, server *client.Client, wh
 	err = s.recently(ctx, server, who, flags.passwordStdin, func(server *client.Client) error {
 		return keys.Publish(ctx, server, memory, id, passphrase)
 	})
-	// After an unknown outcome, the server may have the identity, so it must stay.
+	// After an unknown outcome, the server may already have the identity, so keep it on this machine.
 	if err != nil && !errors.Is(err, client.ErrOutcomeUnknown) {
 		if had {
 			return errors.Join(err, store.Save(old))
@@ -210,9 +212,9 @@ func (s *session) showPublished(username string, id *keys.Identity, passphrase c
 	return err
 }
 
-// createRecovery creates a user whose identity is kept offline. Its password is random and stored nowhere, and its
-// first API key is revoked, so this user can never sign in. The fingerprint needs no comparison, because the identity
-// is made here.
+// createRecovery creates a user whose identity is kept offline. This user can never sign in: the password is random and
+// stored nowhere, and the first API key is revoked. The fingerprint needs no comparison, because this command makes the
+// identity.
 func (s *session) createRecovery(ctx context.Context, server *client.Client, name string) error {
 	memory, in, err := s.place(ctx, server)
 	if err != nil {
@@ -227,7 +229,7 @@ func (s *session) createRecovery(ctx context.Context, server *client.Client, nam
 	if err != nil {
 		return err
 	}
-	// The identity is printed before everything that can fail: it exists nowhere else.
+	// Print the identity before any step that can fail, because the identity exists nowhere else.
 	text := id.Reveal()
 	err = s.show(map[string]string{"user": name, "identity": text, "fingerprint": id.Fingerprint().Display()}, nil,
 		func(add func(...string)) { add(text) })

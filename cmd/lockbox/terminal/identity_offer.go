@@ -11,9 +11,9 @@ import (
 )
 
 // offerIdentity offers a user who has just signed in at a terminal to create an identity, or to unlock it on this
-// machine. The answer no is remembered in the profile. If standard error is redirected, the user would not see the
-// explanation, so there is no offer. server has the new session, which is recent enough for both.
-// Nothing is created without the user's yes: a server could deny an identity in order to have it replaced.
+// machine. The profile stores the answer no. If standard error is redirected, the user would not see the explanation,
+// so there is no offer. server has the new session, which is recent enough for both actions. Nothing is created without
+// the user's yes, because a server could deny that the user has an identity in order to make the user replace it.
 func (s *session) offerIdentity(ctx context.Context, server *client.Client, username string) error {
 	if s.output == formatJSON || s.selected.IdentityDeclined || s.env(identityVariable) != "" ||
 		s.env(identityVariable+"_FILE") != "" || !prompt.IsTerminal(s.errs) || !prompt.Possible() {
@@ -21,7 +21,7 @@ func (s *session) offerIdentity(ctx context.Context, server *client.Client, user
 	}
 	store, err := profile.Identities()
 	if err != nil {
-		return nil //nolint:nilerr // there is no place for an identity
+		return nil //nolint:nilerr // there is no directory in which to store an identity
 	}
 	if _, ok, err := store.Load(canonicalURL(server.URL()), username); err != nil || ok {
 		return err
@@ -36,7 +36,8 @@ func (s *session) offerIdentity(ctx context.Context, server *client.Client, user
 	case err != nil: // servers of earlier releases have no identities
 		return nil //nolint:nilerr // the sign-in succeeded
 	case !found.Locked:
-		s.report("Your identity is not on this machine, and the server has no locked copy: lockbox identity import")
+		s.report("Your identity is not on this machine, and the server has no locked copy. If you have " +
+			"exported it, run: lockbox identity import")
 		return nil
 	}
 	return s.offer(ctx, "unlock", "Unlock your identity on this machine now?", func() error {
@@ -44,8 +45,8 @@ func (s *session) offerIdentity(ctx context.Context, server *client.Client, user
 	})
 }
 
-// offer explains what an identity is for, and runs act after an explicit yes. After a failure the user is still signed
-// in.
+// offer explains the purpose of an identity, and calls act after an explicit yes. If act fails, the user is still
+// signed in.
 func (s *session) offer(ctx context.Context, verb, question string, act func() error) error {
 	s.report("With an identity, colleagues give you the key of a box without sending it: you need no encryption key.")
 	s.report("It is a key pair that is made on this machine, and the server keeps it only locked under a passphrase.")

@@ -39,9 +39,9 @@ second theft.`,
 	return command
 }
 
-// rotateIdentity implements identityRotateCommand. Without renew it continues an unfinished rotation, in which the
-// server already has the new identity. With renew it makes another one, and keeps all former identities until every box
-// has been tried.
+// rotateIdentity implements identityRotateCommand. Without renew, it continues an unfinished rotation, in which the
+// server already has the new identity. With renew, it always makes a new identity. It keeps all former identities until
+// every box has been tried.
 func (s *session) rotateIdentity(ctx context.Context, server *client.Client, flags *passphraseFlags,
 	renew bool) error {
 	stored, ok, err := s.storedIdentity(ctx, server)
@@ -88,8 +88,8 @@ func (s *session) rotateIdentity(ctx context.Context, server *client.Client, fla
 	return store.Save(stored)
 }
 
-// identityRecoverCommand makes the current identity of the caller a recipient of boxes, with another identity that is
-// one: a former identity of the caller, or that of a recovery user.
+// identityRecoverCommand makes the current identity of the caller a recipient of boxes. It needs another identity that
+// is a recipient: a former identity of the caller, or the identity of a recovery user.
 func identityRecoverCommand(s *session) *cobra.Command {
 	var file string
 	command := &cobra.Command{
@@ -128,8 +128,8 @@ type regained struct {
 	Result string `json:"result"`
 }
 
-// regainAll regains boxes with any of the given identities, and prints the result of each. Without names it takes all
-// boxes with a keyring. A box that needs another person is not an error, unless it was named.
+// regainAll regains boxes with any of the given identities, and prints the result of each. Without names, it tries all
+// boxes with a keyring. A box that only another person can regain is an error only if it was named.
 func (s *session) regainAll(ctx context.Context, server *client.Client, username string, boxes []string,
 	with []*keys.Identity) error {
 	holder, err := s.requireHolder(ctx, server)
@@ -210,6 +210,6 @@ func (s *session) reportDropped(box string, dropped []client.KeyringUser) {
 			names[i] = "a deleted user"
 		}
 	}
-	s.warn("%s: no longer recipients, because they are not active members with that identity: %s", box,
+	s.warn("%s: no longer recipients, because they are not active members or have a new identity: %s", box,
 		strings.Join(names, ", "))
 }

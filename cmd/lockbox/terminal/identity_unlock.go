@@ -12,11 +12,11 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
-// maxUnlockTries is how often a person may correct the unlock passphrase. Trying sends no request.
+// maxUnlockTries is how often a person may enter the unlock passphrase. An attempt sends no request.
 const maxUnlockTries = 3
 
 // identityUnlockCommand fetches the locked identity of the caller (GET /users/{username}/identity/locked) and stores it
-// unlocked on this machine. A wrong passphrase causes exitWrongKey.
+// unlocked on this machine. The exit code is exitWrongKey if the passphrase is wrong.
 func identityUnlockCommand(s *session) *cobra.Command {
 	var flags passphraseFlags
 	command := &cobra.Command{
@@ -87,8 +87,8 @@ func unlockFetched(ctx context.Context, fetched *keys.Fetched, file string) (*ke
 	}
 }
 
-// storeIdentity stores an identity of the caller unlocked on this machine. Previous identities of an unfinished
-// rotation stay.
+// storeIdentity stores an identity of the caller unlocked on this machine. It keeps the previous identities of an
+// unfinished rotation.
 func (s *session) storeIdentity(server *client.Client, username string, id *keys.Identity) error {
 	store, err := profile.Identities()
 	if err != nil {
@@ -103,7 +103,7 @@ func (s *session) storeIdentity(server *client.Client, username string, id *keys
 }
 
 // identityImportCommand stores an identity that lockbox identity export printed. If the user has no identity on the
-// server, it publishes this one.
+// server, the command also publishes the imported one.
 func identityImportCommand(s *session) *cobra.Command {
 	var flags passphraseFlags
 	var file string

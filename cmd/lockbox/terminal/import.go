@@ -26,10 +26,10 @@ type importFlags struct {
 	yes bool
 }
 
-// importCommand writes a file into one entry, or with --each into several. It compares before it writes, so it needs
-// the permissions readEntry and createEntry and the encryption key of the existing entries; --each also needs
-// readEntryKeys. With --dry-run and with --output json it prints the names of the changes by kind, and never a
-// value. The exit code is exitConflict if another user writes the entry in the meantime.
+// importCommand writes a file into one entry, or with --each into several. It compares values before it writes, so it
+// needs the permissions readEntry and createEntry and the encryption key of the existing entries. --each also needs
+// readEntryKeys. With --dry-run or --output json, the command prints the names of the changed fields by kind of change.
+// It never prints a value. The exit code is exitConflict if another user writes the entry in the meantime.
 func importCommand(s *session) *cobra.Command {
 	var flags importFlags
 	command := &cobra.Command{
@@ -105,7 +105,7 @@ func (s *session) readFile(ctx context.Context, path, format string) (value inte
 	switch {
 	case format != "":
 		fileFormat = interchange.Format(strings.ToLower(format))
-	// Guessing the format from the contents could misinterpret a broken file.
+	// Do not guess the format from the contents, because a broken file could be misinterpreted.
 	case !known:
 		return value, fileFormat, &usageError{fmt.Errorf("cannot tell the format of %s from its name: use "+
 			"--format %s", path, strings.Join(interchange.Readable(), "|"))}
@@ -128,15 +128,15 @@ func (s *session) readFile(ctx context.Context, path, format string) (value inte
 	if err != nil {
 		return value, fileFormat, &usageError{fmt.Errorf("%s: %w", path, err)}
 	}
-	// An empty file is probably a mistake, and would remove all names of the entry.
+	// An empty file is probably a mistake. Importing it would remove all names of the entry.
 	if len(value.Names()) == 0 {
 		return value, fileFormat, &usageError{fmt.Errorf("%s: contains no names", path)}
 	}
 	return value, fileFormat, nil
 }
 
-// importOne writes an object into one entry. The write is conditional on the version that the changes were computed
-// from, so an entry that another user writes in between is not overwritten.
+// importOne writes an object into one entry. The write succeeds only if the entry still has the version from which the
+// changes were computed, so a write of another user is not overwritten.
 func (s *session) importOne(ctx context.Context, server *client.Client, at address, value interchange.Value,
 	flags importFlags) error {
 	// Prompt twice for the key, as before every write, because a new entry could otherwise be stored under a mistyped
@@ -169,9 +169,9 @@ func (s *session) importOne(ctx context.Context, server *client.Client, at addre
 	return s.showImported(changes)
 }
 
-// currentValue reads the entry that an import replaces, and returns it with the condition under which it may be
-// written. A missing entry counts as an empty object, and may be written only if it is still missing. needObject
-// rejects other values.
+// currentValue reads the entry that an import replaces, and returns its value with the condition for the write. A
+// missing entry counts as an empty object, and its condition is that the entry is still missing. If needObject is set,
+// a value that is not an object is an error.
 func currentValue(ctx context.Context, server *client.Client, at address, needObject bool) (interchange.Value,
 	client.WriteOptions, error) {
 	var condition client.WriteOptions
@@ -198,8 +198,8 @@ func currentValue(ctx context.Context, server *client.Client, at address, needOb
 	return value, condition, nil
 }
 
-// isMissingEntry reports whether the error means a missing entry. A missing box has the same exit code but another
-// error code.
+// isMissingEntry reports whether the error means a missing entry. A missing box causes the same exit code but has
+// another error code.
 func isMissingEntry(err error) bool {
 	var refused *client.Error
 	return errors.As(err, &refused) && refused.Code == "entry_not_found"

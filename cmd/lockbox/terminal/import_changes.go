@@ -25,7 +25,7 @@ func (s *session) showChanges(changes interchange.Changes) error {
 	return err
 }
 
-// showImported prints the result of an import: all names as JSON for programs, or the counts for people.
+// showImported prints the result of an import: all names as JSON for programs, or only the counts for people.
 func (s *session) showImported(changes interchange.Changes) error {
 	if s.output == formatJSON {
 		return s.showJSON(changes)

@@ -39,7 +39,7 @@ type importItem struct {
 	change    itemChange
 }
 
-// itemChange is the effect of an import on an entry. The zero value is an entry that does not exist yet.
+// itemChange is the effect of an import on an entry. The zero value is itemAdded.
 type itemChange int
 
 // The possible changes of an entry. An import with --each never removes an entry.
@@ -53,8 +53,8 @@ const (
 )
 
 // importEach writes an entry for each name. It checks all names and compares all values before it writes the first
-// entry. The writes are separate requests: if one fails, the earlier ones remain, and running the same command again
-// skips them because they are unchanged.
+// entry. The writes are separate requests. If one fails, the earlier writes remain. A repeated command skips them,
+// because their entries are then unchanged.
 func (s *session) importEach(ctx context.Context, server *client.Client, under address, value interchange.Value,
 	flags importFlags) error {
 	items, err := importItems(under, value)
@@ -113,7 +113,7 @@ func importItems(under address, value interchange.Value) ([]*importItem, error) 
 			return nil, fmt.Errorf("%q results in a key of more than %d characters", name, maxKeyLength)
 		case taken:
 			return nil, fmt.Errorf("%q and %q result in the same key, because keys are in lower case", other, name)
-		// The server refuses null, but only after other entries may have been written.
+		// The server also refuses null, but then other entries may already have been written.
 		case string(member.JSON()) == "null":
 			return nil, fmt.Errorf("%q is null, which an entry cannot hold", name)
 		}
@@ -124,7 +124,7 @@ func importItems(under address, value interchange.Value) ([]*importItem, error) 
 }
 
 // compareItems reads the existing entries and decides for each item whether it is added, changed or unchanged. It also
-// sets the condition of each write: the version just read, or that the entry is still missing.
+// sets the condition of each write: the entry must still have the version that was read, or must still be missing.
 func (s *session) compareItems(ctx context.Context, server *client.Client, under address,
 	items []*importItem) (interchange.Changes, error) {
 	// One request for all keys avoids a read for each entry that does not exist yet.
@@ -179,8 +179,8 @@ func changesOf(items []*importItem) interchange.Changes {
 }
 
 // inParallel runs work on importConcurrency items at a time. After the first error it starts no further work. It waits
-// for the work in progress, so that the bar counts all finished items. It joins the errors of several items in no
-// particular order.
+// for the work in progress, so that the bar counts all finished items. If several items fail, it joins their errors in
+// no particular order.
 func inParallel(ctx context.Context, items []*importItem, bar *progress,
 	work func(context.Context, *importItem) error) error {
 	defer bar.end()
@@ -192,7 +192,7 @@ func inParallel(ctx context.Context, items []*importItem, bar *progress,
 		return failed || ctx.Err() != nil
 	}
 	var group errgroup.Group
-	// Go blocks while the limit is reached, so the loop checks for a failure before each start.
+	// group.Go blocks while the limit is reached, so the loop checks for a failure before each call.
 	group.SetLimit(importConcurrency)
 	for _, item := range items {
 		if stopped() {

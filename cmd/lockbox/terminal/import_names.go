@@ -11,8 +11,8 @@ import (
 const maxNamed = 5
 
 // warnOfNames warns about names of a file that lockbox run and lockbox export refuse or change. The warning appears
-// before a program starts without a variable. isDotenv reports whether the names are names of variables; fields of JSON
-// and YAML are expected to change.
+// before a program starts without a variable. isDotenv states that the file is a .env file, whose names are names of
+// variables. For names in JSON and YAML, a change is expected and needs no warning.
 func (s *session) warnOfNames(value interchange.Value, key string, isDotenv, each bool) {
 	if isDotenv {
 		s.warnOfRenamed(value, each)
@@ -35,7 +35,7 @@ func (s *session) warnOfNames(value interchange.Value, key string, isDotenv, eac
 }
 
 // warnOfRefused warns if the value has no variables at all, for example because two names become the same variable. It
-// returns the unsafe variables.
+// returns the unsafe variables of the value.
 func (s *session) warnOfRefused(value interchange.Value, key string) []string {
 	variables, err := value.Variables(interchange.Naming{Key: key})
 	if err != nil {
@@ -55,7 +55,8 @@ func (s *session) warnOfRefused(value interchange.Value, key string) []string {
 	return refused
 }
 
-// warnOfRenamed warns about names of a .env file that become other variables, and suggests the option that keeps them.
+// warnOfRenamed warns about names of a .env file that become variables with other names, and suggests the option that
+// keeps the names.
 func (s *session) warnOfRenamed(value interchange.Value, each bool) {
 	var renamed []string
 	kept := true // --keep-case would keep all names
@@ -75,7 +76,7 @@ func (s *session) warnOfRenamed(value interchange.Value, each bool) {
 		s.warn("lockbox run and export change names, because --each stores keys in lower case: %s; to leave the case, "+
 			"import without --each", enumerate(renamed))
 	case kept:
-		s.warn("lockbox run and export change names: %s; use their --keep-case to leave the case", enumerate(renamed))
+		s.warn("lockbox run and export change names: %s; use their --keep-case to keep the case", enumerate(renamed))
 	default:
 		s.warn("lockbox run and export change names: %s; --keep-case leaves the case, and characters that a variable "+
 			"cannot have become _", enumerate(renamed))

@@ -20,7 +20,7 @@ type initFlags struct {
 	passwordStdin bool
 	// passwordFile is a file with the password, or "". Containers mount secrets as files.
 	passwordFile string
-	// ifNeeded makes the command succeed without a change if the server has an owner.
+	// ifNeeded makes the command succeed and change nothing if the server already has an owner.
 	ifNeeded bool
 	// tokenFile is a file with the server's init token.
 	tokenFile string
@@ -140,7 +140,7 @@ func (s *session) ownerPassword(ctx context.Context, flags initFlags) (client.Se
 
 // saveOwner stores the API key of a new owner in the profile.
 func (s *session) saveOwner(ctx context.Context, anonymous *client.Client, username string, key client.Secret) error {
-	// The client's form of the URL is stored, so that later comparisons do not depend on the spelling.
+	// Store the URL in the spelling of the client, so that later comparisons do not depend on the spelling of the user.
 	signedIn := profile.Profile{URL: anonymous.URL(), Username: username, Token: key.Reveal()}
 	// Later commands need the id to replace or delete the key. Requests do not need it.
 	if who, err := anonymous.WithToken(key).WhoAmI(ctx); err == nil {
@@ -156,9 +156,9 @@ func (s *session) saveOwner(ctx context.Context, anonymous *client.Client, usern
 }
 
 // checkUninitialized returns an error if the server would not accept an initialization. It sends an initialization
-// without a name and a password, and expects that a server without an owner refuses the request as invalid. If the
-// server requires an init token and none was given, it asks for the token and tries once more. Without a terminal it
-// returns the server's error, whose remedy names --init-token-file.
+// without a name and a password, which a server without an owner must refuse as invalid. If the server requires an init
+// token and none was given, it asks for the token and tries once more. Without a terminal it returns the server's
+// error, whose remedy names --init-token-file.
 func checkUninitialized(ctx context.Context, anonymous *client.Client, owner *client.FirstUser) error {
 	_, err := anonymous.Initialize(ctx, client.FirstUser{InitToken: owner.InitToken})
 	refused, _ := errors.AsType[*client.Error](err)

@@ -85,7 +85,7 @@ func (s *session) join(ctx context.Context, invitation string, flags joinFlags) 
 }
 
 // selectProfileToJoin selects a profile for the server, and checks that it can be written. The profile must be new or
-// signed out, also if the user names it: a session or an API key that join overwrites would be lost.
+// signed out, even if the user names it, because join would overwrite its session or API key.
 func (s *session) selectProfileToJoin(url string) error {
 	if err := s.selectProfileForLogin([]string{url}); err != nil {
 		return err
@@ -98,7 +98,7 @@ func (s *session) selectProfileToJoin(url string) error {
 }
 
 // acceptInvitation tests the code, asks for the password, creates the user and signs in. It also returns the password.
-// A refused password leaves the invitation open.
+// If the server refuses the password, the invitation stays open.
 func (s *session) acceptInvitation(ctx context.Context, anonymous *client.Client, code client.Secret,
 	fromStdin bool) (signedIn profile.Profile, password client.Secret, err error) {
 	// This request has no password, so the server always refuses it. The error shows whether the invitation is open:
@@ -143,8 +143,8 @@ func (s *session) acceptInvitation(ctx context.Context, anonymous *client.Client
 	}, password, nil
 }
 
-// offerTOTP enrols and confirms two-factor if the user wants it, with the password that the user has just chosen. If it
-// fails, the user has still joined, and the message names the commands that continue.
+// offerTOTP enrols and confirms two-factor if the user wants it, with the password that the user has just chosen. If
+// this fails, the user has still joined, and the message names the commands that complete the enrolment.
 func (s *session) offerTOTP(ctx context.Context, server *client.Client, username string,
 	password client.Secret) error {
 	wanted, err := prompt.Yes(ctx, "Enable two-factor authentication with an authenticator app now?")

@@ -11,9 +11,9 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// The text of an invitation is lbi1_, then the base64url of the server's URL, a line end and the code, then 6
-// characters of a checksum. It contains no characters that a shell or a mail program changes. The checksum finds a
-// damaged copy before any request.
+// The text of an invitation has three parts: lbi1_, the base64url of the content, and a checksum of 6 characters. The
+// content is the server's URL, a line end and the code. It contains no characters that a shell or a mail program
+// changes. The checksum finds a damaged copy before any request.
 const (
 	joinPrefix         = "lbi1_"
 	joinChecksumLength = 6
@@ -71,7 +71,7 @@ func checkInvitationURL(text string) (string, error) {
 	return server.URL(), nil
 }
 
-// warnOfPlainHTTP warns about an invitation to a server on another machine without encryption.
+// warnOfPlainHTTP warns about an invitation to a server that is on another machine and uses plain HTTP.
 func (s *session) warnOfPlainHTTP(server string) {
 	if exposesPassword(server) {
 		s.warn("%s is not encrypted: the code and the new password can be read on the network, and lockbox join "+

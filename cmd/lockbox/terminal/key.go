@@ -59,8 +59,8 @@ func (s *session) encryptionKey(ctx context.Context, forWriting bool) (client.En
 
 // keyText returns the text of the encryption key from the first source that has one, and the name of that source.
 func (s *session) keyText(ctx context.Context, forWriting bool) (text, origin string, err error) {
-	// Use only the first source that is set. If reading it fails, return the error: another source could hold a
-	// different key, and a value would be written under the wrong key.
+	// Use only the first source that is set. If it cannot be read, return the error and try no other source: another
+	// source could hold a different key, and a value would be written under the wrong key.
 	sources := []keySource{s.key, s.environmentKey(), s.profileKey()}
 	if s.profileName != "" { // --profile takes precedence over the whole environment
 		sources = []keySource{s.key, s.profileKey(), s.environmentKey()}
@@ -91,8 +91,8 @@ func (s *session) keyText(ctx context.Context, forWriting bool) (text, origin st
 	return text, "the typed key", err
 }
 
-// checkNotFileName rejects the name of an existing file in LOCKBOX_ENCRYPTION_KEY. Otherwise the name of the file would
-// become a passphrase that encrypts values.
+// checkNotFileName rejects the name of an existing file in LOCKBOX_ENCRYPTION_KEY. Otherwise the command would use the
+// name of the file as a passphrase.
 func checkNotFileName(text string) error {
 	if !strings.ContainsRune(text, os.PathSeparator) {
 		return nil
@@ -104,8 +104,8 @@ func checkNotFileName(text string) error {
 		"LOCKBOX_ENCRYPTION_KEY holds the name of a file: set LOCKBOX_ENCRYPTION_KEY_FILE to that name instead")}
 }
 
-// environmentKey returns the key from the environment if the environment is for the selected server. If both variables
-// are set, LOCKBOX_ENCRYPTION_KEY wins.
+// environmentKey returns the key from the environment if the environment is for the selected server.
+// LOCKBOX_ENCRYPTION_KEY takes precedence over LOCKBOX_ENCRYPTION_KEY_FILE.
 func (s *session) environmentKey() keySource {
 	if !s.environmentMatchesServer() {
 		return keySource{}
@@ -132,8 +132,8 @@ func readKeyFile(path string) (string, error) {
 }
 
 // runKeyCommand runs a shell command line and returns its output. The command gets no standard input, because standard
-// input may contain the value to write. Its standard error is shown. The command is stopped when ctx ends. The output
-// may be a key or a passphrase; one line end is removed.
+// input may contain the value to write. The user sees the standard error of the command. The command is stopped when
+// ctx ends. The output is a key or a passphrase, without its final line end.
 func runKeyCommand(ctx context.Context, line string) (string, error) {
 	shell, flag := "sh", "-c"
 	if runtime.GOOS == "windows" {

@@ -97,8 +97,8 @@ func (c *countingKeys) CurrentKey(context.Context, *client.Client, string) (clie
 	return client.EncryptionKey{}, errors.New("fetched again")
 }
 
-// TestFetchedKeyIsUsedOnce checks that the key that a command has just fetched serves one request of its box, and that
-// every further request verifies the keyring again.
+// TestFetchedKeyIsUsedOnce checks that a key that a command has just fetched is used for one request to its box, and
+// that every further request verifies the keyring again.
 func TestFetchedKeyIsUsedOnce(t *testing.T) {
 	t.Parallel()
 	source := &countingKeys{}
@@ -127,7 +127,7 @@ func TestIdentityIsNotInherited(t *testing.T) {
 	assert.Equal(t, []string{"A=1", "LOCKBOX_IDENTITY=own"}, environment(inherited, []string{"LOCKBOX_IDENTITY=own"}))
 }
 
-// TestRewriteMark checks that a mark belongs to one key, and that it ends with remove.
+// TestRewriteMark checks that a mark belongs to one key, and that remove deletes it.
 func TestRewriteMark(t *testing.T) {
 	t.Parallel()
 	mark := rewriteMark{t.TempDir() + "/rekeys/box"}

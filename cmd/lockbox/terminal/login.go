@@ -76,8 +76,9 @@ command does not ask again in this profile. See lockbox identity.`,
 	return command
 }
 
-// login implements loginCommand. A profile that is reused for the same server keeps the location of its encryption key.
-// For another server the location is removed, because the key must not be sent there.
+// login implements loginCommand. If the profile already exists for the same server, it keeps the location of its
+// encryption key. If it was for another server, the location is removed, because the key must not be sent to the new
+// server.
 func (s *session) login(ctx context.Context, args []string, flags loginFlags) error {
 	if err := s.selectProfileForLogin(args); err != nil {
 		return err
@@ -146,7 +147,7 @@ func (s *session) reportSignedIn(signedIn profile.Profile) {
 }
 
 // absoluteKeyFile returns the absolute path of a key file, or "" for "". A later command would resolve a relative path
-// in its own working directory, and another user could have placed a file there.
+// in its own working directory, in which another user could have placed a file.
 func absoluteKeyFile(path string) (string, error) {
 	if path == "" {
 		return "", nil
@@ -157,7 +158,7 @@ func absoluteKeyFile(path string) (string, error) {
 // selectProfileForLogin is selectProfile for commands that sign in: the profile need not exist yet, and args may name
 // the server.
 func (s *session) selectProfileForLogin(args []string) error {
-	// The flag is restored below, because other functions check it before they use the environment.
+	// The flag is restored below, because other functions read the flag before they use the environment.
 	flag := s.profileName
 	requested := cmp.Or(flag, s.env("LOCKBOX_PROFILE"))
 	if requested != "" {
@@ -180,8 +181,8 @@ func (s *session) selectProfileForLogin(args []string) error {
 	return nil
 }
 
-// signIn signs in with a password, or with --code without one, and stores the token in the profile. If the account has
-// two-factor enabled, the server asks for a code after it has accepted the password.
+// signIn signs in with a password, or with --code over the accounts API, and stores the token in the profile. If the
+// account has two-factor enabled, the server asks for a code after it has accepted the password.
 func (s *session) signIn(ctx context.Context, server *client.Client, flags loginFlags,
 	into *profile.Profile) (err error) {
 	credentials := client.Credentials{Username: flags.username}
@@ -213,8 +214,8 @@ func (s *session) signIn(ctx context.Context, server *client.Client, flags login
 	return nil
 }
 
-// signInWithPassword signs in and asks for a TOTP code if the server requires one. The server reports that only if the
-// password is correct.
+// signInWithPassword signs in and asks for a TOTP code if the server requires one. The server reports that a code is
+// required only if the password is correct.
 func (s *session) signInWithPassword(ctx context.Context, server *client.Client,
 	credentials *client.Credentials) (*client.Session, error) {
 	session, err := server.SignIn(ctx, *credentials)
@@ -230,8 +231,8 @@ func (s *session) signInWithPassword(ctx context.Context, server *client.Client,
 }
 
 // signInWithCode signs in over the accounts API (/api/v1), whose accounts may have a code but no password. It asks for
-// a password, which may be empty, and a code. The session can last longer than its token, because it has a refresh
-// token.
+// a password, which may be empty, and a code. The session can last longer than its access token, because it has a
+// refresh token.
 func (s *session) signInWithCode(ctx context.Context, server *client.Client, credentials client.Credentials,
 	into *profile.Profile) error {
 	password, err := ask(ctx, prompt.Hidden, "Password (empty if there is none): ", "a terminal")
@@ -254,8 +255,8 @@ func (s *session) signInWithCode(ctx context.Context, server *client.Client, cre
 }
 
 // verifyToken reads an API key or token from standard input and stores it in the profile, once the server has accepted
-// it and reported its user. The profile stores the user name from the server and ignores --username. Storing the same
-// API key again replaces nothing.
+// it and reported its user. The profile stores the user name from the server and ignores --username. If the profile
+// already has the same API key, nothing is replaced.
 func (s *session) verifyToken(ctx context.Context, anonymous *client.Client, replace bool,
 	into *profile.Profile) error {
 	token, err := prompt.FirstLine(s.input(ctx))

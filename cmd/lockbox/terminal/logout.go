@@ -7,8 +7,8 @@ import (
 )
 
 // logoutCommand deletes the token of a profile locally. It does not call the server, so it also works offline. The
-// token stays valid on the server, because it may be an API key that other programs use. A session expires, but an API
-// key may not, so the command warns about an API key.
+// token stays valid on the server, because it may be an API key that other programs use. The command warns about an API
+// key, because an API key may never expire, unlike a session.
 func logoutCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "logout",
@@ -28,7 +28,7 @@ there, use lockbox users revoke.`,
 			}
 			var old profile.Profile
 			err = profile.Change(path, func(book *profile.Book) error {
-				// A missing profile is not an error, because it has no token to remove.
+				// A missing profile is not an error, because there is no token to remove.
 				if stored, exists := book.Profiles[s.name]; exists {
 					old, book.Profiles[s.name] = stored, stored.SignedOut()
 				}

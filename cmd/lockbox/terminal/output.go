@@ -28,7 +28,7 @@ func (s *session) show(value any, header []string, rows func(add func(cells ...s
 	if s.output == formatJSON {
 		return s.showJSON(value)
 	}
-	// Two blanks separate the columns, so that a single blank inside a cell is not a separator for scripts.
+	// Two blanks separate the columns, so scripts can distinguish a separator from a single blank inside a cell.
 	table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 	if len(header) > 0 {
 		fmt.Fprintln(table, strings.Join(header, "\t"))
@@ -57,9 +57,9 @@ func (s *session) showJSON(value any) error {
 	return s.print(string(text))
 }
 
-// print writes text unchanged to files and pipes. On a terminal the text passes through printableLines, because values
-// written by other users could otherwise control the terminal or show a text that they do not have. This includes JSON,
-// which may contain unescaped control characters from U+007F on.
+// print writes text unchanged to files and pipes. On a terminal the text passes through printableLines, because a value
+// that another user wrote could otherwise control the terminal or appear as another text. JSON also passes through it,
+// because JSON may contain unescaped control characters from U+007F on.
 func (s *session) print(text string) error {
 	if isTerminal(s.out) {
 		text = printableLines(text)
@@ -86,7 +86,7 @@ func (s *session) showList(names []string) error {
 }
 
 // report prints a notice on standard error, but only if standard error is a terminal and the output is not JSON.
-// Scripts use the exit code.
+// Scripts use the exit code instead.
 func (s *session) report(format string, args ...any) {
 	if s.output != formatJSON && prompt.IsTerminal(s.errs) {
 		fmt.Fprintln(s.errs, printable(fmt.Sprintf(format, args...)))

@@ -11,14 +11,16 @@ import (
 func Printable(text string) string { return printable(text) }
 
 // printable makes text from other users or the server safe to show: it replaces control characters, which could control
-// the terminal, and escapes invisible characters, which could show another text than the one that programs read.
+// the terminal, and escapes invisible characters, which could make the visible text differ from the text that programs
+// read.
 func printable(text string) string { return replaceUnsafe(text, "") }
 
-// printableLines is printable for text of several lines: it keeps line ends and tabs.
+// printableLines is like printable, but for text of several lines: it keeps line ends and tabs.
 func printableLines(text string) string { return replaceUnsafe(text, "\n\t") }
 
 // replaceUnsafe replaces control characters, including those of C1 (U+0080 to U+009F), by U+FFFD. It writes invisible
-// characters as JSON does, such as \u202e, so that JSON keeps its value. It keeps the characters in except.
+// characters as escapes of JSON, such as \u202e, so that the value of JSON text does not change. It keeps the
+// characters in except.
 func replaceUnsafe(text, except string) string {
 	if !strings.ContainsFunc(text, func(r rune) bool { return isControl(r) || isInvisible(r) }) {
 		return text

@@ -81,7 +81,7 @@ func newProfileLine(name string, stored profile.Profile, current bool) profileLi
 		Current:  current,
 		SignedIn: stored.SignedIn() && !tokenExpired(stored),
 	}
-	// The expiry of a token that is refreshed automatically would only confuse users.
+	// Omit the expiry of a token that is refreshed automatically, because it would only confuse users.
 	if !stored.ExpiresAt.IsZero() && stored.RefreshToken == "" {
 		line.ExpiresAt = stored.ExpiresAt.UTC().Format(time.RFC3339)
 	}
@@ -100,7 +100,7 @@ func signedInText(stored profile.Profile) string {
 	switch {
 	case !stored.SignedIn():
 		return "no"
-	// The lifetime of a refresh token is known to the server only.
+	// Only the server knows the lifetime of a refresh token.
 	case stored.RefreshToken != "" || stored.ExpiresAt.IsZero():
 		return "yes"
 	case tokenExpired(stored):
@@ -124,8 +124,8 @@ func profileUseCommand(s *session) *cobra.Command {
 	}
 }
 
-// profileDeleteCommand deletes a profile. If it was the current one, no profile is current afterwards and commands
-// use the profile named default.
+// profileDeleteCommand deletes a profile. If that profile was the current one, no profile is current afterwards, and
+// commands use the profile named default.
 func profileDeleteCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "delete NAME",
@@ -155,7 +155,7 @@ there, use lockbox users revoke; to revoke an API key, use lockbox api-keys dele
 }
 
 // profileGrantCommand shows or changes the users who get the key of each new box that the profile creates. It contacts
-// no server: box create skips users whose fingerprint was never confirmed.
+// no server, so it does not check the users: box create skips users whose fingerprint was never confirmed.
 func profileGrantCommand(s *session) *cobra.Command {
 	var remove bool
 	command := &cobra.Command{

@@ -22,8 +22,8 @@ const (
 	plain        = "\x1b[0m"
 )
 
-// qrText converts the PNG picture of a QR code, from the server to text for a terminal. One character is one module
-// wide and two modules high. It returns "" for any other picture: the secret is printed as text in any case.
+// qrText returns the QR code in a PNG picture from the server as text for a terminal. One character is one module wide
+// and two modules high. qrText returns "" for any other picture, because the secret is also printed as text.
 func qrText(picture []byte) string {
 	// The size is checked before decoding, because a small file can describe a huge picture.
 	size, err := png.DecodeConfig(bytes.NewReader(picture))
@@ -41,7 +41,7 @@ func qrText(picture []byte) string {
 	side := decoded.Bounds().Dx() / scale
 	// If the number of rows is odd, the last line of text has only an upper row. The missing lower row counts as white.
 	dark := func(x, y int) bool { return y < side && isDark(decoded, x*scale, y*scale) }
-	// The key is whether the upper and the lower module are dark. Blocks are drawn in white.
+	// The two values of a key state whether the upper and the lower module are dark. Blocks are drawn in white.
 	blocks := map[[2]bool]rune{
 		{false, false}: '█', {false, true}: '▀', {true, false}: '▄', {true, true}: ' ',
 	}

@@ -11,24 +11,24 @@ import (
 
 // The times of a refresh.
 const (
-	// refreshBefore is the remaining lifetime at which a token is refreshed. It prevents a token from expiring between
-	// the check and the server.
+	// refreshBefore is the remaining lifetime at which a token is refreshed. This margin prevents a token from expiring
+	// after the check and before the request reaches the server.
 	refreshBefore = time.Minute
 	// refreshTimeout limits a refresh. Ctrl-C and the timeout of a completion do not cancel a refresh. Once the server
 	// has the request, the old token is invalid and the new token must be stored.
 	refreshTimeout = 10 * time.Second
 )
 
-// errOtherAccount means that another process has changed the server or the account of the profile. Its token must not
-// be used for the requests of this command.
+// errOtherAccount means that another process has changed the server or the account of the profile. The requests of this
+// command must not use the new token of the profile.
 var errOtherAccount = errors.New("another command has changed the profile to another server or user: run the command " +
 	"again")
 
 // refresh exchanges the refresh token of the profile for a new token and returns it. It holds the lock of the profile
 // file, because the server revokes the whole session if a refresh token is used twice. If another process has replaced
-// the token meanwhile, refresh returns the stored token and sends nothing. For a profile without a refresh token,
-// refresh only reads the file again, so the file may be read-only. The error comes from the file or the server, or is
-// errOtherAccount.
+// the token in the meantime, refresh returns the stored token and sends no request. For a profile without a refresh
+// token, refresh only reads the file again, so the file may be read-only. The error comes from the file or the server,
+// or is errOtherAccount.
 func (s *session) refresh(ctx context.Context) (string, error) {
 	path, err := profile.Path()
 	if err != nil {
@@ -55,8 +55,8 @@ func (s *session) refresh(ctx context.Context) (string, error) {
 		return s.adopt(stored)
 	})
 	if exchanged && err != nil {
-		// This command can continue with the new token. Later commands cannot, because the file still contains the used
-		// refresh token.
+		// This command can continue with the new token. Later commands cannot use it, because the file still contains
+		// the used refresh token.
 		s.warn("%s; sign in again with lockbox login%s", err, s.profileFlag())
 		err = nil
 	}
@@ -74,7 +74,8 @@ func (s *session) adopt(stored profile.Profile) error {
 
 // exchange uses the refresh token of a profile and replaces its tokens.
 func (s *session) exchange(ctx context.Context, stored *profile.Profile) error {
-	// A cancelled refresh could lose the new token and with it the session. The timeout excludes the wait for the lock.
+	// Do not let ctx cancel the refresh, because a cancelled refresh could lose the new token, and the session with it.
+	// The timeout excludes the wait for the lock.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshTimeout)
 	defer cancel()
 	// The server invalidates the old tokens at once, so check first that the new ones can be stored.

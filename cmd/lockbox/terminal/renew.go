@@ -13,9 +13,9 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// renewingTransport sends requests with the token of a profile. A refresh, by this process or by another one,
-// invalidates the previous token immediately, and a login replaces it. If the server refuses a request because of its
-// token, the transport sends the request again with the newer token. It is safe for concurrent use.
+// renewingTransport sends requests with the token of a profile. A refresh by any process invalidates the previous token
+// immediately, and a login replaces the token. If the server refuses a request because of its token, the transport
+// sends the request again with the newer token. It is safe for concurrent use.
 type renewingTransport struct {
 	session *session
 	next    http.RoundTripper
@@ -28,7 +28,7 @@ type renewingTransport struct {
 const maxRenewals = 20
 
 // RoundTrip sends a request, and repeats it after each renewal of its token. It does not modify the request, because
-// http.RoundTripper forbids that.
+// the contract of http.RoundTripper forbids changes.
 func (r *renewingTransport) RoundTrip(request *http.Request) (*http.Response, error) {
 	// Some requests, such as a sign-in, have no token and must not get one here.
 	if request.Header.Get("Authorization") == "" {
@@ -71,8 +71,8 @@ func (r *renewingTransport) send(request *http.Request, token string) (*http.Res
 const maxRefusal = 1 << 16
 
 // refusesToken reports whether the server refuses the token of a request, as unknown or expired. Other refusals have
-// the same status, for example a wrong password. The transport must not repeat such a request, because the repetition
-// would count as another attempt. The body of the response can be read afterwards.
+// the same status, for example for a wrong password. The transport must not repeat a request after such a refusal,
+// because the repetition would count as another attempt. After the call, the body of the response can still be read.
 func refusesToken(response *http.Response) bool {
 	if response.StatusCode != http.StatusUnauthorized {
 		return false
@@ -90,7 +90,7 @@ func refusesToken(response *http.Response) bool {
 	if err != nil || json.Unmarshal(text, &refusal) != nil {
 		return false
 	}
-	// The accounts API has these numbers for the same two codes.
+	// The accounts API reports the same two errors with these numbers.
 	return slices.Contains(tokenRefusals, refusal.Code) || refusal.ID == 908 || refusal.ID == 909
 }
 
@@ -104,10 +104,10 @@ func (r *renewingTransport) token() string {
 	return r.session.selected.Token
 }
 
-// renew returns the token that replaces a refused one, or the refused token if there is no other. It waits for a
-// process that is refreshing the session, because that process stores the new token only after the server has
-// invalidated the old one. It returns an error if the refresh fails, for example because of a lost connection. A
-// revoked session is not an error here, because the caller returns the original refusal.
+// renew returns the token that replaces a refused one, or the refused token itself if there is no other token. If
+// another process is refreshing the session, renew waits for it, because that process stores the new token only after
+// the server has invalidated the old one. It returns an error if the refresh fails, for example because of a lost
+// connection. A revoked session is not an error here, because the caller returns the original refusal.
 func (r *renewingTransport) renew(ctx context.Context, refused string) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -12,7 +12,7 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/profile"
 )
 
-// addReplaceFlag adds the flag with which init and login may replace an API key.
+// addReplaceFlag adds the flag that allows init and login to replace an API key.
 func addReplaceFlag(command *cobra.Command, replace *bool) {
 	command.Flags().BoolVar(replace, "replace", false,
 		"overwrite the API key in the profile, and revoke the overwritten key on the server")
@@ -20,7 +20,7 @@ func addReplaceFlag(command *cobra.Command, replace *bool) {
 
 // prepareProfile checks that the selected profile can be written. Unless replace is set, it also checks that the
 // profile holds no API key: an overwritten API key is lost, although it stays valid on the server. The commands that
-// get a token call prepareProfile before they ask for a password or send a request, because a token that cannot be
+// request a token call prepareProfile before they ask for a password or send a request, because a token that cannot be
 // stored is lost.
 func (s *session) prepareProfile(replace bool) error {
 	path, err := profile.Path()

@@ -13,9 +13,9 @@ import (
 
 // The exit codes that shells use for programs that cannot be started.
 const (
-	// exitNotExecutable is a file that exists but cannot be executed.
+	// exitNotExecutable means that the file exists but cannot be executed.
 	exitNotExecutable = 126
-	// exitProgramNotFound is a program, or the interpreter of a script, that does not exist.
+	// exitProgramNotFound means that the program, or the interpreter of a script, does not exist.
 	exitProgramNotFound = 127
 )
 
@@ -55,8 +55,8 @@ name, even if an entry contains others.`,
   lockbox run prod/app --only DB_PASSWORD,API_KEY -- ./server
   lockbox run prod/app --allow NODE_OPTIONS -- node server.js`,
 		Args: func(command *cobra.Command, args []string) error {
-			// ArgsLenAtDash is -1 without --, which is required: it separates the flags of lockbox from those of the
-			// program.
+			// ArgsLenAtDash is -1 if the command line has no --. The -- is required, because it separates the flags of
+			// lockbox from those of the program.
 			if dash := command.ArgsLenAtDash(); dash < 1 || dash == len(args) {
 				return errors.New("usage: lockbox run BOX/KEY -- COMMAND")
 			}
@@ -149,7 +149,7 @@ func variablesOf(entry *client.Entry, at address, flags runFlags) ([]string, err
 	if err != nil {
 		return nil, err
 	}
-	// A copy, because the key differs for each entry.
+	// Copy the naming, because the key differs for each entry.
 	naming := flags.naming
 	naming.Key = at.key
 	pairs, err := value.Environment(naming)

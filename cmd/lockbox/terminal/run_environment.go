@@ -18,8 +18,8 @@ var ownVariables = []string{
 }
 
 // environment returns the environment of the started program: the inherited variables without Lockbox's own secrets,
-// and the values. If a name occurs several times, the last value wins and takes the position of the first. The order
-// of the inherited variables is kept, and new ones follow.
+// and the values. If a name occurs several times, its last value is used, at the position of the first. The inherited
+// variables keep their order, and new variables follow.
 func environment(inherited, values []string) []string {
 	// Duplicate names would be ambiguous, because some programs read the first value and some the last.
 	var names []string
@@ -46,8 +46,8 @@ func withoutOwn(pairs []string) []string {
 	})
 }
 
-// nameOf returns the name of a NAME=value pair in the form in which the operating system compares names: Windows
-// ignores the case. On Windows a name can begin with "=", for example "=C:".
+// nameOf returns the name of a NAME=value pair in the form in which the operating system compares names. Windows
+// ignores the case of names. On Windows a name can begin with "=", for example "=C:".
 func nameOf(pair string) string {
 	end := 0
 	if pair != "" {
@@ -60,10 +60,10 @@ func nameOf(pair string) string {
 	return name
 }
 
-// unsafeVariables can make common programs run other code: they name code to load or run, or the place where an
+// unsafeVariables can make common programs run other code. They name code to load or run, or a place where an
 // interpreter searches for code. A user who may write an entry could use them to take over the account that runs a
-// program. The list cannot be complete, because every program has variables of its own. It contains variables that an
-// attacker can use without knowing the program.
+// program. The list cannot be complete, because every program has its own variables. It contains the variables that an
+// attacker can use without knowing which program runs.
 var unsafeVariables = []string{
 	// Shells.
 	"PATH", "PATHEXT", "COMSPEC", "HOME", "XDG_CONFIG_HOME", "SHELL", "IFS", "ENV", "BASH_ENV", "BASHOPTS", "SHELLOPTS",
@@ -129,8 +129,8 @@ var divertingVariables = []string{
 var divertingSuffixes = []string{"_PROXY", "_CA_CERTS", "_CA_BUNDLE", "_CERT_FILE", "_SSL_NO_VERIFY",
 	"_TLS_REJECT_UNAUTHORIZED"}
 
-// unsafePrefixes are families of unsafe variables. For example, Lua has a variable for each version. LUA_INIT_5_4 takes
-// precedence over LUA_INIT.
+// unsafePrefixes are the prefixes of families of unsafe variables. For example, Lua has a variable for each version:
+// LUA_INIT_5_4 takes precedence over LUA_INIT.
 var unsafePrefixes = []string{"LD_", "DYLD_", "BASH_FUNC_", "PERL5", "GIT_CONFIG", "LUA_INIT", "LUA_PATH",
 	"LUA_CPATH"}
 
@@ -171,8 +171,9 @@ func dangerOf(name string) string {
 	return ""
 }
 
-// selectNames returns the pairs whose names are in only, or all pairs if only is empty. It does not refuse other
-// variables: a program that gets only the named ones does not receive what another user adds to the entry.
+// selectNames returns the pairs whose names are in only, or all pairs if only is empty. It does not refuse the other
+// variables. A program that gets only the named variables does not receive variables that another user adds to the
+// entry.
 func selectNames(pairs, only []string) []string {
 	if len(only) == 0 {
 		return pairs
@@ -183,7 +184,8 @@ func selectNames(pairs, only []string) []string {
 	})
 }
 
-// checkOnly returns an error if no pair has a name of only. A program must not start without a variable that it needs.
+// checkOnly returns an error if a name in only has no pair, because a program must not start without a variable that it
+// needs.
 func checkOnly(pairs, only []string) error {
 	for _, name := range only {
 		if !slices.ContainsFunc(pairs, func(pair string) bool { return strings.HasPrefix(pair, name+"=") }) {

@@ -11,8 +11,8 @@ import (
 	"os/signal"
 )
 
-// execute runs a program, waits for it and returns its exit code as an exitError. The console delivers Ctrl-C to the
-// program as well, so this process ignores it and leaves the decision to the program.
+// execute runs a program, waits for it and returns its exit code as an exitError. The console delivers Ctrl-C to both
+// processes, so this process ignores it and lets the program decide what to do.
 func execute(ctx context.Context, command, environment []string) error {
 	// Ctrl-C may have been pressed while the entries were read.
 	if err := ctx.Err(); err != nil {

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// limits are the sizes that execve(2) accepts, in bytes. 0 is an unknown limit.
+// limits are the maximum sizes that execve(2) accepts, in bytes. 0 means that the limit is unknown.
 type limits struct {
 	// single limits each NAME=value pair and each argument, including the final NUL.
 	single int
@@ -39,7 +39,7 @@ func sizeLimits() limits {
 }
 
 // explainSize describes why a program with these arguments and variables is too large for the system. It names the
-// largest variable, because that is usually the cause, and never a value.
+// largest variable, because that variable is usually the cause. It never contains a value.
 func explainSize(command, environment []string, limit limits) string {
 	const pointer = 8
 	total, largest, largestSize := 0, "", 0

@@ -36,13 +36,13 @@ type session struct {
 	book     profile.Book
 	selected profile.Profile
 	name     string // of the selected profile
-	// profileErr is the error of reading the profile file, or nil. A command returns it only if it needs the file: a
-	// complete environment replaces the file.
+	// profileErr is the error of reading the profile file, or nil. A command returns this error only if it needs the
+	// file. With a complete environment, it does not need the file.
 	profileErr error
 	// usesProfile and usesEnvironment report whether the requests carry the token of the profile or of the environment.
 	usesProfile, usesEnvironment bool
 
-	// unlocked is the result of holder once holderKnown is set.
+	// If holderKnown is set, unlocked is the result of holder.
 	unlocked    *keys.Holder
 	holderKnown bool
 	// defaultKey is the key for boxes without a keyring, once a command has obtained it.
@@ -152,8 +152,8 @@ func (s *session) allowHTTP() (bool, error) {
 	return allowed, nil
 }
 
-// notSignedIn returns the error for a missing token. It explains two probable causes: LOCKBOX_PROFILE is misspelt, or a
-// token exists but is for another server.
+// notSignedIn returns the error for a missing token. It explains the two probable causes: LOCKBOX_PROFILE is misspelt,
+// or the existing token is for another server.
 func (s *session) notSignedIn() error {
 	if s.url() != "" {
 		if _, err := s.connect(""); err != nil {
@@ -179,9 +179,9 @@ func (s *session) notSignedIn() error {
 }
 
 // selectProfile checks --output, reads the profile file and selects a profile. It prefers the profile that --profile or
-// the environment names, then a profile for the server that they name, then the current profile. Only a profile that
-// --profile names must exist. If the file cannot be read, selectProfile returns an error with --profile, and otherwise
-// sets profileErr.
+// the environment names, then a profile for the server that a flag or the environment names, then the current profile.
+// Only a profile that --profile names must exist. If the file cannot be read, selectProfile returns the error if
+// --profile is given, and otherwise stores it in profileErr.
 func (s *session) selectProfile() error {
 	if s.output = strings.ToLower(s.output); s.output != formatTable && s.output != formatJSON {
 		return &usageError{fmt.Errorf("invalid --output %q: use table or json", s.output)}
@@ -209,9 +209,9 @@ func (s *session) selectProfile() error {
 	return nil
 }
 
-// nameForServer returns the name of the profile for the server that --server or LOCKBOX_API_URL names. It returns
-// current if neither is set or if current is for that server. It also returns current unless exactly one other profile
-// is for that server.
+// nameForServer returns the name of the profile for the server that --server or LOCKBOX_API_URL names. It returns the
+// name of another profile only if current is not for that server and exactly one other profile is. In all other cases,
+// and if neither is set, it returns current.
 func (s *session) nameForServer(current string) string {
 	wanted := cmp.Or(s.server, s.env("LOCKBOX_API_URL"))
 	if wanted == "" || sameServer(wanted, s.book.Profiles[current].URL) {
@@ -264,9 +264,9 @@ func (s *session) environmentMatchesServer() bool {
 }
 
 // token returns the token for the selected server, or "". A token of the environment is sent only to the server of the
-// environment, and a token of a profile only to the server of that profile. It refreshes the session of the profile if
-// the local clock shows that its token is about to expire. A token that has expired by the local clock is still sent,
-// because only the server can decide.
+// environment, and a token of a profile only to the server of that profile. If, by the local clock, the token of the
+// profile is about to expire, the method token refreshes the session. A token that has expired by the local clock is
+// still sent, because only the server can decide.
 func (s *session) token(ctx context.Context) (string, error) {
 	if s.profileName == "" && s.environmentMatchesServer() {
 		token, err := s.environmentOrFile("LOCKBOX_API_KEY")

@@ -86,14 +86,14 @@ func (s *session) set(command *cobra.Command, args []string, source valueFlags, 
 	}
 	written, err := s.writeEntry(ctx, server, at, value.JSON(), condition)
 	if err != nil || source.show {
-		return err // with --show, only the generated value is printed
+		return err // with --show, print only the generated value
 	}
 	return s.showWritten(at, written)
 }
 
 // writeEntry encrypts and writes a value with a client that keyed returned. It warns if the previous version was
-// encrypted under another key, because readers who hold only that key lose access. In a box with a keyring, every
-// reader has both keys. It returns the new version.
+// encrypted under another key, because readers who hold only that key lose access. In a box with a keyring it does not
+// warn, because every reader has both keys. It returns the new version.
 func (s *session) writeEntry(ctx context.Context, server *client.Client, at address, value json.RawMessage,
 	condition client.WriteOptions) (client.Written, error) {
 	written, err := server.WriteEntry(ctx, at.box, at.key, value, &condition)

@@ -15,9 +15,9 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
-// withField returns the object of an entry with one field replaced. A missing entry is an empty object. Unless the
-// caller has set a condition, it adds the version that it has read to the condition. If check is true, it asks before
-// text that looks like an assignment replaces an object or array; see confirmReplaced.
+// withField returns the object of an entry with one field replaced. A missing entry is an empty object. If the caller
+// has set no condition, it makes the version that it has read the condition of the write. If check is true, it asks
+// before a text that looks like an assignment replaces an object or array; see confirmReplaced.
 func (s *session) withField(ctx context.Context, server *client.Client, at address, field string,
 	value interchange.Value, check bool, condition *client.WriteOptions) (interchange.Value, error) {
 	before, current, err := currentValue(ctx, server, at, false)
@@ -47,7 +47,8 @@ func (s *session) withField(ctx context.Context, server *client.Client, at addre
 // the name. It ignores comments that begin with #, the colons of URLs and of times, and queries of URLs. The empty JSON
 // object looks like an assignment without a name.
 //
-// The rule is broad on purpose: it concerns only text over an object or array, and a wrong yes costs a question.
+// The rule is broad on purpose. It applies only to text that replaces an object or array, and a wrong match costs only
+// a question.
 func assignment(text string) (name string, found bool) {
 	text = strings.TrimLeftFunc(text, isHidden)
 	for strings.HasPrefix(text, "#") {
@@ -74,7 +75,7 @@ func isLineEnd(c rune) bool { return strings.ContainsRune("\n\r\u0085\u2028\u202
 // be many megabytes long.
 func assignedIn(line string) (name string, found bool) {
 	var (
-		start, end = -1, 0 // the last word, from its first to its last character of a name; no word if start < 0
+		start, end = -1, 0 // the bounds of the name in the last word; no word if start < 0
 		digits     bool    // the word contains only digits
 		url        bool    // the word contains ://
 		ended      bool    // a blank follows the word
@@ -107,23 +108,23 @@ func assignedIn(line string) (name string, found bool) {
 // quotes are the characters around a name that can consist of any characters.
 const quotes = "\"'`])"
 
-// isNoName reports whether a character occurs in a name only between other characters, such as a dot, or not at all.
-// Quotes and closing brackets count as parts of a name.
+// isNoName reports whether a character cannot begin or end a name. Some of these characters, such as a dot, can be
+// inside a name. Quotes and closing brackets count as parts of a name.
 func isNoName(c rune) bool {
 	return isHidden(c) || c < utf8.RuneSelf && c != '_' && !strings.ContainsRune(quotes, c) &&
 		!unicode.IsLetter(c) && !unicode.IsDigit(c)
 }
 
-// isHidden reports whether a character shows nothing: white space, a control character or an invisible character.
+// isHidden reports whether a character is not visible: white space, a control character or an invisible character.
 func isHidden(c rune) bool {
 	return unicode.IsSpace(c) || isControl(c) || isInvisible(c) || unicode.Is(unicode.Variation_Selector, c)
 }
 
 // checkReplaced asks before text that looks like an assignment replaces an object or array. Without a terminal it
-// returns a usage error that names the commands that change fields. Other text causes no request.
+// returns a usage error that names the commands that change fields. For any other text, it sends no request.
 //
 // It does not check an entry that the user cannot read or decrypt, because the permission to write must be enough for a
-// write. The old version can be restored.
+// write. After a mistake, the old version can be restored.
 func (s *session) checkReplaced(ctx context.Context, server *client.Client, at address, value interchange.Value,
 	condition *client.WriteOptions) error {
 	text, isText := value.String()
@@ -184,9 +185,9 @@ func confirmReplaced(ctx context.Context, at address, field string, before inter
 	return nil
 }
 
-// fieldToSet returns the path of the field that a text over an object means, for a message: the path of name if the
-// object has such a field, and a placeholder otherwise. A name that the object does not have may be part of a secret.
-// field is the path of the object, and "" for the whole entry.
+// fieldToSet returns, for a message, the path of the field that the user probably meant. It is the path of name if the
+// object has such a field, and a placeholder otherwise, because any other name may be part of a secret. field is the
+// path of the object, and "" for the whole entry.
 func fieldToSet(field string, object interchange.Value, name string) string {
 	if field == "" {
 		return "NAME"

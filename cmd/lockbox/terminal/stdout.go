@@ -14,9 +14,9 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
-// Stdout is the standard output of the program. It wraps the errors of writes in a stdoutError, because a closed
-// network connection returns the same error (EPIPE) as a closed pipe. It stores the first error, because callers of
-// fmt.Fprintln and cobra's help ignore errors. It is safe for concurrent use.
+// Stdout is the standard output of the program. It wraps each write error in a stdoutError, because a closed network
+// connection returns the same error (EPIPE) as a closed pipe. It stores the first error, because callers of
+// fmt.Fprintln and the help of cobra ignore errors. It is safe for concurrent use.
 type Stdout struct {
 	file *os.File
 
@@ -59,7 +59,7 @@ func (s *Stdout) firstError() error {
 // stdoutError is a failed write to standard output.
 type stdoutError struct{ error }
 
-// Error names standard output. The error of the os package would name the path /dev/stdout.
+// Error returns a message that names standard output. The message of the os package would name the path /dev/stdout.
 func (e *stdoutError) Error() string {
 	cause := e.error
 	if failed, ok := errors.AsType[*os.PathError](cause); ok {
@@ -71,8 +71,8 @@ func (e *stdoutError) Error() string {
 // Unwrap returns the error of the operating system.
 func (e *stdoutError) Unwrap() error { return e.error }
 
-// readerClosed reports whether the reader of standard output closed the pipe, as head and pagers do. On Unix the Go
-// runtime ends the program with SIGPIPE before it sees this error, whether or not the parent process ignores the
+// readerClosed reports whether the reader of standard output closed the pipe, as head and pagers do. On Unix, the Go
+// runtime ends the program with SIGPIPE before the program sees this error, even if the parent process ignores the
 // signal.
 func readerClosed(err error) bool {
 	_, output := errors.AsType[*stdoutError](err)

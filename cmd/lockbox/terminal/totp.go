@@ -51,7 +51,7 @@ func (s *session) showEnrolment(enrolment *client.Enrolment) error {
 	}
 	return s.show(result, nil, func(add func(...string)) {
 		add("secret", result.Secret)
-		// The server returns no URI for accounts without a password.
+		// For an account without a password, the server returns no URI.
 		if result.URI != "" {
 			add("uri", result.URI)
 		}
@@ -64,9 +64,9 @@ func (s *session) showEnrolment(enrolment *client.Enrolment) error {
 	})
 }
 
-// totpEnrolCommand starts an enrolment (POST /users/{username}/totp). Repeating a confirmed enrolment needs a code;
-// repeating an unconfirmed one does not. With --output json it prints the secret, the URI, the QR code as a data URL
-// and the recovery codes.
+// totpEnrolCommand starts an enrolment (POST /users/{username}/totp). An enrolment that replaces a confirmed one needs
+// a code. An enrolment that replaces an unconfirmed one needs no code. With --output json it prints the secret, the
+// URI, the QR code as a data URL and the recovery codes.
 func totpEnrolCommand(s *session) *cobra.Command {
 	var flags proofFlags
 	command := &cobra.Command{
@@ -149,8 +149,8 @@ code.`,
 	return command
 }
 
-// totpRemoveCommand disables two-factor (DELETE /users/{username}/totp). The exit code is exitNotFound if the user
-// has not enabled two-factor. The recovery codes are deleted with the secret.
+// totpRemoveCommand disables two-factor (DELETE /users/{username}/totp). The exit code is exitNotFound if the user has
+// not enabled two-factor. This deletes the secret and the recovery codes.
 func totpRemoveCommand(s *session) *cobra.Command {
 	var fromStdin bool
 	command := &cobra.Command{

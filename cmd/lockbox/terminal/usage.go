@@ -21,7 +21,7 @@ func MarkUsage(root *cobra.Command) {
 			checkArgs = cobra.ArbitraryArgs
 			if command.HasSubCommands() && !command.Runnable() {
 				// cobra checks the arguments of runnable commands only. A command such as "lockbox box" becomes
-				// runnable here, so that an unknown subcommand is an error instead of printing the help.
+				// runnable here, so that an unknown subcommand causes an error and does not print the help.
 				checkArgs, command.RunE = checkSubcommand, func(command *cobra.Command, _ []string) error {
 					return command.Help()
 				}
@@ -29,7 +29,7 @@ func MarkUsage(root *cobra.Command) {
 		}
 		command.Args = func(command *cobra.Command, args []string) error {
 			// cobra checks required flags and groups of flags later, and its errors cannot be distinguished from errors
-			// of the command. The checks here return usage errors instead.
+			// of the command. Check them here, to return usage errors.
 			for _, err := range []error{
 				checkEmptyFlags(command),
 				checkEmptyArgs(command, args),
@@ -91,11 +91,11 @@ func usage(command *cobra.Command, err error) error {
 	return &usageError{errors.New(err.Error() + "; see " + command.CommandPath() + " --help")}
 }
 
-// UsageError is usage for commands outside this package.
+// UsageError exports usage for commands outside this package.
 func UsageError(command *cobra.Command, err error) error { return usage(command, err) }
 
-// explainArgs replaces cobra's message about a wrong number of arguments by the usage line of the command. For a
-// command without arguments, cobra reports the first argument as an unknown command.
+// explainArgs replaces cobra's message about a wrong number of arguments by the usage line of the command. The message
+// can be misleading: for a command without arguments, cobra reports the first argument as an unknown command.
 func explainArgs(command *cobra.Command, err error) error {
 	if err == nil || !strings.Contains(err.Error(), "arg(s)") && !strings.HasPrefix(err.Error(), `unknown command "`) {
 		return err

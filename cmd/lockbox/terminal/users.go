@@ -39,8 +39,8 @@ An operator who cannot sign in uses lockbox user instead, which works directly o
 	return command
 }
 
-// usersListCommand lists all users: their names (GET /users) for admins, or with --groups their groups too (GET
-// /api/v1/user/list) for the owner. With --output json it prints an array of strings, or with --groups an array of
+// usersListCommand lists the names of all users (GET /users), for admins. With --groups it also lists their groups (GET
+// /api/v1/user/list), for the owner. With --output json it prints an array of strings, or with --groups an array of
 // objects.
 func usersListCommand(s *session) *cobra.Command {
 	var groups bool
@@ -96,7 +96,7 @@ func userOrSelf(ctx context.Context, server *client.Client, args []string) (stri
 
 // usersUpdateCommand changes a user (PUT /users/{username}). The command changes only what the given flags name. A
 // transfer of the ownership needs a confirmation, because the former owner cannot undo it. The server rejects an
-// unknown role or group (exitUsage), and a change of the owner that would leave the server without one (exitConflict).
+// unknown role or group (exitUsage), and a change that would leave the server without an owner (exitConflict).
 func usersUpdateCommand(s *session) *cobra.Command {
 	var role, group string
 	var active, yes bool
@@ -125,12 +125,12 @@ for confirmation, and you stay an admin and a manager.`,
 		if role == "" && group == "" && change.IsActive == nil {
 			return &usageError{errors.New("nothing to change: use --role, --group or --active")}
 		}
-		// The server ignores the case of groups, so the confirmation must not depend on it.
+		// The server ignores the case of groups, so the confirmation must not depend on the case.
 		if strings.EqualFold(group, client.GroupOwner) {
 			if err := confirm(ctx, yes, "Transfer the ownership of the server to %s?", args[0]); err != nil {
 				return err
 			}
-			// The canonical spelling, whatever the user typed.
+			// Send the canonical spelling, even if the user typed another one.
 			change.Group = client.GroupOwner
 		}
 		return server.UpdateUser(ctx, args[0], change)

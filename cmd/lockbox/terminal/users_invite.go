@@ -60,7 +60,7 @@ type inviteResult struct {
 	ExpiresAt time.Time `json:"expiresAt"`
 }
 
-// showInvitation prints only the line, so that it can be piped into a mail.
+// showInvitation prints only the line, so that the output can be piped into a mail.
 func (s *session) showInvitation(address string, made *client.InvitationCode) error {
 	result := inviteResult{
 		Username:  made.Username,

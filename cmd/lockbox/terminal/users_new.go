@@ -58,10 +58,10 @@ invite. To create a user who signs in with TOTP codes instead of a password, use
 	return command
 }
 
-// showAPIKey prints only the key, so that it can be redirected into a file.
+// showAPIKey prints only the key, so that the output can be redirected into a file.
 func (s *session) showAPIKey(key client.Secret) error {
 	err := s.show(map[string]string{"apiKey": key.Reveal()}, nil, func(add func(...string)) { add(key.Reveal()) })
-	// The notice follows only if the key was printed.
+	// Print the notice only if the key was printed.
 	if err == nil {
 		s.report("Store this API key now: it is not shown again.")
 	}

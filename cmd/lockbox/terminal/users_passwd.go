@@ -44,21 +44,21 @@ password, leave the first line empty and write the code on the third.`,
 }
 
 // changePassword changes the password of the user in args, or of the caller. It sends the current password only for the
-// caller: an admin need not know the password of another user.
+// caller, because an admin need not know the password of another user.
 func (s *session) changePassword(ctx context.Context, server *client.Client, args []string,
 	fromStdin, revokeKeys bool) error {
 	who, err := server.WhoAmI(ctx)
 	if err != nil {
 		return err
 	}
-	// args has at most one element, so this is the argument or the caller.
+	// args has at most one element, so name is the argument or else the name of the caller.
 	name := cmp.Or(append(args, who.Username)...)
 	change := client.UserChange{RevokeAPIKeys: revokeKeys}
 	// Use one reader for both passwords: a second reader would miss the bytes that the first has buffered.
 	in := bufio.NewReader(s.input(ctx))
 	// Names are case-insensitive on the server.
 	if strings.EqualFold(name, who.Username) {
-		// A user who signs in with TOTP codes only has no current password and enters an empty one.
+		// A user who signs in only with TOTP codes has no current password, and enters an empty one.
 		const question = "Current password (empty if there is none): "
 		if change.CurrentPassword, err = s.passwordLine(ctx, in, fromStdin, prompt.Hidden, question); err != nil {
 			return err
@@ -79,8 +79,8 @@ func (s *session) changePassword(ctx context.Context, server *client.Client, arg
 	return nil
 }
 
-// updatePassword sends the change. It asks for a code, or reads one, if the server requires it: users without a
-// password set the first one with a code.
+// updatePassword sends the change. If the server requires a code, updatePassword asks for a code or reads one: users
+// without a password need a code to set their first password.
 func (s *session) updatePassword(ctx context.Context, server *client.Client, in io.Reader, fromStdin bool, name string,
 	change client.UserChange) error {
 	err := server.UpdateUser(ctx, name, change)
@@ -96,7 +96,8 @@ func (s *session) updatePassword(ctx context.Context, server *client.Client, in 
 	return server.UpdateUser(ctx, name, change)
 }
 
-// passwordLine reads the next line of in, or asks. Every call gets the same reader, which buffers more than one line.
+// passwordLine reads the next line of in, or asks. Pass the same reader to every call, because it buffers more than one
+// line.
 func (s *session) passwordLine(ctx context.Context, in io.Reader, fromStdin bool,
 	how func(context.Context, string) (string, error), question string) (client.Secret, error) {
 	return s.secret(ctx, secretQuestion{

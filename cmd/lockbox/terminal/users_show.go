@@ -66,9 +66,9 @@ type boxPermissions struct {
 	permissions []client.Permission
 }
 
-// permissionsByBox returns the permissions of a user by box, sorted. It includes only boxes of the caller in which the
-// user is an active member, because the server lists no other boxes. It omits boxes in which the caller may not see the
-// user.
+// permissionsByBox returns the permissions of a user by box, sorted. It includes only those boxes of the caller in
+// which the user is an active member, because the server lists no other boxes for the caller. It omits boxes in which
+// the caller may not see the user.
 func permissionsByBox(ctx context.Context, server *client.Client, username string) ([]boxPermissions, error) {
 	boxes, err := server.ListBoxes(ctx)
 	if err != nil {

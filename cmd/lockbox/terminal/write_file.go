@@ -54,7 +54,7 @@ func replaceFile(path string, text []byte) (err error) {
 		}
 	}()
 	_, err = file.Write(text)
-	// Any of the three may report a full disk.
+	// Each of the three calls can report a full disk.
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return err
 	}
