@@ -158,7 +158,7 @@ type SealedRows interface {
 	// reports false if the code was used or converted since it was read.
 	KeyRecoveryCode(ctx context.Context, was PlainRecoveryCode, key domain.ServerKeyID,
 		digest domain.Digest) (bool, error)
-	// DeletePlainRecoveryCodes deletes all recovery codes of a user that have no keyed digest, and returns their number.
+	// DeletePlainRecoveryCodes deletes all recovery codes of a user that have no keyed digest, and returns how many.
 	DeletePlainRecoveryCodes(ctx context.Context, user domain.UserID) (int, error)
 	// OpenTransactions returns identifiers of the open transactions of all other sessions in the database. They include
 	// transactions of other roles and transactions that have written nothing yet. Identifiers are never reused.

@@ -159,7 +159,7 @@ func (a *App) warnOfLoggedParameters(ctx context.Context, core *core) {
 	}
 }
 
-// warnOfPlainRecoveryCodes logs a warning if recovery codes of an older release are stored. The server refuses them, and
+// warnOfPlainRecoveryCodes logs a warning if recovery codes of an older release are stored. The server refuses them and
 // does not convert them by itself: it cannot distinguish them from rows that were added to the database.
 func (a *App) warnOfPlainRecoveryCodes(ctx context.Context, core *core) error {
 	users, err := core.serverKeys(nil, 0).PlainRecoveryCodes(ctx)

@@ -32,7 +32,7 @@ func TestDoctorFiles(t *testing.T) {
 		top, err := os.MkdirTemp("/tmp", "lockbox-doctor-")
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, os.RemoveAll(top)) })
-		require.NoError(t, os.Chmod(top, 0o755)) //nolint:gosec // the test is about permissions
+		require.NoError(t, os.Chmod(top, 0o755))
 		dir := filepath.Join(top, "secrets")
 		require.NoError(t, os.Mkdir(dir, 0o700))
 		path := filepath.Join(dir, "key")

@@ -32,8 +32,8 @@ func (s *Service) ConvertRecoveryCodes(ctx context.Context) (int, error) {
 				return 0, err
 			}
 			if len(codes) > maxPlainCodes {
-				surplus = fmt.Errorf("user %s has more than %d recovery codes without a key, so some were added to the "+
-					"database later; nothing of this user is converted: delete them, and let the user enrol again",
+				surplus = fmt.Errorf("user %s has more than %d recovery codes without a key, so some were added to "+
+					"the database later; nothing of this user is converted: delete them, and let the user enrol again",
 					user.Name, maxPlainCodes)
 				return 0, nil
 			}

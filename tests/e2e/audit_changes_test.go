@@ -171,7 +171,8 @@ func (c *changesTest) secondFactors() []changing {
 		{"enrolled again", "totp.enrol", "totp:none, enrolling>none, enrolling, replaced", func() { enrol("") }},
 		{"confirmed", "totp.confirm", "totp:none, enrolling>confirmed", confirm},
 		{"a recovery code", "session.create", "expiry:>TIME; recoveryCode:unused>used", func() {
-			c.as("").do("POST", "/authenticate", passwordAndCode("max", "max-password", made.RecoveryCodes[0])).expect(200)
+			request := passwordAndCode("max", "max-password", made.RecoveryCodes[0])
+			c.as("").do("POST", "/authenticate", request).expect(200)
 		}},
 		{"another phone", "totp.enrol", "totp:confirmed>confirmed, enrolling; recoveryCode:unused>used",
 			func() { enrol(made.RecoveryCodes[1]) }},

@@ -49,7 +49,7 @@ func TestBackupPage(t *testing.T) {
 	root.do("POST", "/boxes/team", nil).expect(201)
 	root.put("team", "key", `"value"`).expect(201)
 	restored, dir := pgtest.Empty(t), t.TempDir()
-	require.NoError(t, os.Chmod(dir, 0o700)) //nolint:gosec // a folder
+	require.NoError(t, os.Chmod(dir, 0o700))
 	secret := filepath.Join(dir, "secret-key")
 	require.NoError(t, os.WriteFile(secret, []byte(testSecret), 0o600))
 
@@ -82,7 +82,7 @@ func TestInterruptedBackup(t *testing.T) {
 	s.initialize()
 	dir, bin := t.TempDir(), t.TempDir()
 	slow := "#!/bin/sh\n[ \"$1\" = --version ] && echo 'pg_dump (PostgreSQL) 18.1' && exit\necho part\nexec sleep 300\n"
-	require.NoError(t, os.WriteFile(filepath.Join(bin, "pg_dump"), []byte(slow), 0o700)) //nolint:gosec // a program
+	require.NoError(t, os.WriteFile(filepath.Join(bin, "pg_dump"), []byte(slow), 0o700))
 	command := exec.CommandContext(t.Context(), binary(t), "backup", "create", dir)
 	command.Env = []string{"PATH=" + bin + ":/bin:/usr/bin", "LOCKBOX_DATABASE_URL=" + s.db,
 		"LOCKBOX_SECRET_KEY=" + testSecret}

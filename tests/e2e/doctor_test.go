@@ -121,9 +121,9 @@ func networkServer(t *testing.T) string {
 	dir := openFolder(t)
 	hba := filepath.Join(dir, "pg_hba.conf")
 	trust := []byte("local all all trust\nhost all all 127.0.0.0/8 trust\n")
-	require.NoError(t, os.WriteFile(hba, trust, 0o644)) //nolint:gosec // PostgreSQL's user reads it
+	require.NoError(t, os.WriteFile(hba, trust, 0o644))
 	// This is a random loopback address, because another server may use port 5432 of 127.0.0.1.
-	random := rand.Uint32() //nolint:gosec // no secret
+	random := rand.Uint32()
 	address := net.IPv4(127, byte(random>>16)|1, byte(random>>8), byte(random)|1).String()
 	server, err := localpg.Start(t.Context(), localpg.Config{Settings: map[string]string{
 		"listen_addresses": address,
@@ -148,7 +148,7 @@ func throughPgBouncer(t *testing.T, server, mode string) string {
 	ini := filepath.Join(dir, "pgbouncer.ini")
 	text := fmt.Sprintf("[databases]\nlockbox = host=%s port=%s user=lockbox\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"+
 		"listen_port = %d\nauth_type = any\npool_mode = %s\nunix_socket_dir =\n", host, port, address.Port, mode)
-	require.NoError(t, os.WriteFile(ini, []byte(text), 0o644)) //nolint:gosec // PgBouncer's user reads it
+	require.NoError(t, os.WriteFile(ini, []byte(text), 0o644))
 	args := []string{ini}
 	if os.Geteuid() == 0 { // PgBouncer refuses to run as root
 		args = append([]string{"-u", otherUser(t)}, args...)

@@ -59,8 +59,8 @@ func newNode(t *testing.T) node {
 	return n
 }
 
-// command returns the process of a container. Its mount points become folders of the node, and localhost takes the place
-// of the Service.
+// command returns the process of a container. Its mount points become folders of the node, and localhost takes the
+// place of the Service.
 func (n node) command(c container) *exec.Cmd {
 	n.t.Helper()
 	adapt := strings.NewReplacer("/run/", n.dir+"/run/", "/config", n.dir+"/config", "/shared", n.dir+"/shared",

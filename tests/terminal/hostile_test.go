@@ -54,8 +54,8 @@ func TestInvisibleCharactersDoNotReachTerminal(t *testing.T) {
 	const evil = "a\u202eb\u200bc\U000e0041d\u2066e\u3164f"
 	const name = `"` + evil + `"`
 	const event = `{"id":"1","at":"2026-01-01T00:00:00Z","action":` + name + `,"outcome":` + name + `,"actor":` + name +
-		`,"address":` + name + `,"box":` + name + `,"key":` + name + `,"target":` + name + `,"changes":[{"property":` + name +
-		`,"from":` + name + `,"to":` + name + `}]}`
+		`,"address":` + name + `,"box":` + name + `,"key":` + name + `,"target":` + name +
+		`,"changes":[{"property":` + name + `,"from":` + name + `,"to":` + name + `}]}`
 	answers := map[string]string{
 		"/whoami":                 `{"username":` + name + `,"role":` + name + `,"token":{"kind":"api-key"}}`,
 		"/boxes":                  `[` + name + `]`,
