@@ -8,9 +8,8 @@
 //
 //   - A wrong credential: a password, a TOTP code, a recovery code, a refresh token or an invitation code.
 //     A right password without the TOTP code that the account requires is a wrong credential too. Outcome "denied".
-//   - A known caller who lacks a permission, a group or the right encryption key; who names a box that is not
-//     visible to the caller; or whose sign-in is too old for a request about the caller's own identity. Outcome
-//     "denied".
+//   - A known caller who lacks a permission, a group or the right encryption key; who names a box that the
+//     caller cannot see; or whose sign-in is too old for a request about the caller's own identity. Outcome "denied".
 //   - A missing entry or version, or a failed precondition, if the caller may use the entries of the box but not list
 //     their keys: the refusal reveals whether a key exists. Outcome "denied"; see [Gate.Denied].
 //   - Stored data that does not authenticate. Outcome "tampered".
