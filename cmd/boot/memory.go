@@ -136,7 +136,7 @@ const (
 	releaseInterval = 5 * time.Second
 	// releaseAbove is the size of the unused memory, in bytes, above which the server returns this memory to the
 	// operating system.
-	releaseAbove = 8 << 20
+	releaseAbove = 4 << 20
 )
 
 // releaseMemory returns unused memory to the operating system after a burst of requests. The Go runtime takes minutes
