@@ -137,7 +137,8 @@ func TestServerIsKilledDuringAnAdd(t *testing.T) {
 		doomed.kill()
 		left := y.viewer.droplets("GET", "/list", nil)
 		busy := number(t, y.db, `SELECT count(*) FROM droplets WHERE busy_until IS NOT NULL`)
-		require.Len(t, y.viewer.droplets("GET", "/list", nil), len(left), "the build may still run")
+		// The engine may create the container after the kill. The lease is valid, so a list removes nothing.
+		require.GreaterOrEqual(t, len(y.viewer.droplets("GET", "/list", nil)), len(left), "the build may still run")
 		require.Equal(t, busy,
 			number(t, y.db, `SELECT count(*) FROM droplets WHERE busy_until > now() + interval '1 minute'`))
 		// advances the lease by two minutes
