@@ -11,8 +11,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
 // bashBlocks returns the blocks of a page that are marked as bash.
@@ -44,11 +42,11 @@ func shell(t *testing.T, programs map[string]string, commands string, environ ..
 // into another database, and the checks. Then it reads an entry through a server on the restored database.
 func TestBackupPage(t *testing.T) {
 	t.Parallel()
-	s := start(t)
+	s := startOn(t, durable(t)) // lockbox doctor reports an error for the settings of the tests' server
 	root := s.initialize()
 	root.do("POST", "/boxes/team", nil).expect(201)
 	root.put("team", "key", `"value"`).expect(201)
-	restored, dir := pgtest.Empty(t), t.TempDir()
+	restored, dir := durable(t), t.TempDir()
 	require.NoError(t, os.Chmod(dir, 0o700))
 	secret := filepath.Join(dir, "secret-key")
 	require.NoError(t, os.WriteFile(secret, []byte(testSecret), 0o600))

@@ -40,7 +40,9 @@ func checks(t *testing.T, database string, args []string, settings ...string) (i
 // TestDoctorCommand verifies the exit codes and both outputs of the program.
 func TestDoctorCommand(t *testing.T) {
 	t.Parallel()
-	database := start(t).db
+	database := durable(t)
+	code, out, log := command(t, database, []string{"secret", "status"}) // creates the schema and the keys
+	require.Zero(t, code, "%s%s", out, log)
 	code, statuses := checks(t, database, nil, "SECRET_KEY_PREVIOUS="+newSecret)
 	require.Zero(t, code, statuses)
 	require.Equal(t, "warning", statuses["secret"])
@@ -49,7 +51,7 @@ func TestDoctorCommand(t *testing.T) {
 	code, statuses = checks(t, database, nil, "SECRET_KEY="+newSecret)
 	require.Equal(t, 1, code)
 	require.Equal(t, "error", statuses["secret"])
-	code, out, log := command(t, database, []string{"doctor"}, "SECRET_KEY="+newSecret, "HTTP_ADDR=127.0.0.1:0")
+	code, out, log = command(t, database, []string{"doctor"}, "SECRET_KEY="+newSecret, "HTTP_ADDR=127.0.0.1:0")
 	require.Equal(t, 1, code)
 	require.Regexp(t, `(?m)^CHECK +STATUS +DETAIL$`, out)
 	require.Regexp(t, `(?m)^secret +error +wrong secret: .*\n +Remedy: set LOCKBOX_SECRET_KEY `, out)
@@ -58,14 +60,20 @@ func TestDoctorCommand(t *testing.T) {
 	require.Equal(t, 2, code)
 }
 
-// TestDoctorReplication changes the replication settings of a real server.
-func TestDoctorReplication(t *testing.T) {
-	t.Parallel()
+// durable returns an empty database on a server that loses no committed change, unlike the tests' server.
+func durable(t *testing.T) string {
+	t.Helper()
 	server, err := localpg.Start(t.Context(), localpg.Config{Durable: true})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Stop()) })
 	require.NoError(t, server.EnsureDatabase(t.Context(), "lockbox"))
-	database := server.URL("lockbox")
+	return server.URL("lockbox")
+}
+
+// TestDoctorReplication changes the replication settings of a real server.
+func TestDoctorReplication(t *testing.T) {
+	t.Parallel()
+	database := durable(t)
 	require.Equal(t, "ok", replication(t, database))
 	conn, err := pgx.Connect(t.Context(), database)
 	require.NoError(t, err)
