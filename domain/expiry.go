@@ -68,8 +68,8 @@ func parseEnd(text string, now time.Time) (end time.Time, ok bool) {
 	return instant.UTC(), err == nil
 }
 
-// addSpan adds a time span. It refuses more than 23 hours, 59 minutes or 59 seconds in these fields, because such a
-// number is probably a mistake.
+// addSpan adds a time span. It refuses an hours field above 23 and a minutes or seconds field above 59, because
+// such a number is probably a mistake.
 func addSpan(parts map[string]int, now time.Time) (time.Time, bool) {
 	if parts["h"] > 23 || parts["m"] > 59 || parts["s"] > 59 {
 		return time.Time{}, false

@@ -119,7 +119,7 @@ func (r *request) awaitIgnoredBody() error {
 	return err
 }
 
-// rest returns a reader of the whole body after a part of it has been read.
+// rest returns a reader of the whole body: first the part that has already been read, then the rest of the stream.
 func (b *body) rest(stream io.ReadCloser) io.ReadCloser {
 	if len(b.begin) == 0 {
 		return stream

@@ -108,7 +108,7 @@ func (a *API) readEntry(r *request) error {
 	return blob(r, http.StatusOK, contentTypeJSON, value.JSON)
 }
 
-// listEntries answers GET /boxes/{box}/entries with the keys that begin with the parameter prefix.
+// listEntries answers GET /boxes/{box}/entries with the keys that begin with the query parameter named prefix.
 func (a *API) listEntries(r *request) error {
 	return r.json(a.vault.ListEntries(r.ctx(), r.by, r.param("box"), r.QueryParam("prefix")))
 }

@@ -79,7 +79,7 @@ func (r sealedRows) TokensUnder(ctx context.Context, key domain.ServerKeyID) ([]
 }
 
 // OpenTransactions reads the lock that every transaction holds on its own virtual transaction identifier. Unlike the
-// times in pg_stat_activity, all roles can see these locks.
+// times in pg_stat_activity, these locks are visible to all roles.
 func (r sealedRows) OpenTransactions(ctx context.Context) ([]string, error) {
 	return names[string](r.q.Query(ctx, `SELECT l.virtualtransaction FROM pg_locks l
 		JOIN pg_stat_activity a ON a.pid = l.pid AND a.datname = current_database()

@@ -157,7 +157,7 @@ func (s *state) contains(known KeyID) error {
 	}
 	return fault(client.ErrKeyringNotContinued, "the keyring does not contain the key that this client "+
 		"knows, so no holder of that key made it; nothing was sent: ask a box admin whether the keyring was reset; "+
-		"only then run lockbox box forget", nil)
+		"run lockbox box forget only if it was", nil)
 }
 
 func modeChanged(box string) error {

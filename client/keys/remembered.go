@@ -70,8 +70,8 @@ func (r remembered) stored() *client.StoredKeyring {
 	}
 }
 
-// rememberedOf returns the keyring to keep. If the server sent only the short form of the keyring in old, rememberedOf
-// takes the recipients from old.
+// rememberedOf returns s in the form that the client remembers. If the server sent only the short form of the keyring
+// in old, rememberedOf takes the recipients from old.
 func rememberedOf(s *client.StoredKeyring, old remembered) remembered {
 	r := remembered{
 		ETag:       s.ETag,

@@ -68,8 +68,8 @@ var settingDocs = map[string]string{
 		"LOCKBOX_ACCESS_TOKEN_TTL",
 	"TOTP_ISSUER": "Issuer that authenticator apps show for an account",
 	"THROTTLE_FREE_ATTEMPTS": "Wrong credentials per account before a lockout, from 1 to 1000000; 15 " +
-		"minutes without an attempt reset the count. An address is allowed 40 times" +
-		" as many, and an account ten times as many at new addresses within 30 days",
+		"minutes without an attempt reset the count. An address has 40 times as many attempts. " +
+		"All new addresses together have ten times as many attempts for each account within 30 days",
 
 	"MAX_VALUE_BYTES": "Largest value, in bytes of JSON text; not above LOCKBOX_MAX_BODY_BYTES. 0 " +
 		"means no limit",

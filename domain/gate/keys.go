@@ -49,10 +49,10 @@ func (g *Gate) accountCounters(attempt Attempt) []counter {
 	return append(counters, pair)
 }
 
-// monthDigest returns the key of an account's counter of a month. Rows are kept for a month even for usernames that do
-// not exist, so their number must be bounded. 20 bits of the account's digest select one of about a million rows, which
-// several accounts may share. The digest is keyed, so a client cannot find a username that shares the row of another
-// username.
+// monthDigest returns the key of the row that counts an account's attempts for a month. Rows are kept for a month even
+// for usernames that do not exist, so their number must be bounded. 20 bits of the account's digest select one of about
+// a million rows, which several accounts may share. The digest is keyed, so a client cannot find a username that shares
+// the row of another username.
 func (g *Gate) monthDigest(account domain.Digest) domain.Digest {
 	return g.config.Digests.Digest("account month", string([]byte{account[0], account[1], account[2] & 0xf0}))
 }

@@ -9,7 +9,7 @@ import (
 
 // newPassword is a password that is about to replace the stored one.
 type newPassword struct {
-	// was is the stored password to replace; phc is the hash of the new one, nil for a request without a new password.
+	// was is the stored password to replace. phc is the hash of the new password; it is nil if the request has none.
 	was ports.SealedPassword
 	phc []byte
 	// proof is the TOTP code that authorizes a first password; zero if none is required.

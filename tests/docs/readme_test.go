@@ -44,7 +44,8 @@ func cells(row string) []string {
 	return parts
 }
 
-// TestSettings compares the text and the order, so that a failure prints the table for the page.
+// TestSettings compares the whole table of docs/settings.md, text and order, with boot.Settings. A failure therefore
+// prints the table that the page must contain.
 func TestSettings(t *testing.T) {
 	t.Parallel()
 	var want []string

@@ -57,7 +57,7 @@ func invitationLifecycle(f *fixture) {
 		second := anna
 		second.ID = f.id()
 		return repos.Invitations.Add(ctx, second)
-	}), "a name has at most one")
+	}), "a name has at most one invitation")
 	require.NoError(f, f.Read().Users.Delete(f.Context(), other.ID))
 	for _, id := range []domain.InvitationID{boris.ID, anna.ID, f.id(), {}} {
 		_, err = invitations.Get(f.Context(), id)

@@ -62,7 +62,7 @@ func aCommitOutlivesItsRequest(f *fixture) {
 		return repos.Events.Append(ctx, f.event("kept"))
 	}))
 	require.Equal(f, []string{"kept"}, f.targets())
-	require.Error(f, f.Do(ctx, func(context.Context, ports.Repos) error { return nil }), "a new one does not begin")
+	require.Error(f, f.Do(ctx, func(context.Context, ports.Repos) error { return nil }), "no transaction begins")
 }
 
 func nestedIsRefused(f *fixture) {

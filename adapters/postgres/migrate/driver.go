@@ -94,8 +94,8 @@ func (d *driver) load() (uint, error) {
 }
 
 // loadOrCreate is like load, but creates the version row if there is none. CREATE TABLE IF NOT EXISTS is not safe when
-// several programs run it concurrently: all but one may fail on the unique indexes of the system catalog. The programs
-// that failed find the table on the next try.
+// several programs run it concurrently: all but one may fail on the unique indexes of the system catalog. A program
+// that failed finds the table on its next try.
 func (d *driver) loadOrCreate() (uint, error) {
 	for tries := 0; ; tries++ {
 		at, err := d.load()

@@ -42,7 +42,7 @@ func (s *session) warnOfRefused(value interchange.Value, key string) []string {
 		remedy := ""
 		kept, otherwise := value.Variables(interchange.Naming{Key: key, KeepCase: true})
 		if variables = kept; otherwise == nil {
-			remedy = ", or use their --keep-case"
+			remedy = ", or run these commands with --keep-case"
 		}
 		s.warn("lockbox run and export refuse these names: %v%s", err, remedy)
 	}
@@ -76,7 +76,8 @@ func (s *session) warnOfRenamed(value interchange.Value, each bool) {
 		s.warn("lockbox run and export change names, because --each stores keys in lower case: %s; to leave the case, "+
 			"import without --each", enumerate(renamed))
 	case kept:
-		s.warn("lockbox run and export change names: %s; use their --keep-case to keep the case", enumerate(renamed))
+		s.warn("lockbox run and export change names: %s; run these commands with --keep-case to keep the case",
+			enumerate(renamed))
 	default:
 		s.warn("lockbox run and export change names: %s; --keep-case leaves the case, and characters that a variable "+
 			"cannot have become _", enumerate(renamed))

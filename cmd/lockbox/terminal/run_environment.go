@@ -171,9 +171,9 @@ func dangerOf(name string) string {
 	return ""
 }
 
-// selectNames returns the pairs whose names are in only, or all pairs if only is empty. It does not refuse the other
-// variables. A program that gets only the named variables does not receive variables that another user adds to the
-// entry.
+// selectNames returns the pairs whose names are in only, or all pairs if only is empty. It drops the other variables
+// without an error. A program that gets only the named variables does not receive variables that another user adds to
+// the entry.
 func selectNames(pairs, only []string) []string {
 	if len(only) == 0 {
 		return pairs
