@@ -7,6 +7,8 @@ type Setting struct {
 	Name    string // of the environment variable
 	Default string
 	Doc     string
+	// Secret reports whether the value is a secret. Such a setting has a type that hides its bytes from the log.
+	Secret bool
 }
 
 // Settings lists all settings, in the order of the fields of Config.
@@ -17,7 +19,12 @@ func Settings() []Setting {
 		if name == "" { // derived from other settings
 			continue
 		}
-		list = append(list, Setting{Name: prefix + name, Default: field.Tag.Get("envDefault"), Doc: settingDocs[name]})
+		list = append(list, Setting{
+			Name:    prefix + name,
+			Default: field.Tag.Get("envDefault"),
+			Doc:     settingDocs[name],
+			Secret:  field.Type.Implements(reflect.TypeFor[interface{ Bytes() []byte }]()),
+		})
 	}
 	return list
 }
