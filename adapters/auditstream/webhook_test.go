@@ -161,8 +161,8 @@ func TestHostileWebhook(t *testing.T) {
 	t.Parallel()
 	for _, answer := range hostileAnswers {
 		_, err := newWebhook(t, hostile(t, answer)).Deliver(t.Context(), lines("a"))
-		require.EqualError(t, err, "the webhook did not answer: the connection failed, or the response is malformed or "+
-			"too large", answer[:20])
+		require.EqualError(t, err, "the webhook did not answer: the connection failed, or the response is malformed "+
+			"or too large", answer[:20])
 	}
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())
 	server.Config.ErrorLog = stdlog.New(io.Discard, "", 0)

@@ -20,9 +20,9 @@ func TestRecoveryCodesCommand(t *testing.T) {
 	}
 	plain("1, 3")
 	for range 2 {
-		require.Equal(t, "USER  CODES\nroot  3\n\nSign-ins refuse these 3 codes of 1 users. Nothing is changed. To make "+
-			"them valid or to delete them, run one of\n  lockbox secret recovery-codes --convert=3\n  lockbox secret "+
-			"recovery-codes --delete\n", c.run("secret", "recovery-codes"))
+		require.Equal(t, "USER  CODES\nroot  3\n\nSign-ins refuse these 3 codes of 1 users. Nothing is changed. To "+
+			"make them valid or to delete them, run one of\n  lockbox secret recovery-codes --convert=3\n  lockbox "+
+			"secret recovery-codes --delete\n", c.run("secret", "recovery-codes"))
 	}
 	c.refused("--convert and --delete cannot be combined", "secret", "recovery-codes", "--convert=3", "--delete")
 	c.refused("now has 3 recovery codes without a key, not 2", "secret", "recovery-codes", "--convert=2")

@@ -19,11 +19,11 @@ func (s *Service) PlainRecoveryCodes(ctx context.Context) ([]ports.PlainRecovery
 }
 
 // ConvertRecoveryCodes replaces the plain hashes of recovery codes with keyed digests, which sign-ins accept, and
-// returns the number of codes. Only a command of the operator calls it, because the operator must vouch for the rows.
-// listed is the total of PlainRecoveryCodes that the operator has seen. If another number of codes is stored, it
-// returns an error and converts nothing, because an attacker may have added rows since. It converts the codes of each user in a transaction of its own, with an audit event. If a user has more codes than an
-// older release can have stored, it refuses these codes. It then converts the codes of all other users and returns an
-// error.
+// returns the number of codes. Only a command of the operator calls it, because the operator must vouch for the
+// rows. listed is the total of PlainRecoveryCodes that the operator has seen. If another number of codes is stored,
+// it returns an error and converts nothing, because an attacker may have added rows since. It converts the codes of
+// each user in a transaction of its own, with an audit event. If a user has more codes than an older release can
+// have stored, it refuses these codes. It then converts the codes of all other users and returns an error.
 func (s *Service) ConvertRecoveryCodes(ctx context.Context, listed int) (int, error) {
 	users, err := s.PlainRecoveryCodes(ctx)
 	if err != nil {
@@ -93,8 +93,9 @@ func (s *Service) DeletePlainRecoveryCodes(ctx context.Context) (int, error) {
 		})
 }
 
-// eachPlainUser calls act in a transaction for each of the users, who have plain recovery codes, and returns the number of codes
-// that the calls returned together. A call that changes codes is audited; state is the new state of the codes.
+// eachPlainUser calls act in a transaction for each of the users, who have plain recovery codes, and returns the
+// number of codes that the calls returned together. A call that changes codes is audited; state is the new state of
+// the codes.
 func (s *Service) eachPlainUser(ctx context.Context, users []ports.PlainRecoveryCodeCount, action domain.Action,
 	state string, act func(ctx context.Context, repos ports.Repos, user ports.PlainRecoveryCodeCount) (int, error),
 ) (total int, err error) {
