@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"time"
 )
@@ -42,6 +41,7 @@ type Webhook struct {
 func NewWebhook(config WebhookConfig) *Webhook {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 1
+	transport.MaxResponseHeaderBytes = maxResponseHeader
 	return &Webhook{config: config, client: &http.Client{
 		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -78,10 +78,7 @@ func (w *Webhook) post(ctx context.Context, body []byte) error {
 	}
 	response, err := w.client.Do(request)
 	if err != nil {
-		if failed, ok := errors.AsType[*url.Error](err); ok {
-			err = failed.Err // without the URL
-		}
-		return fmt.Errorf("the webhook did not answer: %w", err)
+		return fmt.Errorf("the webhook did not answer: %w", failureOf(err))
 	}
 	defer func() { _ = response.Body.Close() }()
 	_, _ = io.CopyN(io.Discard, response.Body, maxAnswer) // only the status matters

@@ -1,11 +1,16 @@
 package auditstream
 
 import (
+	"bufio"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"io"
+	stdlog "log"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -113,6 +118,72 @@ func TestWebhookThatDoesNotAnswer(t *testing.T) {
 		require.NotContains(t, err.Error(), "secret")
 		require.Zero(t, count)
 		require.Zero(t, retryAfter(err))
+	}
+}
+
+// hostile returns the URL of a server that answers every request with the given bytes. The URL has a secret in its
+// query.
+func hostile(t *testing.T, answer string) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, listener.Close()) })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer func() { _ = conn.Close() }()
+				if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+					_, _ = io.WriteString(conn, answer)
+				}
+			}()
+		}
+	}()
+	return "http://" + listener.Addr().String() + "/events?key=secret-in-url"
+}
+
+// hostileAnswers are responses that net/http refuses. Its errors repeat parts of them.
+var hostileAnswers = []string{
+	"canary-in-response\r\n\r\n",
+	"HTTP/1.1 canary-in-response\r\n\r\n",
+	"HTTP/1.1 200 OK\r\nTransfer-Encoding: canary-in-response\r\n\r\n",
+	"HTTP/1.1 200 OK\r\nContent-Length: canary-in-response\r\n\r\n",
+	"HTTP/1.1 200 OK\r\ncanary-in-response\r\n\r\n",
+	"HTTP/1.1 200 OK\r\nA: " + strings.Repeat("canary-in-response", 2000) + "\r\n\r\n",
+}
+
+// TestHostileWebhook verifies that an error repeats neither a malformed response, nor a name in a certificate, nor the
+// URL. A header of a response is limited.
+func TestHostileWebhook(t *testing.T) {
+	t.Parallel()
+	for _, answer := range hostileAnswers {
+		_, err := newWebhook(t, hostile(t, answer)).Deliver(t.Context(), lines("a"))
+		require.EqualError(t, err, "the webhook did not answer: the connection failed, or the response is malformed "+
+			"or too large", answer[:20])
+	}
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = stdlog.New(io.Discard, "", 0)
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	_, err := newWebhook(t, server.URL+"/events?key=secret-in-url").Deliver(t.Context(), lines("a"))
+	require.EqualError(t, err, "the webhook did not answer: certificate signed by unknown authority")
+}
+
+// TestFailuresWithNamesOfCertificates covers errors whose texts contain names that the receiver chose.
+func TestFailuresWithNamesOfCertificates(t *testing.T) {
+	t.Parallel()
+	certificate := &x509.Certificate{DNSNames: []string{"canary"}}
+	for want, err := range map[string]error{
+		"the certificate is for another host name":        x509.HostnameError{Certificate: certificate, Host: "host"},
+		"the certificate has expired or is not yet valid": x509.CertificateInvalidError{Reason: x509.Expired},
+		"the certificate is not valid": x509.CertificateInvalidError{
+			Reason: x509.CANotAuthorizedForThisName, Detail: "canary"},
+	} {
+		wrapped := &url.Error{Op: "Post", URL: "canary", Err: &tls.CertificateVerificationError{Err: err}}
+		require.EqualError(t, failureOf(wrapped), want)
 	}
 }
 

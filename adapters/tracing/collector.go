@@ -31,11 +31,13 @@ const (
 
 // newCollector returns a collector that shares its connections with no other client.
 func newCollector(config Config) *collector {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxResponseHeaderBytes = maxResponseHeader
 	return &collector{
 		url:     config.Collector.String(),
 		headers: config.Headers,
 		client: &http.Client{
-			Transport: http.DefaultTransport.(*http.Transport).Clone(),
+			Transport: transport,
 			// A redirect could send the headers, which may have a credential, to another host.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
@@ -52,7 +54,7 @@ func (c *collector) Stop(context.Context) error {
 }
 
 // UploadTraces sends spans. It retries a request that failed for a temporary reason, until ctx ends. Its errors contain
-// neither the headers nor the text of a response.
+// neither the URL, which may have a secret in its query, nor the headers, nor the response.
 func (c *collector) UploadTraces(ctx context.Context, spans []*wire.ResourceSpans) error {
 	// TracesData has the same form on the wire as a request of OTLP.
 	body, err := proto.Marshal(&wire.TracesData{ResourceSpans: spans})
@@ -76,7 +78,7 @@ func (c *collector) UploadTraces(ctx context.Context, spans []*wire.ResourceSpan
 func (c *collector) post(ctx context.Context, body []byte) (temporary bool, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(body))
 	if err != nil {
-		return false, err
+		return false, errors.New("the URL of the collector is malformed")
 	}
 	for name, values := range c.headers {
 		request.Header[name] = values
@@ -84,7 +86,7 @@ func (c *collector) post(ctx context.Context, body []byte) (temporary bool, err 
 	request.Header.Set("Content-Type", "application/x-protobuf")
 	response, err := c.client.Do(request)
 	if err != nil {
-		return !errors.Is(err, context.Canceled), err
+		return !errors.Is(err, context.Canceled), fmt.Errorf("the collector did not answer: %w", failureOf(err))
 	}
 	defer func() { _ = response.Body.Close() }()
 	_, _ = io.CopyN(io.Discard, response.Body, maxAnswer)

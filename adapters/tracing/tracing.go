@@ -47,7 +47,8 @@ type Config struct {
 	// Headers are HTTP headers for each request, for example with a credential. Nil means none.
 	Headers http.Header
 	// Ratio is the part of the traces of this server that are recorded, from 0 to 1. It applies to traces that begin
-	// here. If a request belongs to a trace of its caller, the caller decides whether it is recorded.
+	// here. If a request belongs to a trace of its caller, the caller decides whether it is recorded; but with a ratio
+	// of 0, nothing is recorded.
 	Ratio float64
 	// Version is the version of the program.
 	Version string
@@ -77,13 +78,22 @@ func New(ctx context.Context, config Config) (*Provider, error) {
 	return &Provider{sdktrace.NewTracerProvider(
 		sdktrace.WithResource(described),
 		sdktrace.WithRawSpanLimits(limits),
-		sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(config.Ratio))),
+		sdktrace.WithSampler(samplerOf(config.Ratio)),
 		sdktrace.WithBatcher(&exporter{SpanExporter: sender, log: config.Log},
 			sdktrace.WithMaxQueueSize(maxQueued),
 			sdktrace.WithMaxExportBatchSize(maxExported),
 			sdktrace.WithBatchTimeout(sendInterval),
 			sdktrace.WithExportTimeout(exportTimeout)),
 	)}, nil
+}
+
+// samplerOf returns the sampler for a ratio. A ratio of 0 also applies to the traces of callers, because any client can
+// send the header that asks for a recording.
+func samplerOf(ratio float64) sdktrace.Sampler {
+	if ratio == 0 {
+		return sdktrace.NeverSample()
+	}
+	return sdktrace.ParentBased(sdktrace.TraceIDRatioBased(ratio))
 }
 
 // Tracer returns the tracer of the program. It returns nil for a nil Provider, so no spans are made.

@@ -1,11 +1,15 @@
 package tracing_test
 
 import (
+	"bufio"
+	"context"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -68,13 +72,21 @@ func TestQueueIsBounded(t *testing.T) {
 	require.Less(t, bytes, 8000*60, "a span has at least 60 bytes, and the queue holds 2048")
 }
 
-// TestRatio verifies that a ratio of 0 sends no trace that begins here.
+// TestRatio verifies that a ratio of 0 sends no trace that begins here, and no trace that a caller wants to record.
 func TestRatio(t *testing.T) {
 	t.Parallel()
 	provider := open(t, io.Discard, 0, func(_ http.ResponseWriter, r *http.Request) {
 		t.Errorf("%s was sent", r.URL)
 	})
 	spans(t, provider.Tracer(), 10)
+	caller := trace.NewSpanContext(trace.SpanContextConfig{
+		TraceID:    trace.TraceID{1},
+		SpanID:     trace.SpanID{2},
+		TraceFlags: trace.FlagsSampled,
+		Remote:     true,
+	})
+	_, span := provider.Tracer().Start(trace.ContextWithRemoteSpanContext(t.Context(), caller), "span")
+	span.End()
 	provider.Close()
 }
 
@@ -128,6 +140,66 @@ func TestRedirectsAreRefused(t *testing.T) {
 	provider.Close()
 	require.Contains(t, log.String(), "status 307")
 	require.NotContains(t, log.String(), "secret")
+}
+
+// hostile returns the URL of a server that answers every request with the given bytes. The URL has a secret in its
+// query.
+func hostile(t *testing.T, answer string) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, listener.Close()) })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer func() { _ = conn.Close() }()
+				if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+					_, _ = io.WriteString(conn, answer)
+				}
+			}()
+		}
+	}()
+	return "http://" + listener.Addr().String() + "/v1/traces?key=secret-in-url"
+}
+
+// hostileAnswers are responses that net/http refuses. Its errors repeat parts of them.
+var hostileAnswers = []string{
+	"canary-in-response\r\n\r\n",
+	"HTTP/1.1 canary-in-response\r\n\r\n",
+	"HTTP/1.1 200 OK\r\nTransfer-Encoding: canary-in-response\r\n\r\n",
+	"HTTP/1.1 200 OK\r\nContent-Length: canary-in-response\r\n\r\n",
+	"HTTP/1.1 200 OK\r\ncanary-in-response\r\n\r\n",
+	"HTTP/1.1 200 OK\r\nA: " + strings.Repeat("canary-in-response", 2000) + "\r\n\r\n",
+}
+
+// TestHostileCollector verifies that the log repeats neither a malformed response nor the URL of the collector.
+func TestHostileCollector(t *testing.T) {
+	t.Parallel()
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, closed.Close())
+	addresses := []string{"http://" + closed.Addr().String() + "/v1/traces?key=secret-in-url"}
+	for _, answer := range hostileAnswers {
+		addresses = append(addresses, hostile(t, answer))
+	}
+	for n, address := range addresses {
+		t.Run(strconv.Itoa(n), func(t *testing.T) {
+			t.Parallel()
+			collector, err := url.Parse(address)
+			require.NoError(t, err)
+			client := tracing.NewCollector(tracing.Config{Collector: collector})
+			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			defer cancel()
+			err = client.UploadTraces(ctx, nil)
+			require.ErrorContains(t, err, "the collector did not answer: ")
+			require.NotContains(t, err.Error(), "canary")
+			require.NotContains(t, err.Error(), "secret")
+		})
+	}
 }
 
 // TestOff verifies that a nil provider has no tracer.

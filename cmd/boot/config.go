@@ -172,6 +172,8 @@ func (c Config) checkLimits() error {
 	}
 	check(c.DrainDelay >= 0 && c.DrainDelay <= maxDrainDelay, "DRAIN_DELAY", "must be from 0s to 5m")
 	check(c.TracesRatio >= 0 && c.TracesRatio <= 1, "TRACES_RATIO", "must be from 0 to 1")
+	check(len(c.TracesHeaders.Bytes()) == 0 || c.TracesURL.isPrivate(), "TRACES_HEADERS",
+		"requires an https URL in LOCKBOX_TRACES_URL, except on this machine: the headers can be read on the network")
 	_, _, wellFormed := c.streamHeader()
 	check(wellFormed, "AUDIT_STREAM_HEADER", "must be a header with its value, such as Authorization: Bearer TOKEN")
 	check(len(c.AuditStreamHeader.Bytes()) == 0 || c.AuditStream.isWebhook(), "AUDIT_STREAM_HEADER",

@@ -122,6 +122,30 @@ func TestTraceSettings(t *testing.T) {
 	}
 }
 
+// TestTraceHeadersNeedTLS verifies that headers, which may hold a credential, are not sent in plain text over the
+// network.
+func TestTraceHeadersNeedTLS(t *testing.T) {
+	t.Parallel()
+	for address, private := range map[string]bool{
+		"https://collector.example/v1/traces":         true,
+		"http://localhost:4318/v1/traces":             true,
+		"http://127.0.0.1:4318/v1/traces":             true,
+		"http://[::1]:4318/v1/traces":                 true,
+		"http://collector.example:4318/v1/traces":     false,
+		"http://10.0.0.5:4318/v1/traces":              false,
+		"http://localhost.example.org:4318/v1/traces": false,
+	} {
+		require.Empty(t, mistakes(goodURL, goodSecret, "LOCKBOX_TRACES_URL="+address))
+		printed := mistakes(goodURL, goodSecret, "LOCKBOX_TRACES_URL="+address, "LOCKBOX_TRACES_HEADERS=x=hunter2")
+		require.NotContains(t, printed, "hunter2")
+		if private {
+			require.Empty(t, printed, address)
+			continue
+		}
+		require.Contains(t, printed, "LOCKBOX_TRACES_HEADERS requires an https URL", address)
+	}
+}
+
 func TestDropletHosts(t *testing.T) {
 	t.Parallel()
 	for host, want := range map[string]string{

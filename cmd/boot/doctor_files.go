@@ -59,10 +59,6 @@ func (c Config) listensOnLoopback() bool {
 	return c.HTTPAddr.Host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// secretSettings are the settings whose files no other user may read.
-var secretSettings = []string{"DATABASE_URL", "SECRET_KEY", "SECRET_KEY_PREVIOUS", "TLS_KEY", "INIT_TOKEN",
-	"DOCKER_TLS_KEY"}
-
 // checkFiles checks who can read and replace the files of secret settings.
 func checkFiles(environ []string) Check {
 	const name = "files"
@@ -73,8 +69,9 @@ func checkFiles(environ []string) Check {
 	checked := 0
 	for _, variable := range environ {
 		full, path, _ := strings.Cut(variable, "=")
-		setting, isFile := strings.CutSuffix(strings.TrimPrefix(full, prefix), fileSuffix)
-		if !isFile || path == "" || !slices.Contains(secretSettings, setting) {
+		name, isFile := strings.CutSuffix(full, fileSuffix)
+		isSecret := func(setting Setting) bool { return setting.Secret && setting.Name == name }
+		if !isFile || path == "" || !slices.ContainsFunc(Settings(), isSecret) {
 			continue
 		}
 		checked++
@@ -91,9 +88,9 @@ func checkFiles(environ []string) Check {
 // exposure describes how other users can read or replace a file, or returns "" if they cannot. Members of the file's
 // group are allowed to read the file.
 func exposure(path string) string {
-	path, err := filepath.Abs(path)
+	given, err := filepath.Abs(path)
 	if err == nil {
-		path, err = filepath.EvalSymlinks(path)
+		path, err = filepath.EvalSymlinks(given)
 	}
 	if err != nil {
 		return "cannot be found"
@@ -104,9 +101,10 @@ func exposure(path string) string {
 	}
 	mode := info.Mode().Perm()
 	reachable, replaceable := reachableByOthers(filepath.Dir(path))
+	_, linkReplaceable := reachableByOthers(filepath.Dir(given))
 	switch {
-	case replaceable:
-		return "other users can replace it, because they can write to its folder"
+	case replaceable || linkReplaceable:
+		return "other users can replace it, because they can write to its folder or to a folder above it"
 	case reachable && mode&0o002 != 0:
 		return fmt.Sprintf("other users can write to it (mode %04o)", mode)
 	case reachable && mode&0o004 != 0:
@@ -118,23 +116,26 @@ func exposure(path string) string {
 }
 
 // reachableByOthers reports whether other users can pass through a folder and all above it, and whether they can
-// replace a file in it. In a folder with the sticky bit, such as /tmp, only the owner of a file can replace it.
+// replace a file in it. For that, they need to reach and write to the folder or one above it: there they can rename the
+// next folder and put another one in its place. In a folder with the sticky bit, such as /tmp, only the owner of a file
+// or folder can replace it.
 func reachableByOthers(dir string) (reachable, replaceable bool) {
 	reachable = true
-	for first := true; ; dir, first = filepath.Dir(dir), false {
+	for ; ; dir = filepath.Dir(dir) {
 		info, err := os.Stat(dir)
 		if err != nil {
 			return false, false
 		}
 		mode := info.Mode()
-		if mode.Perm()&0o001 == 0 {
-			reachable = false
-		}
-		if first && mode.Perm()&0o002 != 0 && mode&os.ModeSticky == 0 {
+		switch {
+		case mode.Perm()&0o001 == 0:
+			// The folders below cannot be reached, so their own permissions do not matter.
+			reachable, replaceable = false, false
+		case mode.Perm()&0o002 != 0 && mode&os.ModeSticky == 0:
 			replaceable = true
 		}
-		if parent := filepath.Dir(dir); parent == dir {
-			return reachable, replaceable && reachable
+		if filepath.Dir(dir) == dir {
+			return reachable, replaceable
 		}
 	}
 }

@@ -52,6 +52,65 @@ func TestDoctorFiles(t *testing.T) {
 	require.Equal(t, "cannot be found", exposure(filepath.Join(t.TempDir(), "none")))
 }
 
+// TestDoctorFilesAboveTheFolder verifies that doctor finds a folder in the path of a file in which other users can
+// replace the next folder or link.
+func TestDoctorFilesAboveTheFolder(t *testing.T) {
+	t.Parallel()
+	const replaceable = "other users can replace it"
+	for name, c := range map[string]struct {
+		outer, inner os.FileMode
+		want         string
+	}{
+		"private":              {0o755, 0o755, ""},
+		"inner writable":       {0o755, 0o777, replaceable},
+		"outer writable":       {0o777, 0o755, replaceable},
+		"outer, inner private": {0o777, 0o700, replaceable},
+		"outer with sticky":    {0o777 | os.ModeSticky, 0o755, ""},
+		"outer unreachable":    {0o700, 0o777, ""},
+		"not searchable":       {0o776, 0o777, ""},
+	} {
+		top, err := os.MkdirTemp("/tmp", "lockbox-doctor-")
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, os.RemoveAll(top)) })
+		require.NoError(t, os.Chmod(top, 0o755))
+		outer, inner := filepath.Join(top, "outer"), filepath.Join(top, "outer", "inner")
+		last := filepath.Join(inner, "last")
+		require.NoError(t, os.MkdirAll(last, 0o700))
+		path := filepath.Join(last, "key")
+		require.NoError(t, os.WriteFile(path, []byte("secret"), 0o600))
+		private := filepath.Join(top, "private-key")
+		require.NoError(t, os.WriteFile(private, []byte("secret"), 0o600))
+		link := filepath.Join(inner, "link")
+		require.NoError(t, os.Symlink(private, link))
+		require.NoError(t, os.Chmod(inner, c.inner))
+		require.NoError(t, os.Chmod(outer, c.outer))
+		for _, given := range []string{path, link} {
+			got := exposure(given)
+			require.Equal(t, c.want == "", got == "", "%s: %s", name, got)
+			require.Contains(t, got, c.want, name)
+		}
+	}
+}
+
+// TestDoctorChecksEverySecret verifies that doctor checks the file of each secret setting, and of no other setting.
+func TestDoctorChecksEverySecret(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "missing")
+	secrets := 0
+	for _, setting := range Settings() {
+		check := checkFiles([]string{setting.Name + "_FILE=" + path})
+		require.Equal(t, setting.Secret, check.Status == StatusError, setting.Name)
+		if setting.Secret {
+			secrets++
+		}
+	}
+	require.GreaterOrEqual(t, secrets, 8)
+	for _, name := range []string{"DATABASE_URL", "TRACES_HEADERS", "AUDIT_STREAM_HEADER"} {
+		check := checkFiles([]string{"LOCKBOX_" + name + "_FILE=" + path})
+		require.Equal(t, StatusError, check.Status, name)
+	}
+}
+
 // TestDoctorBackups checks the ages of backups and of verifications. A manifest that is not authentic does not count.
 func TestDoctorBackups(t *testing.T) {
 	t.Parallel()

@@ -96,8 +96,8 @@ func (a Address) String() string { return net.JoinHostPort(a.Host, a.Port) }
 // CollectorURL is the URL that traces are sent to.
 type CollectorURL struct{ url *url.URL }
 
-// UnmarshalText parses an http or https URL. It refuses a URL with a user name or password, because the log contains
-// the URL when sending fails.
+// UnmarshalText parses an http or https URL. It refuses a URL with a user name or password: credentials belong in
+// TRACES_HEADERS, which is never printed.
 func (u *CollectorURL) UnmarshalText(text []byte) error {
 	parsed, err := url.Parse(string(text))
 	if err != nil || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.Host == "" || parsed.User != nil {
@@ -106,6 +106,12 @@ func (u *CollectorURL) UnmarshalText(text []byte) error {
 	}
 	u.url = parsed
 	return nil
+}
+
+// isPrivate reports whether requests to the collector cannot be read on the network: it uses TLS, or it is on this
+// machine. It returns true for the zero CollectorURL, to which nothing is sent.
+func (u CollectorURL) isPrivate() bool {
+	return u.url == nil || u.url.Scheme == "https" || isLoopback(u.url.Hostname())
 }
 
 // Origins are the origins that browsers may call from.

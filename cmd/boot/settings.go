@@ -7,6 +7,8 @@ type Setting struct {
 	Name    string // of the environment variable
 	Default string
 	Doc     string
+	// Secret reports whether the value is a secret. Such a setting has a type that hides its bytes from the log.
+	Secret bool
 }
 
 // Settings lists all settings, in the order of the fields of Config.
@@ -17,7 +19,12 @@ func Settings() []Setting {
 		if name == "" { // derived from other settings
 			continue
 		}
-		list = append(list, Setting{Name: prefix + name, Default: field.Tag.Get("envDefault"), Doc: settingDocs[name]})
+		list = append(list, Setting{
+			Name:    prefix + name,
+			Default: field.Tag.Get("envDefault"),
+			Doc:     settingDocs[name],
+			Secret:  field.Type.Implements(reflect.TypeFor[interface{ Bytes() []byte }]()),
+		})
 	}
 	return list
 }
@@ -49,9 +56,9 @@ var settingDocs = map[string]string{
 	"TRACES_URL": "Collector that receives OpenTelemetry traces with OTLP over HTTP, such as " +
 		"http://localhost:4318/v1/traces. Empty turns traces off",
 	"TRACES_HEADERS": "Headers that are sent to the collector, such as Authorization=Bearer abc, with commas between " +
-		"them. Usually set as LOCKBOX_TRACES_HEADERS_FILE",
+		"them. They require an https URL, except on this machine. Usually set as LOCKBOX_TRACES_HEADERS_FILE",
 	"TRACES_RATIO": "Share of this server's traces that it sends, from 0 to 1. For a request with the header " +
-		"traceparent, the caller decides",
+		"traceparent, the caller decides, unless the share is 0",
 	"AUDIT_STREAM": "Where audit events are delivered as JSON lines: stdout, file:/path, or the https URL of a " +
 		"webhook. Empty delivers none",
 	"AUDIT_STREAM_HEADER": "Header that authenticates to the webhook, such as Authorization: Bearer TOKEN. Usually " +

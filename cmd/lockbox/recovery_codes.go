@@ -14,23 +14,25 @@ import (
 // recoveryCodesCommand lists the recovery codes of older releases. It changes them only with a flag, because only the
 // operator can know whether the rows are genuine.
 func recoveryCodesCommand() *cobra.Command {
-	var convert, remove bool
+	var convert int
+	var remove bool
 	command := &cobra.Command{
 		Use:   "recovery-codes",
 		Short: "List, convert or delete recovery codes of an older release",
 		Long: `List the users whose recovery codes an older release stored without a key. Sign-ins refuse these codes,
 because anyone who can write to the database can add one. Without a flag, the command changes nothing.
 
---convert makes the listed codes valid. Use it once, directly after the upgrade, and only if no other program or person
+--convert=N makes the N listed codes valid. If the database has another number of them by then, it changes nothing:
+codes were added after you listed them. Use it once, directly after the upgrade, and only if no other program or person
 could write to the database. --delete deletes them; their users enrol again to get new codes. Both actions are
 audited.`,
-		Example: "  lockbox secret recovery-codes\n  lockbox secret recovery-codes --convert",
+		Example: "  lockbox secret recovery-codes\n  lockbox secret recovery-codes --convert=20",
 		Args:    cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			return withServerKeys(command, 0, func(ctx context.Context, keys *serverkeys.Service) error {
 				switch {
-				case convert:
-					count, err := keys.ConvertRecoveryCodes(ctx)
+				case command.Flags().Changed("convert"):
+					count, err := keys.ConvertRecoveryCodes(ctx, convert)
 					fmt.Fprintf(command.OutOrStdout(), "%d recovery codes are converted\n", count)
 					return err
 				case remove:
@@ -42,13 +44,13 @@ audited.`,
 			})
 		},
 	}
-	command.Flags().BoolVar(&convert, "convert", false, "make the listed codes valid")
+	command.Flags().IntVar(&convert, "convert", 0, "make the listed codes valid, if their number is still `N`")
 	command.Flags().BoolVar(&remove, "delete", false, "delete the listed codes")
 	command.MarkFlagsMutuallyExclusive("convert", "delete")
 	return command
 }
 
-// listPlainRecoveryCodes prints a table of users, and the flags that change their codes.
+// listPlainRecoveryCodes prints a table of users, and the commands that change their codes.
 func listPlainRecoveryCodes(ctx context.Context, command *cobra.Command, keys *serverkeys.Service) error {
 	users, err := keys.PlainRecoveryCodes(ctx)
 	if err != nil {
@@ -68,7 +70,10 @@ func listPlainRecoveryCodes(ctx context.Context, command *cobra.Command, keys *s
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "\nSign-ins refuse these %d codes of %d users. Nothing is changed: add --convert or --delete.\n",
-		codes, len(users))
+	fmt.Fprintf(out, `
+Sign-ins refuse these %d codes of %d users. Nothing is changed. To make them valid or to delete them, run one of
+  lockbox secret recovery-codes --convert=%d
+  lockbox secret recovery-codes --delete
+`, codes, len(users), codes)
 	return nil
 }

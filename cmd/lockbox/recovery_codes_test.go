@@ -20,13 +20,16 @@ func TestRecoveryCodesCommand(t *testing.T) {
 	}
 	plain("1, 3")
 	for range 2 {
-		require.Equal(t, "USER  CODES\nroot  3\n\nSign-ins refuse these 3 codes of 1 users. Nothing is changed: add "+
-			"--convert or --delete.\n", c.run("secret", "recovery-codes"))
+		require.Equal(t, "USER  CODES\nroot  3\n\nSign-ins refuse these 3 codes of 1 users. Nothing is changed. To "+
+			"make them valid or to delete them, run one of\n  lockbox secret recovery-codes --convert=3\n  lockbox "+
+			"secret recovery-codes --delete\n", c.run("secret", "recovery-codes"))
 	}
-	c.refused("--convert and --delete cannot be combined", "secret", "recovery-codes", "--convert", "--delete")
-	require.Equal(t, "3 recovery codes are converted\n", c.run("secret", "recovery-codes", "--convert"))
+	c.refused("--convert and --delete cannot be combined", "secret", "recovery-codes", "--convert=3", "--delete")
+	c.refused("now has 3 recovery codes without a key, not 2", "secret", "recovery-codes", "--convert=2")
+	c.refused("now has 3 recovery codes without a key, not 0", "secret", "recovery-codes", "--convert=0")
+	require.Equal(t, "3 recovery codes are converted\n", c.run("secret", "recovery-codes", "--convert=3"))
 	plain("4, 40")
-	out, err := c.try("", "secret", "recovery-codes", "--convert")
+	out, err := c.try("", "secret", "recovery-codes", "--convert=37")
 	require.ErrorContains(t, err, "user root has more than 20 recovery codes without a key")
 	require.Contains(t, out, "0 recovery codes are converted")
 	require.Equal(t, "37 recovery codes are deleted\n", c.run("secret", "recovery-codes", "--delete"))

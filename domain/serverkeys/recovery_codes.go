@@ -19,13 +19,26 @@ func (s *Service) PlainRecoveryCodes(ctx context.Context) ([]ports.PlainRecovery
 }
 
 // ConvertRecoveryCodes replaces the plain hashes of recovery codes with keyed digests, which sign-ins accept, and
-// returns the number of codes. Only a command of the operator calls it, because the operator must vouch for the rows.
-// It converts the codes of each user in a transaction of its own, with an audit event. If a user has more codes than an
-// older release can have stored, it refuses these codes. It then converts the codes of all other users and returns an
-// error.
-func (s *Service) ConvertRecoveryCodes(ctx context.Context) (int, error) {
+// returns the number of codes. Only a command of the operator calls it, because the operator must vouch for the
+// rows. listed is the total of PlainRecoveryCodes that the operator has seen. If another number of codes is stored,
+// it returns an error and converts nothing, because an attacker may have added rows since. It converts the codes of
+// each user in a transaction of its own, with an audit event. If a user has more codes than an older release can
+// have stored, it refuses these codes. It then converts the codes of all other users and returns an error.
+func (s *Service) ConvertRecoveryCodes(ctx context.Context, listed int) (int, error) {
+	users, err := s.PlainRecoveryCodes(ctx)
+	if err != nil {
+		return 0, err
+	}
+	stored := 0
+	for _, user := range users {
+		stored += user.Codes
+	}
+	if stored != listed {
+		return 0, fmt.Errorf("the database now has %d recovery codes without a key, not %d; nothing is converted: "+
+			"list them again", stored, listed)
+	}
 	var surplus error
-	total, err := s.eachPlainUser(ctx, domain.ActionConvertRecoveryCodes, "keyed",
+	total, err := s.eachPlainUser(ctx, users, domain.ActionConvertRecoveryCodes, "keyed",
 		func(ctx context.Context, repos ports.Repos, user ports.PlainRecoveryCodeCount) (int, error) {
 			codes, err := repos.SealedRows.PlainRecoveryCodes(ctx, user.User, maxPlainCodes+1)
 			if err != nil {
@@ -35,6 +48,11 @@ func (s *Service) ConvertRecoveryCodes(ctx context.Context) (int, error) {
 				surplus = fmt.Errorf("user %s has more than %d recovery codes without a key, so some were added to "+
 					"the database later; nothing of this user is converted: delete them, and let the user enrol again",
 					user.Name, maxPlainCodes)
+				return 0, nil
+			}
+			if len(codes) > user.Codes {
+				surplus = fmt.Errorf("recovery codes of user %s were added to the database during the conversion; "+
+					"nothing of this user is converted: list them again", user.Name)
 				return 0, nil
 			}
 			return s.convert(ctx, repos, codes)
@@ -65,20 +83,22 @@ func (s *Service) convert(ctx context.Context, repos ports.Repos, codes []ports.
 // get new codes by enrolling again. The codes of each user are deleted in a transaction of its own, with an audit
 // event.
 func (s *Service) DeletePlainRecoveryCodes(ctx context.Context) (int, error) {
-	return s.eachPlainUser(ctx, domain.ActionDeleteRecoveryCodes, "deleted",
+	users, err := s.PlainRecoveryCodes(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return s.eachPlainUser(ctx, users, domain.ActionDeleteRecoveryCodes, "deleted",
 		func(ctx context.Context, repos ports.Repos, user ports.PlainRecoveryCodeCount) (int, error) {
 			return repos.SealedRows.DeletePlainRecoveryCodes(ctx, user.User)
 		})
 }
 
-// eachPlainUser calls act in a transaction for each user with plain recovery codes, and returns the number of codes
-// that the calls returned together. A call that changes codes is audited; state is the new state of the codes.
-func (s *Service) eachPlainUser(ctx context.Context, action domain.Action, state string, act func(ctx context.Context,
-	repos ports.Repos, user ports.PlainRecoveryCodeCount) (int, error)) (total int, err error) {
-	users, err := s.PlainRecoveryCodes(ctx)
-	if err != nil {
-		return 0, err
-	}
+// eachPlainUser calls act in a transaction for each of the users, who have plain recovery codes, and returns the
+// number of codes that the calls returned together. A call that changes codes is audited; state is the new state of
+// the codes.
+func (s *Service) eachPlainUser(ctx context.Context, users []ports.PlainRecoveryCodeCount, action domain.Action,
+	state string, act func(ctx context.Context, repos ports.Repos, user ports.PlainRecoveryCodeCount) (int, error),
+) (total int, err error) {
 	for _, user := range users {
 		var count int // Do may run its function several times
 		err := s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {

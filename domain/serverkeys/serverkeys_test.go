@@ -3,6 +3,7 @@ package serverkeys_test
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -177,13 +178,20 @@ func TestConvertRecoveryCodes(t *testing.T) {
 	require.Equal(t, []any{domain.UserName("anna"), 10}, []any{listed[0].Name, listed[0].Codes})
 	require.Equal(t, []any{domain.UserName("bert"), 21}, []any{listed[1].Name, listed[1].Codes})
 
+	for _, wrong := range []int{0, 10, 30, 32} {
+		converted, err := f.keys.ConvertRecoveryCodes(t.Context(), wrong)
+		require.EqualError(t, err, fmt.Sprintf("the database now has 31 recovery codes without a key, not %d; nothing "+
+			"is converted: list them again", wrong))
+		require.Zero(t, converted)
+		require.False(t, spendAnna(1))
+	}
 	convert := func() error {
-		_, err := f.keys.ConvertRecoveryCodes(t.Context())
+		_, err := f.keys.ConvertRecoveryCodes(t.Context(), 31)
 		return err
 	}
 	failed := atOnce(convert, convert)
-	require.Len(t, failed, 2)
-	require.ErrorContains(t, failed[0], "user bert has more than 20 recovery codes without a key")
+	require.Len(t, failed, 2, "the later call finds 31 codes, or only those of bert")
+	require.ErrorContains(t, errors.Join(failed...), "user bert has more than 20 recovery codes without a key")
 	require.True(t, spendAnna(1))
 	require.True(t, spendAnna(10))
 	require.False(t, spendBert(1))
@@ -195,7 +203,7 @@ func TestConvertRecoveryCodes(t *testing.T) {
 	require.True(t, spendAnna(2), "a keyed code is not deleted")
 	require.False(t, spendBert(2))
 	require.Equal(t, []string{"(terminal) success bert"}, f.Audited(t, domain.ActionDeleteRecoveryCodes))
-	converted, err := f.keys.ConvertRecoveryCodes(t.Context())
+	converted, err := f.keys.ConvertRecoveryCodes(t.Context(), 0)
 	require.NoError(t, err)
 	require.Zero(t, converted)
 }

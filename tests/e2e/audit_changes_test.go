@@ -190,7 +190,7 @@ func (c *changesTest) secondFactors() []changing {
 		}},
 		{"an older release's code", "recovery-code.convert", "recoveryCode:plain>keyed", func() {
 			run(c.t, c.db, `INSERT INTO recovery_codes (code_id, hash) SELECT id, sha256('plain') FROM one_time_codes`)
-			_, err := serverKeys(c.t, c.db).ConvertRecoveryCodes(c.t.Context())
+			_, err := serverKeys(c.t, c.db).ConvertRecoveryCodes(c.t.Context(), 1)
 			require.NoError(c.t, err)
 		}},
 		{"an older release's codes", "recovery-code.delete", "recoveryCode:plain>deleted", func() {

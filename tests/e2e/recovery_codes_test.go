@@ -31,7 +31,7 @@ func TestPlainRecoveryCodesAreRefused(t *testing.T) {
 	require.Contains(t, again.log.String(), `"msg":"recovery codes of an older release are refused: run lockbox `+
 		`secret recovery-codes","codes":1,"users":1}`)
 
-	converted, err := serverKeys(t, s.db).ConvertRecoveryCodes(t.Context())
+	converted, err := serverKeys(t, s.db).ConvertRecoveryCodes(t.Context(), 1)
 	require.NoError(t, err)
 	require.Equal(t, 1, converted)
 	event := root.at(again).lastEvent("recovery-code.convert")

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -139,6 +141,34 @@ func checkNoTrace(c proxied) {
 	for _, secret := range []string{c.key, "canary passphrase of the proxies", "root-password", bodyCanary} {
 		assert.NotContains(c.t, files, secret)
 	}
+}
+
+// TestProxiesRemoveTraceParent verifies that clients cannot make Lockbox record traces through the examples of proxies.
+func TestProxiesRemoveTraceParent(t *testing.T) {
+	t.Parallel()
+	for name, each := range proxies {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				fmt.Fprintf(w, "traceparent %q", r.Header.Values("traceparent"))
+			}))
+			t.Cleanup(server.Close)
+			address, dir := each.start(t, server.URL)
+			certificate, err := os.ReadFile(filepath.Join(dir, "lockbox.crt"))
+			require.NoError(t, err)
+			c := proxied{t: t, client: through(t, address, string(certificate), nil)}
+			request := c.request("GET", "/boxes", nil)
+			request.Header.Set("Traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+			response, err := c.client.Do(request)
+			require.NoError(t, err)
+			body, err := io.ReadAll(response.Body)
+			require.NoError(t, errors.Join(err, response.Body.Close()))
+			require.Equal(t, "traceparent []", string(body))
+		})
+	}
+	text, err := os.ReadFile("../../deploy/proxies/traefik-lockbox.yml")
+	require.NoError(t, err)
+	require.Contains(t, string(text), `customRequestHeaders: {traceparent: ""}`)
 }
 
 // filesOf returns the content of all files below a folder, and of deleted files that a process still has open. It omits
