@@ -141,7 +141,8 @@ type scratch struct {
 	close func() error
 }
 
-// openScratch returns the scratch database at a URL, or on a private server if the URL is "".
+// openScratch returns the scratch database at a URL, or on a private server if the URL is "". Its role cannot reach
+// beyond the database server.
 func openScratch(ctx context.Context, address string, manifest backup.Manifest) (scratch, error) {
 	stop := func() error { return nil }
 	if address == "" {
@@ -156,7 +157,9 @@ func openScratch(ctx context.Context, address string, manifest backup.Manifest) 
 		return scratch{}, errors.Join(fmt.Errorf("cannot open the scratch database: %w", err), stop())
 	}
 	defer inspector.Close()
-	if err := errors.Join(inspector.RequireEmpty(ctx), requireMajor(ctx, inspector, manifest)); err != nil {
+	err = errors.Join(inspector.RequireUnprivileged(ctx), inspector.RequireEmpty(ctx),
+		requireMajor(ctx, inspector, manifest))
+	if err != nil {
 		return scratch{}, errors.Join(err, stop())
 	}
 	return scratch{address, func() error { return errors.Join(emptyScratch(address), stop()) }}, nil
