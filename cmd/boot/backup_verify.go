@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"strings"
 
 	"github.com/lockbox-go/lockbox/adapters/backup"
@@ -49,7 +48,7 @@ func VerifyBackup(ctx context.Context, config Config, path, scratchURL string) (
 	if err != nil {
 		return Verification{}, err
 	}
-	defer func() { _ = dump.Close() }() // opened for reading
+	defer func() { _ = dump.Close() }() // a copy
 	scratch, err := openScratch(ctx, scratchURL, manifest)
 	if err != nil {
 		return Verification{}, err
@@ -81,7 +80,7 @@ func (c Config) backupPath(path string) (string, error) {
 }
 
 // verifyIn restores the dump into an empty database and checks it.
-func (c Config) verifyIn(ctx context.Context, database string, manifest backup.Manifest, dump *os.File) (
+func (c Config) verifyIn(ctx context.Context, database string, manifest backup.Manifest, dump *backup.Copy) (
 	ports.SealedCounts, error) {
 	dumper := backup.Dumper{Dirs: programDirs(ctx)}
 	if err := dumper.Restore(ctx, database, manifest, dump); err != nil {
