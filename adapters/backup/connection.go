@@ -3,8 +3,11 @@ package backup
 import (
 	"errors"
 	"net/url"
-	"slices"
+	"regexp"
+	"strconv"
 	"strings"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // connection is the address of a database in the form that the programs of PostgreSQL accept: an argument and
@@ -14,90 +17,103 @@ type connection struct {
 	variables []string
 }
 
-// libpqParameters are the parameters that libpq accepts and that contain no secret. A database URL of Lockbox can have
-// further parameters, for the pool and for the session.
-var libpqParameters = []string{"host", "hostaddr", "port", "dbname", "user", "passfile", "channel_binding",
-	"connect_timeout", "options", "keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count",
-	"tcp_user_timeout", "gssencmode", "sslmode", "sslnegotiation", "sslcert", "sslkey", "sslrootcert", "sslcrl",
-	"sslcrldir", "sslsni", "requirepeer", "require_auth", "ssl_min_protocol_version", "ssl_max_protocol_version",
-	"krbsrvname", "target_session_attrs", "load_balance_hosts", "service"}
+// libpqParameters are the parameters that libpq accepts and that contain no secret, except those that the driver's
+// settings contain. A database URL of Lockbox can have further parameters, for the pool and for the session.
+var libpqParameters = []string{"hostaddr", "passfile", "channel_binding", "connect_timeout", "options", "keepalives",
+	"keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout", "gssencmode", "sslmode",
+	"sslnegotiation", "sslcert", "sslkey", "sslrootcert", "sslcrl", "sslcrldir", "sslsni", "requirepeer",
+	"require_auth", "ssl_min_protocol_version", "ssl_max_protocol_version", "krbsrvname", "target_session_attrs",
+	"load_balance_hosts", "service"}
 
 var errDatabaseURL = errors.New("the database URL cannot be passed to PostgreSQL's programs: write it as " +
-	"postgres://user:password@host:5432/name")
+	"postgres://user:password@host:5432/name, and percent-encode characters such as @ : / ? # and % in the password")
 
-// parseConnection separates the password from a connection URL or string in libpq's format.
+// parameterName matches the names of parameters. A part of a password that is not encoded can be in the place of a name.
+var parameterName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.$]*$`)
+
+// parseConnection separates the password from a connection URL or string in libpq's format. It takes the hosts, the
+// user, the database and the password from the driver's settings, so the programs connect to the same database as this
+// program, and no part of a password that the driver understands differently can reach the argument.
 func parseConnection(database string) (connection, error) {
-	if strings.Contains(database, "://") {
-		return parseURL(database)
+	settings, err := pgx.ParseConfig(database)
+	if err != nil {
+		return connection{}, errDatabaseURL // the driver's error can contain a part of the password
 	}
-	return parseKeywords(database)
-}
-
-// parseURL edits the text itself, because net/url rejects the lists of hosts that libpq accepts.
-func parseURL(database string) (connection, error) {
-	scheme, rest, _ := strings.Cut(database, "://")
-	rest, query, _ := strings.Cut(rest, "?")
-	authority, path, hasPath := strings.Cut(rest, "/")
-	var c connection
-	var password string
-	if at := strings.LastIndex(authority, "@"); at >= 0 {
-		user, encoded, _ := strings.Cut(authority[:at], ":")
-		decoded, err := url.PathUnescape(encoded)
-		if err != nil {
-			return c, errDatabaseURL
+	parameters, err := parseParameters(database)
+	if err != nil || strings.Contains(settings.Host+settings.Database, "@") {
+		return connection{}, errDatabaseURL
+	}
+	hosts, ports := []string{settings.Host}, []string{strconv.Itoa(int(settings.Port))}
+	for _, other := range settings.Fallbacks {
+		port := strconv.Itoa(int(other.Port))
+		if other.Host == hosts[len(hosts)-1] && port == ports[len(ports)-1] {
+			continue // the same server with or without TLS
 		}
-		password = decoded
-		authority = user + "@" + authority[at+1:]
+		hosts, ports = append(hosts, other.Host), append(ports, port)
 	}
-	var kept []string
-	for pair := range strings.SplitSeq(query, "&") {
-		name, encoded, _ := strings.Cut(pair, "=")
-		if name == "password" {
-			decoded, err := url.PathUnescape(encoded)
-			if err != nil {
-				return c, errDatabaseURL
-			}
-			password = decoded
-		}
-		if slices.Contains(libpqParameters, name) {
-			kept = append(kept, pair)
-		}
+	pairs := [][2]string{
+		{"host", strings.Join(hosts, ",")},
+		{"port", strings.Join(ports, ",")},
+		{"user", settings.User},
+		{"dbname", settings.Database},
 	}
-	c.argument = scheme + "://" + authority
-	if hasPath {
-		c.argument += "/" + path
+	for _, name := range libpqParameters {
+		pairs = append(pairs, [2]string{name, parameters[name]})
 	}
-	if len(kept) > 0 {
-		c.argument += "?" + strings.Join(kept, "&")
-	}
-	c.setPassword(password)
-	return c, nil
-}
-
-// parseKeywords reads pairs such as host=localhost password='it”s', as libpq defines them.
-func parseKeywords(database string) (connection, error) {
 	var c connection
 	var kept []string
-	for rest := strings.TrimSpace(database); rest != ""; rest = strings.TrimSpace(rest) {
-		name, after, found := strings.Cut(rest, "=")
-		if !found {
-			return c, errDatabaseURL
-		}
-		value, remaining, ok := cutValue(strings.TrimLeft(after, " \t\n"))
-		if !ok {
-			return c, errDatabaseURL
-		}
-		rest = remaining
-		name = strings.TrimSpace(name)
-		if name == "password" {
-			c.setPassword(value)
-		}
-		if slices.Contains(libpqParameters, name) {
-			kept = append(kept, name+"='"+strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(value)+"'")
+	for _, pair := range pairs {
+		if pair[1] != "" {
+			kept = append(kept, pair[0]+"='"+strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(pair[1])+"'")
 		}
 	}
 	c.argument = strings.Join(kept, " ")
+	if settings.Password != "" {
+		// Only the same user and root can read the environment of a process.
+		c.variables = append(c.variables, "PGPASSWORD="+settings.Password)
+	}
 	return c, nil
+}
+
+// parseParameters returns the parameters of a connection URL or string that the driver accepts.
+func parseParameters(database string) (map[string]string, error) {
+	if !strings.HasPrefix(database, "postgres://") && !strings.HasPrefix(database, "postgresql://") {
+		return parseKeywords(database)
+	}
+	if strings.Contains(database, "#") {
+		return nil, errDatabaseURL // the driver ignores everything after it
+	}
+	_, query, _ := strings.Cut(database, "?")
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return nil, errDatabaseURL
+	}
+	parameters := make(map[string]string)
+	for name := range values {
+		if !parameterName.MatchString(name) {
+			return nil, errDatabaseURL
+		}
+		parameters[name] = values.Get(name)
+	}
+	return parameters, nil
+}
+
+// parseKeywords reads pairs such as host=localhost password='it”s', as libpq defines them.
+func parseKeywords(database string) (map[string]string, error) {
+	parameters := make(map[string]string)
+	for rest := strings.TrimSpace(database); rest != ""; rest = strings.TrimSpace(rest) {
+		name, after, found := strings.Cut(rest, "=")
+		if !found {
+			return nil, errDatabaseURL
+		}
+		value, remaining, ok := cutValue(strings.TrimLeft(after, " \t\n"))
+		if !ok {
+			return nil, errDatabaseURL
+		}
+		rest = remaining
+		parameters[strings.TrimSpace(name)] = value
+	}
+	return parameters, nil
 }
 
 // cutValue reads a value, quoted or not, at the beginning of text. A backslash escapes the next character.
@@ -121,11 +137,4 @@ func cutValue(text string) (value, rest string, ok bool) {
 		}
 	}
 	return out.String(), "", !quoted
-}
-
-// setPassword passes a password in an environment variable. Only the same user and root can read it.
-func (c *connection) setPassword(password string) {
-	if password != "" {
-		c.variables = append(c.variables, "PGPASSWORD="+password)
-	}
 }

@@ -74,42 +74,6 @@ func (c *counter) Write(p []byte) (int, error) {
 // String returns the hash in hexadecimal.
 func (c *counter) String() string { return hex.EncodeToString(c.hash.Sum(nil)) }
 
-// Open opens the dump of an authentic manifest and checks its size and hash. The caller closes the file, which is
-// positioned at its beginning. Replacing the file under its name later does not affect the open file.
-func Open(manifestPath string, m Manifest) (*os.File, error) {
-	path := filepath.Join(filepath.Dir(manifestPath), m.File)
-	file, err := os.Open(path) //nolint:gosec // the operator names the folder
-	if err != nil {
-		return nil, err
-	}
-	sum := &counter{hash: sha256.New()}
-	_, err = io.Copy(sum, file)
-	if err == nil && (sum.bytes != m.Bytes || sum.String() != m.SHA256) {
-		err = fmt.Errorf("%s does not have the size and hash of its manifest: it is damaged or was changed", path)
-	}
-	if err == nil {
-		_, err = file.Seek(0, io.SeekStart)
-	}
-	if err != nil {
-		return nil, errors.Join(err, file.Close())
-	}
-	return file, nil
-}
-
-// Restore restores a dump that Open returned into an empty database, in one transaction.
-func (d Dumper) Restore(ctx context.Context, database string, m Manifest, dump *os.File) error {
-	program, err := findTool(ctx, "pg_restore", m.PgDump, d.Dirs)
-	if err != nil {
-		return err
-	}
-	to, err := parseConnection(database)
-	if err != nil {
-		return err
-	}
-	return run(ctx, program, to, nil, dump, "--no-password", "--no-owner", "--no-privileges", "--exit-on-error",
-		"--single-transaction", "--dbname="+to.argument)
-}
-
 // run runs a program to its end. If the program fails, the error contains the lines of its output that name a reason.
 // It omits all other lines, because they may contain data, such as the row that caused the error.
 func run(ctx context.Context, program tool, at connection, out io.Writer, in io.Reader, args ...string) error {

@@ -58,6 +58,10 @@ func TestManifest(t *testing.T) {
 	require.NoError(t, m.Write(path, code))
 	_, err = Read(path, authentic)
 	require.ErrorContains(t, err, "must be in the folder of the manifest")
+	m.File = "older.dump"
+	require.NoError(t, m.Write(path, code))
+	_, err = Read(path, authentic)
+	require.ErrorContains(t, err, `is the manifest of "older.dump"`)
 }
 
 // TestCompare verifies that each kind of difference is reported, and that equal content has no difference.

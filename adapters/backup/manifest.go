@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -109,10 +110,15 @@ func writeFile(path string, content []byte) error {
 	return err
 }
 
-// Read reads a manifest. authentic reports whether a code belongs to a text. Errors: ErrNotAuthentic, and those of the
-// file system.
+// dumpName returns the file name of the dump that belongs to the manifest at a path.
+func dumpName(manifestPath string) string {
+	return strings.TrimSuffix(filepath.Base(manifestPath), manifestSuffix) + dumpSuffix
+}
+
+// Read reads a manifest. authentic reports whether a code belongs to a text. It refuses a manifest that was renamed.
+// Errors: ErrNotAuthentic, and those of the file system.
 func Read(path string, authentic func(text, code []byte) bool) (Manifest, error) {
-	file, err := os.Open(path) //nolint:gosec // the operator names the file
+	file, err := openRegular(path)
 	if err != nil {
 		return Manifest{}, err
 	}
@@ -138,8 +144,11 @@ func Read(path string, authentic func(text, code []byte) bool) (Manifest, error)
 	if !authentic(text, m.Code) {
 		return Manifest{}, fmt.Errorf("%s: %w", path, ErrNotAuthentic)
 	}
-	if m.File != filepath.Base(m.File) {
-		return Manifest{}, fmt.Errorf("%s: the dump must be in the folder of the manifest", path)
+	// Commands that restore derive the path of the dump from that of the manifest. They must not restore a dump that
+	// was not verified.
+	if want := dumpName(path); m.File != want {
+		return Manifest{}, fmt.Errorf("%s is the manifest of %q: the dump must be in the folder of the manifest and be "+
+			"named %s; do not rename backups", path, m.File, want)
 	}
 	return m, nil
 }

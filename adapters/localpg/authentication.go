@@ -14,10 +14,11 @@ import (
 func (h home) hba() string   { return filepath.Join(h.dir, "pg_hba.conf") }
 func (h home) ident() string { return filepath.Join(h.dir, "pg_ident.conf") }
 
-// identMap is the name of the map from the user of this program to the superuser of the cluster.
+// identMap is the name of the map from the user of this program to the roles that it may connect as.
 const identMap = "lockbox"
 
-// writeAuthentication writes the files so that only the current operating system user and root can connect.
+// writeAuthentication writes the files so that only the current operating system user and root can connect, as the
+// superuser or as Unprivileged.
 // PostgreSQL's user can read the files. If it is another user, it does not own them.
 func (h home) writeAuthentication() error {
 	who, err := user.Current()
@@ -31,7 +32,10 @@ func (h home) writeAuthentication() error {
 	var lines strings.Builder
 	for _, name := range names {
 		// A quoted name may contain blanks; a double quote in it is doubled.
-		lines.WriteString(identMap + ` "` + strings.ReplaceAll(name, `"`, `""`) + `" ` + superuser + "\n")
+		quoted := `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
+		for _, role := range []string{superuser, Unprivileged} {
+			lines.WriteString(identMap + " " + quoted + " " + role + "\n")
+		}
 	}
 	return errors.Join(replaceFile(h.hba(), "local all all peer map="+identMap+"\n"),
 		replaceFile(h.ident(), lines.String()))

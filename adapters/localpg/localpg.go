@@ -21,11 +21,13 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // superuser is the database superuser of a private cluster.
 const superuser = "lockbox"
+
+// Unprivileged is the role that owns the databases of UnprivilegedDatabase. A cluster has it only after the first call.
+const Unprivileged = "lockbox_unprivileged"
 
 // Config configures a Server. The zero value is a temporary server that favors speed over durability.
 type Config struct {
@@ -191,13 +193,16 @@ func (s *Server) settings(cfg Config) []string {
 
 // URL returns the connection URL of a database. The URL stays the same after a restart in the same Dir, unless the path
 // of Dir is too long for a socket.
-func (s *Server) URL(database string) string {
+func (s *Server) URL(database string) string { return s.urlOf(superuser, database) }
+
+// urlOf returns the connection URL of a database for a role.
+func (s *Server) urlOf(role, database string) string {
 	query := url.Values{"host": {s.sockets}, "port": {socketPort}}.Encode()
 	// Encode encodes a space as "+", which PostgreSQL clients read literally.
 	query = strings.ReplaceAll(query, "+", "%20")
 	u := url.URL{
 		Scheme:   "postgres",
-		User:     url.User(superuser),
+		User:     url.User(role),
 		Path:     "/" + database,
 		RawQuery: query,
 	}
@@ -215,19 +220,3 @@ func (s *Server) SharedAccount() string {
 
 // Dir returns the directory of the cluster, which can differ from Config.Dir; see [Config].
 func (s *Server) Dir() string { return s.home.dir }
-
-// EnsureDatabase creates a database unless it exists.
-func (s *Server) EnsureDatabase(ctx context.Context, name string) error {
-	// The database postgres always exists.
-	conn, err := pgx.Connect(ctx, s.URL("postgres"))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	_, err = conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize())
-	const duplicateDatabase = "42P04"
-	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code == duplicateDatabase {
-		return nil
-	}
-	return err
-}

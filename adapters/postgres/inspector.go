@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/jackc/pgx/v5"
 
@@ -47,3 +48,21 @@ func (i *Inspector) Close() {
 
 // ServerKeys returns the repository of the server keys. Its methods that write must not be used.
 func (i *Inspector) ServerKeys() ports.ServerKeys { return serverKeys{i.conn} }
+
+// RequireUnprivileged returns an error if the session's role, or a role that it can become, could read or write files of
+// the server's machine or run programs there. Functions in a restored dump run with the rights of that role. A role that
+// may create roles is refused as well: before PostgreSQL 16, it can grant itself the predefined roles below.
+func (i *Inspector) RequireUnprivileged(ctx context.Context) error {
+	var role, reason string
+	err := i.conn.QueryRow(ctx, `SELECT session_user, coalesce((SELECT CASE
+			WHEN rolsuper THEN 'superuser rights' WHEN rolcreaterole THEN 'the attribute CREATEROLE'
+			ELSE 'the rights of ' || rolname END
+		FROM pg_roles WHERE pg_has_role(session_user, oid, 'MEMBER') AND (rolsuper OR rolcreaterole OR rolname IN
+			('pg_execute_server_program', 'pg_write_server_files', 'pg_read_server_files'))
+		ORDER BY rolsuper DESC, rolcreaterole DESC, rolname LIMIT 1), '')`).Scan(&role, &reason)
+	if err == nil && reason != "" {
+		return fmt.Errorf("the role %s of the scratch database has %s, and a backup can contain SQL that uses them: "+
+			"create a role for the scratch database with CREATE ROLE name LOGIN", role, reason)
+	}
+	return err
+}

@@ -60,6 +60,24 @@ func TestParametersOfTheURL(t *testing.T) {
 	require.NotContains(t, err.Error(), "hunter2")
 }
 
+// TestPasswordsThatAreNotEncoded verifies that a URL is refused if a special character of its password makes a part of
+// the password the database, a parameter or a fragment. The error contains no such part.
+func TestPasswordsThatAreNotEncoded(t *testing.T) {
+	t.Parallel()
+	for _, password := range []string{"12/ter2", "12?ter2", "12#ter2", "hun/ter2", "hun?ter2", "hun#ter2", "12/a?ter2"} {
+		_, err := postgres.ParseURL("postgres://anna:" + password + "@db/lockbox")
+		require.ErrorContains(t, err, "must be percent-encoded", password)
+		require.NotContains(t, err.Error(), "ter2")
+	}
+	for _, accepted := range []string{
+		"postgres://anna:12%2Fter2%3F%23@db/lockbox?application_name=a", "host=db user=anna password=a#b@c/d?e",
+		"postgres://db/lockbox?user=anna@srv&myapp.setting=1",
+	} {
+		_, err := postgres.ParseURL(accepted)
+		require.NoError(t, err, accepted)
+	}
+}
+
 // TestLastingRefusals verifies that the error of a connection that will be refused again has ErrRefused and names what
 // to change.
 func TestLastingRefusals(t *testing.T) {

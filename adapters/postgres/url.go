@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -13,7 +14,7 @@ import (
 )
 
 var errBadURL = errors.New("the database URL must have the form postgres://user:password@host:5432/name; " +
-	"characters such as @ : / and % in the password must be percent-encoded")
+	"characters such as @ : / ? # and % in the password must be percent-encoded")
 
 // libpqParameters are parameters of URLs that libpq handles itself. This driver would send them to the server, and the
 // server would refuse them as unknown settings.
@@ -43,7 +44,7 @@ func parseURL(url string) (*pgxpool.Config, error) {
 	if file, ok := errors.AsType[*fs.PathError](err); ok {
 		return nil, fmt.Errorf("cannot read the file %s that the database URL names: %w", file.Path, file.Err)
 	}
-	if err != nil || strings.Contains(settings.ConnConfig.Host, "@") {
+	if err != nil || hasMisplacedPassword(url, settings.ConnConfig) {
 		return nil, errBadURL
 	}
 	settings.ConnConfig.ConnectTimeout = connectTimeout
@@ -51,6 +52,33 @@ func parseURL(url string) (*pgxpool.Config, error) {
 		settings.ConnConfig.ConnectTimeout = hostTimeout
 	}
 	return settings, checkParameters(settings.ConnConfig.RuntimeParams)
+}
+
+// hasMisplacedPassword reports whether a part of the password is in another place, because a character in it was not
+// encoded. For example, the password 12/abc gives the port 12 and a database that contains "@". Later errors would print
+// this part. The driver ignores what follows "#" in a URL, which libpq does not.
+func hasMisplacedPassword(url string, config *pgx.ConnConfig) bool {
+	if strings.Contains(config.Host+config.Database, "@") {
+		return true
+	}
+	if !isURL(url) {
+		return false
+	}
+	_, query, _ := strings.Cut(url, "?")
+	for pair := range strings.SplitSeq(query, "&") {
+		if name, _, _ := strings.Cut(pair, "="); name != "" && !parameterName.MatchString(name) {
+			return true
+		}
+	}
+	return strings.Contains(url, "#")
+}
+
+// parameterName matches the names of parameters in a URL.
+var parameterName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.$]*$`)
+
+// isURL reports whether a connection string is a URL. If not, it consists of pairs such as host=localhost.
+func isURL(text string) bool {
+	return strings.HasPrefix(text, "postgres://") || strings.HasPrefix(text, "postgresql://")
 }
 
 // hasSeveralHosts reports whether the driver tries more than one server. Fallbacks without TLS lead to the same server.

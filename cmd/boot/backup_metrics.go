@@ -20,8 +20,8 @@ const (
 // is none.
 type backupTimes struct{ created, verified time.Time }
 
-// readBackupTimes reads the newest manifests in a folder. It ignores manifests that are not authentic: a writer
-// to the folder could otherwise hide that backups are missing.
+// readBackupTimes reads the newest manifests in a folder. It ignores manifests that are not authentic or have no dump
+// of the right size: a writer to the folder could otherwise hide that backups are missing.
 func (c Config) readBackupTimes() (backupTimes, error) {
 	var times backupTimes
 	paths, err := backup.Newest(c.BackupDir, maxScannedBackups)
@@ -30,7 +30,7 @@ func (c Config) readBackupTimes() (backupTimes, error) {
 	}
 	for _, path := range paths {
 		manifest, _, err := c.readManifest(path)
-		if err != nil {
+		if err != nil || !backup.HasDump(path, manifest) {
 			continue
 		}
 		if manifest.CreatedAt.After(times.created) {

@@ -14,6 +14,8 @@ import (
 func programDirs(ctx context.Context) []string { return localpg.ProgramDirs(ctx) }
 
 // startScratch starts a private PostgreSQL server with an empty database and returns its address. stop removes both.
+// The role in the address owns the database and is no superuser, because the restore runs functions that a writer to
+// the backed-up database may have put there. With the rights of a superuser, they could run programs as this user.
 // The server also stops, and its folder is removed, if this program is killed.
 func startScratch(ctx context.Context) (address string, stop func() error, err error) {
 	server, err := localpg.Start(ctx, localpg.Config{})
@@ -21,9 +23,9 @@ func startScratch(ctx context.Context) (address string, stop func() error, err e
 		return "", nil, fmt.Errorf("cannot start a private PostgreSQL server; name an empty database with "+
 			"--scratch-url-file instead: %w", err)
 	}
-	const database = "scratch"
-	if err := server.EnsureDatabase(ctx, database); err != nil {
+	address, err = server.UnprivilegedDatabase(ctx, "scratch")
+	if err != nil {
 		return "", nil, errors.Join(err, server.Stop())
 	}
-	return server.URL(database), server.Stop, nil
+	return address, server.Stop, nil
 }

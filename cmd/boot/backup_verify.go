@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"strings"
 
 	"github.com/lockbox-go/lockbox/adapters/backup"
@@ -49,7 +48,7 @@ func VerifyBackup(ctx context.Context, config Config, path, scratchURL string) (
 	if err != nil {
 		return Verification{}, err
 	}
-	defer func() { _ = dump.Close() }() // opened for reading
+	defer func() { _ = dump.Close() }() // a copy
 	scratch, err := openScratch(ctx, scratchURL, manifest)
 	if err != nil {
 		return Verification{}, err
@@ -81,7 +80,7 @@ func (c Config) backupPath(path string) (string, error) {
 }
 
 // verifyIn restores the dump into an empty database and checks it.
-func (c Config) verifyIn(ctx context.Context, database string, manifest backup.Manifest, dump *os.File) (
+func (c Config) verifyIn(ctx context.Context, database string, manifest backup.Manifest, dump *backup.Copy) (
 	ports.SealedCounts, error) {
 	dumper := backup.Dumper{Dirs: programDirs(ctx)}
 	if err := dumper.Restore(ctx, database, manifest, dump); err != nil {
@@ -141,7 +140,8 @@ type scratch struct {
 	close func() error
 }
 
-// openScratch returns the scratch database at a URL, or on a private server if the URL is "".
+// openScratch returns the scratch database at a URL, or on a private server if the URL is "". Its role cannot reach
+// beyond the database server.
 func openScratch(ctx context.Context, address string, manifest backup.Manifest) (scratch, error) {
 	stop := func() error { return nil }
 	if address == "" {
@@ -156,7 +156,9 @@ func openScratch(ctx context.Context, address string, manifest backup.Manifest) 
 		return scratch{}, errors.Join(fmt.Errorf("cannot open the scratch database: %w", err), stop())
 	}
 	defer inspector.Close()
-	if err := errors.Join(inspector.RequireEmpty(ctx), requireMajor(ctx, inspector, manifest)); err != nil {
+	err = errors.Join(inspector.RequireUnprivileged(ctx), inspector.RequireEmpty(ctx),
+		requireMajor(ctx, inspector, manifest))
+	if err != nil {
 		return scratch{}, errors.Join(err, stop())
 	}
 	return scratch{address, func() error { return errors.Join(emptyScratch(address), stop()) }}, nil

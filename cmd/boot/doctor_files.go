@@ -152,7 +152,7 @@ func (c Config) checkBackups(now time.Time) Check {
 	case err != nil:
 		return failed(name, err.Error(), create)
 	case times.created.IsZero():
-		return failed(name, "no manifest in "+c.BackupDir+" is authentic", create)
+		return failed(name, "no manifest in "+c.BackupDir+" is authentic and has its dump", create)
 	case now.Sub(times.created) > oldBackup:
 		return warning(name, "the newest backup is of "+times.created.Format(time.DateTime), create)
 	case times.verified.IsZero():

@@ -111,7 +111,8 @@ func TestDoctorChecksEverySecret(t *testing.T) {
 	}
 }
 
-// TestDoctorBackups checks the ages of backups and of verifications. A manifest that is not authentic does not count.
+// TestDoctorBackups checks the ages of backups and of verifications. A manifest does not count if it is not authentic or
+// has no dump.
 func TestDoctorBackups(t *testing.T) {
 	t.Parallel()
 	config, _, err := ReadEnvironment([]string{"LOCKBOX_SECRET_KEY=" + doctorSecret})
@@ -120,19 +121,22 @@ func TestDoctorBackups(t *testing.T) {
 	for name, c := range map[string]struct {
 		created, verified time.Duration // ages
 		secret            string
+		noDump            bool
 		want              Status
 		detail            string
 	}{
-		"new and verified": {time.Hour, 20 * 24 * time.Hour, doctorSecret, StatusOK, "newest of "},
-		"old":              {72 * time.Hour, time.Hour, doctorSecret, StatusWarning, "the newest backup is of"},
-		"never verified":   {time.Hour, 0, doctorSecret, StatusWarning, "no backup was verified"},
-		"verified long ago": {time.Hour, 90 * 24 * time.Hour, doctorSecret, StatusWarning,
+		"new and verified": {time.Hour, 20 * 24 * time.Hour, doctorSecret, false, StatusOK, "newest of "},
+		"old":              {72 * time.Hour, time.Hour, doctorSecret, false, StatusWarning, "the newest backup is of"},
+		"never verified":   {time.Hour, 0, doctorSecret, false, StatusWarning, "no backup was verified"},
+		"verified long ago": {time.Hour, 90 * 24 * time.Hour, doctorSecret, false, StatusWarning,
 			"the last verification was on"},
-		"forged": {time.Hour, time.Hour, otherSecret, StatusError, "is authentic"},
+		"forged":       {time.Hour, time.Hour, otherSecret, false, StatusError, "is authentic"},
+		"deleted dump": {time.Hour, time.Hour, doctorSecret, true, StatusError, "has its dump"},
 	} {
 		config := config
 		config.BackupDir = t.TempDir()
-		manifest := backup.Manifest{CreatedAt: now.Add(-c.created), File: "name.dump"}
+		created := now.Add(-c.created)
+		manifest := backup.Manifest{CreatedAt: created, File: backup.Name(created) + ".dump"}
 		if c.verified > 0 {
 			manifest.VerifiedAt = now.Add(-c.verified)
 		}
@@ -140,6 +144,9 @@ func TestDoctorBackups(t *testing.T) {
 		require.NoError(t, err)
 		path := backup.ManifestPath(config.BackupDir, backup.Name(manifest.CreatedAt))
 		require.NoError(t, manifest.Write(path, sealing.NewManifestAuthenticator(secret).Code))
+		if !c.noDump {
+			require.NoError(t, os.WriteFile(filepath.Join(config.BackupDir, manifest.File), nil, 0o600))
+		}
 		check := config.checkBackups(now)
 		require.Equal(t, c.want, check.Status, "%s: %v", name, check)
 		require.Contains(t, check.Detail, c.detail, name)

@@ -133,9 +133,10 @@ func printBackup(out io.Writer, report boot.BackupReport) {
 		report.Bytes, report.Rows, report.SchemaVersion)
 }
 
-// printVerified prints what was checked.
+// printVerified prints what was checked. The time shows an exchanged backup: an older one is authentic as well.
 func printVerified(out io.Writer, done boot.Verification) {
-	fmt.Fprintf(out, "%s can be restored: %d rows, schema %06d\nopened under the server keys: %d entry versions, "+
-		"%d passwords, %d TOTP secrets, %d locked identities\n", done.Manifest, done.Rows, done.SchemaVersion,
-		done.Opened.Entries, done.Opened.Passwords, done.Opened.TOTPSecrets, done.Opened.LockedIdentities)
+	fmt.Fprintf(out, "%s can be restored: backup of %s, %d rows, schema %06d\nopened under the server keys: "+
+		"%d entry versions, %d passwords, %d TOTP secrets, %d locked identities\n", done.Manifest,
+		done.CreatedAt.Format(time.RFC3339), done.Rows, done.SchemaVersion, done.Opened.Entries, done.Opened.Passwords,
+		done.Opened.TOTPSecrets, done.Opened.LockedIdentities)
 }

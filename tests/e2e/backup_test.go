@@ -71,6 +71,28 @@ func TestBackupIsVerified(t *testing.T) {
 	require.NotContains(t, scrape(t, s.url), "lockbox_backup_", "a server without the setting does not report")
 }
 
+// TestBackupWithHostileSQL verifies a backup of a database into which a writer put a function that runs a program if
+// its caller is a superuser. A constraint calls the function during the restore.
+func TestBackupWithHostileSQL(t *testing.T) {
+	t.Parallel()
+	s, dir, _ := newBackup(t)
+	open, err := os.MkdirTemp("/tmp", "lockbox-test-") // PostgreSQL's user can write here
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(open)) })
+	require.NoError(t, os.Chmod(open, 0o777))
+	marker := filepath.Join(open, "marker")
+	execute(t, s.db, `CREATE FUNCTION public.f() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
+		IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = session_user) AND
+			current_database() = 'scratch' THEN EXECUTE $c$COPY (SELECT 1) TO PROGRAM 'cat > `+marker+`'$c$; END IF;
+		RETURN true; END $$;
+		ALTER TABLE system ADD CHECK (public.f())`)
+	report, err := boot.CreateBackup(t.Context(), configOf(t, s.db), filepath.Join(dir, "hostile"))
+	require.NoError(t, err)
+	_, err = boot.VerifyBackup(t.Context(), configOf(t, s.db), report.Manifest, "")
+	require.NoError(t, err)
+	require.NoFileExists(t, marker)
+}
+
 // scrape returns the metrics of a server.
 func scrape(t *testing.T, url string) string {
 	t.Helper()
@@ -107,8 +129,10 @@ func TestBackupScratchDatabase(t *testing.T) {
 	_, err := boot.VerifyBackup(t.Context(), configOf(t, s.db), report.Manifest, s.db)
 	require.ErrorContains(t, err, "the scratch database must be empty, but it has the table public.")
 	s.as("").do("GET", "/readyz", nil).expect(200)
+	_, err = boot.VerifyBackup(t.Context(), configOf(t, s.db), report.Manifest, pgtest.Empty(t))
+	require.ErrorContains(t, err, "of the scratch database has superuser rights")
 
-	scratch := pgtest.Empty(t)
+	scratch := pgtest.Unprivileged(t)
 	for range 2 {
 		_, err = boot.VerifyBackup(t.Context(), configOf(t, s.db), report.Manifest, scratch)
 		require.NoError(t, err)
@@ -139,7 +163,7 @@ func TestBackupOfChangedRows(t *testing.T) {
 			execute(t, s.db, sql)
 			damaged, err := boot.CreateBackup(t.Context(), configOf(t, s.db), filepath.Join(dir, "damaged"))
 			require.NoError(t, err)
-			_, err = boot.VerifyBackup(t.Context(), configOf(t, s.db), damaged.Manifest, pgtest.Empty(t))
+			_, err = boot.VerifyBackup(t.Context(), configOf(t, s.db), damaged.Manifest, pgtest.Unprivileged(t))
 			var failed *serverkeys.UnopenedRowsError
 			require.ErrorAs(t, err, &failed)
 			require.Len(t, failed.Rows, 1, err)
@@ -190,7 +214,7 @@ func TestBackupOfChangedFiles(t *testing.T) {
 			if c.secret != "" {
 				config = configOf(t, s.db, "SECRET_KEY="+c.secret)
 			}
-			_, err := boot.VerifyBackup(t.Context(), config, report.Manifest, pgtest.Empty(t))
+			_, err := boot.VerifyBackup(t.Context(), config, report.Manifest, pgtest.Unprivileged(t))
 			require.ErrorContains(t, err, c.want)
 		})
 	}
@@ -229,7 +253,7 @@ func TestBackupUnderWrites(t *testing.T) {
 	for i := range 2 {
 		report, err := boot.CreateBackup(t.Context(), configOf(t, s.db), filepath.Join(dir, fmt.Sprint(i)))
 		require.NoError(t, err)
-		_, err = boot.VerifyBackup(t.Context(), configOf(t, s.db), report.Manifest, pgtest.Empty(t))
+		_, err = boot.VerifyBackup(t.Context(), configOf(t, s.db), report.Manifest, pgtest.Unprivileged(t))
 		require.NoError(t, err)
 	}
 }

@@ -19,6 +19,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/adapters/localpg"
 )
 
 // patience bounds one statement that creates or drops a database while other tests load the machine.
@@ -57,6 +59,20 @@ func Empty(t testing.TB) string {
 	t.Helper()
 	// Unlike template1, template0 cannot have been modified.
 	return create(t, server(t), "TEMPLATE template0")
+}
+
+// Unprivileged is Empty for a role that owns the database and has no other rights on the server. All databases of this
+// function have the same owner.
+func Unprivileged(t testing.TB) string {
+	t.Helper()
+	const role = localpg.Unprivileged // a private server accepts only this role and its superuser
+	admin := server(t)
+	require.NoError(t, administer(admin, `DO $$ BEGIN CREATE ROLE `+role+` LOGIN PASSWORD '`+role+`';
+		EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$`))
+	own, err := url.Parse(create(t, admin, "TEMPLATE template0 OWNER "+role))
+	require.NoError(t, err)
+	own.User = url.UserPassword(role, role)
+	return own.String()
 }
 
 // Copy returns the URL of a new database with the content of another test database. It waits a few seconds until all

@@ -1,0 +1,54 @@
+package localpg
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// EnsureDatabase creates a database unless it exists.
+func (s *Server) EnsureDatabase(ctx context.Context, name string) error {
+	// The database postgres always exists.
+	conn, err := pgx.Connect(ctx, s.URL("postgres"))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	return createDatabase(ctx, conn, name, superuser)
+}
+
+// UnprivilegedDatabase creates a database unless it exists, and returns its URL as the role Unprivileged, which owns
+// it. The role has no attribute and no membership. SQL that it runs can change this database, but it can neither read
+// files nor run programs. Use it for SQL from a source that is not trusted, and never connect to the database as the
+// superuser afterwards: functions, defaults and checks in the database would run with the superuser's rights.
+func (s *Server) UnprivilegedDatabase(ctx context.Context, name string) (address string, err error) {
+	conn, err := pgx.Connect(ctx, s.URL("postgres"))
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	const duplicateObject = "42710"
+	_, err = conn.Exec(ctx, "CREATE ROLE "+Unprivileged+" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION")
+	if err != nil && !hasCode(err, duplicateObject) {
+		return "", err
+	}
+	return s.urlOf(Unprivileged, name), createDatabase(ctx, conn, name, Unprivileged)
+}
+
+// createDatabase creates a database with an owner. It does nothing if the database exists.
+func createDatabase(ctx context.Context, conn *pgx.Conn, name, owner string) error {
+	const duplicateDatabase = "42P04"
+	_, err := conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()+" OWNER "+owner)
+	if hasCode(err, duplicateDatabase) {
+		return nil
+	}
+	return err
+}
+
+// hasCode reports whether an error is a response of the server with an SQLSTATE.
+func hasCode(err error, code string) bool {
+	refused, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && refused.Code == code
+}
