@@ -28,7 +28,8 @@ var libpqParameters = []string{"hostaddr", "passfile", "channel_binding", "conne
 var errDatabaseURL = errors.New("the database URL cannot be passed to PostgreSQL's programs: write it as " +
 	"postgres://user:password@host:5432/name, and percent-encode characters such as @ : / ? # and % in the password")
 
-// parameterName matches the names of parameters. A part of a password that is not encoded can be in the place of a name.
+// parameterName matches the names of parameters. A part of a password that is not encoded can be in the place of a
+// name.
 var parameterName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.$]*$`)
 
 // parseConnection separates the password from a connection URL or string in libpq's format. It takes the hosts, the

@@ -147,8 +147,8 @@ func Read(path string, authentic func(text, code []byte) bool) (Manifest, error)
 	// Commands that restore derive the path of the dump from that of the manifest. They must not restore a dump that
 	// was not verified.
 	if want := dumpName(path); m.File != want {
-		return Manifest{}, fmt.Errorf("%s is the manifest of %q: the dump must be in the folder of the manifest and be "+
-			"named %s; do not rename backups", path, m.File, want)
+		return Manifest{}, fmt.Errorf("%s is the manifest of %q: the dump must be in the folder of the manifest and "+
+			"be named %s; do not rename backups", path, m.File, want)
 	}
 	return m, nil
 }

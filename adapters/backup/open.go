@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 )
 
-// openRegular opens a file for reading. It returns an error for everything but a regular file: reading a named pipe or a
-// device that a writer to the folder put there could block.
+// openRegular opens a file for reading. It returns an error for everything but a regular file: reading a named pipe or
+// a device that a writer to the folder put there could block.
 func openRegular(path string) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|noWait, 0) //nolint:gosec // the operator names the folder
 	if err != nil {
@@ -64,8 +64,8 @@ func Open(manifestPath string, m Manifest) (*Copy, error) {
 // errDamaged follows the path of a dump.
 var errDamaged = errors.New("does not have the size and hash of its manifest: it is damaged or was changed")
 
-// fill copies a dump, checks it, and sets the position to the beginning. It reads at most one byte more than the size in
-// the manifest.
+// fill copies a dump, checks it, and sets the position to the beginning. It reads at most one byte more than the size
+// in the manifest.
 func (c *Copy) fill(from io.Reader, m Manifest) error {
 	sum := &counter{hash: sha256.New()}
 	if _, err := io.Copy(io.MultiWriter(c.file, sum), io.LimitReader(from, m.Bytes+1)); err != nil {
@@ -87,8 +87,8 @@ func (c *Copy) Close() error {
 	return err
 }
 
-// Restore restores a dump that Open returned into an empty database, in one transaction. It runs all SQL in the dump with
-// the rights of the database's role.
+// Restore restores a dump that Open returned into an empty database, in one transaction. It runs all SQL in the dump
+// with the rights of the database's role.
 func (d Dumper) Restore(ctx context.Context, database string, m Manifest, dump *Copy) error {
 	program, err := findTool(ctx, "pg_restore", m.PgDump, d.Dirs)
 	if err != nil {

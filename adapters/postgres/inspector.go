@@ -49,9 +49,9 @@ func (i *Inspector) Close() {
 // ServerKeys returns the repository of the server keys. Its methods that write must not be used.
 func (i *Inspector) ServerKeys() ports.ServerKeys { return serverKeys{i.conn} }
 
-// RequireUnprivileged returns an error if the session's role, or a role that it can become, could read or write files of
-// the server's machine or run programs there. Functions in a restored dump run with the rights of that role. A role that
-// may create roles is refused as well: before PostgreSQL 16, it can grant itself the predefined roles below.
+// RequireUnprivileged returns an error if the session's role, or a role that it can become, could read or write files
+// of the server's machine or run programs there. Functions in a restored dump run with the rights of that role. A role
+// that may create roles is refused as well: before PostgreSQL 16, it can grant itself the predefined roles below.
 func (i *Inspector) RequireUnprivileged(ctx context.Context) error {
 	var role, reason string
 	err := i.conn.QueryRow(ctx, `SELECT session_user, coalesce((SELECT CASE

@@ -55,8 +55,8 @@ func parseURL(url string) (*pgxpool.Config, error) {
 }
 
 // hasMisplacedPassword reports whether a part of the password is in another place, because a character in it was not
-// encoded. For example, the password 12/abc gives the port 12 and a database that contains "@". Later errors would print
-// this part. The driver ignores what follows "#" in a URL, which libpq does not.
+// encoded. For example, the password 12/abc gives the port 12 and a database that contains "@". Later errors would
+// print this part. The driver ignores what follows "#" in a URL, which libpq does not.
 func hasMisplacedPassword(url string, config *pgx.ConnConfig) bool {
 	if strings.Contains(config.Host+config.Database, "@") {
 		return true

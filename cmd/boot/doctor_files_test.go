@@ -111,8 +111,8 @@ func TestDoctorChecksEverySecret(t *testing.T) {
 	}
 }
 
-// TestDoctorBackups checks the ages of backups and of verifications. A manifest does not count if it is not authentic or
-// has no dump.
+// TestDoctorBackups checks the ages of backups and of verifications. A manifest does not count if it is not authentic
+// or has no dump.
 func TestDoctorBackups(t *testing.T) {
 	t.Parallel()
 	config, _, err := ReadEnvironment([]string{"LOCKBOX_SECRET_KEY=" + doctorSecret})
