@@ -73,7 +73,7 @@ func TestAgeOfTheQueue(t *testing.T) {
 		}
 	}}
 	targets := l.write(0, 3)
-	time.Sleep(50 * time.Millisecond)
+	time.Sleep(50 * time.Millisecond) // the events reach the age that the test expects
 	stream := l.stream(to, fast)
 	stop := run(stream)
 	defer stop()

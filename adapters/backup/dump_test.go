@@ -58,7 +58,7 @@ func TestDumpLeavesNoPartialFile(t *testing.T) {
 			if name == "slow" {
 				go func() {
 					for entries, _ := os.ReadDir(dir); len(entries) == 0; entries, _ = os.ReadDir(dir) {
-						time.Sleep(time.Millisecond)
+						time.Sleep(time.Millisecond) // between two looks at the folder
 					}
 					cancel()
 				}()

@@ -13,9 +13,10 @@ import (
 // maxResponseHeader bounds the header of a response. A collector sends a few hundred bytes.
 const maxResponseHeader = 16 << 10
 
-// failureOf returns the reason why a request failed, for the log. Its text has neither the URL nor bytes that the
-// collector chose: net/http repeats a malformed response in its errors, and the errors of certificates repeat the names
-// in them. Errors of an unknown kind therefore get a fixed text.
+// failureOf has a copy in adapters/auditstream, because adapters do not import each other. It returns the reason why a
+// request failed, for the log. Its text has neither the URL nor bytes that the collector chose: net/http repeats a
+// malformed response in its errors, and the errors of certificates repeat the names in them. Errors of an unknown kind
+// therefore get a fixed text.
 func failureOf(err error) error {
 	var timeout net.Error
 	network, _ := errors.AsType[*net.OpError](err)
