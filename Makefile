@@ -59,7 +59,7 @@ TESTFLAGS ?=
 # Flags for the benchmark harness: make bench BENCHFLAGS='-scenario scale'; -help lists them.
 BENCHFLAGS ?=
 
-# The number of times that `make e2e` runs each concurrency test. `make test` runs each of them 3 times.
+# The number of rounds of each concurrency test in `make e2e`. A few of these tests also run in `make test`, 3 rounds each.
 ROUNDS ?= 200
 
 # The number of faults of `make ha`, and additional flags, for example: make ha HAFLAGS=-async

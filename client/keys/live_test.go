@@ -41,7 +41,8 @@ func install(t *testing.T) *member {
 	return signUp(t, c.WithToken(token), "root", password)
 }
 
-// signUp signs a user in with the password and publishes a new identity.
+// signUp signs a user in with the password and publishes a new identity, without a locked copy, whose key derivation
+// takes long.
 func signUp(t *testing.T, c *client.Client, name string, password client.Secret) *member {
 	t.Helper()
 	session, err := c.SignIn(t.Context(), client.Credentials{Username: name, Password: password})
@@ -53,7 +54,7 @@ func signUp(t *testing.T, c *client.Client, name string, password client.Secret)
 		id:      keys.GenerateIdentity(),
 	}
 	m.use(t, m.id, filepath.Join(t.TempDir(), "known"))
-	require.NoError(t, keys.Publish(t.Context(), m.session, m.holder.Memory(), m.id, words))
+	require.NoError(t, keys.Publish(t.Context(), m.session, m.holder.Memory(), m.id, client.Secret{}))
 	return m
 }
 
@@ -171,6 +172,7 @@ func TestSecondDevice(t *testing.T) {
 	root := install(t)
 	anna := root.join(t, "", "anna", "")
 	memory := keys.OpenMemory(filepath.Join(t.TempDir(), "known"))
+	require.NoError(t, keys.Publish(t.Context(), anna.session, memory, anna.id, words))
 	fetched, err := keys.FetchLocked(t.Context(), anna.session, memory)
 	require.NoError(t, err)
 	_, err = fetched.Unlock(client.NewSecret("wrong"))
@@ -269,7 +271,7 @@ func TestIdentitiesChange(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "known")
 	for _, with := range []*keys.Identity{root.id, recovery.id} {
 		root.use(t, keys.GenerateIdentity(), dir)
-		require.NoError(t, keys.Publish(t.Context(), root.session, root.holder.Memory(), root.id, words))
+		require.NoError(t, keys.Publish(t.Context(), root.session, root.holder.Memory(), root.id, client.Secret{}))
 		_, err = root.read(t, "app")
 		require.ErrorIs(t, err, client.ErrNotRecipient)
 		_, err = root.holder.Regain(t.Context(), root.client, "prod", with)

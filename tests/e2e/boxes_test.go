@@ -1,11 +1,31 @@
 package e2e
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
+
+// boxState is the answer of GET /boxes/{box}.
+type boxState struct {
+	ID      string   `json:"id"`
+	Owner   string   `json:"owner"`
+	Entries []string `json:"entries"`
+	Users   []struct {
+		Username string `json:"username"`
+		Role     string `json:"role"`
+		IsActive bool   `json:"isActive"`
+	} `json:"users"`
+}
+
+func (c client) state(name string) boxState {
+	c.server.t.Helper()
+	var state boxState
+	require.NoError(c.server.t, json.Unmarshal(c.do("GET", "/boxes/"+name, nil).expect(200).Body, &state))
+	return state
+}
 
 func TestCreateBox(t *testing.T) {
 	t.Parallel()
