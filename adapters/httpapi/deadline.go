@@ -12,10 +12,10 @@ import (
 
 const (
 	// requestTime is how long the server may work on a request. The time in which the body arrives does not count. The
-	// server answers a request within 20 seconds. The remaining five seconds are for a commit that has begun, which may
-	// take three more seconds, and for a database connection that does not react to a cancellation, which is closed
-	// after two.
-	requestTime = 15 * time.Second
+	// server answers a request within 20 seconds. The remaining six seconds are for a commit that has begun, which may
+	// take three more seconds, for a database connection that does not react to a cancellation, which is closed after
+	// two, and for delays of a busy machine.
+	requestTime = 14 * time.Second
 	// slowRequestTime replaces requestTime for routes that delete or rewrite all rows of a box or a user, and for
 	// routes that wait for the droplet host. It leaves time for the response before writeTimeout.
 	slowRequestTime = 52 * time.Second

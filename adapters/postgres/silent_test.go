@@ -120,3 +120,25 @@ func TestCloseDoesNotWaitForALostConnection(t *testing.T) {
 	require.Less(t, time.Since(begin), 5*time.Second)
 	require.Error(t, <-failed)
 }
+
+// TestRollbackOfALostConnection loses the connection inside a transaction whose request has reached its deadline. The
+// rollback must not wait for an answer as long as a rollback before the deadline.
+func TestRollbackOfALostConnection(t *testing.T) {
+	t.Parallel()
+	between := pgtest.NewProxy(t, pgtest.New(t))
+	store := openStoreOn(t, between.URL, nil)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	var begin time.Time
+	require.ErrorIs(t, store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		if _, err := repos.System.Lock(ctx); err != nil {
+			return err
+		}
+		between.LoseOpen()
+		between.LoseNew(true)
+		<-ctx.Done()
+		begin = time.Now()
+		return domain.ErrBusy
+	}), domain.ErrBusy)
+	require.Less(t, time.Since(begin), 4*time.Second, "half a second for the rollback, two for the dead connection")
+}

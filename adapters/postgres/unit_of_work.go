@@ -21,10 +21,11 @@ const (
 	// maxStartOvers is higher than maxAttempts, because starting over is not a failure: it means that another
 	// transaction has completed.
 	maxStartOvers = 10
-	// endTimeout bounds a ROLLBACK. A COMMIT has two limits: StatementTimeout plus endTimeout, and commitTime after the
-	// deadline of its request. The shorter limit applies.
-	endTimeout = 5 * time.Second
-	commitTime = 3 * time.Second
+	// A COMMIT may take StatementTimeout plus endTimeout, but at most commitTime after the deadline of its request. A
+	// ROLLBACK may take endTimeout, but at most rollbackTime after the deadline of its request.
+	endTimeout   = 5 * time.Second
+	commitTime   = 3 * time.Second
+	rollbackTime = 500 * time.Millisecond
 	// retryJitter, multiplied by the number of the attempt, bounds the random delay before a retry.
 	retryJitter = 20 * time.Millisecond
 )
@@ -101,11 +102,7 @@ func (s *Store) runOnce(ctx context.Context, fn func(ctx context.Context, repos 
 // commit ignores the cancellation of the request. A client that disconnects would otherwise cancel the wait for a
 // synchronous standby. The transaction would then be visible but not replicated, and the commit would look successful.
 func commit(ctx context.Context, tx *transaction) error {
-	limit := StatementTimeout + endTimeout
-	if deadline, ok := ctx.Deadline(); ok {
-		limit = min(limit, max(0, time.Until(deadline))+commitTime)
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	ctx, cancel := withEnd(ctx, StatementTimeout+endTimeout, commitTime)
 	defer cancel()
 	notReplicated := watchReplication(tx.conn)
 	known, err := tx.commit(ctx)
@@ -119,9 +116,19 @@ func commit(ctx context.Context, tx *transaction) error {
 	}
 }
 
-// rollback has no effect after a commit. It has its own deadline because ctx may have ended.
+// withEnd returns a context for the end of a transaction, which must also run if ctx has ended. The context ends after
+// limit. If ctx has a deadline, the context ends at most extra after this deadline.
+func withEnd(ctx context.Context, limit, extra time.Duration) (context.Context, context.CancelFunc) {
+	if deadline, ok := ctx.Deadline(); ok {
+		limit = min(limit, max(0, time.Until(deadline))+extra)
+	}
+	return context.WithTimeout(context.WithoutCancel(ctx), limit)
+}
+
+// rollback has no effect after a commit. If it does not complete in time, the connection is closed, and the server rolls
+// the transaction back.
 func rollback(ctx context.Context, tx *transaction) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+	ctx, cancel := withEnd(ctx, endTimeout, rollbackTime)
 	defer cancel()
 	tx.rollback(ctx)
 }

@@ -27,7 +27,7 @@ const (
 	reloadInterval = time.Second
 	// reloadTimeout limits a reload for an unknown key id. Such a reload does not use the context of the request:
 	// requests that are cancelled immediately could otherwise prevent every reload.
-	reloadTimeout = 5 * time.Second
+	reloadTimeout = 4 * time.Second
 )
 
 // KeyringConfig configures a Keyring. All fields except Previous and Random are required.

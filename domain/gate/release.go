@@ -9,12 +9,21 @@ import (
 )
 
 // releaseTimeout limits Release. Release does not use the request's context, because the client may have disconnected.
-const releaseTimeout = 5 * time.Second
+// lateReleaseTimeout replaces it if that context has ended: the request may have reached its deadline, and its response
+// must not wait much longer.
+const (
+	releaseTimeout     = 5 * time.Second
+	lateReleaseTimeout = 500 * time.Millisecond
+)
 
 // Release undoes a reserved attempt whose credential was not compared or was right. It uses a transaction of its own.
 // It ignores errors: the attempt then stays counted, which is safe.
 func (g *Gate) Release(ctx context.Context, attempt Attempt) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
+	limit := releaseTimeout
+	if ctx.Err() != nil {
+		limit = lateReleaseTimeout
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	_ = g.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		return g.ReleaseIn(ctx, repos, attempt)
