@@ -98,6 +98,6 @@ func (d Dumper) Restore(ctx context.Context, database string, m Manifest, dump *
 	if err != nil {
 		return err
 	}
-	return run(ctx, program, to, nil, dump.file, "--no-password", "--no-owner", "--no-privileges", "--exit-on-error",
-		"--single-transaction", "--dbname="+to.argument)
+	return run(ctx, program, to, nil, dump.file, "--no-password", "--no-owner", "--no-privileges", "--no-comments",
+		"--exit-on-error", "--single-transaction", "--dbname="+to.argument)
 }

@@ -129,28 +129,61 @@ func countTables(ctx context.Context, tx pgx.Tx) ([]TableContent, error) {
 	return tables, nil
 }
 
-// RequireEmpty returns an error if the database has a table. It keeps a command from writing to a database in use.
+// RequireEmpty returns an error if the database has a table, or anything else that Clear would drop. It keeps a command
+// from writing to a database in use.
 func (i *Inspector) RequireEmpty(ctx context.Context) error {
 	names, err := tableNames(ctx, i.conn)
 	if err == nil && len(names) > 0 {
 		return fmt.Errorf("the scratch database must be empty, but it has the table %s", strings.Join(names[0], "."))
 	}
-	return err
-}
-
-// DropTables drops all tables. The caller must have checked with RequireEmpty that the database was empty before the
-// caller filled it.
-func (i *Inspector) DropTables(ctx context.Context) error {
-	names, err := tableNames(ctx, i.conn)
 	if err != nil {
 		return err
 	}
-	for _, name := range names {
-		if _, err := i.conn.Exec(ctx, "DROP TABLE IF EXISTS "+name.Sanitize()+" CASCADE"); err != nil {
-			return err
+	owned, err := i.owned(ctx)
+	if err == nil && len(owned) > 0 {
+		return fmt.Errorf("the scratch database must be empty, but it has the %s", owned[0])
+	}
+	return err
+}
+
+// Clear drops everything that belongs to the session's role, except the schema public. The caller must have checked
+// with RequireEmpty that the database was empty before the caller filled it.
+func (i *Inspector) Clear(ctx context.Context) error {
+	owned, err := i.owned(ctx)
+	if err != nil {
+		return err
+	}
+	for _, object := range owned {
+		if _, err := i.conn.Exec(ctx, "DROP "+object.kind+" IF EXISTS "+object.identity+" CASCADE"); err != nil {
+			return fmt.Errorf("drop the %s: %w", object, err)
 		}
 	}
 	return nil
+}
+
+// object is an object of a database, for example a function.
+type object struct {
+	kind     string // as in DROP
+	identity string // quoted as SQL needs it, with the schema and the types of arguments
+}
+
+func (o object) String() string { return o.kind + " " + o.identity }
+
+// owned returns what belongs to the session's role in the database, except the schema public: tables first, then other
+// objects, and schemas last.
+func (i *Inspector) owned(ctx context.Context) ([]object, error) {
+	rows, err := i.conn.Query(ctx, `SELECT CASE o.type WHEN 'composite type' THEN 'type'
+			WHEN 'statistics object' THEN 'statistics' ELSE o.type END, o.identity
+		FROM pg_shdepend d, pg_identify_object(d.classid, d.objid, d.objsubid) o
+		WHERE d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND d.deptype = 'o'
+			AND d.refclassid = 'pg_authid'::regclass AND d.refobjid = (SELECT oid FROM pg_roles WHERE rolname = session_user)
+			AND NOT (o.type = 'schema' AND o.identity = 'public') AND o.identity !~ '^pg_toast'
+		ORDER BY o.type = 'table' DESC, o.type = 'schema', 1, 2`)
+	return collect(rows, err, func(row pgx.CollectableRow) (object, error) {
+		var found object
+		err := row.Scan(&found.kind, &found.identity)
+		return found, err
+	})
 }
 
 // tableNames returns the names of all ordinary tables that pg_dump would dump, as schema and table.

@@ -64,7 +64,8 @@ func TestParametersOfTheURL(t *testing.T) {
 // the password the database, a parameter or a fragment. The error contains no such part.
 func TestPasswordsThatAreNotEncoded(t *testing.T) {
 	t.Parallel()
-	passwords := []string{"12/ter2", "12?ter2", "12#ter2", "hun/ter2", "hun?ter2", "hun#ter2", "12/a?ter2"}
+	passwords := []string{"12/ter2", "12?ter2", "12#ter2", "hun/ter2", "hun?ter2", "hun#ter2", "12/a?ter2",
+		"12?application_name=ter2", "12?a=1&b=ter2", "12?user=ter2"}
 	for _, password := range passwords {
 		_, err := postgres.ParseURL("postgres://anna:" + password + "@db/lockbox")
 		require.ErrorContains(t, err, "must be percent-encoded", password)

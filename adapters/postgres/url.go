@@ -66,7 +66,12 @@ func hasMisplacedPassword(url string, config *pgx.ConnConfig) bool {
 	}
 	_, query, _ := strings.Cut(url, "?")
 	for pair := range strings.SplitSeq(query, "&") {
-		if name, _, _ := strings.Cut(pair, "="); name != "" && !parameterName.MatchString(name) {
+		name, value, _ := strings.Cut(pair, "=")
+		if name != "" && !parameterName.MatchString(name) {
+			return true
+		}
+		// A parameter that contains "@" contains the rest of a password, and the host. Only user names may contain "@".
+		if strings.Contains(value, "@") && (name != "user" || strings.Contains(value, "/")) {
 			return true
 		}
 	}

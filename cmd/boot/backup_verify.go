@@ -184,7 +184,7 @@ func emptyScratch(address string) error {
 		return err
 	}
 	defer inspector.Close()
-	return inspector.DropTables(ctx)
+	return inspector.Clear(ctx)
 }
 
 // withSearchPath returns an address whose sessions use a schema by default. It returns an address that is not a URL

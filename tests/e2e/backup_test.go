@@ -146,6 +146,23 @@ func TestBackupScratchDatabase(t *testing.T) {
 	require.NoError(t, err, "the manifest stays under its own secret")
 }
 
+// TestBackupWithAnExtension verifies a backup of a database with an extension that only a superuser can create. The
+// scratch database must have the extension.
+func TestBackupWithAnExtension(t *testing.T) {
+	t.Parallel()
+	s, dir, _ := newBackup(t)
+	const create = `CREATE EXTENSION pg_stat_statements`
+	execute(t, s.db, create)
+	report, err := boot.CreateBackup(t.Context(), configOf(t, s.db), filepath.Join(dir, "extended"))
+	require.NoError(t, err)
+	_, err = boot.VerifyBackup(t.Context(), configOf(t, s.db), report.Manifest, "")
+	require.ErrorContains(t, err, "pg_stat_statements")
+	scratch := pgtest.Unprivileged(t)
+	execute(t, pgtest.AsAdmin(t, scratch), create)
+	_, err = boot.VerifyBackup(t.Context(), configOf(t, s.db), report.Manifest, scratch)
+	require.NoError(t, err)
+}
+
 // TestBackupOfChangedRows verifies that a backup is refused if it contains a row that does not open. A row may have one
 // changed bit, be in another place, or be sealed under a server key that is not stored.
 func TestBackupOfChangedRows(t *testing.T) {

@@ -75,6 +75,16 @@ func Unprivileged(t testing.TB) string {
 	return own.String()
 }
 
+// AsAdmin returns the URL of a database of Unprivileged for the superuser of the server.
+func AsAdmin(t testing.TB, database string) string {
+	t.Helper()
+	config, err := pgx.ParseConfig(database)
+	require.NoError(t, err)
+	own, err := withDatabase(server(t), config.Database)
+	require.NoError(t, err)
+	return own
+}
+
 // Copy returns the URL of a new database with the content of another test database. It waits a few seconds until all
 // connections to the other database have ended, and fails the test if a connection stays open.
 func Copy(t testing.TB, database string) string {
