@@ -128,8 +128,8 @@ type sourceFile struct {
 	imports map[string]string // keys are the names used in the file
 }
 
-// addImport adds an import. It assumes that the name of a package is the last element of its path that is not a
-// version.
+// addImport adds an import. It assumes that the name of a package is the last element of its path. A version, such as
+// v5, does not count as an element.
 func (f sourceFile) addImport(spec *ast.ImportSpec) {
 	imported, _ := strconv.Unquote(spec.Path.Value)
 	name := path.Base(imported)

@@ -16,7 +16,7 @@ import (
 // check.
 const byDefinition = "by definition"
 
-// maxByDefinition bounds the rows without a test.
+// maxByDefinition is the largest allowed number of rows without a test.
 const maxByDefinition = 4
 
 // TestSecurityTablesNameTheirTests verifies that each row of each table in SECURITY.md names the tests that prove it,
@@ -47,7 +47,7 @@ func TestSecurityTablesNameTheirTests(t *testing.T) {
 	assert.LessOrEqual(t, unproved, maxByDefinition, "a new row needs a test")
 }
 
-// testNames returns the names of all tests of the repository, also those behind build tags.
+// testNames returns the names of all tests of the repository, including tests behind build tags.
 func testNames(t *testing.T) map[string]bool {
 	t.Helper()
 	names, declared := map[string]bool{}, regexp.MustCompile(`(?m)^func (Test[A-Za-z0-9_]*)\(t \*testing\.T\)`)

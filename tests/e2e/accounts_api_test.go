@@ -122,7 +122,7 @@ func TestAccountsLife(t *testing.T) {
 	require.Len(t, read[[]any](owner.do("DELETE", "/api/v1/user/delete/man.ager", nil).expect(200)), 1)
 }
 
-// TestRevokeEndsEverySession verifies that a revocation ends sessions of /authenticate too and keeps API keys.
+// TestRevokeEndsEverySession verifies that a revocation also ends sessions of /authenticate, but revokes no API keys.
 func TestRevokeEndsEverySession(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -241,8 +241,8 @@ func TestLastUsableAPIKeyCannotBeDeleted(t *testing.T) {
 	another.do("DELETE", "/api-keys/"+another.token, nil).refuses(409, "last_api_key")
 }
 
-// TestDeleteExpiredKeyByItsText verifies that an expired key can be deleted by its full text: the signature is checked,
-// the expiry is not.
+// TestDeleteExpiredKeyByItsText verifies that an expired key can be deleted by its full text. The server checks the
+// signature but not the expiry.
 func TestDeleteExpiredKeyByItsText(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()

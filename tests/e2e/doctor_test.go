@@ -37,7 +37,7 @@ func checks(t *testing.T, database string, args []string, settings ...string) (i
 	return code, statuses
 }
 
-// TestDoctorCommand verifies the exit codes and both outputs of the program.
+// TestDoctorCommand verifies the exit codes of the program, and its output as text and as JSON.
 func TestDoctorCommand(t *testing.T) {
 	t.Parallel()
 	database := durable(t)
@@ -99,7 +99,7 @@ func replication(t *testing.T, database string) string {
 	return statuses["replication"]
 }
 
-// TestDoctorPooler runs doctor through PgBouncer, in both modes, and directly.
+// TestDoctorPooler runs doctor without a pooler, and through PgBouncer in transaction mode and in session mode.
 func TestDoctorPooler(t *testing.T) {
 	t.Parallel()
 	host := networkServer(t)

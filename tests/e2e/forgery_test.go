@@ -17,8 +17,8 @@ func swap(columns, p, q string) string {
 		WHERE (v.key, v.version) IN ((%[2]s), (%[3]s))`, columns, p, q)
 }
 
-// TestForgedEntries changes stored rows like an attacker who has the database without the keys. Both rows are
-// encrypted under one client key, so only their place distinguishes them.
+// TestForgedEntries changes stored rows like an attacker who has the database without the keys. All rows are encrypted
+// under one client key, so only its place distinguishes a row from the others.
 func TestForgedEntries(t *testing.T) {
 	t.Parallel()
 	forgeries := map[string]string{

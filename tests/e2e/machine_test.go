@@ -61,7 +61,7 @@ func (m *machine) grantOf(other *machine) keys.Grant {
 	return keys.Grant{User: other.name, Fingerprint: other.holder.Identity().Fingerprint().Display()}
 }
 
-// admit makes another user a member of a box with all permissions, and grants it the key.
+// admit makes another user a member of a box with all permissions, and grants the key to this user.
 func (m *machine) admit(box string, other *machine) {
 	m.t.Helper()
 	require.NoError(m.t, m.client.AddBoxUser(m.t.Context(), box, other.name, ""))

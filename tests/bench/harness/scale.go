@@ -91,7 +91,7 @@ func (b *bench) grown(ctx context.Context, name string, size load.Size) (*target
 	// PostgreSQL processes, as in a long-running server.
 	begin = time.Now()
 	_, err = t.load.tell(load.Order{Check: true})
-	say("reading all of it took %s", time.Since(begin).Round(time.Second))
+	say("reading every entry took %s", time.Since(begin).Round(time.Second))
 	return t, err
 }
 

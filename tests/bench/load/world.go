@@ -143,7 +143,7 @@ func (d *Driver) fill(size Size, key string) error {
 	}
 	place.Root = made.APIKey
 	d.world = newWorld(place)
-	// Only a few at a time: each creation hashes a password, and the queue is bounded.
+	// Create only a few users at a time, because each creation hashes a password and the queue for hashing is bounded.
 	if err := d.each(4, size.Users, d.makeUser); err != nil {
 		return err
 	}
