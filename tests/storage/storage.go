@@ -5,7 +5,7 @@
 //
 //	func TestStorage(t *testing.T) { storage.Exercise(t, open) }
 //
-// Tests of one implementation's mechanisms, such as query plans, are tested beside its code.
+// The mechanisms of one implementation, such as its query plans, are tested beside its code.
 package storage
 
 import (
