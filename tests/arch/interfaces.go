@@ -56,7 +56,7 @@ type interfaceCheck struct {
 	declared []string
 	// asserted maps an interface to the types that are asserted to implement it.
 	asserted map[string][]string
-	// suites are the interfaces whose suite a test runs.
+	// suites holds each interface for which a test runs a suite.
 	suites map[string]bool
 }
 
@@ -145,7 +145,8 @@ func (f sourceFile) addImport(spec *ast.ImportSpec) {
 	f.imports[name] = imported
 }
 
-// nameOf returns the full name of the type or function in an expression: of T in T, *T, T{}, &T{} and (*T)(nil).
+// nameOf returns the full name of the type or function T in an expression. The expression can be T, *T, T{}, &T{} or
+// (*T)(nil).
 func (f sourceFile) nameOf(expr ast.Expr) string {
 	switch expr := expr.(type) {
 	case *ast.Ident:

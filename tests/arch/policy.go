@@ -24,8 +24,8 @@ type Rule struct {
 	Libraries Libraries
 }
 
-// policy is read from the top: the first rule that matches a package applies. The packages of one adapter, of one
-// command and of the client may always import each other.
+// policy is read from the top: the first rule that matches a package applies. Packages that belong to the same adapter,
+// to the same command or to the client may always import each other.
 var policy = []Rule{
 	// The domain has rules without I/O; the ports are the interfaces that the domain and the use cases call.
 	{"domain", nil, StandardOnly},

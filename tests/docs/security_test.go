@@ -19,8 +19,8 @@ const byDefinition = "by definition"
 // maxByDefinition is the largest allowed number of rows without a test.
 const maxByDefinition = 4
 
-// TestSecurityTablesNameTheirTests verifies that each row of each table in SECURITY.md names the tests that prove it,
-// in the column "Proved by", and that these tests exist.
+// TestSecurityTablesNameTheirTests verifies that, in each table of SECURITY.md, the column "Proved by" of each row
+// names tests, and that these tests exist.
 func TestSecurityTablesNameTheirTests(t *testing.T) {
 	t.Parallel()
 	existing := testNames(t)

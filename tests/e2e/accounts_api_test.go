@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fails verifies that the answer is an error of the accounts API with this status, number and text.
+// The method fails verifies that the answer is an error of the accounts API with this status, number and text.
 func (a *answer) fails(status, id int, text string) *answer {
 	a.t.Helper()
 	a.expect(status).isJSON()

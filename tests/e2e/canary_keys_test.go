@@ -87,7 +87,7 @@ func (f *flock) fails(err, want error) {
 	}
 }
 
-// shareKeys creates boxes, grants and removes, and changes keys.
+// shareKeys creates boxes, grants keys to members, removes members, and changes keys.
 func (f *flock) shareKeys(anna, boris *machine) {
 	f.t.Helper()
 	ctx := f.t.Context()

@@ -206,7 +206,7 @@ func number(t testing.TB, database, sql string, args ...any) int {
 	return value
 }
 
-// text runs a query that returns one text.
+// text returns the result of a query for one text.
 func text(t testing.TB, database, sql string, args ...any) string {
 	t.Helper()
 	var value string

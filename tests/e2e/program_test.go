@@ -28,7 +28,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/live"
 )
 
-// TestMain removes the program that was built for the run. In a process of an attack, it runs the attack.
+// TestMain removes the program that was built for the run. If the process was started for an attack, TestMain runs the
+// attack instead of the tests.
 func TestMain(m *testing.M) {
 	if attack.Main() {
 		return

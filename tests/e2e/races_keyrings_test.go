@@ -24,8 +24,8 @@ func (c *cluster) keyedBox(name string) (holders []holder, plan usecases.Keyring
 	return holders, plan, holders[0].first(name, plan).expect(201).tag()
 }
 
-// raceTwoKeyrings sends two changes of a keyring at once. One succeeds, and the other learns that it must read the
-// keyring again.
+// raceTwoKeyrings sends two changes of a keyring at once. One change succeeds. The response to the other change states
+// that the client must read the keyring again.
 func raceTwoKeyrings(t *testing.T, c *cluster, name string, one, two usecases.KeyringPlan, holders []holder,
 	tag string) {
 	t.Helper()

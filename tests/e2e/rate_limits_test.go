@@ -66,8 +66,8 @@ func TestRateLimitOfSignIns(t *testing.T) {
 	again.as(root.token).do("GET", "/whoami", nil).expect(200)
 }
 
-// TestRightPasswordWithoutCode verifies that a sign-in with the right password and no code neither counts nor resets
-// the count.
+// TestRightPasswordWithoutCode verifies that a sign-in with the right password but without a code does not count as a
+// failure and does not reset the count.
 func TestRightPasswordWithoutCode(t *testing.T) {
 	t.Parallel()
 	s := start(t, "THROTTLE_FREE_ATTEMPTS=3")

@@ -92,8 +92,8 @@ func firstBlock(t *testing.T) string {
 	return readmeURL + block
 }
 
-// paste runs text in bash with this server's address. It replaces the files that make run would have created:
-// bin/lockbox by a stub that prints a key, and the init token.
+// paste runs text in bash with this server's address. It creates substitutes for the files that make run would have
+// created: a stub for bin/lockbox, which prints a key, and a file with an init token.
 func (s *server) paste(text string) string {
 	s.t.Helper()
 	dir := s.t.TempDir()

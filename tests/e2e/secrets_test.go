@@ -53,7 +53,8 @@ func serverKeys(t testing.TB, database string, settings ...string) *serverkeys.S
 	return keys
 }
 
-// openTransaction opens a transaction of another program, until the caller calls end.
+// openTransaction opens a transaction, as another program could do. The transaction stays open until the caller calls
+// end.
 func openTransaction(t *testing.T, database string) (end func()) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), database)

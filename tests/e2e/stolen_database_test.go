@@ -143,8 +143,8 @@ func (th thief) unwrapped(id *keys.Identity) map[string]bool {
 	return found
 }
 
-// chains returns the earlier keys of the box, from the chains of all stored keyrings that a box key opens. It also
-// returns the number of these chains.
+// chains decrypts the chains of all stored keyrings with a box key. It returns the earlier keys in the chains that the
+// box key opens, and the number of these chains.
 func (th thief) chains(key lockbox.EncryptionKey) (earlier map[string]bool, chains int) {
 	th.t.Helper()
 	earlier = make(map[string]bool)

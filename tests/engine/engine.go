@@ -44,7 +44,7 @@ type Engine struct {
 	log     *bytes.Buffer
 }
 
-// Running returns the default engine if it responds, and otherwise starts one without a bridge.
+// Running returns the default engine if that engine responds. Otherwise, it starts an engine without a bridge.
 func Running(t testing.TB) *Engine {
 	t.Helper()
 	running := &Engine{t: t, environ: os.Environ()}

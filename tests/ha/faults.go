@@ -24,8 +24,8 @@ type fault struct {
 
 func nothing(context.Context, status) error { return nil }
 
-// faults returns the kinds of faults in the order in which a run repeats them. There are two partitions: in one,
-// nothing can reach a node; in the other, clients can reach it but its peers cannot.
+// faults returns the kinds of faults in the order in which a run repeats them. There are two kinds of partitions. In
+// the first, nothing can reach the node. In the second, clients can reach the node, but its peers cannot.
 func faults() []fault {
 	return []fault{
 		{

@@ -134,7 +134,7 @@ func checkMetricsHidden(c proxied) {
 	}
 }
 
-// checkNoTrace verifies that no file of the proxy, among them its log, contains a secret.
+// checkNoTrace verifies that no file of the proxy, including its log, contains a secret.
 func checkNoTrace(c proxied) {
 	c.t.Helper()
 	files := filesOf(c.t, c.dir)

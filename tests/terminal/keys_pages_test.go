@@ -52,7 +52,7 @@ func (f *follower) block(machine string) *screen {
 	return f.on(machine, strings.NewReplacer(f.replace...).Replace(block[1]))
 }
 
-// on runs commands on a machine, in bash on a terminal.
+// The method on runs commands on a machine, in bash on a terminal.
 func (f *follower) on(machine, commands string) *screen {
 	f.t.Helper()
 	home := filepath.Join(f.dir, "home of "+strings.ReplaceAll(machine, "'", ""))
@@ -110,8 +110,8 @@ func (s *screen) joins(password string) (fingerprint, passphrase string) {
 }
 
 // TestSharingKeysPage follows docs/sharing-keys.md and begins with a new server. Two people on two machines share a
-// box, and neither sees its key. After the invitation, each person runs only one more command before the invited person
-// reads a value.
+// box, and neither of them sees the key of the box. After the invitation, each person runs only one more command before
+// the invited person reads a value.
 func TestSharingKeysPage(t *testing.T) {
 	t.Parallel()
 	f := follow(t, "../../docs/sharing-keys.md", live.Start(t).URL)

@@ -46,8 +46,8 @@ func (e entries) lockbox(args ...string) string {
 	return string(out)
 }
 
-// TestCtrlCReachesProgramOnce checks that the program gets one signal for Ctrl-C: from the terminal, and not from
-// lockbox again.
+// TestCtrlCReachesProgramOnce checks that the program gets exactly one signal for Ctrl-C. The terminal sends this
+// signal, and lockbox must not send another one.
 func TestCtrlCReachesProgramOnce(t *testing.T) {
 	t.Parallel()
 	u := withEntries(t)

@@ -35,7 +35,7 @@ type screen struct {
 // patience is the maximum time to wait for output of a program. It is long, because test machines are busy.
 const patience = 30 * time.Second
 
-// at starts lockbox on its own terminal.
+// The method at starts lockbox on its own terminal.
 func at(t *testing.T, environ []string, args ...string) *screen {
 	t.Helper()
 	return start(t, environ, binary, args...)

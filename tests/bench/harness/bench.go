@@ -70,7 +70,7 @@ func (b *bench) close() {
 	}
 }
 
-// build builds the program of a checkout like `make build`.
+// build builds the program of a checkout in the same way as `make build`.
 func build(ctx context.Context, checkout, to, ldflags string) error {
 	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", ldflags, "-o", to,
 		"./cmd/lockbox")

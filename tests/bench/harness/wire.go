@@ -12,8 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/localpg"
 )
 
-// wire is a proxy between a program and PostgreSQL that counts executed statements and round trips (Frontend/Backend
-// Protocol 3.0).
+// wire is a proxy between a program and PostgreSQL. It counts the executed statements and the round trips of the
+// Frontend/Backend Protocol 3.0.
 type wire struct {
 	listener   net.Listener
 	folder     string

@@ -80,7 +80,7 @@ type entry struct {
 	unknowns uint64 // writes that were answered with an error
 }
 
-// wrote records the version in the answer of a write.
+// The method wrote stores the version that the answer of a write contains.
 func (e *entry) wrote(version, write uint64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
