@@ -113,8 +113,8 @@ func TestAPIKeyBadInput(t *testing.T) {
 	require.Len(t, read[[]apiKeyLine](root.do("GET", "/api-keys", nil)), 2, "what was refused left nothing behind")
 }
 
-// TestExpiringKeyCannotOutliveItself verifies that an API key that expires cannot create one that expires later. A
-// session can.
+// TestExpiringKeyCannotOutliveItself verifies that a request with an expiring API key cannot create an API key with a
+// later expiry. A session can.
 func TestExpiringKeyCannotOutliveItself(t *testing.T) {
 	t.Parallel()
 	s := start(t)

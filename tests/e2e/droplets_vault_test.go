@@ -77,7 +77,7 @@ func testDropletCredentials(t *testing.T, y *yard) {
 	f.search("the labels", labels)
 }
 
-// testEntryIsDeletedWithDroplet verifies that deleting a droplet deletes its entry unless the entry changed, and
+// testEntryIsDeletedWithDroplet verifies that deleting a droplet deletes its entry if the entry is unchanged, and
 // deletes no other entry.
 func testEntryIsDeletedWithDroplet(t *testing.T, y *yard) {
 	y.root.box("homes")

@@ -40,7 +40,8 @@ func (h holder) rotate(user domain.UserID) holder {
 	return h
 }
 
-// plan returns the plan of the first keyring of a box, with a random key. The recipients are the holder and others.
+// plan returns the plan of the first keyring of a box, with a random key. The recipients are the holder and the given
+// other holders.
 func (h holder) plan(box string, others ...holder) usecases.KeyringPlan {
 	h.server.t.Helper()
 	id, ok := domain.ParseID[domain.Box](h.do("GET", "/boxes/"+box, nil).expect(200).string("id"))
@@ -65,7 +66,8 @@ func with(plan usecases.KeyringPlan, others ...holder) usecases.KeyringPlan {
 	return plan
 }
 
-// rekeyed returns the next plan with a fresh key, made by the holder. The recipients are the holder and others.
+// rekeyed returns the next plan with a fresh key, made by the holder. The recipients are the holder and the given other
+// holders.
 func (h holder) rekeyed(plan usecases.KeyringPlan, others ...holder) usecases.KeyringPlan {
 	plan.Earlier = append(append([][32]byte{}, plan.Earlier...), plan.Key)
 	_, _ = rand.Read(plan.Key[:])

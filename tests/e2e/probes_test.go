@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// probes are requests that change nothing, but whose refusals can depend on whether the entry exists.
+// probes are requests that change nothing. Their refusals can depend on whether the entry exists.
 var probes = []struct {
 	name, method, path, body string
 	headers                  []string

@@ -18,7 +18,7 @@ type verdict struct {
 	Acknowledged int `json:"acknowledged_writes"`
 	Reads        int `json:"acknowledged_reads"`
 	Versions     int `json:"stored_versions"`
-	// Lost counts acknowledged writes whose version does not hold their value.
+	// Lost counts acknowledged writes whose value is not stored under the acknowledged version.
 	Lost int `json:"lost"`
 	// Doubled counts values that are stored under more than one version.
 	Doubled int `json:"doubled"`
@@ -80,8 +80,8 @@ func (v *verdict) checkWrites(s *stream, stored map[int64]int64) {
 	versions := make(map[int64]int64, len(stored))
 	for version, attempt := range stored {
 		if other, twice := versions[attempt]; twice {
-			v.blame(&v.Doubled, "attempt %d of %s is stored as version %d and as version %d", attempt, s.account.name, other,
-				version)
+			v.blame(&v.Doubled, "attempt %d of %s is stored as version %d and as version %d", attempt,
+				s.account.name, other, version)
 		}
 		versions[attempt] = version
 	}

@@ -237,7 +237,8 @@ func sealedTokens(f *fixture) {
 	})
 }
 
-// openTransactions verifies that a transaction that has only read counts as open, because it may still write.
+// openTransactions verifies that a transaction counts as open even if it has only read so far, because it may still
+// write.
 func openTransactions(f *fixture) {
 	var during []string
 	f.do(func(ctx context.Context, repos ports.Repos) error {

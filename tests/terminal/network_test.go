@@ -183,8 +183,8 @@ func TestRetryTimeOnce(t *testing.T) {
 	}
 }
 
-// TestRetryTimeOfProxies checks that the message about a proxy's response asks only once to try again, and states the
-// time.
+// TestRetryTimeOfProxies checks the message about a proxy's response. The message must ask only once to try again, and
+// must state when.
 func TestRetryTimeOfProxies(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{429, 502, 503, 504} {

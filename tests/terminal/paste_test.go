@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// shellAfter runs lockbox at a terminal, and then reads the remaining input as a shell would. It returns the screen
-// with the output of both.
+// shellAfter runs lockbox at a terminal, and then reads the remaining input as a shell would. The returned screen shows
+// the output of lockbox and of this shell.
 func shellAfter(t *testing.T, environ []string, args ...string) *screen {
 	t.Helper()
 	left := filepath.Join(t.TempDir(), "left")

@@ -88,7 +88,7 @@ func parse() options {
 	flag.DurationVar(&o.warmUp, "warm-up", 3*time.Second, "how long each scenario runs before the measurement begins")
 	flag.StringVar(&o.scenario, "scenario", "",
 		"the scenarios to run, separated by commas, of "+strings.Join(load.Scenarios(), ", ")+"; "+
-			"or scale: compare small tables with large ones; or queue: few connections to the database")
+			"or \"scale\", which compares small and large tables; or \"queue\", which tests few database connections")
 	flag.StringVar(&o.base, "base", "", "a commit to compare with the checked-out code")
 	flag.StringVar(&o.program, "program", "", "the binary to measure instead of a build of the checked-out code")
 	flag.StringVar(&o.output, "output", "",
@@ -97,8 +97,8 @@ func parse() options {
 	flag.Var(&o.settings, "set",
 		"a setting NAME=value for the checked-out code, without LOCKBOX_; the flag can be repeated")
 	flag.StringVar(&o.spoil, "spoil", "",
-		"\"values\" overwrites entries during the load; \"record\" disables the audit of reads; with either, the run "+
-			"must fail; this tests the harness")
+		"for testing the harness: \"values\" overwrites entries during the load, and \"record\" disables the audit of "+
+			"reads; the run must then fail")
 	flag.Parse()
 	return o
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/bench/load"
 )
 
-// The sizes of the small box and of the large ones.
+// These are the sizes of the small box and of the large boxes.
 const (
 	fewEntries, manyEntries = 1_000, 1_000_000
 	fewUsers, manyUsers     = 10, 10_000
