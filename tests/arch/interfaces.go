@@ -54,7 +54,7 @@ func CheckInterfaces(root string) ([]string, error) {
 // module (for another module, the import path), a dot, and the type's own name: "ports.TOTP".
 type interfaceCheck struct {
 	declared []string
-	// asserted maps an interface to the types that are asserted to implement it.
+	// asserted holds, for each interface, the types that declarations assert to implement it.
 	asserted map[string][]string
 	// suites holds each interface for which a test runs a suite.
 	suites map[string]bool

@@ -272,7 +272,7 @@ func (a *attacker) oneBox(ctx context.Context) {
 	})
 }
 
-// tokens sends made-up opaque tokens over 700 connections, a new one with each request.
+// tokens is an attack with 700 connections. Each request has a different made-up opaque token.
 func (a *attacker) tokens(ctx context.Context) {
 	client := newClient(700)
 	a.repeat(ctx, 700, 0, func() error {
@@ -280,7 +280,7 @@ func (a *attacker) tokens(ctx context.Context) {
 	})
 }
 
-// audit searches the box's audit log for a user without events, over 20 connections.
+// audit is an attack with 20 connections. Each request searches the box's audit log for a user without events.
 func (a *attacker) audit(ctx context.Context) {
 	client := newClient(20)
 	a.repeat(ctx, 20, 100*time.Millisecond, func() error {

@@ -38,7 +38,7 @@ const (
 	// noise, because on a busy machine a request may wait this long for a processor even without an attack.
 	noise = 60 * time.Millisecond
 	// smallMemory, in bytes, is the lower bound of the memory use that is measured before an attack. A smaller memory
-	// use counts as smallMemory, because it varies by more than 20 %.
+	// use counts as smallMemory, because such a small use varies by more than 20 %.
 	smallMemory = 16 << 20
 )
 

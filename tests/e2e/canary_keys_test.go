@@ -77,7 +77,7 @@ func (f *flock) keepKey(m *machine, box string) {
 	f.secrets["bytes of the key of "+name] = string(usecases.Key(f.t, key).Bytes())
 }
 
-// fails requires an error of the client and keeps its text.
+// The method fails checks that the client returned an error, and keeps the text of the error.
 func (f *flock) fails(err, want error) {
 	f.t.Helper()
 	require.ErrorIs(f.t, err, want)

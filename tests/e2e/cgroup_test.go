@@ -117,7 +117,7 @@ func (g *cgroup) used() int {
 	return g.number("memory.stat", g.process)
 }
 
-// kills returns how many processes the kernel has killed because the limit was reached.
+// kills returns the number of processes that the kernel has killed because the group reached its limit.
 func (g *cgroup) kills() int {
 	g.t.Helper()
 	return g.number(g.events, "oom_kill")

@@ -20,7 +20,7 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/localpg"
 )
 
-// checks runs lockbox doctor and returns the exit code, and the statuses by name.
+// checks executes lockbox doctor. It returns the exit code and the status of each check by name.
 func checks(t *testing.T, database string, args []string, settings ...string) (int, map[string]string) {
 	t.Helper()
 	code, out, log := command(t, database, append([]string{"doctor", "--output", "json"}, args...),
@@ -60,7 +60,8 @@ func TestDoctorCommand(t *testing.T) {
 	require.Equal(t, 2, code)
 }
 
-// durable returns an empty database on a server that loses no committed change, unlike the tests' server.
+// durable returns an empty database on a server with durable commits. Commits on the server of the other tests are not
+// durable.
 func durable(t *testing.T) string {
 	t.Helper()
 	server, err := localpg.Start(t.Context(), localpg.Config{Durable: true})

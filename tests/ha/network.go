@@ -21,8 +21,8 @@ const (
 	firstNodeHost = 11
 )
 
-// inside runs this program again in separate namespaces. The run can then create network interfaces and stop processes
-// without affecting the machine. When the run ends for any reason, the kernel ends all its processes.
+// The function inside runs this program again in separate namespaces. The run can then create network interfaces and
+// stop processes without affecting the machine. When the run ends for any reason, the kernel ends all its processes.
 func inside(ctx context.Context, args []string) error {
 	self, err := os.Executable()
 	if err != nil {

@@ -42,7 +42,7 @@ func Exercise(t *testing.T, open Open) {
 	}
 }
 
-// tests maps a port and a part of its contract to the test of that part.
+// tests holds the tests of the suite. A key consists of a port and a part of the port's contract.
 var tests = map[string]func(*fixture){
 	"UnitOfWork/CommitAndRollback":     commitAndRollback,
 	"UnitOfWork/Panic":                 panicRollsBack,

@@ -20,7 +20,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/rounds"
 )
 
-// call runs lockbox against a server that is not Lockbox, and returns its exit code and its standard error.
+// call executes lockbox against a server that is not Lockbox. It returns the exit code and the standard error of
+// lockbox.
 func call(t *testing.T, url string, args ...string) (exitCode int, message string) {
 	t.Helper()
 	command := exec.Command(binary, args...)

@@ -25,7 +25,7 @@ func withEntries(t *testing.T, settings ...string) entries {
 		"LOCKBOX_ENCRYPTION_KEY="+encryptionKey)}
 }
 
-// entries is a home directory together with the environment of commands that read and write entries.
+// An entries value is a home directory together with the environment of commands that read and write entries.
 type entries struct {
 	home
 	env []string

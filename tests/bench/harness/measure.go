@@ -85,8 +85,8 @@ func (b *bench) chosen(of []string) []string {
 
 func say(format string, args ...any) { fmt.Fprintf(os.Stderr, "bench: "+format+"\n", args...) }
 
-// rounds warms each scenario up and then runs slices of all scenarios and their floors in turn. It reverses the order
-// each time, so that other load on the machine affects all of them equally.
+// rounds first warms up each scenario. It then alternates between slices of all scenarios and their floors. It reverses
+// the order each time, so that other load on the machine affects all of them equally.
 func (b *bench) rounds(ctx context.Context, t *target, floors floorScripts, scenarios []string, r *report) error {
 	for _, name := range scenarios {
 		if _, err := b.drive(t, load.Run{Scenario: name, For: b.warmUp, Warm: true}); err != nil {
