@@ -20,7 +20,8 @@ const (
 	contractSuite = "tests/contracts"
 )
 
-// CheckInterfaces returns one sentence for each interface in production code under root that breaks the following rule.
+// CheckInterfaces checks the interfaces in production code under root. It returns one sentence for each interface that
+// breaks the following rule.
 //
 // An interface of package ports must have a suite that a test runs, or two implementations. Any other interface must
 // have two implementations. A declaration such as the following, in any file, asserts an implementation:

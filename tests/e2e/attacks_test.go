@@ -291,7 +291,7 @@ func (v *victim) endure(t *testing.T, factor int, a attack.Attack) {
 	t.Logf("attack: %s", counts)
 	for name, limit := range quiet {
 		// Other programs may slow the machine down. The limit is therefore the longer of the two times that were
-		// measured without an attack, before it and after it.
+		// measured before and after the attack.
 		limit = max(limit, after[name])
 		t.Logf("%s: p99 %v quiet, %v under attack", name, limit.Round(10*time.Microsecond),
 			during[name].Round(10*time.Microsecond))

@@ -47,8 +47,8 @@ func newBackup(t *testing.T) (s *server, dir string, report boot.BackupReport) {
 	return s, dir, report
 }
 
-// TestBackupIsVerified makes a backup, verifies it on a private PostgreSQL server, and reads the metrics of a server
-// before and after.
+// TestBackupIsVerified makes a backup and verifies it on a private PostgreSQL server. It reads the metrics of a server
+// before and after the verification.
 func TestBackupIsVerified(t *testing.T) {
 	t.Parallel()
 	s, dir, report := newBackup(t)
@@ -144,8 +144,8 @@ func TestBackupScratchDatabase(t *testing.T) {
 	require.NoError(t, err, "the manifest stays under its own secret")
 }
 
-// TestBackupOfChangedRows verifies that a backup is refused if it contains a row that does not open. Such a row has one
-// changed bit, is in another place, or is sealed under a server key that is not stored.
+// TestBackupOfChangedRows verifies that a backup is refused if it contains a row that does not open. A row may have one
+// changed bit, be in another place, or be sealed under a server key that is not stored.
 func TestBackupOfChangedRows(t *testing.T) {
 	t.Parallel()
 	for name, sql := range map[string]string{

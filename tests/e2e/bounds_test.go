@@ -131,8 +131,8 @@ func TestAnswersOfAUserAreBounded(t *testing.T) {
 	second.get("second", "large").expect(200)
 }
 
-// TestLargeBodiesNeedACurrentToken verifies, for each kind of credential, that the server refuses a credential that is
-// not valid before it reads a large body.
+// TestLargeBodiesNeedACurrentToken verifies that the server checks the credential before it reads a large body. It must
+// refuse each kind of invalid credential.
 func TestLargeBodiesNeedACurrentToken(t *testing.T) {
 	t.Parallel()
 	s := start(t)

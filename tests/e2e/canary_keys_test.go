@@ -128,7 +128,8 @@ func (f *flock) shareKeys(anna, boris *machine) {
 	anna.admit("prod", boris)
 }
 
-// changeIdentities unlocks an identity on a second machine, changes its passphrase, replaces it, and resets a box.
+// changeIdentities unlocks an identity on a second machine, changes the passphrase of the identity, replaces the
+// identity, and resets a box.
 func (f *flock) changeIdentities(anna, boris *machine) {
 	f.t.Helper()
 	ctx := f.t.Context()

@@ -52,7 +52,7 @@ func build(m *testing.M) int {
 // TestScripts runs each script with its own server and home directory. The server has the owner root, whose password is
 // root-password. LOCKBOX_API_URL and LOCKBOX_API_KEY belong to root, and LOCKBOX_ENCRYPTION_KEY is a generated key.
 //
-// In addition to the commands of testscript there are:
+// The scripts can use the commands of testscript and the following commands:
 //
 //	code N COMMAND…        runs a command, which must end with this exit code
 //	as USER                continues as a user, who is created if necessary; "as anonymous" has no token
