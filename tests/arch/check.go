@@ -48,7 +48,7 @@ func forbidden(pkg string, rule Rule, imported string) string {
 		return allowance(rule)
 	}
 	if rule.Libraries == StandardOnly && !standard(imported) {
-		return "this package uses the standard library only"
+		return "this package may import only the standard library"
 	}
 	return unconfined(pkg, imported, false)
 }
@@ -82,8 +82,8 @@ func unconfined(pkg, imported string, inTest bool) string {
 	return ""
 }
 
-// sameRoom reports whether two packages belong to the same adapter or command, or to the client. Each of these may be
-// split into several packages that import each other.
+// sameRoom reports whether two packages belong to the same adapter or command, or to the client. An adapter, a command
+// or the client can consist of several packages that import each other.
 func sameRoom(a, b string) bool {
 	room := func(path string) string {
 		parts := strings.SplitN(path, "/", 3)
@@ -103,7 +103,7 @@ func allowance(rule Rule) string {
 	if len(rule.May) == 0 {
 		return "it may import nothing of the module"
 	}
-	return "of the module it may import only " + strings.Join(rule.May, ", ")
+	return "within the module, it may import only " + strings.Join(rule.May, ", ")
 }
 
 // ruleFor returns the first rule that matches a package.

@@ -20,7 +20,8 @@ const (
 	contractSuite = "tests/contracts"
 )
 
-// CheckInterfaces returns one sentence for each interface in production code under root that breaks the following rule.
+// CheckInterfaces checks the interfaces in production code under root. It returns one sentence for each interface that
+// breaks the following rule.
 //
 // An interface of package ports must have a suite that a test runs, or two implementations. Any other interface must
 // have two implementations. A declaration such as the following, in any file, asserts an implementation:
@@ -54,9 +55,9 @@ func CheckInterfaces(root string) ([]string, error) {
 // module (for another module, the import path), a dot, and the type's own name: "ports.TOTP".
 type interfaceCheck struct {
 	declared []string
-	// asserted maps an interface to the types that are asserted to implement it.
+	// asserted holds, for each interface, the types that declarations assert to implement it.
 	asserted map[string][]string
-	// suites are the interfaces whose suite a test runs.
+	// suites holds each interface for which a test runs a suite.
 	suites map[string]bool
 }
 
@@ -128,8 +129,8 @@ type sourceFile struct {
 	imports map[string]string // keys are the names used in the file
 }
 
-// addImport adds an import. It assumes that the name of a package is the last element of its path that is not a
-// version.
+// addImport adds an import. It assumes that the name of a package is the last element of its path. A version, such as
+// v5, does not count as an element.
 func (f sourceFile) addImport(spec *ast.ImportSpec) {
 	imported, _ := strconv.Unquote(spec.Path.Value)
 	name := path.Base(imported)
@@ -145,7 +146,8 @@ func (f sourceFile) addImport(spec *ast.ImportSpec) {
 	f.imports[name] = imported
 }
 
-// nameOf returns the full name of the type or function in an expression: of T in T, *T, T{}, &T{} and (*T)(nil).
+// nameOf returns the full name of the type or function T in an expression. The expression can be T, *T, T{}, &T{} or
+// (*T)(nil).
 func (f sourceFile) nameOf(expr ast.Expr) string {
 	switch expr := expr.(type) {
 	case *ast.Ident:

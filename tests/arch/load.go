@@ -15,8 +15,8 @@ import (
 )
 
 // Load reads the imports of every Go file under root. It ignores build constraints, because a build tag must not
-// disable a rule. It reads the files itself rather than through the go command: the test cache then records the files,
-// and the test runs again when a file changes.
+// disable a rule. It does not call the go command, because the test cache records only the files that the test itself
+// reads. The test therefore runs again when a file changes.
 func Load(root string) ([]Package, error) {
 	found := map[string]*Package{}
 	if err := walk(root, func(name string) error { return addFile(found, root, name) }); err != nil {

@@ -3,7 +3,8 @@ package arch
 // Module is the import path that every package of the project starts with.
 const Module = "github.com/lockbox-go/lockbox"
 
-// Libraries is whether a package may import third-party code. The confined table restricts single libraries further.
+// Libraries states whether a package may import third-party code. The table confined contains further restrictions for
+// single libraries.
 type Libraries bool
 
 // The values of Libraries.
@@ -12,8 +13,8 @@ const (
 	ThirdParty   Libraries = true
 )
 
-// Rule is one line of the policy. Packages that match the pattern Packages may import a package of the module if it
-// matches a pattern in May.
+// Rule is one line of the policy. It applies to the packages whose path matches the pattern in Packages. Within the
+// module, they may import only packages whose path matches a pattern in May.
 //
 // A pattern is a path inside the module. "domain/*" matches paths with one more element, "tests/..." matches tests and
 // everything under it, and "." is the root.
@@ -23,8 +24,8 @@ type Rule struct {
 	Libraries Libraries
 }
 
-// policy is read from the top: the first rule that matches a package applies. The packages of one adapter, of one
-// command and of the client may always import each other.
+// policy is read from the top: the first rule that matches a package applies. Packages that belong to the same adapter,
+// to the same command or to the client may always import each other.
 var policy = []Rule{
 	// The domain has rules without I/O; the ports are the interfaces that the domain and the use cases call.
 	{"domain", nil, StandardOnly},
@@ -34,17 +35,17 @@ var policy = []Rule{
 	{"domain/gate", []string{"domain", "ports"}, StandardOnly},
 	{"domain/*", []string{"domain", "ports", "domain/gate"}, StandardOnly},
 
-	// Inbound: calls the use cases directly.
+	// Inbound adapters call the use cases directly.
 	{"adapters/httpapi/...", []string{"domain", "domain/identity", "domain/vault", "domain/droplets", "ports", "api"},
 		ThirdParty},
 
-	// Outbound: implements ports, and never calls another adapter or a use case.
+	// Outbound adapters implement ports, and never call another adapter or a use case.
 	{"adapters/postgres/batch", []string{"domain"}, StandardOnly},
 	{"adapters/postgres/...", []string{"domain", "ports", "migrations"}, ThirdParty},
 	{"adapters/localpg/...", nil, ThirdParty},
 	{"adapters/...", []string{"domain", "ports"}, ThirdParty},
 
-	// Embedded files, and packages for other modules: they import nothing of this module.
+	// Packages with embedded files, and packages for other modules, import nothing of this module.
 	{"migrations", nil, StandardOnly},
 	{"api", nil, StandardOnly},
 	// This package generates one of the embedded files and is not part of the program.
@@ -53,7 +54,7 @@ var policy = []Rule{
 	{"client/keys", nil, ThirdParty},
 	{"client/...", nil, StandardOnly},
 
-	// The composition root, which only the program imports.
+	// Only the program imports the composition root.
 	{"cmd/boot/...", []string{"domain/...", "ports", "adapters/...", "migrations", "api"}, ThirdParty},
 	// The commands over HTTP use the public client, as other programs do.
 	{"cmd/lockbox/terminal", []string{"client", "client/keys", "cmd/lockbox/..."}, ThirdParty},

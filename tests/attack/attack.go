@@ -28,7 +28,8 @@ type Attack struct {
 	Name string
 	// Address is the host and port of the server.
 	Address string
-	// Token is a token of the attacker. Box and Key name an entry that the token may read under EncryptionKey.
+	// Token is a token of the attacker. Box and Key name an entry that the attacker may read. EncryptionKey opens the
+	// entry.
 	Token, Box, Key, EncryptionKey string
 	// Duration is the length of the attack.
 	Duration time.Duration
@@ -47,8 +48,8 @@ var attacks = map[string]func(*attacker, context.Context){
 	"audit":   (*attacker).audit,
 }
 
-// Start runs an attack in a copy of the test's own program, which must call Main. wait returns the counts of the
-// attack, as text.
+// Start runs an attack in a second process of the test binary. The test binary must call Main. wait returns the counts
+// of the attack, as text.
 func Start(a Attack) (wait func() (string, error), err error) {
 	text, err := json.Marshal(a)
 	if err != nil {
@@ -132,8 +133,8 @@ func sleep(ctx context.Context, wait time.Duration) {
 // dialer connects from the attacker's address.
 var dialer = net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}, Timeout: 5 * time.Second}
 
-// stall opens a connection, sends the text and waits until the server closes the connection or ctx ends. It reads
-// nothing if deaf is set.
+// stall opens a connection, sends the text and waits until the server closes the connection or ctx ends. If deaf is
+// set, stall does not read the response.
 func (a *attacker) stall(ctx context.Context, text string, deaf bool) error {
 	conn, err := dialer.DialContext(ctx, "tcp", a.Address)
 	if err != nil {
@@ -162,9 +163,9 @@ func (a *attacker) stall(ctx context.Context, text string, deaf bool) error {
 	return response.Body.Close()
 }
 
-// headers opens 6,000 connections. It opens a connection again 3 seconds after the server has closed it. A third of the
-// connections send a large, incomplete header; a third send a header of 28 KiB and a body that stalls; and a third send
-// a header of 7 KiB and a body that stalls.
+// headers keeps 6,000 connections open. It replaces each connection 3 seconds after the server has closed it. A third
+// of the connections send a large, incomplete header. Another third send a header of 28 KiB and a body that stalls. The
+// others send a header of 7 KiB and a body that stalls.
 func (a *attacker) headers(ctx context.Context) {
 	large, small := strings.Repeat("x", 28<<10), strings.Repeat("x", 7<<10)
 	texts := []string{
@@ -187,12 +188,13 @@ func (a *attacker) entry() string {
 		"\r\nX-Encryption-Key: " + a.EncryptionKey + "\r\n\r\n"
 }
 
-// readers requests the attacker's large entry over 400 connections and does not read the responses.
+// readers is an attack with 400 connections. Each connection requests the attacker's large entry and does not read the
+// response.
 func (a *attacker) readers(ctx context.Context) {
 	a.repeat(ctx, 400, time.Second, func() error { return a.stall(ctx, a.entry(), true) })
 }
 
-// hangups sends requests over 64 connections and resets them while the server works on the response.
+// hangups sends requests over 64 connections, and resets each connection while the server works on the response.
 func (a *attacker) hangups(ctx context.Context) {
 	a.repeat(ctx, 64, 10*time.Millisecond, func() error {
 		conn, err := dialer.DialContext(ctx, "tcp", a.Address)
@@ -215,7 +217,7 @@ func (a *attacker) bodies(ctx context.Context) {
 	a.repeat(ctx, 1100, time.Second, func() error { return a.stall(ctx, text, false) })
 }
 
-// revoked sends 64 large bodies with a revoked API key, and never finishes them.
+// revoked is an attack with a revoked API key: it sends 64 large bodies and never finishes them.
 func (a *attacker) revoked(ctx context.Context) {
 	text := "POST /boxes/" + a.Box + "/entries HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" +
 		"Authorization: Bearer " + a.Token + "\r\nX-Encryption-Key: " + a.EncryptionKey +
@@ -250,7 +252,7 @@ func newClient(n int) *http.Client {
 	return &http.Client{Transport: &http.Transport{DialContext: dialer.DialContext, MaxIdleConnsPerHost: n}}
 }
 
-// oneBox changes one box over 50 connections. The requests wait for each other's lock.
+// oneBox changes one box over 50 connections. The requests wait for the same lock.
 func (a *attacker) oneBox(ctx context.Context) {
 	client := newClient(50)
 	serial := make(chan int)
@@ -270,7 +272,7 @@ func (a *attacker) oneBox(ctx context.Context) {
 	})
 }
 
-// tokens sends made-up opaque tokens over 700 connections, a new one with each request.
+// tokens is an attack with 700 connections. Each request has a different made-up opaque token.
 func (a *attacker) tokens(ctx context.Context) {
 	client := newClient(700)
 	a.repeat(ctx, 700, 0, func() error {
@@ -278,7 +280,7 @@ func (a *attacker) tokens(ctx context.Context) {
 	})
 }
 
-// audit searches the box's audit log for a user without events, over 20 connections.
+// audit is an attack with 20 connections. Each request searches the box's audit log for a user without events.
 func (a *attacker) audit(ctx context.Context) {
 	client := newClient(20)
 	a.repeat(ctx, 20, 100*time.Millisecond, func() error {

@@ -24,7 +24,7 @@ const (
 )
 
 // streams opens 25 HTTP/2 connections and 250 streams on each. Every stream has a header of 30 kB and a body that never
-// arrives. As many connections do the same with headers of 7 kB. The attacker ignores the responses.
+// arrives. Another 25 connections do the same with headers of 7 kB. The attacker ignores the responses.
 func (a *attacker) streams(ctx context.Context) {
 	var both sync.WaitGroup
 	for _, size := range []int{largeHeader, smallHeader} {

@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// tries is the number of wrong sign-ins of each kind. Their order is random, so that other load on the machine affects
-// all of them equally.
+// tries is the number of wrong sign-ins per kind. The order of the sign-ins is random, so that other load on the
+// machine affects all kinds equally.
 const tries = 500
 
 // kind is one kind of wrong sign-in; body returns a new body for each try.

@@ -22,7 +22,8 @@ import (
 )
 
 const (
-	// parallel is the number of writers, each with its own entry, and the number of boxes in the second case.
+	// parallel is the number of writers. Each writer has its own entry. In the second case, each writer also has its
+	// own box.
 	parallel = 10
 	// slice is the number of writes in one turn. Turns with one box and turns with ten boxes alternate, so other load
 	// on the machine affects both cases equally.
@@ -112,7 +113,7 @@ func (s *server) call(b *testing.B, method, path, body string) []byte {
 	return content
 }
 
-// write makes count writes with parallel writers and returns the duration.
+// write sends the given number of writes from parallel writers, and returns the duration.
 func (s *server) write(b *testing.B, count int, place func(writer int) (box, key string)) time.Duration {
 	b.Helper()
 	var group sync.WaitGroup

@@ -44,7 +44,7 @@ func accountsRoundTrip(t *testing.T, f AccountSealerFixture) {
 		require.Equal(t, text, string(opened))
 		require.NotContains(t, string(sealed), "a password hash")
 		_, again := f.seal(t, text)
-		require.NotEqual(t, sealed, again, "equal hashes must not look equal")
+		require.NotEqual(t, sealed, again, "equal hashes must have different sealed forms")
 	}
 }
 

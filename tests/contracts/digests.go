@@ -53,7 +53,7 @@ func TokenDigests(t *testing.T, open func(t *testing.T) TokenDigestsFixture) {
 	t.Helper()
 	f := open(t)
 	seen := map[domain.Digest]bool{}
-	// all returns one digest of each kind, and different digests for different inputs.
+	// all computes digests of each kind. Each digest has a different input.
 	all := func(digests ports.TokenDigests) []domain.Digest {
 		tokens, _ := digests.Tokens(domain.OpaqueToken{1}, domain.OpaqueToken{2})
 		list := tokens

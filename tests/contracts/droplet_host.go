@@ -29,7 +29,7 @@ func DropletHost(t *testing.T, open func(t *testing.T) DropletHostFixture) {
 		"List":      hostList,
 		"Names":     hostNames,
 	} {
-		// Not in parallel: a real host is slow to open, and its tests may share it.
+		// The tests do not run in parallel, because a real host is slow to open and the tests may share a host.
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
 }
@@ -78,7 +78,8 @@ func hostLifecycle(t *testing.T, f DropletHostFixture) {
 	}
 	require.NoError(t, f.Host.Restart(t.Context(), container), "also while it is stopped")
 	for range 2 {
-		require.NoError(t, f.Host.Remove(t.Context(), container), "also while it runs, and without a container")
+		require.NoError(t, f.Host.Remove(t.Context(), container),
+			"a running container can be removed, and removing a missing container succeeds")
 		require.Empty(t, f.list(t))
 	}
 }

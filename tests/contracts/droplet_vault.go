@@ -93,7 +93,7 @@ func (f DropletVaultFixture) logged(t *testing.T, action domain.Action) domain.E
 	return page.Events[0]
 }
 
-// vaultOpenBox verifies that the box and the permissions are checked before the encryption key.
+// vaultOpenBox verifies that OpenBox checks the box and the permissions before it checks the encryption key.
 func vaultOpenBox(t *testing.T, f DropletVaultFixture) {
 	keyless := f.request(t, domain.CreateEntry)
 	keyless.EncryptionKey = domain.EncryptionKey{}
@@ -114,7 +114,8 @@ func vaultOpenBox(t *testing.T, f DropletVaultFixture) {
 	}
 	_, err := f.Vault.OpenBox(t.Context(), f.Manager, keyless)
 	require.Equal(t, keyless.EncryptionKey.Check(), err)
-	require.Equal(t, f.Reader.Credential.User, f.logged(t, keyless.Action).Actor, "the event of the refusal before")
+	require.Equal(t, f.Reader.Credential.User, f.logged(t, keyless.Action).Actor,
+		"the newest event must be the event of the previous refusal")
 	unknown := f.request(t, domain.CreateEntry)
 	unknown.Box = "unknown"
 	_, err = f.Vault.OpenBox(t.Context(), f.Manager, unknown)
@@ -170,7 +171,7 @@ func boxWrite(t *testing.T, f DropletVaultFixture) {
 	}
 }
 
-// boxAbandoned verifies that a write stores nothing if another server has claimed its record.
+// boxAbandoned verifies that a write stores nothing if another server has claimed the record of the build.
 func boxAbandoned(t *testing.T, f DropletVaultFixture) {
 	box := f.open(t, f.Manager, domain.AllPermissions)
 	require.ErrorIs(t, box.Write(t.Context(), "entry", []byte(`1`), f.IDs.New()), domain.ErrDropletAbandoned)

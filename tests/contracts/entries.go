@@ -13,7 +13,7 @@ import (
 // EntrySealerFixture is an implementation of ports.EntrySealer with its server keys.
 type EntrySealerFixture struct {
 	Sealer ports.EntrySealer
-	// Former shares the server keys of Sealer and derives keys with other Argon2id parameters.
+	// Former is a sealer with the server keys of Sealer, but with other Argon2id parameters for key derivation.
 	Former ports.EntrySealer
 	// Rekey adds a server key for entries, retires the current one, and returns the identifier of the new one.
 	Rekey func(t *testing.T) domain.ServerKeyID
@@ -92,8 +92,8 @@ func envelopeOf(sealed ports.SealedValue) ports.Sealed {
 	return ports.Sealed{Place: entryPlace, Envelope: sealed.Envelope}
 }
 
-// sealerCheckOuter verifies that the outer layer opens without a client's key, also under a retired server key, and
-// that every change of the envelope or of its place is detected.
+// sealerCheckOuter verifies that the outer layer opens without a client's key, even if the server key is retired. It
+// also verifies that every change of the envelope, and every change of its place, is detected.
 func sealerCheckOuter(t *testing.T, f EntrySealerFixture) {
 	for name, key := range entryKeys(t) {
 		sealed := seal(t, f.Sealer, key)
@@ -143,9 +143,9 @@ func sealerRebind(t *testing.T, f EntrySealerFixture) {
 		cipher := prepare(t, f.Sealer, key, ports.Sealed{Place: to, Envelope: envelope})
 		requireOpens(t, cipher, to, restored)
 		_, err = cipher.Open(entryPlace, restored)
-		requireTampered(t, err, "moved back to the former version")
+		requireTampered(t, err, "the restored version does not open as the former version")
 		_, _, err = f.Sealer.Rebind(t.Context(), to, before[name].Envelope, to)
-		requireTampered(t, err, "it is not the envelope of that version")
+		requireTampered(t, err, "the envelope belongs to another version")
 	}
 	for _, change := range []func(*ports.Place){
 		func(p *ports.Place) { p.Box[0]++ },
@@ -155,7 +155,7 @@ func sealerRebind(t *testing.T, f EntrySealerFixture) {
 		other := to
 		change(&other)
 		_, _, err := f.Sealer.Rebind(t.Context(), entryPlace, before["generated"].Envelope, other)
-		require.Error(t, err, "it is another entry or another value")
+		require.Error(t, err, "the target is another entry or another value")
 	}
 }
 

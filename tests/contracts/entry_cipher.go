@@ -111,8 +111,8 @@ func cipherTampering(t *testing.T, f EntrySealerFixture) {
 	}
 }
 
-// cipherStaleServerKey verifies that a cipher reads no server keys, because it may be used inside a transaction.
-// Extend reads them.
+// cipherStaleServerKey verifies that a cipher reads no server keys, because use cases also use ciphers inside
+// transactions. Extend reads them.
 func cipherStaleServerKey(t *testing.T, f EntrySealerFixture) {
 	key := entryKeys(t)["generated"]
 	cipher := prepare(t, f.Replica, key)

@@ -17,7 +17,8 @@ type KeyringFixture struct {
 	Store   ports.ServerKeys
 	// FailStore makes all further calls of Store return err. If err is nil, Store works again.
 	FailStore func(err error)
-	// OpenRotated opens a key ring over Store with a new secret. Its previous secret is the secret of Keyring.
+	// OpenRotated opens a second key ring over Store, with a new secret. The previous secret of the second key ring is
+	// the secret of Keyring.
 	OpenRotated func(t *testing.T) ports.Keyring
 }
 
@@ -49,7 +50,7 @@ func keyringNewKey(t *testing.T, f KeyringFixture) {
 	require.Equal(t, before, f.Keyring.Status(), "the caller stores the key")
 
 	require.NoError(t, f.Store.Add(t.Context(), []ports.ServerKey{key}))
-	require.Equal(t, before, f.Keyring.Status(), "the ring reads it with the next Reload")
+	require.Equal(t, before, f.Keyring.Status(), "the key ring has no new key before the next Reload")
 	require.NoError(t, f.Keyring.Reload(t.Context()))
 	require.Contains(t, f.Keyring.Status(), ports.KeyStatus{
 		ID:         key.ID,
@@ -71,7 +72,7 @@ func keyringReload(t *testing.T, f KeyringFixture) {
 	require.NoError(t, err)
 	foreign.Wrapped[0] ^= 1
 	require.NoError(t, f.Store.Add(t.Context(), []ports.ServerKey{foreign}))
-	require.Error(t, f.Keyring.Reload(t.Context()), "a key that the secret does not unwrap")
+	require.Error(t, f.Keyring.Reload(t.Context()), "the secret does not unwrap the added key")
 	require.Equal(t, before, f.Keyring.Status())
 }
 

@@ -56,7 +56,7 @@ func totpWindow(t *testing.T, codes ports.TOTP) {
 		step, ok := codes.Match(domain.NewSecret(rfcSecret), code, time.Unix(at+offset, 0))
 		require.Equal(t, want, ok, "after %d seconds", offset)
 		if ok {
-			require.EqualValues(t, at/30, step, "the step of the code, not of the time")
+			require.EqualValues(t, at/30, step, "Match returns the step of the code, not of the current time")
 		}
 	}
 }

@@ -56,8 +56,8 @@ var Load = sync.OnceValues(func() (*Description, error) {
 	return Parse(api.Description)
 })
 
-// decodeJSON accepts an object in which a name occurs twice, with every version of Go, because Lockbox returns a value
-// exactly as the client wrote it.
+// decodeJSON accepts an object in which a name occurs twice, because Lockbox returns a value exactly as the client
+// wrote it. It does so with every version of Go.
 func decodeJSON(body io.Reader, _ http.Header, _ *openapi3.SchemaRef, _ openapi3filter.EncodingFn) (any, error) {
 	var value any
 	decoder := json.NewDecoder(body)
@@ -85,8 +85,8 @@ func Parse(text []byte) (*Description, error) {
 	return d, nil
 }
 
-// Check returns an error that names the first difference between an exchange and the description, or nil. It checks the
-// request only if it succeeded, because tests send invalid requests on purpose.
+// Check returns an error that names the first difference between an exchange and the description, or nil. It checks a
+// request only if the request succeeded, because tests send invalid requests on purpose.
 func (d *Description) Check(e Exchange) error {
 	route, parameters := d.find(e.Request)
 	input := &openapi3filter.RequestValidationInput{
@@ -200,14 +200,15 @@ func (d *Description) withoutMethod(r *http.Request) *openapi3.Operation {
 	}
 }
 
-// always returns an operation with a single response, named in the components of the description.
+// The result of always is an operation that has a single response. The argument is the name of that response in the
+// components of the description.
 func (d *Description) always(status int, response string) *openapi3.Operation {
 	return &openapi3.Operation{Responses: openapi3.NewResponses(
 		openapi3.WithName(strconv.Itoa(status), d.Document.Components.Responses[response].Value))}
 }
 
-// inAccountsAPI returns its argument yes if the request belongs to the accounts API, and its argument no otherwise.
-// That API has its own error format.
+// inAccountsAPI returns the value yes for requests of the accounts API, and the value no for all other requests. The
+// accounts API has its own error format.
 func inAccountsAPI[T any](r *http.Request, yes, no T) T {
 	if r.URL.Path == accountsPath || strings.HasPrefix(r.URL.Path, accountsPath+"/") {
 		return yes

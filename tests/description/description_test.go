@@ -18,7 +18,7 @@ type exchange struct {
 	method, path, sent string
 	status             int
 	kind, answer       string
-	// with adds headers to the response. without removes a header.
+	// The method with adds headers to the response. The method without removes a header.
 	with    http.Header
 	without string
 }
@@ -206,8 +206,7 @@ func TestTransport(t *testing.T) {
 	require.ErrorContains(t, err, "no_such_code")
 }
 
-// TestInvalidDescriptions checks that Parse refuses a description that is not valid OpenAPI, or that has an example
-// that does not match its schema.
+// TestInvalidDescriptions checks that Parse refuses invalid OpenAPI, and examples that do not match their schema.
 func TestInvalidDescriptions(t *testing.T) {
 	t.Parallel()
 	const head = "openapi: 3.0.3\ninfo: {title: x, version: '1'}\npaths:\n"

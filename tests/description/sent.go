@@ -40,9 +40,9 @@ func isJSON(contentType string) bool {
 		strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")
 }
 
-// plain normalizes a body by three rules that the description states in prose because a schema cannot express them:
-// field names are case-insensitive, enum values are case-insensitive, and null or an empty enum value means that the
-// field is absent. It returns other bodies unchanged, so that validation rejects them.
+// plain normalizes a body by three rules: field names are case-insensitive, enum values are case-insensitive, and null
+// or an empty enum value means that the field is absent. The description states these rules in prose, because a schema
+// cannot express them. All other bodies are returned unchanged, so that validation rejects them.
 func plain(body []byte, schema *openapi3.Schema) []byte {
 	var value any
 	if json.Unmarshal(body, &value) != nil {

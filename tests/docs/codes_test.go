@@ -21,7 +21,7 @@ var statusOf = map[string]string{
 	"0": "500",
 }
 
-// statusWithoutKind maps error codes that no rule of the domain defines to their statuses.
+// statusWithoutKind maps error codes to statuses. It holds the codes that do not come from a rule of the domain.
 var statusWithoutKind = map[string]string{
 	"method_not_allowed": "405", "expectation_failed": "417", "header_too_large": "431", "client_closed_request": "499",
 	"condition_required": "428", "unsupported_transfer_encoding": "501", "unsupported_http_version": "505",
@@ -31,8 +31,9 @@ var statusWithoutKind = map[string]string{
 var refusals = []string{"Refuse", "InvalidField"}
 
 // codesIn extracts each error code and its status from the server's sources, without running them. A code is the
-// argument of Refuse or InvalidField, or the field Code of an Error: a literal, a constant, or literals concatenated
-// with parameters. For a parameter it inspects all callers in the same package.
+// argument of Refuse or InvalidField, or the field Code of an Error. It can be a literal, a constant, or a
+// concatenation of literals and parameters. To find the values of a parameter, codesIn inspects all callers in the same
+// package.
 func codesIn(t *testing.T, root string) map[string]string {
 	t.Helper()
 	codes := map[string]string{}

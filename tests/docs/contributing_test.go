@@ -13,7 +13,8 @@ import (
 // ruleRow matches a row of the table of rules: the rule, its files and the names in them.
 var ruleRow = regexp.MustCompile("(?m)^\\| .+ \\| (`[a-z/_]+\\.go`(?:, `[a-z/_]+\\.go`)*) \\| (.+) \\|$")
 
-// TestRulesAreInTheirFiles searches for each name in the table of CONTRIBUTING.md in the files of the same row.
+// TestRulesAreInTheirFiles verifies each row of the table in CONTRIBUTING.md: the files of the row must contain its
+// names.
 func TestRulesAreInTheirFiles(t *testing.T) {
 	t.Parallel()
 	rules := ruleRow.FindAllStringSubmatch(page(t, "CONTRIBUTING.md"), -1)

@@ -85,8 +85,8 @@ func security(document *openapi3.T, operation *openapi3.Operation) string {
 	return text
 }
 
-// TestDescriptionHasAllCodes compares the description with the sources, and with the errors of the accounts API, in
-// both directions.
+// TestDescriptionHasAllCodes compares the error codes in the description with the codes in the sources, and the error
+// numbers with the errors of the accounts API. Neither side may contain an error that the other side lacks.
 func TestDescriptionHasAllCodes(t *testing.T) {
 	t.Parallel()
 	codes := map[string]string{}

@@ -44,8 +44,8 @@ func cells(row string) []string {
 	return parts
 }
 
-// TestSettings compares the whole table of docs/settings.md, text and order, with boot.Settings. A failure therefore
-// prints the table that the page must contain.
+// TestSettings compares the whole table of docs/settings.md, including the order of its rows, with boot.Settings. A
+// failure therefore prints the table that the page must contain.
 func TestSettings(t *testing.T) {
 	t.Parallel()
 	var want []string
@@ -143,7 +143,7 @@ func TestFormats(t *testing.T) {
 	}
 }
 
-// TestDevPrintsTheFirstFiveMinutes verifies that lockbox dev prints the README's block.
+// TestDevPrintsTheFirstFiveMinutes verifies that lockbox dev prints the commands of the first block in the README.
 func TestDevPrintsTheFirstFiveMinutes(t *testing.T) {
 	t.Parallel()
 	_, rest, found := strings.Cut(page(t, "README.md"), "```bash\nURL=http://127.0.0.1:5000\n"+

@@ -16,11 +16,11 @@ import (
 // check.
 const byDefinition = "by definition"
 
-// maxByDefinition bounds the rows without a test.
+// maxByDefinition is the largest allowed number of rows without a test.
 const maxByDefinition = 4
 
-// TestSecurityTablesNameTheirTests verifies that each row of each table in SECURITY.md names the tests that prove it,
-// in the column "Proved by", and that these tests exist.
+// TestSecurityTablesNameTheirTests verifies that, in each table of SECURITY.md, the column "Proved by" of each row
+// names tests, and that these tests exist.
 func TestSecurityTablesNameTheirTests(t *testing.T) {
 	t.Parallel()
 	existing := testNames(t)
@@ -47,7 +47,7 @@ func TestSecurityTablesNameTheirTests(t *testing.T) {
 	assert.LessOrEqual(t, unproved, maxByDefinition, "a new row needs a test")
 }
 
-// testNames returns the names of all tests of the repository, also those behind build tags.
+// testNames returns the names of all tests of the repository, including tests behind build tags.
 func testNames(t *testing.T) map[string]bool {
 	t.Helper()
 	names, declared := map[string]bool{}, regexp.MustCompile(`(?m)^func (Test[A-Za-z0-9_]*)\(t \*testing\.T\)`)

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestRestOfALargeBodyIsNotParsed verifies that the server does not parse the part of a body of unknown length that
-// exceeds the limit.
+// TestRestOfALargeBodyIsNotParsed sends a body of unknown length that exceeds the limit. It verifies that the server
+// does not parse the part beyond the limit.
 func TestRestOfALargeBodyIsNotParsed(t *testing.T) {
 	t.Parallel()
 	s := start(t)

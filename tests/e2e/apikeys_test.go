@@ -113,8 +113,8 @@ func TestAPIKeyBadInput(t *testing.T) {
 	require.Len(t, read[[]apiKeyLine](root.do("GET", "/api-keys", nil)), 2, "what was refused left nothing behind")
 }
 
-// TestExpiringKeyCannotOutliveItself verifies that an API key that expires cannot create one that expires later. A
-// session can.
+// TestExpiringKeyCannotOutliveItself verifies that a request with an expiring API key cannot create an API key with a
+// later expiry. A session can.
 func TestExpiringKeyCannotOutliveItself(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -241,8 +241,8 @@ func TestLastUsableAPIKeyCannotBeDeleted(t *testing.T) {
 	another.do("DELETE", "/api-keys/"+another.token, nil).refuses(409, "last_api_key")
 }
 
-// TestDeleteExpiredKeyByItsText verifies that an expired key can be deleted by its full text: the signature is checked,
-// the expiry is not.
+// TestDeleteExpiredKeyByItsText verifies that an expired key can be deleted by its full text. The server checks the
+// signature but not the expiry.
 func TestDeleteExpiredKeyByItsText(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()

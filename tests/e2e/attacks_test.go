@@ -34,11 +34,11 @@ const (
 	quietDuration   = 2 * time.Second
 	// recovery is the time within which the memory use must return to its earlier level after an attack.
 	recovery = 25 * time.Second
-	// noise replaces a percentile without an attack that is smaller. On a busy machine, a request may wait this long
-	// for a processor even without an attack.
+	// noise is the lower bound of the percentiles that are measured without an attack. A smaller percentile counts as
+	// noise, because on a busy machine a request may wait this long for a processor even without an attack.
 	noise = 60 * time.Millisecond
-	// smallMemory, in bytes, replaces a memory use before an attack that is smaller. The memory use of a smaller
-	// process varies by more than 20 %.
+	// smallMemory, in bytes, is the lower bound of the memory use that is measured before an attack. A smaller memory
+	// use counts as smallMemory, because such a small use varies by more than 20 %.
 	smallMemory = 16 << 20
 )
 
@@ -133,7 +133,7 @@ func newVictim(t *testing.T, secured bool) *victim {
 	return v
 }
 
-// send sends a request over the victim's own connections. fresh opens a new one.
+// send sends a request over the victim's own connections. If fresh is set, send opens a new connection.
 func (v *victim) send(by client, method, path, body string, fresh bool) (status int, content string, err error) {
 	request, err := http.NewRequestWithContext(context.Background(), method, v.url+path, strings.NewReader(body))
 	if err != nil {
@@ -159,7 +159,7 @@ func (v *victim) send(by client, method, path, body string, fresh bool) (status 
 	return response.StatusCode, string(text), err
 }
 
-// must sends a request that has to succeed.
+// must is like send, but the test fails if the request does not succeed.
 func (v *victim) must(t *testing.T, by client, method, path, body string) string {
 	t.Helper()
 	status, content, err := v.send(by, method, path, body, false)
@@ -259,7 +259,7 @@ func (v *victim) measure(t *testing.T, duration time.Duration) map[string]time.D
 	return percentiles
 }
 
-// warmUp sends concurrent requests, so the memory before the first attack is measured on a server in use.
+// warmUp sends concurrent requests. The memory before the first attack is then the memory of a server in use.
 func (v *victim) warmUp(t *testing.T) {
 	t.Helper()
 	var senders sync.WaitGroup
@@ -290,7 +290,8 @@ func (v *victim) endure(t *testing.T, factor int, a attack.Attack) {
 	after := v.measure(t, quietDuration)
 	t.Logf("attack: %s", counts)
 	for name, limit := range quiet {
-		// Other programs may slow the machine down, so the slower of the two times without an attack counts.
+		// Other programs may slow the machine down. The limit is therefore the longer of the two times that were
+		// measured before and after the attack.
 		limit = max(limit, after[name])
 		t.Logf("%s: p99 %v quiet, %v under attack", name, limit.Round(10*time.Microsecond),
 			during[name].Round(10*time.Microsecond))

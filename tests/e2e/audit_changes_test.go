@@ -22,7 +22,8 @@ var withoutChanges = []domain.Action{domain.ActionShowAPIKeys, domain.ActionWrit
 	domain.ActionStopDroplet, domain.ActionRestartDroplet, domain.ActionDeleteDroplet, domain.ActionWriteIdentity,
 	domain.ActionLockIdentity, domain.ActionUnlockIdentity, domain.ActionDeleteLocked, domain.ActionWriteKeyring}
 
-// changing is a request or command, the action of its audit event, and the changes that the event states.
+// A changing value holds a request or command, the action of the audit event that it causes, and the changes that the
+// event states.
 type changing struct {
 	name, action, changes string
 	act                   func()

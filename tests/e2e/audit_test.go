@@ -146,7 +146,7 @@ func TestAuditedRefusals(t *testing.T) {
 	require.NotContains(t, string(root.do("GET", "/audit?limit=1000", nil).Body), "hunter2")
 }
 
-// TestEventFields checks every field of an event, and that the event holds no value, key or token.
+// TestEventFields checks every field of an event, and verifies that no field holds a value, a key or a token.
 func TestEventFields(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()
@@ -337,7 +337,7 @@ func TestEventsOutliveTheirObjects(t *testing.T) {
 }
 
 // TestRepeatedRefusalsAreCounted sends many refused requests. The first few refusals have an event each. When the
-// server stops, one event counts the others.
+// server stops, a single event states the number of all further refusals.
 func TestRepeatedRefusalsAreCounted(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -16,9 +16,9 @@ package e2e
 //	disabled  the same, deactivated
 const actors = `anonymous stranger without inactive with boxadmin boxowner admin owner revoked expired disabled`
 
-// ownPolicy lists each route applied to the actor's own objects: the box named by the column, a colleague in that box,
-// the actor's account and its API key. POST /boxes/:box uses a name that no box has. No droplet host is configured, so
-// 503 means that the request was authorised.
+// ownPolicy has the statuses of each route for the actor's own objects. These are the box named by the column, a
+// colleague in that box, the actor's account, and the API key of that account. POST /boxes/:box uses a name that no box
+// has. No droplet host is configured, so 503 means that the request was authorised.
 const ownPolicy = `
 	GET    /                                             200 200 200 200 200 200 200 200 200 200 200 200
 	POST   /init                                         409 409 409 409 409 409 409 409 409 409 409 409
@@ -95,8 +95,8 @@ const ownPolicy = `
 	DELETE /api/v1/droplet/delete/:droplet               401 403 403 403 403 403 403 403 503 401 401 401
 `
 
-// foreignPolicy lists each route with a parameter applied to objects of others: a box in which the actor is not a
-// member, and another user's account and API key. The name of that box is taken.
+// foreignPolicy has the statuses of each route with a parameter, for objects of other users. These are a box in which
+// the actor is not a member, and another user's account and API key. The name of that box is taken.
 const foreignPolicy = `
 	DELETE /api-keys/:apiKey                             401 404 404 404 404 404 404 204 204 401 401 401
 
@@ -153,8 +153,8 @@ const foreignPolicy = `
 	DELETE /api/v1/droplet/delete/:droplet               401 403 403 403 403 403 403 403 503 401 401 401
 `
 
-// itselfPolicy lists each route about a box user, applied to the actor itself. Admins who are not members of the box
-// are not box users.
+// itselfPolicy has the statuses of each route about a box user, for the actor as that box user. Admins who are not
+// members of the box are not box users.
 const itselfPolicy = `
 	GET    /boxes/:box/users/:username                   401 404 200 404 200 200 200 404 404 401 401 401
 	PUT    /boxes/:box/users/:username                   401 404 403 404 403 204 204 404 404 401 401 401

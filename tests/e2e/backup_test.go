@@ -49,8 +49,8 @@ func newBackup(t *testing.T) (s *server, dir string, report boot.BackupReport) {
 	return s, dir, report
 }
 
-// TestBackupIsVerified makes a backup, verifies it on a private PostgreSQL server, and reads the metrics of a server
-// before and after.
+// TestBackupIsVerified makes a backup and verifies it on a private PostgreSQL server. It reads the metrics of a server
+// before and after the verification.
 func TestBackupIsVerified(t *testing.T) {
 	t.Parallel()
 	s, dir, report := newBackup(t)
@@ -73,8 +73,8 @@ func TestBackupIsVerified(t *testing.T) {
 	require.NotContains(t, scrape(t, s.url), "lockbox_backup_", "a server without the setting does not report")
 }
 
-// TestBackupWithHostileSQL verifies a backup of a database into which a writer put a function that runs a program if
-// its caller is a superuser. A constraint calls the function during the restore.
+// TestBackupWithHostileSQL verifies a backup of a database with a function of an attacker. The function runs a program
+// if its caller is a superuser. A constraint calls the function during the restore.
 func TestBackupWithHostileSQL(t *testing.T) {
 	t.Parallel()
 	s, dir, _ := newBackup(t)
@@ -190,8 +190,8 @@ func TestBackupOfChangedRows(t *testing.T) {
 	}
 }
 
-// TestBackupOfChangedFiles verifies that a dump or a manifest that was changed, exchanged or written under another
-// secret is refused before anything is restored.
+// TestBackupOfChangedFiles covers dumps and manifests that were changed, exchanged or written under another secret. It
+// verifies that they are refused before anything is restored.
 func TestBackupOfChangedFiles(t *testing.T) {
 	t.Parallel()
 	flip := func(t *testing.T, path string, from, to string) {

@@ -17,17 +17,16 @@ type bodyRoute struct {
 	method, template, path string
 	// optional reports whether the route accepts an empty body.
 	optional bool
-	// emptyCode is the code of the 403 that answers an empty body, if the body is valid but lacks the required
-	// password.
+	// emptyCode is set if an empty body is valid but lacks the required password. It is the code of the 403 response.
 	emptyCode string
 	// good is a valid body, and status is the status of its answer.
 	good   string
 	status int
 	// wanted is the required type of the body. If it is empty, the type is "a JSON object".
 	wanted string
-	// wrong lists bodies with one field of the wrong type, with the field and the type it requires.
+	// wrong lists bodies in which one field has the wrong type. Each element names the field and its required type.
 	wrong []wrongField
-	// limit is the size of the largest body; 0 for MAX_BODY_BYTES.
+	// limit is the size of the largest accepted body. The value 0 means MAX_BODY_BYTES.
 	limit int
 }
 

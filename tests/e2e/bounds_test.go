@@ -33,7 +33,7 @@ func writeHead(token, box string, size int) string {
 		box, token, generatedKey, size)
 }
 
-// response reads the response on a connection of unfinished.
+// response reads the response on a connection that the method unfinished returned.
 func response(t *testing.T, conn net.Conn) *http.Response {
 	t.Helper()
 	require.NoError(t, conn.SetReadDeadline(time.Now().Add(20*time.Second)))
@@ -65,8 +65,8 @@ func members(t *testing.T, s *server) (first, second client) {
 	return users[0], users[1]
 }
 
-// TestRequestsOfAUserAreBounded verifies that the excess requests of a user wait and then get 429, with each kind of
-// token, and that other users are not affected.
+// TestRequestsOfAUserAreBounded verifies that, with each kind of token, the excess requests of a user wait and then get
+// 429. Other users must not be affected.
 func TestRequestsOfAUserAreBounded(t *testing.T) {
 	t.Parallel()
 	s := start(t, "MAX_REQUESTS_PER_USER=1")
@@ -75,8 +75,8 @@ func TestRequestsOfAUserAreBounded(t *testing.T) {
 		expect(200).string("token"))
 	s.unfinished(t, writeHead(first.token, "first", 100))
 	s.awaitUse(t, "requests_per_user", "1")
-	// The requests are concurrent. One after the other, they would take so long that the server gives up the unfinished
-	// one.
+	// The requests are concurrent. If they were sent one after the other, the server would give up the unfinished
+	// request before the last of them.
 	var requests sync.WaitGroup
 	for _, each := range []client{first, session} {
 		for path, lockbox := range map[string]bool{"/boxes/first/entries/key": true, "/api/v1/droplet/list": false} {
@@ -108,8 +108,8 @@ func TestLargeBodiesOfAUserAreBounded(t *testing.T) {
 	second.put("second", "key", large).expect(201)
 }
 
-// TestAnswersOfAUserAreBounded verifies that a user who does not read large responses gets 429 for further ones, and
-// that other users are not affected.
+// TestAnswersOfAUserAreBounded covers a user who does not read large responses. It verifies that this user gets 429 for
+// another large response, and that other users are not affected.
 func TestAnswersOfAUserAreBounded(t *testing.T) {
 	t.Parallel()
 	s := start(t, "MEMORY_LIMIT=64m") // 6.4 MiB for responses, 1.6 MiB for a user
@@ -131,8 +131,8 @@ func TestAnswersOfAUserAreBounded(t *testing.T) {
 	second.get("second", "large").expect(200)
 }
 
-// TestLargeBodiesNeedACurrentToken verifies that the server answers before it reads a large body if the credential is
-// not valid, whatever its kind.
+// TestLargeBodiesNeedACurrentToken verifies that the server checks the credential before it reads a large body. It must
+// refuse each kind of invalid credential.
 func TestLargeBodiesNeedACurrentToken(t *testing.T) {
 	t.Parallel()
 	s := start(t)

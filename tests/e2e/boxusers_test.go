@@ -93,8 +93,8 @@ func TestListBoxUsers(t *testing.T) {
 	root.do("GET", "/boxes/Default/users", nil).expect(200).is(`["a.b","a1","root","zoe"]`)
 }
 
-// TestDescribeBoxUser verifies that permissions are lower case here and camel case under …/permissions, always in the
-// same order.
+// TestDescribeBoxUser verifies that permissions are lower case in the description of a user and camel case under
+// …/permissions. Their order is always the same.
 func TestDescribeBoxUser(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()

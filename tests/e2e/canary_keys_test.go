@@ -79,7 +79,7 @@ func (f *flock) keepKey(m *machine, box string) {
 	f.secrets["bytes of the key of "+name] = string(usecases.Key(f.t, key).Bytes())
 }
 
-// fails requires an error of the client and keeps its text.
+// The method fails checks that the client returned an error, and keeps the text of the error.
 func (f *flock) fails(err, want error) {
 	f.t.Helper()
 	require.ErrorIs(f.t, err, want)
@@ -89,7 +89,7 @@ func (f *flock) fails(err, want error) {
 	}
 }
 
-// shareKeys creates boxes, grants and removes, and changes keys.
+// shareKeys creates boxes, grants keys to members, removes members, and changes keys.
 func (f *flock) shareKeys(anna, boris *machine) {
 	f.t.Helper()
 	ctx := f.t.Context()
@@ -130,7 +130,8 @@ func (f *flock) shareKeys(anna, boris *machine) {
 	anna.admit("prod", boris)
 }
 
-// changeIdentities unlocks an identity on a second machine, changes its passphrase, replaces it, and resets a box.
+// changeIdentities unlocks an identity on a second machine, changes the passphrase of the identity, replaces the
+// identity, and resets a box.
 func (f *flock) changeIdentities(anna, boris *machine) {
 	f.t.Helper()
 	ctx := f.t.Context()

@@ -61,8 +61,9 @@ func newCgroup(t *testing.T, limit int) *cgroup {
 	return g
 }
 
-// delegateMemory enables the memory controller for the children of a group of version 2. Only the root group of a
-// machine can have both such children and processes. The processes of another group move to a child.
+// delegateMemory enables the memory controller for the children of a group of version 2. A group other than the root
+// group cannot have both such children and processes of its own. delegateMemory therefore moves the processes of such a
+// group to a child.
 func delegateMemory(group string) error {
 	enable := func() error { return os.WriteFile(group+"/cgroup.subtree_control", []byte("+memory"), 0o600) }
 	if err := enable(); !errors.Is(err, syscall.EBUSY) {
@@ -116,7 +117,7 @@ func (g *cgroup) used() int {
 	return g.number("memory.stat", g.process)
 }
 
-// kills returns how many processes the kernel has killed because the limit was reached.
+// kills returns the number of processes that the kernel has killed because the group reached its limit.
 func (g *cgroup) kills() int {
 	g.t.Helper()
 	return g.number(g.events, "oom_kill")

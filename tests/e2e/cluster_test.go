@@ -31,7 +31,7 @@ type cluster struct {
 	mayRefuse bool
 }
 
-// startCluster starts two replicas. The test fails if either of them logs an error.
+// startCluster starts two replicas. The test fails if a replica logs an error.
 func startCluster(t testing.TB, isolation string, settings ...string) *cluster {
 	t.Helper()
 	database := pgtest.New(t)
@@ -96,7 +96,7 @@ func (c *cluster) atOnce(requests ...func() *answer) []*answer {
 	return answers
 }
 
-// times calls atOnce for n numbered requests. Requests with odd numbers use the second replica.
+// A call of times sends n numbered requests with atOnce. Requests with odd numbers use the second replica.
 func (c *cluster) times(n int, request func(i int, s *server) *answer) []*answer {
 	c.t.Helper()
 	requests := make([]func() *answer, n)
@@ -106,7 +106,7 @@ func (c *cluster) times(n int, request func(i int, s *server) *answer) []*answer
 	return c.atOnce(requests...)
 }
 
-// surely repeats a request if the database aborted it because of concurrent requests.
+// A call of surely sends a request, and sends it again if the database aborted it because of concurrent requests.
 func (c *cluster) surely(request func() *answer) func() *answer {
 	return func() *answer {
 		got := request()
@@ -144,14 +144,14 @@ func (c *cluster) expectTally(answers []*answer, success, count, other, others i
 	require.Equal(c.t, want, got)
 }
 
-// number runs a query that returns one number.
+// number returns the result of a query for one number.
 func (c *cluster) number(sql string, args ...any) int {
 	c.t.Helper()
 	return number(c.t, c.a.db, sql, args...)
 }
 
-// traces lists the columns, as table.column, that contain an identifier. It ignores the audit log, because events
-// remain after their objects are deleted.
+// traces returns the columns that contain an identifier, in the form table.column. It ignores the audit log, because
+// events remain after their objects are deleted.
 func (c *cluster) traces(id string) []string {
 	c.t.Helper()
 	var found []string
@@ -206,7 +206,7 @@ func number(t testing.TB, database, sql string, args ...any) int {
 	return value
 }
 
-// text runs a query that returns one text.
+// text returns the result of a query for one text.
 func text(t testing.TB, database, sql string, args ...any) string {
 	t.Helper()
 	var value string

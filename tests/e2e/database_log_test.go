@@ -47,8 +47,9 @@ func loggedDatabase(t *testing.T, parameters map[string]string) (string, *databa
 	return database.URL("lockbox"), log
 }
 
-// TestDatabaseLogHoldsNoUserText sends a canary in every place where a user may type a secret by mistake, also twice
-// and concurrently, so that statements conflict. PostgreSQL logs errors with all details, and must not log the canary.
+// TestDatabaseLogHoldsNoUserText sends a canary in every place where a user may type a secret by mistake. It sends each
+// request several times, also concurrently, so that statements conflict. PostgreSQL logs errors with all details, and
+// must not log the canary.
 func TestDatabaseLogHoldsNoUserText(t *testing.T) {
 	t.Parallel()
 	const canary = "cnryhunter2"

@@ -78,7 +78,7 @@ func (b *browser) heard() (said, requests []string) {
 	return b.said, b.requests
 }
 
-// do runs actions within a minute.
+// The method do executes actions. It fails the test if they take longer than a minute.
 func (b *browser) do(actions ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.tab, time.Minute)
@@ -86,7 +86,7 @@ func (b *browser) do(actions ...chromedp.Action[chromedp.Void]) {
 	require.NoError(b.t, chromedp.Do(ctx, actions...))
 }
 
-// ask evaluates an expression in the page and waits for a promise.
+// ask evaluates an expression in the page. If the result is a promise, ask waits for its value.
 func ask[T any](b *browser, expression string) T {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.tab, time.Minute)
@@ -96,7 +96,7 @@ func ask[T any](b *browser, expression string) T {
 	return answer
 }
 
-// dark makes the browser prefer a dark color scheme.
+// dark is an action that sets the browser's preferred color scheme to dark.
 func dark(ctx context.Context, tab *chromedp.Target) (chromedp.Void, error) {
 	_, err := cdp.Call(ctx, tab, emulation.SetEmulatedMedia,
 		emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme",
@@ -104,8 +104,8 @@ func dark(ctx context.Context, tab *chromedp.Target) (chromedp.Void, error) {
 	return chromedp.Void{}, err
 }
 
-// follow clicks each link of the navigation. It returns, for each operation, the position of the top of the link's
-// target as a share of the window's height.
+// follow clicks each link of the navigation. It returns the vertical position of each operation after the click on its
+// link, as a share of the window's height.
 const follow = `(async () => {
 	const found = {};
 	for (const link of document.querySelectorAll('nav li a')) {

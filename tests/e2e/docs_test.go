@@ -54,7 +54,7 @@ func TestPageSecurityPolicy(t *testing.T) {
 	require.Equal(t, 1, strings.Count(string(got.Body), "<style>"))
 }
 
-// TestServerPaths verifies that the paths of the server itself are answered without a token.
+// TestServerPaths verifies that the server answers requests for httpapi.ServerPaths without a token.
 func TestServerPaths(t *testing.T) {
 	t.Parallel()
 	s := start(t)

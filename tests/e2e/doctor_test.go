@@ -20,7 +20,7 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/localpg"
 )
 
-// checks runs lockbox doctor and returns the exit code, and the statuses by name.
+// checks executes lockbox doctor. It returns the exit code and the status of each check by name.
 func checks(t *testing.T, database string, args []string, settings ...string) (int, map[string]string) {
 	t.Helper()
 	code, out, log := command(t, database, append([]string{"doctor", "--output", "json"}, args...),
@@ -37,7 +37,7 @@ func checks(t *testing.T, database string, args []string, settings ...string) (i
 	return code, statuses
 }
 
-// TestDoctorCommand verifies the exit codes and both outputs of the program.
+// TestDoctorCommand verifies the exit codes of the program, and its output as text and as JSON.
 func TestDoctorCommand(t *testing.T) {
 	t.Parallel()
 	database := durable(t)
@@ -60,7 +60,8 @@ func TestDoctorCommand(t *testing.T) {
 	require.Equal(t, 2, code)
 }
 
-// durable returns an empty database on a server that loses no committed change, unlike the tests' server.
+// durable returns an empty database on a server with durable commits. Commits on the server of the other tests are not
+// durable.
 func durable(t *testing.T) string {
 	t.Helper()
 	server, err := localpg.Start(t.Context(), localpg.Config{Durable: true})
@@ -99,7 +100,7 @@ func replication(t *testing.T, database string) string {
 	return statuses["replication"]
 }
 
-// TestDoctorPooler runs doctor through PgBouncer, in both modes, and directly.
+// TestDoctorPooler runs doctor without a pooler, and through PgBouncer in transaction mode and in session mode.
 func TestDoctorPooler(t *testing.T) {
 	t.Parallel()
 	host := networkServer(t)

@@ -141,7 +141,7 @@ func TestServerIsKilledDuringAnAdd(t *testing.T) {
 		require.GreaterOrEqual(t, len(y.viewer.droplets("GET", "/list", nil)), len(left), "the build may still run")
 		require.Equal(t, busy,
 			number(t, y.db, `SELECT count(*) FROM droplets WHERE busy_until > now() + interval '1 minute'`))
-		// advances the lease by two minutes
+		// This statement ends the lease, as if its two minutes had passed.
 		run(t, y.db, `UPDATE droplets SET busy_until = now() WHERE busy_until IS NOT NULL`)
 		y.consistent("servers", 20*time.Second)
 		if busy > 0 {

@@ -143,7 +143,8 @@ func TestDropletChecksBeforeTheHostIsCalled(t *testing.T) {
 	require.Equal(t, 0, number(t, s.db, `SELECT count(*) FROM droplets`))
 }
 
-// inGroup creates a user in a group and returns a client with its API key, which the accounts API accepts too.
+// inGroup creates a user in a group and returns a client with the user's API key. The accounts API also accepts this
+// API key.
 func (c client) inGroup(name, group string) client {
 	c.server.t.Helper()
 	who := c.user(name)

@@ -14,8 +14,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// testPortsInUse verifies that an add takes the next number when a program or a foreign container uses a port that
-// belongs to a number. The add does not affect foreign containers.
+// testPortsInUse verifies that an add skips a droplet number if a program or a foreign container uses a port of that
+// number. The add does not affect foreign containers.
 func testPortsInUse(t *testing.T, y *yard) {
 	y.root.box("ports")
 	y.root.share("ports", "manager", "createEntry")

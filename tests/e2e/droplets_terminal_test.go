@@ -20,7 +20,7 @@ import (
 // testDropletsFromTerminal covers the life of droplets with the terminal's commands.
 func testDropletsFromTerminal(t *testing.T, y *yard) {
 	dir := t.TempDir()
-	// lockbox returns standard output, and standard error with the exit code if that is not 0.
+	// lockbox returns standard output and standard error. If the exit code is not 0, it is appended to standard error.
 	lockbox := func(args ...string) (string, string) {
 		command := exec.Command(binary(t), append([]string{"droplet"}, args...)...)
 		command.Dir = dir

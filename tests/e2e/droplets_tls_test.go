@@ -84,7 +84,8 @@ func (a *authority) leaf() (certificate, key string) {
 	return certificate, key
 }
 
-// listenTLS forwards clients with a certificate of the authority to the engine, like an engine with --tlsverify.
+// listenTLS accepts only clients that have a certificate of the authority, like an engine with --tlsverify. It forwards
+// their connections to the engine.
 func listenTLS(t *testing.T, a *authority, e *engine.Engine) string {
 	t.Helper()
 	certificate, key := a.leaf()

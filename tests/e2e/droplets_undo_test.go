@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// testFailedAddRestoresEntry verifies that an add that fails after it wrote the private key does not change the entry's
-// value. The last step of an add completes the record. A trigger makes this step fail.
+// testFailedAddRestoresEntry covers an add that fails after it wrote the private key. It verifies that the entry has
+// its former value afterwards. The last step of an add completes the record. A trigger makes this step fail.
 func testFailedAddRestoresEntry(t *testing.T, y *yard) {
 	y.root.box("older")
 	y.root.share("older", "manager", "createEntry")

@@ -77,7 +77,7 @@ func testDropletCredentials(t *testing.T, y *yard) {
 	f.search("the labels", labels)
 }
 
-// testEntryIsDeletedWithDroplet verifies that deleting a droplet deletes its entry unless the entry changed, and
+// testEntryIsDeletedWithDroplet verifies that deleting a droplet deletes its entry if the entry is unchanged, and
 // deletes no other entry.
 func testEntryIsDeletedWithDroplet(t *testing.T, y *yard) {
 	y.root.box("homes")
@@ -207,8 +207,8 @@ func testClientDisconnects(t *testing.T, y *yard) {
 	y.consistent("hasty", 10*time.Second)
 }
 
-// consistent waits until each entry and each record has one container that was started, and no other container exists.
-// A killed engine may or may not restart containers.
+// A call of consistent returns when each entry and each record has exactly one container, this container was started,
+// and no other container exists. A killed engine may or may not restart containers.
 func (y *yard) consistent(box string, patience time.Duration) {
 	y.t.Helper()
 	var containers, listed, entries, records int

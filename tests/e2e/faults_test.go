@@ -23,7 +23,8 @@ import (
 // record every write that was answered with 201.
 type writers struct {
 	kept map[string]string
-	// unknown maps a key to the values with an unknown outcome that were written after the last confirmed value.
+	// unknown holds, for each key, the values that were written after the last confirmed value and whose outcome is
+	// unknown.
 	unknown map[string][]string
 	mu      sync.Mutex
 	group   sync.WaitGroup
@@ -32,7 +33,7 @@ type writers struct {
 	odd []string
 }
 
-// startWriters lets four clients write until stop, while the server may fail.
+// startWriters starts four clients that write until stop is called. They tolerate failures of the server.
 func startWriters(who client, round int) *writers {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &writers{kept: make(map[string]string), unknown: make(map[string][]string), stop: cancel}
@@ -77,7 +78,7 @@ func (w *writers) count() int {
 	return len(w.kept)
 }
 
-// more waits until the writers have written n more values.
+// A call of more returns when the writers have written n more values.
 func (w *writers) more(t *testing.T, n int) {
 	t.Helper()
 	for before, deadline := w.count(), time.Now().Add(time.Minute); w.count() < before+
@@ -160,7 +161,7 @@ func TestPostgresIsKilledUnderWriters(t *testing.T) {
 func TestTheServerStopsUnderLoad(t *testing.T) {
 	t.Parallel()
 	database := startKillable(t).url()
-	// A sign-in is slow here, and six concurrent ones stay below the rate limit.
+	// These settings make a sign-in slow, and allow six concurrent sign-ins without a lockout.
 	p := serve(t, database, "KDF_MEMORY_KIB=65536", "KDF_TIME=3", "THROTTLE_FREE_ATTEMPTS=100")
 	root := p.initialize()
 	root.do("POST", "/boxes/default", nil).expect(201)
@@ -222,7 +223,7 @@ func TestDatabaseStartsLate(t *testing.T) {
 
 func TestDev(t *testing.T) {
 	t.Parallel()
-	// The PostgreSQL user can enter these folders. If it could not and this process is root, the data would be in
+	// The PostgreSQL user can enter these folders. Otherwise, a dev server that root starts would store its data in
 	// /var/lib.
 	one, two := openFolder(t), openFolder(t)
 	dev := func(dir string) *program { return launch(t, []string{"dev", "--dir", dir}) }

@@ -9,7 +9,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// swap exchanges columns of two rows of entry_versions, selected by the conditions p and q.
+// swap exchanges columns of two rows of entry_versions. The conditions p and q select the rows.
 func swap(columns, p, q string) string {
 	return fmt.Sprintf(`UPDATE entry_versions v SET (%[1]s) = (SELECT %[1]s FROM entry_versions o
 		WHERE CASE WHEN (v.key, v.version) = (%[2]s) THEN (o.key, o.version) = (%[3]s)
@@ -17,8 +17,8 @@ func swap(columns, p, q string) string {
 		WHERE (v.key, v.version) IN ((%[2]s), (%[3]s))`, columns, p, q)
 }
 
-// TestForgedEntries changes stored rows like an attacker who has the database without the keys. Both rows are
-// encrypted under one client key, so only their place distinguishes them.
+// TestForgedEntries changes stored rows like an attacker who has the database without the keys. All rows are encrypted
+// under one client key, so only its place distinguishes a row from the others.
 func TestForgedEntries(t *testing.T) {
 	t.Parallel()
 	forgeries := map[string]string{

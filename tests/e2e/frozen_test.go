@@ -23,7 +23,7 @@ import (
 const longestRequest = 20*time.Second + time.Second
 
 // everyPath sends a request of each kind concurrently. It returns a function that waits for the answers and passes each
-// answer, with its duration, to check. The box default must exist, with the entry old.
+// answer, with its duration, to check. A box named default must exist, and must contain an entry named old.
 func everyPath(t *testing.T, root client) (wait func(check func(name string, got *answer, took time.Duration))) {
 	t.Helper()
 	var group sync.WaitGroup
@@ -108,8 +108,8 @@ func TestASilentDatabase(t *testing.T) {
 	}
 }
 
-// TestLostConnections loses the connections of a server again and again while new ones work. The server recovers by
-// itself each time.
+// TestLostConnections breaks the open connections of a server several times, but new connections work. The server must
+// recover by itself each time.
 func TestLostConnections(t *testing.T) {
 	t.Parallel()
 	between := pgtest.NewProxy(t, startKillable(t).url())

@@ -59,7 +59,7 @@ func startOn(t testing.TB, database string, settings ...string) *server {
 	}
 }
 
-// as returns a client that sends the given token. If the token is "", the client sends none.
+// The method as returns a client that sends the given token. If the token is "", the client sends no token.
 func (s *server) as(token string) client { return client{server: s, token: token} }
 
 // initialize creates the owner, named root, and returns a client with its API key.
@@ -79,8 +79,8 @@ type client struct {
 var httpClient = &http.Client{Timeout: time.Minute,
 	Transport: &description.Transport{Base: &http.Transport{MaxIdleConnsPerHost: 64}}}
 
-// do sends a request. A string body is sent as it is (JSON text), other bodies as JSON, and nil as no body. headers are
-// pairs of name and value; they override the defaults.
+// do sends a request. A string is sent unchanged, because it holds JSON text. If body is nil, the request has no body.
+// Any other body is encoded as JSON. headers are pairs of name and value, which override the default headers.
 func (c client) do(method, path string, body any, headers ...string) *answer {
 	c.server.t.Helper()
 	var reader io.Reader
@@ -146,7 +146,7 @@ func (c client) admin(name string) client {
 	return c.server.as(got.Header.Get("X-API-Key"))
 }
 
-// answer is a response with its body read.
+// answer is a response whose body has been read.
 type answer struct {
 	t       testing.TB
 	request string

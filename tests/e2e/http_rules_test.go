@@ -19,13 +19,13 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/httpapi"
 )
 
-// concrete replaces the parameters of a path template by names that exist in these tests.
+// concrete replaces the parameters of a path template with the names of objects that these tests create.
 func concrete(template string) string {
 	return strings.NewReplacer(":box", "default", ":username", "member", ":user", "member", ":key", "entry",
 		":apiKey", "none", ":droplet", "none").Replace(template)
 }
 
-// inhabited starts a server that contains the objects that concrete names.
+// inhabited starts a server and creates the objects whose names the function concrete uses.
 func inhabited(t *testing.T) client {
 	t.Helper()
 	root := start(t).initialize()
@@ -120,7 +120,8 @@ func TestPathsAreExact(t *testing.T) {
 		`lockbox_http_requests_total{method="DELETE",route="(none)",status="404"}`)
 }
 
-// raw sends a request that may be cut off on its own connection, closes the sending side, and reads the response.
+// raw sends a request, which may be incomplete, on its own connection. It then closes the sending side and reads the
+// response.
 func (s *server) raw(t *testing.T, request string) *answer {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
@@ -219,8 +220,8 @@ func TestIgnoredBodies(t *testing.T) {
 }
 
 // TestClientsThatDisconnect verifies that a request is logged and counted with status 499 if its client disconnects
-// while the request waits for a lock. After a RST, this happens immediately; after a FIN, when the response cannot be
-// delivered. The server does not report the database as unavailable.
+// while the request waits for a lock. After a RST, the server notices the disconnection immediately. After a FIN, it
+// notices it when the response cannot be delivered. The server does not report the database as unavailable.
 func TestClientsThatDisconnect(t *testing.T) {
 	t.Parallel()
 	root := inhabited(t)
@@ -315,7 +316,8 @@ func TestHalfClosedClients(t *testing.T) {
 }
 
 // TestLoneSurrogates verifies that a lone surrogate is refused in every field except the value of an entry. The value
-// keeps its JSON text. In other fields, two different passwords could decode to the same text.
+// keeps its JSON text. If a password could contain a lone surrogate, two different passwords could decode to the same
+// text.
 func TestLoneSurrogates(t *testing.T) {
 	t.Parallel()
 	root := inhabited(t)

@@ -157,7 +157,8 @@ func TestLockedIdentity(t *testing.T) {
 	require.NotContains(t, tables(t, s.db), base64.RawURLEncoding.EncodeToString([]byte(locked)))
 }
 
-// TestSeedAsToken sends an identity's seed where a token belongs. It must be neither logged nor stored.
+// TestSeedAsToken sends an identity's seed where a token belongs. The seed must not appear in the log or in the
+// database.
 func TestSeedAsToken(t *testing.T) {
 	t.Parallel()
 	s := start(t, "LOG_LEVEL=debug")

@@ -40,7 +40,8 @@ func (h holder) rotate(user domain.UserID) holder {
 	return h
 }
 
-// plan returns the plan of the first keyring of a box, with a random key. The recipients are the holder and others.
+// plan returns the plan of the first keyring of a box, with a random key. The recipients are the holder and the given
+// other holders.
 func (h holder) plan(box string, others ...holder) usecases.KeyringPlan {
 	h.server.t.Helper()
 	id, ok := domain.ParseID[domain.Box](h.do("GET", "/boxes/"+box, nil).expect(200).string("id"))
@@ -56,7 +57,7 @@ func (h holder) plan(box string, others ...holder) usecases.KeyringPlan {
 	return with(plan, others...)
 }
 
-// with returns a plan with more recipients.
+// The function with returns a copy of a plan with more recipients.
 func with(plan usecases.KeyringPlan, others ...holder) usecases.KeyringPlan {
 	plan.Recipients = append([]usecases.KeyHolder{}, plan.Recipients...)
 	for _, other := range others {
@@ -65,7 +66,8 @@ func with(plan usecases.KeyringPlan, others ...holder) usecases.KeyringPlan {
 	return plan
 }
 
-// rekeyed returns the next plan with a fresh key, made by the holder. The recipients are the holder and others.
+// rekeyed returns the next plan with a fresh key, made by the holder. The recipients are the holder and the given other
+// holders.
 func (h holder) rekeyed(plan usecases.KeyringPlan, others ...holder) usecases.KeyringPlan {
 	plan.Earlier = append(append([][32]byte{}, plan.Earlier...), plan.Key)
 	_, _ = rand.Read(plan.Key[:])
@@ -103,13 +105,13 @@ func keyringBody(t testing.TB, plan usecases.KeyringPlan) map[string]any {
 	}
 }
 
-// first puts the first keyring of a box in force.
+// The method first sends the first keyring of a box.
 func (c client) first(box string, plan usecases.KeyringPlan) *answer {
 	c.server.t.Helper()
 	return c.do("PUT", "/boxes/"+box+"/keyring", keyringBody(c.server.t, plan), "If-None-Match", "*")
 }
 
-// replace puts a keyring in force in place of the keyring with the given tag, and removes members.
+// replace sends a keyring that replaces the keyring with the given tag. The same request removes members.
 func (c client) replace(box string, plan usecases.KeyringPlan, tag string, remove ...string) *answer {
 	c.server.t.Helper()
 	body := keyringBody(c.server.t, plan)

@@ -73,7 +73,7 @@ func startFuse(t *testing.T, database string) (f *fuse, through string) {
 	return f, address.String()
 }
 
-// pass copies the data that the server sends, one write of its database driver at a time.
+// pass copies the data that the server sends. Each write of the database driver counts as one message.
 func (f *fuse) pass(client, server net.Conn) {
 	buffer := make([]byte, 1<<20)
 	for {

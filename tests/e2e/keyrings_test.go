@@ -140,7 +140,8 @@ func TestKeyInForce(t *testing.T) {
 	require.Equal(t, []line{{6, newID}, {5, newID}, {4, newID}, {3, id}, {2, id}, {1, id}}, lines)
 }
 
-// TestAdoptedBox gives a box with entries its first keyring. The versions from before have no key id.
+// TestAdoptedBox gives a box with entries its first keyring. Versions that were written before the first keyring have
+// no key id.
 func TestAdoptedBox(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -187,7 +188,7 @@ func TestKeyringConditions(t *testing.T) {
 	k.anna.replace("fresh", k.anna.plan("fresh"), "*").refuses(412, "precondition_failed")
 }
 
-// TestKeyringRefusals covers the keyrings that the server refuses, with the first keyring of the box in force.
+// TestKeyringRefusals covers keyrings that the server refuses for a box with a first keyring.
 func TestKeyringRefusals(t *testing.T) {
 	t.Parallel()
 	k := startKeyed(t)

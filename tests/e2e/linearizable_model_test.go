@@ -73,7 +73,8 @@ func (s entryState) step(call entryCall, answer entryAnswer) []entryState {
 	return nil
 }
 
-// entryModel checks each entry on its own: a history is linearizable if the history of each entry is.
+// entryModel checks each entry separately, because a history is linearizable if the history of each entry is
+// linearizable.
 var entryModel = (&porcupine.NondeterministicModel{
 	Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
 		byKey := map[string][]porcupine.Operation{}
@@ -97,8 +98,8 @@ var entryModel = (&porcupine.NondeterministicModel{
 	DescribeOperation: func(input, output any) string { return fmt.Sprintf("%+v -> %+v", input, output) },
 }).ToModel()
 
-// TestEntryModel verifies that the model accepts correct histories and refuses wrong ones. Without such a model, the
-// run with kills would prove nothing.
+// TestEntryModel verifies that the model accepts correct histories and refuses wrong ones. With a model that accepts
+// wrong histories, the run with kills would prove nothing.
 func TestEntryModel(t *testing.T) {
 	t.Parallel()
 	type op struct {

@@ -23,7 +23,7 @@ type machine struct {
 	session, client *lockbox.Client
 }
 
-// machine signs an existing user in and publishes a new identity, locked under a passphrase.
+// machine signs in an existing user and publishes a new identity, locked under a passphrase.
 func (s *server) machine(t *testing.T, name string, passphrase lockbox.Secret) *machine {
 	t.Helper()
 	m := s.emptyMachine(t, name)
@@ -32,7 +32,7 @@ func (s *server) machine(t *testing.T, name string, passphrase lockbox.Secret) *
 	return m
 }
 
-// emptyMachine signs an existing user in on a machine without an identity.
+// emptyMachine signs in an existing user on a machine without an identity.
 func (s *server) emptyMachine(t *testing.T, name string) *machine {
 	t.Helper()
 	c, err := lockbox.New(lockbox.Config{URL: s.url, RetryWait: time.Millisecond, HTTPClient: httpClient})
@@ -61,7 +61,7 @@ func (m *machine) grantOf(other *machine) keys.Grant {
 	return keys.Grant{User: other.name, Fingerprint: other.holder.Identity().Fingerprint().Display()}
 }
 
-// admit makes another user a member of a box with all permissions, and grants it the key.
+// admit makes another user a member of a box with all permissions, and grants the key to this user.
 func (m *machine) admit(box string, other *machine) {
 	m.t.Helper()
 	require.NoError(m.t, m.client.AddBoxUser(m.t.Context(), box, other.name, ""))

@@ -12,8 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// TestMetricsAddress verifies that LOCKBOX_METRICS_ADDR moves /metrics off the port of the API, and that the other
-// address serves nothing else.
+// TestMetricsAddress verifies that LOCKBOX_METRICS_ADDR moves /metrics from the port of the API to another address, and
+// that this address serves nothing else.
 func TestMetricsAddress(t *testing.T) {
 	t.Parallel()
 	running := live.StartOn(t, pgtest.New(t), "METRICS_ADDR=127.0.0.1:0")

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// probes are requests that change nothing, but whose refusals can depend on whether the entry exists.
+// probes are requests that change nothing. Their refusals can depend on whether the entry exists.
 var probes = []struct {
 	name, method, path, body string
 	headers                  []string
@@ -34,7 +34,8 @@ func TestKeysAreNotProbedWithoutAnEvent(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	root := s.initialize()
-	// Repeated refusals of a member in a box share an event, so each probe has a box and each set has a member.
+	// Repeated refusals of a member in a box share an event. Each probe therefore has its own box, and each set of
+	// permissions has its own member.
 	box := func(i int) string { return fmt.Sprintf("box%d", i) }
 	for i := range probes {
 		root.box(box(i))

@@ -28,7 +28,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/live"
 )
 
-// TestMain removes the program that was built for the run. In a process of an attack, it runs the attack.
+// TestMain removes the program that was built for the run. If the process was started for an attack, TestMain runs the
+// attack instead of the tests.
 func TestMain(m *testing.M) {
 	if attack.Main() {
 		return
@@ -171,7 +172,7 @@ func command(t testing.TB, database string, args []string, settings ...string) (
 	return p.await(), p.out.String(), p.log.String()
 }
 
-// try is do for servers that may be down: it returns an error if there is no answer.
+// The method try is like do, but it returns an error if there is no answer, because the server may be down.
 func (c client) try(method, path, body string, headers ...string) (*answer, error) {
 	request, err := http.NewRequestWithContext(context.Background(), method, c.server.url+path, strings.NewReader(body))
 	if err != nil {
@@ -230,7 +231,8 @@ func (k *killable) start() {
 
 func (k *killable) url() string { return k.live.URL("lockbox") }
 
-// openFolder returns a temporary folder that the PostgreSQL user can enter. That user differs from ours if we are root.
+// openFolder returns a temporary folder that the PostgreSQL user can enter. This user is not the user of this process
+// if the process runs as root.
 func openFolder(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/tmp", "lockbox-e2e-")

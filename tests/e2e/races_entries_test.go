@@ -76,7 +76,8 @@ func raceIfNoneMatch(t *testing.T, c *cluster, name string) {
 	c.expectWinner(t, name, answers, 1)
 }
 
-// expectWinner checks that one answer is 201 with the given version, and that a read returns the value of its request.
+// expectWinner checks that exactly one request was answered with 201 and the given version, and that a read returns the
+// value of this request.
 func (c *cluster) expectWinner(t *testing.T, box string, answers []*answer, version int) {
 	t.Helper()
 	winner := slices.IndexFunc(answers, func(a *answer) bool { return a.Status == 201 })

@@ -26,8 +26,8 @@ func (c *cluster) keyedBox(name string) (holders []holder, plan usecases.Keyring
 	return holders, plan, holders[0].first(name, plan).expect(201).tag()
 }
 
-// raceTwoKeyrings sends two changes of a keyring at once. One succeeds, and the other learns that it must read the
-// keyring again.
+// raceTwoKeyrings sends two changes of a keyring at once. One change succeeds. The response to the other change states
+// that the client must read the keyring again.
 func raceTwoKeyrings(t *testing.T, c *cluster, name string, one, two usecases.KeyringPlan, holders []holder,
 	tag string) {
 	t.Helper()
@@ -47,8 +47,8 @@ func raceTwoKeyrings(t *testing.T, c *cluster, name string, one, two usecases.Ke
 		JOIN boxes b ON b.id = r.box_id WHERE b.name = $1 AND r.sequence = 2`, name))
 }
 
-// raceGrantAndRekey grants the key to a member and changes the key at the same time. If the grant loses, it must wrap
-// the new key.
+// raceGrantAndRekey grants the key to a member and changes the key at the same time. If the key change takes effect
+// first, the grant must wrap the new key.
 func raceGrantAndRekey(t *testing.T, c *cluster, name string) {
 	holders, plan, tag := c.keyedBox(name)
 	one, two := holders[0].granted(plan, holders[2]), holders[1].rekeyed(plan, holders[0])
@@ -82,8 +82,8 @@ func raceFirstKeyringAndWriters(t *testing.T, c *cluster, name string) {
 }
 
 // raceKeyAndWriters changes the key while ten writers write under the old key. Their versions record oldID. It verifies
-// that a write under the old key that is sent after the response is refused, that no version under the old key is
-// stored after the change, and that no confirmed write is lost.
+// that no version under the old key is stored after the change, and that no confirmed write is lost. A write under the
+// old key must be refused if it is sent after the response to the change.
 func raceKeyAndWriters(t *testing.T, c *cluster, name string, writer client, oldKey, oldID string,
 	change func() *answer) {
 	t.Helper()

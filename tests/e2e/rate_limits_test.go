@@ -66,8 +66,8 @@ func TestRateLimitOfSignIns(t *testing.T) {
 	again.as(root.token).do("GET", "/whoami", nil).expect(200)
 }
 
-// TestRightPasswordWithoutCode verifies that a sign-in with the right password and no code neither counts nor resets
-// the count.
+// TestRightPasswordWithoutCode verifies that a sign-in with the right password but without a code does not count as a
+// failure and does not reset the count.
 func TestRightPasswordWithoutCode(t *testing.T) {
 	t.Parallel()
 	s := start(t, "THROTTLE_FREE_ATTEMPTS=3")
@@ -96,8 +96,8 @@ func TestRightPasswordWithoutCode(t *testing.T) {
 	user.do("PUT", "/users/user1", `{"password":"another-password","currentPassword":"user1-password"}`).rateLimited()
 }
 
-// TestRateLimitPerAddress verifies the limit of an address that tries many names. An IPv6 address counts by its /64.
-// Addresses behind an untrusted proxy are not distinguished.
+// TestRateLimitPerAddress verifies the limit of an address that tries many names. All IPv6 addresses with the same /64
+// prefix share one count. Addresses behind an untrusted proxy are not distinguished.
 func TestRateLimitPerAddress(t *testing.T) {
 	t.Parallel()
 	s := start(t, "THROTTLE_FREE_ATTEMPTS=1", "TRUSTED_PROXIES=127.0.0.0/8")
@@ -119,8 +119,8 @@ func TestRateLimitPerAddress(t *testing.T) {
 	}
 }
 
-// TestRateLimitBehindUntrustedProxy verifies that X-Forwarded-For from an untrusted peer raises the limit of its
-// address and does not remove it.
+// TestRateLimitBehindUntrustedProxy verifies the limit of an untrusted peer that sends X-Forwarded-For. The header
+// raises the limit of the peer's address, but does not remove the limit.
 func TestRateLimitBehindUntrustedProxy(t *testing.T) {
 	t.Parallel()
 	s := start(t, "THROTTLE_FREE_ATTEMPTS=1", "INIT_TOKEN=the-init-token")

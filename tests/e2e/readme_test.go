@@ -30,7 +30,7 @@ func TestReadmeFirstFiveMinutes(t *testing.T) {
 }
 
 // TestHTTPPageExamples runs the example of each row of the table of requests in docs/http.md, in order, after the
-// README's first block. It compares each status with the first one in the row's answer column.
+// README's first block. It compares the status of each answer with the first status in the answer column of the row.
 func TestHTTPPageExamples(t *testing.T) {
 	t.Parallel()
 	const mark = "== example "
@@ -38,7 +38,7 @@ func TestHTTPPageExamples(t *testing.T) {
 		"(?m)^\\| `([A-Z]+) (/[^`]*)` \\| [^|]+ \\| `(api [^|]+)` \\| (\\d+)").FindAllStringSubmatch(page(t,
 		"docs/http.md"), -1)
 	require.Greater(t, len(examples), 30)
-	// Some examples use these variables. The page sets them at its beginning.
+	// Some examples use these variables. The page sets the variables at its beginning.
 	variables := map[string]string{
 		"/api-keys/{apiKey}": "KEY_ID", "/invitations/accept": "CODE",
 		"/boxes/{box}/offer": "OFFER", "/boxes/{box}/offer/accept": "OFFER",
@@ -92,13 +92,13 @@ func firstBlock(t *testing.T) string {
 	return readmeURL + block
 }
 
-// paste runs text in bash with this server's address. It replaces the files that make run would have created:
-// bin/lockbox by a stub that prints a key, and the init token.
+// paste runs text in bash with this server's address. It creates substitutes for the files that make run would have
+// created: a stub for bin/lockbox, which prints a key, and a file with an init token.
 func (s *server) paste(text string) string {
 	s.t.Helper()
 	dir := s.t.TempDir()
-	// bash writes the stub. If this process wrote it and a parallel test forked meanwhile, executing the stub could
-	// fail, because the child would hold the file open for writing.
+	// bash writes the stub, and this process does not, because a parallel test could fork during the write. The child
+	// would then hold the file open for writing, and executing the stub would fail.
 	text = "mkdir bin; printf '#!/bin/sh\n[ \"$*\" = keygen ] && echo " + generatedKey +
 		"\n' > bin/lockbox; chmod 700 bin/lockbox\nmkdir .lockbox; echo " + readmeToken +
 		" > .lockbox/init-token\n" + text

@@ -41,8 +41,8 @@ func TestRevocationWhileWaitingForALock(t *testing.T) {
 	require.Equal(t, 401, got.Status, "%s", got.Body)
 }
 
-// whileLocked sends a request while another transaction holds the entry's lock, and releases the lock after meanwhile
-// has run.
+// whileLocked sends a request while another transaction holds the entry's lock. It then calls the function meanwhile,
+// and releases the lock afterwards.
 func whileLocked(t *testing.T, s *server, request func() *answer, meanwhile func()) *answer {
 	t.Helper()
 	answers := make(chan *answer, 1)

@@ -15,8 +15,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// countingProxy forwards connections to a database. It counts the round trips: a client waits for the answer to each
-// Sync message and to each simple query.
+// countingProxy forwards connections to a database. It counts the round trips. Each Sync message and each simple query
+// is a round trip, because the client waits for the answer.
 type countingProxy struct {
 	url   string
 	trips atomic.Int64

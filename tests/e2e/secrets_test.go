@@ -53,7 +53,8 @@ func serverKeys(t testing.TB, database string, settings ...string) *serverkeys.S
 	return keys
 }
 
-// openTransaction opens a transaction of another program, until the caller calls end.
+// openTransaction opens a transaction, as another program could do. The transaction stays open until the caller calls
+// end.
 func openTransaction(t *testing.T, database string) (end func()) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), database)
@@ -135,7 +136,7 @@ func TestTheWrongSecretIsRefused(t *testing.T) {
 	require.Equal(t, `"value"`, string(again.as(root.token).get("default", "entry").expect(200).Body))
 }
 
-// TestRotate changes the secret while one replica knows both secrets and another knows the old one only.
+// TestRotate changes the secret while one replica knows both secrets and another replica knows only the old secret.
 func TestRotate(t *testing.T) {
 	t.Parallel()
 	before := start(t)
@@ -404,8 +405,8 @@ func (c client) expectTampered(got *answer, action string) {
 	require.Equal(c.server.t, "tampered", c.lastEvent(action)["outcome"])
 }
 
-// TestRekeyEndsAccountsTokens verifies that a new session key ends the sign-ins of the accounts API as well, even if an
-// attacker restores their rows afterwards, and that a new token key ends them too.
+// TestRekeyEndsAccountsTokens verifies that a new session key or a new token key also ends the sign-ins of the accounts
+// API. The sign-ins must stay invalid even if an attacker restores their rows afterwards.
 func TestRekeyEndsAccountsTokens(t *testing.T) {
 	t.Parallel()
 	for _, purpose := range []domain.KeyPurpose{domain.KeyForSessions, domain.KeyForTokens} {

@@ -70,7 +70,7 @@ func (p *securedProgram) dial(t *testing.T) (*tls.Conn, *x509.Certificate) {
 // initBody is a complete body of POST /init.
 const initBody = `{"username":"root","password":"a long password"}`
 
-// beginInit sends all of POST /init but the last byte of its body.
+// beginInit sends POST /init without the last byte of the body.
 func beginInit(t *testing.T, conn net.Conn) {
 	t.Helper()
 	_, err := fmt.Fprintf(conn, "POST /init HTTP/1.1\r\nHost: lockbox\r\nContent-Type: application/json\r\n"+
@@ -89,8 +89,9 @@ func finishInit(t *testing.T, conn net.Conn) {
 	require.True(t, strings.HasPrefix(string(answer), "HTTP/1.1 200"), "%.200s", answer)
 }
 
-// TestHangupReloadsTheCertificate verifies that SIGHUP replaces the certificate of new connections, while a request in
-// flight finishes, and that files that cannot be loaded leave the certificate in use.
+// TestHangupReloadsTheCertificate verifies that new connections after SIGHUP get the new certificate, and that a
+// request in flight still finishes. If the new files cannot be loaded, the server must continue to use the previous
+// certificate.
 func TestHangupReloadsTheCertificate(t *testing.T) {
 	t.Parallel()
 	p := serveSecured(t)

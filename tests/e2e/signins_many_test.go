@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestManySignIns sends a hundred concurrent sign-ins on two cores. Those that exceed the queue get Retry-After, and
-// reads are answered meanwhile.
+// TestManySignIns sends a hundred concurrent sign-ins on two cores. The sign-ins that exceed the queue must get
+// Retry-After, and the server must answer reads in the meantime.
 func TestManySignIns(t *testing.T) {
 	t.Parallel()
 	s := start(t, "KDF_MEMORY_KIB=19456", "KDF_TIME=2", "THROTTLE_FREE_ATTEMPTS=5")

@@ -56,8 +56,8 @@ func steal(t *testing.T, database string) thief {
 	}
 }
 
-// opened returns the stored versions that a key opens, as "entry version", with their values. Each other version must
-// be refused because the key is wrong.
+// opened returns the values of the stored versions that a key opens. The keys of the map have the form "entry version".
+// All other versions must be refused because the key is wrong.
 func (th thief) opened(key lockbox.EncryptionKey) map[string]string {
 	th.t.Helper()
 	parsed := usecases.Key(th.t, key.Reveal())
@@ -143,8 +143,8 @@ func (th thief) unwrapped(id *keys.Identity) map[string]bool {
 	return found
 }
 
-// chains returns the earlier keys of the box, from the chains of all stored keyrings that a box key opens. It also
-// returns the number of these chains.
+// chains decrypts the chains of all stored keyrings with a box key. It returns the earlier keys in the chains that the
+// box key opens, and the number of these chains.
 func (th thief) chains(key lockbox.EncryptionKey) (earlier map[string]bool, chains int) {
 	th.t.Helper()
 	earlier = make(map[string]bool)
@@ -184,8 +184,9 @@ func idOf(t *testing.T, key lockbox.EncryptionKey) string {
 	return usecases.Key(t, key.Reveal()).ID().String()
 }
 
-// TestStolenDatabaseAfterARemoval removes a member, who then gets a copy of the database and the server's secret. The
-// key, the identity and the memory of the removed member open the versions from before the removal, and nothing else.
+// TestStolenDatabaseAfterARemoval removes a member, who then gets a copy of the database and the server's secret. With
+// the key, the identity and the memory directory of the former member, the copy must reveal only the versions that were
+// written before the removal.
 func TestStolenDatabaseAfterARemoval(t *testing.T) {
 	t.Parallel()
 	s := start(t)

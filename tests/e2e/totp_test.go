@@ -39,7 +39,7 @@ func (c client) enrol(username string) enrolment {
 	return c.enrolWith(username, username+"-password")
 }
 
-// enrolWith is enrol for a user with the given password.
+// enrolWith is like enrol, for a user with the given password.
 func (c client) enrolWith(username, password string) enrolment {
 	c.server.t.Helper()
 	proof := map[string]string{"currentPassword": password}

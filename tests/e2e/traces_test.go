@@ -193,8 +193,8 @@ func linksTo(span, target *wire.Span) bool {
 	return false
 }
 
-// requireOnlyKnown verifies that the spans have no attribute outside a short list, and that the texts in them come from
-// the route table and other fixed lists, so that they contain nothing that a client has sent.
+// requireOnlyKnown verifies that all attributes of the spans are in a short list, and that all texts in the spans are
+// in the route table or in other fixed lists. The spans therefore contain no text that a client has sent.
 func (c *collector) requireOnlyKnown() {
 	c.t.Helper()
 	known := map[string]bool{"(none)": true, "passwords": true, "entries": true, "OTHER": true}

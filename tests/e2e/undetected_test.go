@@ -63,7 +63,7 @@ func TestUndetectedChanges(t *testing.T) {
 	s.as("").do("POST", "/init", `{"username":"thief","password":"thief-password"}`).expect(200)
 }
 
-// TestEntryPointedBack verifies the results of pointing an entry to an older version that is still stored.
+// TestEntryPointedBack makes an older stored version the current version of an entry, and verifies the results.
 func TestEntryPointedBack(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -75,7 +75,8 @@ func TestEntryPointedBack(t *testing.T) {
 	root.expectTampered(root.put("default", "entry", `3`), "entry.write")
 }
 
-// TestOldServerKeyRestored verifies that a wrapped key that rekey replaced can be made the newest again.
+// TestOldServerKeyRestored verifies that an attacker can make a wrapped key the newest again after rekey has replaced
+// it.
 func TestOldServerKeyRestored(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -120,8 +120,9 @@ func (r *release) write(token, key, value string) {
 	r.call(token, "POST", "/boxes/team/entries", `{"key":"`+key+`","value":"`+value+`"}`, 201)
 }
 
-// TestRollback upgrades a database from an older release, writes with this one, rolls back as docs/upgrade.md
-// describes, writes with the older release, and upgrades again. No entry, user or sign-in with a password may be lost.
+// TestRollback upgrades a database from an older release and writes with the new release. It then rolls back as
+// docs/upgrade.md describes, writes with the older release, and upgrades again. No entry, user or sign-in with a
+// password may be lost.
 func TestRollback(t *testing.T) {
 	t.Parallel()
 	older, newer, database := olderBinary(t), binary(t), pgtest.Empty(t)

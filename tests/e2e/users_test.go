@@ -177,8 +177,8 @@ func TestUnknownUsers(t *testing.T) {
 	root.do("GET", "/users/%75ser1", nil).expect(200)
 }
 
-// TestShowAPIKeys verifies that the setting reveals whole keys, that doing so is audited, and that only the owner sees
-// the owner's keys.
+// TestShowAPIKeys verifies that the setting reveals whole keys, that each such answer is audited, and that only the
+// owner sees the owner's keys.
 func TestShowAPIKeys(t *testing.T) {
 	t.Parallel()
 	s := start(t, "SHOW_API_KEYS=true")

@@ -24,7 +24,7 @@ type Network bool
 
 // The networks.
 const (
-	// NoBridge allows containers only the host's network or none.
+	// NoBridge restricts containers to the host's network or to no network.
 	NoBridge Network = false
 	// Bridge gives containers a bridge network with published ports. The bridge belongs to the test, so other engines
 	// on the machine are not affected.
@@ -44,7 +44,7 @@ type Engine struct {
 	log     *bytes.Buffer
 }
 
-// Running returns the default engine if it responds, and otherwise starts one without a bridge.
+// Running returns the default engine if that engine responds. Otherwise, it starts an engine without a bridge.
 func Running(t testing.TB) *Engine {
 	t.Helper()
 	running := &Engine{t: t, environ: os.Environ()}
@@ -139,7 +139,7 @@ func (e *Engine) stop() {
 }
 
 // endShims kills the containerd shims of this engine, because a shim never exits after its containerd was killed. It
-// recognizes the shims by the engine's directory in their arguments.
+// finds the shims by the engine's directory in their arguments.
 func (e *Engine) endShims() {
 	paths, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, path := range paths {
@@ -166,7 +166,8 @@ func unmount(dir string) {
 }
 
 // Kill kills the daemon and its containerd; the containers keep running. It removes containerd's PID file, because
-// without an init process the killed containerd stays a zombie, and the next daemon would take it for a running one.
+// without an init process the killed containerd stays a zombie, and the next daemon would treat the zombie as a running
+// containerd.
 func (e *Engine) Kill() {
 	_ = e.daemon.Process.Kill()
 	<-e.ended
@@ -206,7 +207,7 @@ func (e *Engine) Try(args ...string) (string, error) {
 	return e.Command("docker", args...)
 }
 
-// Docker is Try for commands that must succeed.
+// Docker is like Try, for commands that must succeed.
 func (e *Engine) Docker(args ...string) string {
 	e.t.Helper()
 	out, err := e.Try(args...)

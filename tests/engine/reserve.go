@@ -13,9 +13,9 @@ const (
 	dropletPorts  = "44301-44399"
 )
 
-// reservePorts reserves the ports of droplets until the test ends. They lie in Linux's range for outgoing connections,
-// so without the reservation another test may occupy one. If the kernel setting cannot be written, about one run in a
-// few hundred fails because a port is in use.
+// reservePorts reserves the ports of droplets until the test ends. These ports are in the range that Linux uses for
+// outgoing connections. Without the reservation, a connection of another test could occupy one of the ports. If the
+// kernel setting cannot be written, about one run in a few hundred fails because a port is in use.
 func reservePorts(t testing.TB) {
 	before, err := os.ReadFile(reservedPorts)
 	if err != nil || strings.Contains(string(before), dropletPorts) {

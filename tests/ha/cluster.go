@@ -13,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// nodeCount is the smallest number of nodes with which etcd survives the loss of one.
+// nodeCount is the smallest number of nodes with which etcd survives the loss of one node.
 const nodeCount = 3
 
 // cluster is three nodes that elect a primary.
@@ -66,8 +66,8 @@ func (c *cluster) createDatabase(ctx context.Context) error {
 	return c.awaitDatabase(ctx)
 }
 
-// awaitDatabase waits until all standbys have the database. If the driver reaches a host without the database, it tries
-// no other host.
+// awaitDatabase waits until all standbys have the database. This is necessary because the driver tries no other host
+// after it reaches a host without the database.
 func (c *cluster) awaitDatabase(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
@@ -191,7 +191,8 @@ func (c *cluster) awaitHealthy(ctx context.Context, limit time.Duration) error {
 	return fmt.Errorf("the cluster did not become healthy within %s: %w", limit, last)
 }
 
-// repairAfter is the time after which a standby is considered stuck. Rewinding and starting one takes a few seconds.
+// repairAfter is the time after which a standby is considered stuck. Rewinding and starting a standby takes a few
+// seconds.
 const repairAfter = 25 * time.Second
 
 // repair makes Patroni restart each standby that does not stream, as an operator would. Patroni 3.0.2 can leave a

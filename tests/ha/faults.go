@@ -9,10 +9,11 @@ import (
 	"time"
 )
 
-// fault is one kind of fault. inject causes the fault and undo repairs it. Both get the state before the fault.
+// fault is one kind of fault. inject causes the fault and undo repairs it. Both functions receive the state of the
+// cluster before the fault.
 type fault struct {
 	name string
-	// lasts is the time between inject and undo.
+	// The field lasts is the time between inject and undo.
 	lasts  time.Duration
 	inject func(ctx context.Context, s status) error
 	undo   func(ctx context.Context, s status) error
@@ -23,8 +24,8 @@ type fault struct {
 
 func nothing(context.Context, status) error { return nil }
 
-// faults returns the kinds of faults in the order in which a run repeats them. There are two partitions: in one,
-// nothing can reach a node; in the other, clients can reach it but its peers cannot.
+// faults returns the kinds of faults in the order in which a run repeats them. There are two kinds of partitions. In
+// the first, nothing can reach the node. In the second, clients can reach the node, but its peers cannot.
 func faults() []fault {
 	return []fault{
 		{
@@ -85,14 +86,14 @@ func (s status) synchronous() *node {
 	return s.async
 }
 
-// freeze stops all processes of the node, like a hypervisor that migrates or suspends a machine. Their connections stay
-// open, and the kernel still acknowledges what clients send.
+// freeze stops all processes of the node, like a hypervisor that migrates or suspends a machine. The connections of the
+// processes stay open, and the kernel still acknowledges the data that clients send.
 func (n *node) freeze() error {
 	return errors.Join(n.signalManagers(syscall.SIGSTOP), n.signalPostgres(syscall.SIGSTOP))
 }
 
-// thaw resumes the processes that freeze stopped. PostgreSQL resumes first. This is the worst order, because the
-// deposed primary answers before Patroni learns of the new primary.
+// thaw resumes the processes that freeze stopped. PostgreSQL resumes first. This order is the worst case, because the
+// deposed primary then answers before Patroni learns of the new primary.
 func (n *node) thaw() error {
 	return errors.Join(n.signalPostgres(syscall.SIGCONT), n.signalManagers(syscall.SIGCONT))
 }

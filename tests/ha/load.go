@@ -25,8 +25,8 @@ const (
 var encryptionKey = domain.FormatGeneratedKey([32]byte{1, 2, 3})
 
 // load writes and reads entries through the servers until it is stopped. New requests begin at fixed intervals, even if
-// earlier ones have no response yet. A request that hangs therefore does not prevent other requests from showing that
-// the servers work.
+// earlier ones have no response yet. Therefore, other requests can show that the servers work even if one request
+// hangs.
 type load struct {
 	client  *http.Client
 	streams []*stream
@@ -53,7 +53,7 @@ type stream struct {
 	refusals map[string]int
 }
 
-// answered is a request with a response. version and attempt are the entry's version and attempt.
+// An answered value is a request with its response. version and attempt are the entry's version and attempt.
 type answered struct {
 	id         string
 	server     *lockbox
@@ -91,7 +91,7 @@ func startLoad(ctx context.Context, servers []*lockbox, accounts []account, inte
 	return l
 }
 
-// stop prevents new requests and waits for the responses to the running ones.
+// stop prevents new requests and waits for the responses to all running requests.
 func (l *load) stop() {
 	l.cancel()
 	l.group.Wait()
@@ -211,8 +211,8 @@ func raise(number *atomic.Int64, to int64) {
 	}
 }
 
-// acknowledged returns, in order, the end times of the acknowledged writes through a server that ended between two
-// times.
+// acknowledged selects the acknowledged writes through a server that ended between two times. It returns their end
+// times in order.
 func (l *load) acknowledged(server *lockbox, from, to time.Time) []time.Time {
 	var ends []time.Time
 	for _, s := range l.streams {

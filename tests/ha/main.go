@@ -86,13 +86,13 @@ func outside(ctx context.Context, o options) error {
 func parseFlags() options {
 	var o options
 	flag.IntVar(&o.faults, "faults", 50, "number of faults")
-	flag.StringVar(&o.program, "program", "", "the binary to test, instead of building the working tree")
+	flag.StringVar(&o.program, "program", "", "the binary to test instead of a build of the working tree")
 	flag.StringVar(&o.bin, "bin", newestBin(), "the folder with PostgreSQL's programs")
 	flag.StringVar(&o.json, "json", "", "file to write the report to")
 	flag.BoolVar(&o.keep, "keep", false, "keep the folder with the logs")
 	flag.BoolVar(&o.async, "async", false, "replicate asynchronously; acknowledged writes may then be lost")
 	flag.BoolVar(&o.untimed, "untimed", false, "do not judge durations, for machines that run other programs")
-	flag.IntVar(&o.accounts, "accounts", 8, "users; each writes and reads one entry")
+	flag.IntVar(&o.accounts, "accounts", 8, "number of users; each user writes and reads one entry")
 	flag.DurationVar(&o.interval, "interval", 200*time.Millisecond, "time between two writes of a user")
 	flag.Parse()
 	return o

@@ -9,8 +9,9 @@ import (
 	"syscall"
 )
 
-// Each node of the cluster has two links. Clients, such as Lockbox, use the first network. The nodes use the second one
-// for replication and for etcd, so a partition can separate a node from its peers while clients still reach it.
+// Each node of the cluster has two links. Clients, such as Lockbox, use the first network. The nodes use the second
+// network for replication and for etcd. A partition of the second network separates a node from its peers, but clients
+// still reach the node.
 const (
 	clientNet  = "10.77.1."
 	clusterNet = "10.77.2."
@@ -20,8 +21,8 @@ const (
 	firstNodeHost = 11
 )
 
-// inside runs this program again in separate namespaces. The run can then create network interfaces and stop processes
-// without affecting the machine. When the run ends for any reason, the kernel ends all its processes.
+// The function inside runs this program again in separate namespaces. The run can then create network interfaces and
+// stop processes without affecting the machine. When the run ends for any reason, the kernel ends all its processes.
 func inside(ctx context.Context, args []string) error {
 	self, err := os.Executable()
 	if err != nil {

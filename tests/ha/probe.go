@@ -12,7 +12,7 @@ import (
 const (
 	// probeInterval is the time between two probes. It limits the precision of the measured outages of the database.
 	probeInterval = 50 * time.Millisecond
-	// probeLimit bounds a write of the probe. In strict mode, a write waits for a standby.
+	// probeLimit is the time limit of a write by the probe. In strict mode, a write waits for a standby.
 	probeLimit = 500 * time.Millisecond
 )
 
@@ -40,7 +40,8 @@ func (p *probe) stop() {
 	p.group.Wait()
 }
 
-// run probes one node. It keeps its connection while statements succeed or are refused by a standby.
+// run probes one node. The probe keeps the connection if a statement succeeds, and also if a standby refuses the
+// statement.
 func (p *probe) run(ctx context.Context, n *node) {
 	var conn *pgx.Conn
 	for sleep(ctx, probeInterval) == nil {
@@ -83,7 +84,7 @@ func sorted(times []time.Time) []time.Time {
 	return times
 }
 
-// longestGap returns the longest time between two consecutive events. The times from and to count as events.
+// longestGap returns the longest time between two consecutive events. The parameters from and to count as events.
 func longestGap(events []time.Time, from, to time.Time) (gap time.Duration, end time.Time) {
 	last := from
 	for _, at := range append(slices.Clone(events), to) {

@@ -101,7 +101,7 @@ func (p *report) failures(timed bool) []string {
 	if p.Mode != "asynchronous" {
 		check(p.Lost == 0, "%d acknowledged writes were lost", p.Lost)
 		check(p.Unaudited == 0, "%d acknowledged requests have no audit event", p.Unaudited)
-		check(p.Stale == p.StaleUnfenced, "%d reads were stale outside of unfenced splits", p.Stale-p.StaleUnfenced)
+		check(p.Stale == p.StaleUnfenced, "%d reads were stale without an unfenced split", p.Stale-p.StaleUnfenced)
 	}
 	if !timed {
 		return broken

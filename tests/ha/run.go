@@ -176,7 +176,7 @@ func (r *run) record(number int, f fault, begun time.Time) {
 	line := fmt.Sprintf("%3d  %-20s  database %5.1f s", number+1, f.name, gap.Seconds())
 	for _, server := range r.servers {
 		outage, resumed := longestGap(r.load.acknowledged(server, begun, end), begun, end)
-		// Lockbox has no share in the part of its outage during which the database accepted no writes.
+		// The share of Lockbox does not include the time during which the database accepted no writes.
 		share := min(max(0, resumed.Sub(recovered)), max(0, outage-gap))
 		result.Servers = append(result.Servers, serverResult{
 			Server: server.name,

@@ -18,12 +18,12 @@ type verdict struct {
 	Acknowledged int `json:"acknowledged_writes"`
 	Reads        int `json:"acknowledged_reads"`
 	Versions     int `json:"stored_versions"`
-	// Lost counts acknowledged writes whose version does not hold their value.
+	// Lost counts acknowledged writes whose value is not stored under the acknowledged version.
 	Lost int `json:"lost"`
 	// Doubled counts values that are stored under more than one version.
 	Doubled int `json:"doubled"`
-	// Stale counts reads that returned an older version than one that was acknowledged before the read began.
-	// StaleUnfenced counts the stale reads that a deposed, not yet fenced primary may have answered.
+	// Stale counts reads that returned an older version, although a newer version was acknowledged before the read
+	// began. StaleUnfenced counts the stale reads that may come from a deposed primary that was not yet fenced.
 	Stale         int `json:"stale"`
 	StaleUnfenced int `json:"stale_in_unfenced_splits"`
 	// Unaudited counts acknowledged requests without an audit event.
@@ -73,14 +73,15 @@ func (v *verdict) checkWrites(s *stream, stored map[int64]int64) {
 		}
 		v.Acknowledged++
 		if stored[w.version] != w.attempt {
-			v.blame(&v.Lost, "%s: acknowledged as version %d, which holds attempt %d", w.id, w.version,
+			v.blame(&v.Lost, "%s was acknowledged as version %d, but this version holds attempt %d", w.id, w.version,
 				stored[w.version])
 		}
 	}
 	versions := make(map[int64]int64, len(stored))
 	for version, attempt := range stored {
 		if other, twice := versions[attempt]; twice {
-			v.blame(&v.Doubled, "attempt %d of %s: versions %d and %d", attempt, s.account.name, other, version)
+			v.blame(&v.Doubled, "attempt %d of %s is stored as version %d and as version %d", attempt,
+				s.account.name, other, version)
 		}
 		versions[attempt] = version
 	}
@@ -102,8 +103,8 @@ func (v *verdict) checkReads(s *stream, results []result) {
 		if during != nil {
 			name = during.Fault
 		}
-		v.blame(&v.Stale, "%s through %s during %q: version %d, but %d was acknowledged before", r.id, r.server.name,
-			name, r.version, r.atLeast)
+		v.blame(&v.Stale, "%s through %s during %q returned version %d, but version %d had been acknowledged", r.id,
+			r.server.name, name, r.version, r.atLeast)
 	}
 }
 

@@ -174,7 +174,8 @@ func TestFirstRunMakesTheFilesThatComposeNames(t *testing.T) {
 	assert.Equal(t, url, again)
 }
 
-// The metrics need no token. Their port must not be published, and the published port must not serve them.
+// The metrics need no token. The port of the metrics must not be published, and the published port must not serve
+// metrics.
 func TestComposeKeepsMetricsOffThePublishedPort(t *testing.T) {
 	t.Parallel()
 	s := readCompose(t).Services["lockbox"]

@@ -103,7 +103,7 @@ func checkFirstStart(t *testing.T, e *engine.Engine) {
 		"X-Encryption-Key", "a passphrase")
 	require.Equal(t, 201, status, "%s", body)
 
-	// The server stops cleanly. After a restart, it finds the same secret and data.
+	// The server stops cleanly. After a restart, the server finds the same secret and data.
 	e.Docker("stop", "-t", "40", name)
 	assert.Equal(t, "0", e.Docker("inspect", "-f", "{{.State.ExitCode}}", name))
 	e.Docker("start", name)

@@ -157,7 +157,7 @@ func TestPods(t *testing.T) {
 			signIn := `{"username":"root","password":"password-of-the-owner"}`
 			assert.Equal(t, 200, n.status("POST", "/authenticate", signIn))
 			assert.Equal(t, 404, n.status("GET", "/metrics", ""), "the port of the API does not serve metrics")
-			// The Job runs again with the next apply, also without the Secret of the owner.
+			// The Job runs again with the next apply. It must then succeed even without the Secret of the owner.
 			require.NoError(t, os.Remove(filepath.Join(n.dir, "run/owner/password")))
 			n.run(job)
 			if pod, found := all["Pod"]; found {

@@ -117,7 +117,7 @@ func checkStreams(c proxied) {
 	require.NoError(c.t, response.Body.Close())
 }
 
-// settle is the time within which a proxy that buffers bodies has written a part of a body to a file.
+// settle is the longest delay after which a buffering proxy writes part of a body to a file.
 const settle = 300 * time.Millisecond
 
 const bodyCanary = "canary-of-bodies"
@@ -134,7 +134,7 @@ func checkMetricsHidden(c proxied) {
 	}
 }
 
-// checkNoTrace verifies that no file of the proxy, among them its log, contains a secret.
+// checkNoTrace verifies that no file of the proxy, including its log, contains a secret.
 func checkNoTrace(c proxied) {
 	c.t.Helper()
 	files := filesOf(c.t, c.dir)

@@ -33,18 +33,18 @@ type proxy struct {
 	file string
 	// command returns the program and its arguments for the adapted file in dir. It can write further files.
 	command func(t *testing.T, dir, file string) []string
-	// substitute holds further replacements in the file: old and new text in turn.
+	// substitute holds further replacements for the file. The elements are pairs of old text and new text.
 	substitute []string
 }
 
-// proxies are the proxies that Debian has packages of. Debian has no package of Traefik.
+// proxies are the proxies for which Debian has packages. Debian has no package of Traefik.
 var proxies = map[string]proxy{
 	"nginx": {
 		file: "nginx.conf",
 		command: func(t *testing.T, dir, file string) []string {
 			t.Helper()
 			outer := filepath.Join(dir, "outer.conf")
-			// The file contains a server, which belongs into the http block of nginx's configuration.
+			// The file contains a server block, which must be inside the http block of nginx's configuration.
 			text := fmt.Sprintf(`daemon off; worker_processes 1; pid %[1]s/pid; error_log stderr; %[3]s
 events {}
 http {
@@ -56,7 +56,7 @@ http {
 			require.NoError(t, os.WriteFile(outer, []byte(text), 0o600))
 			return []string{"nginx", "-p", dir, "-c", outer}
 		},
-		// Otherwise, the kernel would buffer the whole response.
+		// Without a small send buffer, the kernel would buffer the whole response.
 		substitute: []string{"listen 443 ssl", "listen ADDRESS ssl sndbuf=16k"},
 	},
 	"haproxy": {

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSystemdUnitIsHardened verifies that systemd rates the exposure of the service at most 2.0 of 10.
+// TestSystemdUnitIsHardened verifies that the exposure of the service, as systemd rates it, is at most 2.0 of 10.
 func TestSystemdUnitIsHardened(t *testing.T) {
 	t.Parallel()
 	const threshold = "20" // in tenths

@@ -2,5 +2,5 @@
 // reads the objects back. No kubelet runs, so no pod starts. `make test-kubernetes` compiles the API server and runs
 // the tests.
 //
-// The package is a module of its own, because Kubernetes needs hundreds of modules that Lockbox does not.
+// The package is a separate module, because Kubernetes needs hundreds of modules that Lockbox does not need.
 package kubernetes

@@ -29,7 +29,7 @@ func (o object) at(path ...string) any {
 	return value
 }
 
-// text is at for strings. It returns "" for other types.
+// text is like at, but returns a string. If the value has another type, text returns "".
 func (o object) text(path ...string) string {
 	text, _ := o.at(path...).(string)
 	return text
@@ -136,7 +136,8 @@ func checkContains(t *testing.T, path string, want, got any) {
 }
 
 // checkPod verifies that the server admits a pod of a workload in a namespace with the restricted Pod Security
-// Standard. The server admits every workload itself, whatever its pods are.
+// Standard. This check is necessary because the server admits a workload even if it will refuse the pods of the
+// workload.
 func checkPod(t *testing.T, namespace string, workload object, template map[string]any) {
 	t.Helper()
 	var pod map[string]any

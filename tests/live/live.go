@@ -1,6 +1,6 @@
 // Package live runs a complete Lockbox server on a real PostgreSQL database, in the test's process. [Start] serves one
-// test. [Open] is for examples and for test binaries that share a server, because they have no testing.TB that could
-// stop it.
+// test. [Open] is for examples and for test binaries that share a server. They have no testing.TB that could stop the
+// server.
 package live
 
 import (
@@ -28,7 +28,7 @@ type Server struct {
 	URL string
 	// MetricsURL is the address of LOCKBOX_METRICS_ADDR, or "".
 	MetricsURL string
-	// Database is the URL of its database.
+	// Database is the URL of the server's database.
 	Database string
 	// Log collects the server's log at debug level.
 	Log *Log
@@ -43,7 +43,7 @@ func Start(t testing.TB, settings ...string) *Server {
 	return StartOn(t, pgtest.New(t), settings...)
 }
 
-// StartOn is Start on an existing database, which several servers may share.
+// StartOn is like Start, but uses an existing database. Several servers may share the database.
 func StartOn(t testing.TB, database string, settings ...string) *Server {
 	t.Helper()
 	log := &Log{}
@@ -53,7 +53,7 @@ func StartOn(t testing.TB, database string, settings ...string) *Server {
 	return server
 }
 
-// Open is Start without a testing.TB. The caller must call Stop.
+// Open is like Start, but needs no testing.TB. The caller must call Stop.
 func Open(settings ...string) (*Server, error) {
 	database, drop, err := pgtest.Open()
 	if err != nil {

@@ -23,7 +23,8 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/localpg"
 )
 
-// patience bounds one statement that creates or drops a database while other tests load the machine.
+// patience is the time limit of a statement that creates or drops a database. It is long, because other tests load the
+// machine.
 const patience = time.Minute
 
 // New returns the URL of a new database with the newest schema. The database is dropped when the test ends, even if
@@ -54,15 +55,15 @@ func copyOf(t testing.TB, admin, template string) string {
 	return own
 }
 
-// Empty is New without the schema.
+// Empty is like New, but the database has no schema.
 func Empty(t testing.TB) string {
 	t.Helper()
 	// Unlike template1, template0 cannot have been modified.
 	return create(t, server(t), "TEMPLATE template0")
 }
 
-// Unprivileged is Empty for a role that owns the database and has no other rights on the server. All databases of this
-// function have the same owner.
+// Unprivileged is like Empty, but returns a URL with a role that owns the database and has no other rights on the
+// server. All databases of this function have the same owner.
 func Unprivileged(t testing.TB) string {
 	t.Helper()
 	const role = localpg.Unprivileged // a private server accepts only this role and its superuser
@@ -94,8 +95,8 @@ func Copy(t testing.TB, database string) string {
 	return copyOf(t, server(t), config.Database)
 }
 
-// sharedServer finds or starts the server once per process. A server that it starts stops when the process ends for any
-// reason, because tests have no common cleanup hook.
+// sharedServer finds or starts the server once per process. If sharedServer started the server, the server stops when
+// the process ends for any reason, because tests have no common cleanup hook.
 var sharedServer = sync.OnceValues(func() (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
@@ -205,7 +206,7 @@ func randomHex() string {
 	return hex.EncodeToString(random)
 }
 
-// Open is Empty without a testing.TB, for examples and TestMain. The caller must call drop.
+// Open is like Empty, but needs no testing.TB. It is for examples and TestMain. The caller must call drop.
 func Open() (database string, drop func() error, err error) {
 	admin, err := sharedServer()
 	if err != nil {

@@ -34,7 +34,7 @@ var serverSettings = map[string]string{
 
 // Server is a PostgreSQL server for tests.
 type Server struct {
-	// URL is the URL of a maintenance database, from which others can be created.
+	// URL is the URL of a maintenance database. A connection to it can create other databases.
 	URL string
 	// Stop stops the server if Provide started it.
 	Stop func() error
@@ -55,7 +55,8 @@ func Provide(ctx context.Context) (*Server, error) {
 	}
 	contained, dockerErr := startContainer(ctx)
 	if dockerErr != nil {
-		return nil, fmt.Errorf("%w; or set %s; starting a container failed too: %w", err, Variable, dockerErr)
+		return nil, fmt.Errorf("%w; alternatively, set %s; starting a container also failed: %w", err, Variable,
+			dockerErr)
 	}
 	return contained, nil
 }

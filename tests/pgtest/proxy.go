@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Proxy forwards connections to a database, until the test makes it lose them. A lost connection stays open but
-// delivers nothing in either direction, like the connection to a host that has vanished or is frozen.
+// Proxy forwards connections to a database, until the test makes the proxy lose connections. A lost connection stays
+// open but delivers nothing in either direction, like the connection to a host that has vanished or is frozen.
 type Proxy struct {
 	// URL leads to the database through the proxy.
 	URL string

@@ -44,8 +44,8 @@ func makeTemplate(ctx context.Context, admin, name string) (string, error) {
 	}
 	err = fill(ctx, admin, draft)
 	if err == nil {
-		// The first connection after a migration writes the catalog cache file pg_internal.init. File copies of the
-		// template contain it, so their first connections need not write it.
+		// The first connection after a migration writes the catalog cache file pg_internal.init. Databases that are
+		// file copies of the template contain this file, so the first connection to such a database need not write it.
 		err = connectOnce(ctx, admin, draft)
 	}
 	if err == nil {

@@ -27,7 +27,7 @@ type pins struct {
 	t        *testing.T
 	dir      string
 	registry *httptest.Server
-	// indexes maps the name of an image to the content (string) of its index.
+	// indexes holds the content of the index of each image, as a string, by the name of the image.
 	indexes sync.Map
 }
 

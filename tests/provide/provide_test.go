@@ -49,8 +49,8 @@ func newMachine(t *testing.T, manager string) machine {
 
 func (m machine) write(name, text string) {
 	m.t.Helper()
-	// A shell writes the file. If this process wrote it, a parallel test could fork while the file is open. The child
-	// would inherit the descriptor, and running the file would fail with ETXTBSY.
+	// A shell writes the file, and this process does not, because a parallel test could fork while the file is open.
+	// The child would inherit the descriptor, and running the file would fail with ETXTBSY.
 	const script = `cat >"$1" && chmod 700 "$1"`
 	command := exec.CommandContext(m.t.Context(), "/bin/sh", "-c", script, "sh", filepath.Join(m.bin, name))
 	command.Stdin = strings.NewReader(text)

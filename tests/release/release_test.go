@@ -76,8 +76,8 @@ func checkLicenses(t *testing.T, folder string) {
 	}
 }
 
-// checkDamage verifies that verify-release refuses a downloaded release with one changed byte before it builds
-// anything.
+// checkDamage changes one byte of a downloaded release. It verifies that verify-release refuses the release and builds
+// nothing.
 func checkDamage(t *testing.T, folder string) {
 	t.Helper()
 	download := t.TempDir()

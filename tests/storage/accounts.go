@@ -12,8 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// serialises requires that a lock admits one transaction at a time. Several concurrent transactions take the lock, and
-// each of them verifies that no other transaction holds it.
+// The method serialises requires that a lock admits one transaction at a time. Several concurrent transactions take the
+// lock, and each of them verifies that no other transaction holds it.
 func (f *fixture) serialises(lock func(ctx context.Context, repos ports.Repos) error) {
 	f.Helper()
 	const n = 5
@@ -121,7 +121,7 @@ func userDelete(f *fixture) {
 	require.Len(f, members, 1)
 	versions, err := f.Read().Entries.Versions(f.Context(), o.box.ID, "entry")
 	require.NoError(f, err)
-	require.Empty(f, versions[0].Author, "the version stays, without its author")
+	require.Empty(f, versions[0].Author, "the version is still stored, but has no author")
 	for _, find := range []func(ctx context.Context, repos ports.Repos) error{
 		func(ctx context.Context, repos ports.Repos) error {
 			_, err := repos.Users.Lock(ctx, "user")
@@ -202,7 +202,7 @@ func userPermissions(f *fixture) {
 	require.Equal(f, domain.ReadEntry|domain.DeleteEntry, union())
 	member.Active = false
 	require.NoError(f, f.Read().BoxUsers.Save(f.Context(), member))
-	require.Equal(f, domain.ReadEntry, union(), "boxes in which the user is inactive do not count")
+	require.Equal(f, domain.ReadEntry, union(), "boxes in which the user is inactive are not counted")
 }
 
 func apiKeyLifecycle(f *fixture) {

@@ -31,7 +31,7 @@ func everyCredential(f *fixture) {
 		require.Equal(f, o.owner.Name, caller.Name)
 		require.True(f, caller.Active)
 		require.Equal(f, o.owner.ID, caller.Credential.User)
-		require.False(f, caller.Credential.ID.IsZero(), "an opaque token has an id, too")
+		require.False(f, caller.Credential.ID.IsZero(), "an opaque token also has an id")
 		require.Equal(f, expires[i], caller.ExpiresAt, credential.Kind)
 		require.NoError(f, caller.Authenticate(f.now))
 	}

@@ -57,12 +57,13 @@ func dropletClaim(f *fixture) {
 	require.Equal(f, want, claimed)
 	_, ok, err = records.Claim(f.Context(), record, until)
 	require.NoError(f, err)
-	require.False(f, ok, "the record has been claimed since it was read")
+	require.False(f, ok, "the record has been claimed since the caller read it")
 
 	f.requireCode(records.NoteEntry(f.Context(), record.ID, domain.Entry{}, 0), domain.Conflict, "droplet_abandoned")
 	f.requireCode(records.Finish(f.Context(), record.ID, "name", "container"), domain.Conflict, "droplet_abandoned")
 
-	require.NoError(f, records.Release(f.Context(), record, time.Time{}), "not the claimed one: no effect")
+	require.NoError(f, records.Release(f.Context(), record, time.Time{}),
+		"Release has no effect on a record that another caller has claimed")
 	require.Equal(f, []domain.DropletRecord{claimed}, f.droplets())
 	require.NoError(f, records.Release(f.Context(), claimed, f.now))
 	claimed.BusyUntil = f.now

@@ -175,7 +175,7 @@ func entryReservation(f *fixture) {
 	room := domain.Room{SlotBytes: 1000, Slots: 4, Until: 9}
 	require.NoError(f, f.reserve(o, "entry", ports.Reservation{Room: room, Added: 4000, Limit: 4000}))
 	f.write(o, "entry", "a longer value", 0)
-	require.Equal(f, room, f.locked(o, "entry").Room, "a version without a reservation does not change it")
+	require.Equal(f, room, f.locked(o, "entry").Room, "a write without a reservation does not change the reservation")
 	versions, largest = stored()
 	require.Equal(f, []int{2, len("a longer value")}, []int{versions, largest})
 }
@@ -187,9 +187,10 @@ func entryReservationLimit(f *fixture) {
 	require.NoError(f, f.reserve(o, "two", ports.Reservation{Room: room, Added: 4000, Limit: 9000}))
 	f.requireCode(f.reserve(o, "three", ports.Reservation{Room: room, Added: 1001, Limit: 9000}), domain.Conflict,
 		"limit_reached")
-	require.Equal(f, []string{"reserved", "reserved"}, f.targets(), "nothing is stored above the limit")
+	require.Equal(f, []string{"reserved", "reserved"}, f.targets(),
+		"the refused reservation and its event are not stored")
 	require.NoError(f, f.reserve(o, "two", ports.Reservation{Room: room, Added: -4000, Limit: 3000}),
-		"a smaller reservation is possible above the limit")
+		"a reservation can be reduced even above the limit")
 	require.NoError(f, f.reserve(o, "three", ports.Reservation{Room: room, Added: 5000, Limit: 9000}))
 
 	// Concurrent reservations do not exceed the limit.
@@ -269,8 +270,8 @@ func entryDelete(f *fixture) {
 	require.Equal(f, []uint64{3, 2, 1}, f.numbers(o.box, "entry"))
 }
 
-// entryLockReturnsAccess verifies that Lock waits for a concurrent writer. Lock then returns the entry and the
-// caller's access as they are after the wait.
+// entryLockReturnsAccess verifies that Lock waits for a concurrent writer. The results of Lock, which are the entry and
+// the caller's access, must then include the changes of that writer.
 func entryLockReturnsAccess(f *fixture) {
 	o := f.office()
 	user := f.addUser("member")

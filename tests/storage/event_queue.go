@@ -163,11 +163,13 @@ func eventQueueOpenTransactions(f *fixture) {
 	})
 	<-stored
 	f.append("short")
-	require.Equal(f, []string{"short"}, f.next(10), "an open transaction does not delay others")
+	require.Equal(f, []string{"short"}, f.next(10),
+		"an open transaction does not delay the events of other transactions")
 	require.Empty(f, f.next(10))
 	close(commit)
 	group.Wait()
-	require.Equal(f, []string{"long"}, f.next(10), "an event is found although later ones were delivered before")
+	require.Equal(f, []string{"long"}, f.next(10),
+		"an event is found although later events have already been delivered")
 	f.concurrentWriters()
 }
 
@@ -245,7 +247,7 @@ func eventQueueLimit(f *fixture) {
 		rest = append(rest, batch...)
 	}
 	require.Equal(f, "4b", rest[len(rest)-1])
-	// There are more commits than a batch can have.
+	// There are more commits than one batch can contain.
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {
@@ -279,7 +281,7 @@ func janitorEventQueue(f *fixture) {
 
 	require.NoError(f, f.Queue.Release(f.Context(), holder))
 	require.Zero(f, sweep(time.Now().Add(-time.Minute)), "the lease ended later")
-	require.Equal(f, 1, sweep(later), "no server had the lease since then")
+	require.Equal(f, 1, sweep(later), "no server has had the lease in the meantime")
 	require.Zero(f, sweep(later))
 	f.append("without a stream")
 	require.Empty(f, f.next(10))

@@ -136,7 +136,7 @@ func (f *fixture) addSession(user domain.User) domain.Credential {
 	return domain.Credential{Kind: domain.SessionCredential, ID: session.ID, User: user.ID}
 }
 
-// digest returns a digest that tests can name.
+// digest returns the digest of a text, so that tests can identify a digest by its text.
 func digest(text string) domain.Digest { return sha256.Sum256([]byte(text)) }
 
 // tokenKeys returns the first server keys that opaque tokens depend on.

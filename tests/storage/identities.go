@@ -60,7 +60,7 @@ func identityLifecycle(f *fixture) {
 	again.CreatedAt = f.now.Add(2 * time.Hour)
 	f.putIdentity(again)
 	first.Current = true
-	require.Equal(f, first, f.identity(first.Fingerprint), "an earlier identity keeps its time")
+	require.Equal(f, first, f.identity(first.Fingerprint), "an identity that is stored again keeps its creation time")
 	f.do(func(ctx context.Context, repos ports.Repos) error { return repos.Users.Delete(ctx, user.ID) })
 	first.Name = ""
 	require.Equal(f, first, f.identity(first.Fingerprint), "an identity outlives its user")
@@ -124,8 +124,8 @@ func identityLocked(f *fixture) {
 	require.ErrorIs(f, identities.PutLocked(f.Context(), f.lockedIdentity(other, "late")), ports.ErrStaleServerKey)
 }
 
-// sealedLockedIdentities moves all locked identities to another server key, in batches. Only afterwards can the old key
-// be deleted.
+// sealedLockedIdentities moves all locked identities to another server key, in batches. The old key can be deleted only
+// afterwards.
 func sealedLockedIdentities(f *fixture) {
 	for i, name := range []domain.UserName{"anna", "boris", "cora"} {
 		identity := f.addIdentity(f.addUser(name), byte(i+1))

@@ -66,7 +66,7 @@ func janitorAccounts(f *fixture) {
 	require.ErrorIs(f, f.Do(f.Context(), func(ctx context.Context, repos ports.Repos) error {
 		_, _, err := repos.TokenFamilies.LockByRefresh(ctx, user.ID, pair.Refresh)
 		return err
-	}), domain.NotFound, "pairs are deleted with their family")
+	}), domain.NotFound, "token pairs are deleted together with their token family")
 }
 
 func janitorAttempts(f *fixture) {
@@ -99,7 +99,7 @@ func janitorAttempts(f *fixture) {
 		require.Equal(f, count, found, name)
 	}
 	f.sweep(f.DeleteOldAttempts, f.now.Add(23*time.Hour), 10)
-	require.NotZero(f, f.peek(digest("month")), "it is kept for a day")
+	require.NotZero(f, f.peek(digest("month")), "the counter is kept for a day")
 	f.sweep(f.DeleteOldAttempts, f.now.Add(25*time.Hour), 10)
 	require.Zero(f, f.peek(digest("month")))
 	for name, until := range map[string]time.Duration{"a": -time.Second, "b": time.Hour} {
@@ -120,7 +120,8 @@ func janitorEvents(f *fixture) {
 	late := f.event("late")
 	late.ID = domain.EventID{1, 0}
 	require.NoError(f, f.Read().Events.Append(f.Context(), late))
-	require.Equal(f, []int{1}, f.sweep(f.DeleteOldEvents, f.now.Add(-time.Hour), 2), "each sweep begins at the oldest")
+	require.Equal(f, []int{1}, f.sweep(f.DeleteOldEvents, f.now.Add(-time.Hour), 2),
+		"each sweep begins with the oldest event")
 }
 
 func janitorEventLogSize(f *fixture) {

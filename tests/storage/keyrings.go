@@ -141,8 +141,8 @@ func keyringKeyIDUsed(f *fixture) {
 	f.mustAddKeyring(f.newKeyring(f.addBox(o.owner, "another"), 1, 1, owner))
 }
 
-// keyringChangesTheKey verifies that a write that was decided before a key change is not stored after the key change.
-// It covers each kind of key change and each kind of entry. A change of the recipients must not affect writes.
+// keyringChangesTheKey verifies that a write whose conditions were read before a key change is not stored after the key
+// change. It covers each kind of key change and each kind of entry. A change of the recipients must not affect writes.
 func keyringChangesTheKey(f *fixture) {
 	o := f.office()
 	owner := f.addIdentity(o.owner, 1)
@@ -166,7 +166,7 @@ func keyringChangesTheKey(f *fixture) {
 	require.Equal(f, domain.KeyID{1}, f.lookUp(o.credentials[0], "box", "entry", 0).Version.BoxKey)
 	stale = decide("entry")
 	change(1)
-	require.True(f, f.store(stale), "the keyring has the same key")
+	require.True(f, f.store(stale), "a keyring with the same key does not affect the write")
 	stale, untouched := decide("entry"), decide("other")
 	change(2)
 	require.False(f, f.store(stale), "the key was changed")
@@ -176,7 +176,7 @@ func keyringChangesTheKey(f *fixture) {
 	require.True(f, f.store(decide("created")))
 	stale = decide("created")
 	change(3)
-	require.False(f, f.store(stale), "an entry that was created under the keyring")
+	require.False(f, f.store(stale), "the entry was created under the previous key")
 	versions, err := f.Read().Entries.Versions(f.Context(), o.box.ID, "entry")
 	require.NoError(f, err)
 	var keys []domain.KeyID
@@ -186,7 +186,7 @@ func keyringChangesTheKey(f *fixture) {
 	require.Equal(f, []domain.KeyID{{1}, {1}}, keys)
 }
 
-// writeUnder is write on the locking path with a box key.
+// writeUnder is like write on the locking path, but with a box key.
 func (f *fixture) writeUnder(o office, key domain.EntryKey, boxKey domain.KeyID) {
 	f.Helper()
 	f.do(func(ctx context.Context, repos ports.Repos) error {
@@ -201,8 +201,8 @@ func (f *fixture) writeUnder(o office, key domain.EntryKey, boxKey domain.KeyID)
 	})
 }
 
-// keyringWaitsForWriters verifies that a change of the key waits for a writer that has locked its entry, and that a
-// writer who locks its entry after the change sees the new key.
+// keyringWaitsForWriters verifies that a change of the key waits for a write that has already locked its entry. A write
+// that locks its entry after the change must see the new key.
 func keyringWaitsForWriters(f *fixture) {
 	o := f.office()
 	owner := f.addIdentity(o.owner, 1)
@@ -234,8 +234,8 @@ func keyringWaitsForWriters(f *fixture) {
 	})
 }
 
-// janitorOldKeyrings verifies that the last ten keyrings are kept at any age, and that all other keyrings are kept for
-// a limited time.
+// janitorOldKeyrings verifies that the last ten keyrings are never deleted, and that all other keyrings are deleted
+// after a limited time.
 func janitorOldKeyrings(f *fixture) {
 	o := f.office()
 	owner := f.addIdentity(o.owner, 1)

@@ -50,7 +50,7 @@ func totpLifecycle(f *fixture) {
 	for isPending, want := range map[bool]ports.SealedTOTPSecret{false: inForce, true: pending} {
 		stored, err := secrets.Get(f.Context(), user.ID, isPending)
 		require.NoError(f, err)
-		require.Equal(f, want, stored, "the last one replaces the one before")
+		require.Equal(f, want, stored, "the newer secret replaces the older secret")
 	}
 	signIn, err := f.Read().Users.ForSignIn(f.Context(), user.Name)
 	require.NoError(f, err)
@@ -62,7 +62,7 @@ func totpLifecycle(f *fixture) {
 	require.Equal(f, pending.Code.ID, stored.Code.ID)
 	_, err = secrets.Get(f.Context(), user.ID, true)
 	f.requireCode(err, domain.NotFound, "totp_not_found")
-	require.NoError(f, secrets.Promote(f.Context(), user.ID), "without a pending one, nothing changes")
+	require.NoError(f, secrets.Promote(f.Context(), user.ID), "without a pending secret, nothing changes")
 	_, err = secrets.Get(f.Context(), user.ID, false)
 	require.NoError(f, err)
 
@@ -96,7 +96,7 @@ func totpStepOnce(f *fixture) {
 	}
 	group.Wait()
 	require.Equal(f, int64(1), accepted.Load())
-	require.False(f, accept(secret.Code.ID, 99), "an earlier step is spent too")
+	require.False(f, accept(secret.Code.ID, 99), "the code of an earlier step is spent too")
 	require.True(f, accept(secret.Code.ID, 101))
 	require.False(f, accept(f.id(), 102), "an unknown secret")
 	stored, err := f.Read().TOTPSecrets.Get(f.Context(), user.ID, false)
@@ -162,8 +162,8 @@ func tokenFamilyLifecycle(f *fixture) {
 	}
 }
 
-// refreshesOnce uses one refresh token in several transactions: each must see the changes of the
-// transaction before it.
+// refreshesOnce uses one refresh token in several transactions. Each transaction must see the changes of the previous
+// transaction.
 func refreshesOnce(f *fixture) {
 	user := f.addUser("user")
 	_, pair := f.addFamily(user, "user")

@@ -173,9 +173,9 @@ func sealedAccounts(f *fixture) {
 	require.Equal(f, "rewrapped", string(codes[0].Sealed))
 }
 
-// plainRecoveryCodes checks that the methods for the plain recovery codes of older releases neither list, replace nor
-// delete codes with a keyed digest. The ports cannot store a plain code, so the tests of the use case insert such
-// codes.
+// plainRecoveryCodes checks the methods for the plain recovery codes of older releases. The methods must not list,
+// replace or delete recovery codes with a keyed digest. The ports cannot store a plain code, so the tests of the use
+// case insert such codes.
 func plainRecoveryCodes(f *fixture) {
 	user := f.addUser("user")
 	secret := f.addTOTP(user, false, digest("keyed"))
@@ -225,7 +225,7 @@ func sealedTokens(f *fixture) {
 	f.addFamily(zoe, "late")
 	deleted, err := rows.DeleteTokens(f.Context(), f.keys[domain.KeyForTokens])
 	require.NoError(f, err)
-	require.Equal(f, 1, deleted, "a family depends on the token key, too")
+	require.Equal(f, 1, deleted, "a token family also depends on the token key")
 	f.do(func(ctx context.Context, repos ports.Repos) error {
 		_, err := repos.System.Owner(ctx)
 		require.NoError(f, err)
@@ -237,7 +237,8 @@ func sealedTokens(f *fixture) {
 	})
 }
 
-// openTransactions verifies that a transaction that has only read counts as open, because it may still write.
+// openTransactions verifies that a transaction counts as open even if it has only read so far, because it may still
+// write.
 func openTransactions(f *fixture) {
 	var during []string
 	f.do(func(ctx context.Context, repos ports.Repos) error {

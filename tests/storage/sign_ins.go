@@ -82,7 +82,7 @@ func signInSession(f *fixture) {
 	require.NoError(f, err)
 	stored, err = f.Read().Users.ForSignIn(f.Context(), user.Name)
 	require.NoError(f, err)
-	require.Equal(f, next, stored.Password, "a password that was replaced meanwhile stays")
+	require.Equal(f, next, stored.Password, "a sign-in does not overwrite a password that was replaced in the meantime")
 
 	deleted := domain.NewUser(f.id(), "deleted", domain.RoleUser, f.now)
 	_, err = f.open(ports.OpenedSignIn{Session: f.newSession(deleted)})

@@ -5,7 +5,7 @@
 //
 //	func TestStorage(t *testing.T) { storage.Exercise(t, open) }
 //
-// Tests of one implementation's mechanisms, such as query plans, are tested beside its code.
+// The mechanisms of one implementation, such as its query plans, are tested beside its code.
 package storage
 
 import (
@@ -42,7 +42,7 @@ func Exercise(t *testing.T, open Open) {
 	}
 }
 
-// tests maps a port and a part of its contract to the test of that part.
+// tests holds the tests of the suite. A key consists of a port and a part of the port's contract.
 var tests = map[string]func(*fixture){
 	"UnitOfWork/CommitAndRollback":     commitAndRollback,
 	"UnitOfWork/Panic":                 panicRollsBack,

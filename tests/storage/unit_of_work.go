@@ -74,7 +74,7 @@ func nestedIsRefused(f *fixture) {
 		})
 	})
 	require.ErrorContains(f, err, "inside a unit of work")
-	require.Zero(f, domain.KindOf(err), "a programming error, not a refusal")
+	require.Zero(f, domain.KindOf(err), "the error reports a programming error and is no refusal")
 	require.Empty(f, f.targets())
 }
 

@@ -61,7 +61,8 @@ func writerStores(f *fixture) {
 	require.Equal(f, o.owner.Name, list[0].Author)
 }
 
-// conditionChange invalidates a condition of a write by the user to the entry named after the user.
+// A conditionChange invalidates a condition of a write by the given user. The key of the written entry is the user's
+// name.
 type conditionChange func(user domain.User, member domain.BoxUser, credential domain.Credential)
 
 func (f *fixture) conditionChanges(o office) map[string]conditionChange {
@@ -93,7 +94,7 @@ func (f *fixture) conditionChanges(o office) map[string]conditionChange {
 	}
 }
 
-// writerConditions changes each condition of a write after the write read its snapshot. The store must then store
+// writerConditions changes each condition of a write after the entry snapshot was read. The store must then store
 // nothing.
 func writerConditions(f *fixture) {
 	o := f.office()

@@ -45,15 +45,15 @@ func IsTest(path string) bool {
 	return strings.HasSuffix(path, "_test.go") || strings.HasPrefix(filepath.ToSlash(path), "tests/")
 }
 
-// Words are the phrases that the glossary in CONTRIBUTING.md replaces by terms of the trade.
+// Words matches the phrases that the glossary in CONTRIBUTING.md replaces with terms of the trade.
 var Words = regexp.MustCompile(`(?i)\b(whoever|somebody|nobody|anybody|on record|passed over|the way of before|` +
 	`what is asked|gatherer|whileWanted|isNobody|mayAsk|reasonAbout)\b`)
 
 // account matches the name of the operating system's user nobody, which is a term of the trade.
 var account = regexp.MustCompile("\"nobody\"|`nobody`|nobody:|=nobody|user nobody|-u nobody|, nobody,|http\\.NoBody")
 
-// fragments are parts of all alternatives of Words. Searching for the fragments first is much faster than always
-// running the expression.
+// Each match of Words contains at least one of the fragments. Searching for the fragments first is much faster than
+// always running the expression.
 var fragments = []string{"whoever", "body", "on record", "passed over", "the way of", "what is asked", "gatherer",
 	"whilewanted", "mayask", "reasonabout"}
 
@@ -106,7 +106,8 @@ func Lines(source []byte) (comments, code int) {
 // maxFieldsPerLine is how many fields a struct literal may hold on shared lines.
 const maxFieldsPerLine = 3
 
-// Crowded returns the positions of keyed struct literals with more than three fields that share a line.
+// Crowded returns the positions of keyed struct literals that have more than three fields and have two fields on one
+// line.
 func Crowded(path string) ([]string, error) {
 	source, err := os.ReadFile(path)
 	if err != nil {

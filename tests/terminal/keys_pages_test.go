@@ -23,7 +23,7 @@ type follower struct {
 	dir    string
 	blocks [][]string // the name of the machine, and the commands
 	next   int
-	// replace holds the replacements in the commands of a block: old and new text in turn.
+	// replace holds the replacements for the commands of a block. The elements are pairs of old text and new text.
 	replace []string
 }
 
@@ -52,7 +52,7 @@ func (f *follower) block(machine string) *screen {
 	return f.on(machine, strings.NewReplacer(f.replace...).Replace(block[1]))
 }
 
-// on runs commands on a machine, in bash on a terminal.
+// The method on runs commands on a machine, in bash on a terminal.
 func (f *follower) on(machine, commands string) *screen {
 	f.t.Helper()
 	home := filepath.Join(f.dir, "home of "+strings.ReplaceAll(machine, "'", ""))
@@ -62,7 +62,7 @@ func (f *follower) on(machine, commands string) *screen {
 	return start(f.t, environ, "bash", "--norc", "-e", "-o", "pipefail", "-c", "cd '"+f.dir+"'\n"+commands)
 }
 
-// ended checks that every block has run.
+// The method ended checks that every block has run.
 func (f *follower) ended() {
 	f.t.Helper()
 	require.Equal(f.t, len(f.blocks), f.next)
@@ -86,7 +86,7 @@ const (
 	passphrasePattern  = `unlock passphrase +([a-z]+(?:-[a-z]+){5})`
 )
 
-// confirms compares the fingerprint on the screen with the user's fingerprint, and answers yes.
+// The method confirms compares the fingerprint on the screen with the user's fingerprint, and answers yes.
 func (s *screen) confirms(name, fingerprint string) {
 	s.t.Helper()
 	s.expect("The fingerprint of " + name + ", as the server reports it:")
@@ -95,7 +95,7 @@ func (s *screen) confirms(name, fingerprint string) {
 	s.enter("y")
 }
 
-// joins answers the questions of lockbox join, and returns the fingerprint and the unlock passphrase.
+// The method joins answers the questions of lockbox join. It returns the fingerprint and the unlock passphrase.
 func (s *screen) joins(password string) (fingerprint, passphrase string) {
 	s.t.Helper()
 	s.hidden("New password: ", password)
@@ -110,8 +110,8 @@ func (s *screen) joins(password string) (fingerprint, passphrase string) {
 }
 
 // TestSharingKeysPage follows docs/sharing-keys.md and begins with a new server. Two people on two machines share a
-// box, and neither sees its key. After the invitation, each person runs only one more command before the invited person
-// reads a value.
+// box, and neither of them sees the key of the box. After the invitation, each person runs only one more command before
+// the invited person reads a value.
 func TestSharingKeysPage(t *testing.T) {
 	t.Parallel()
 	f := follow(t, "../../docs/sharing-keys.md", live.Start(t).URL)

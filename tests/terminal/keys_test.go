@@ -91,7 +91,8 @@ func (l *lifeline) end() {
 	l.settle()
 }
 
-// settle closes dead once, when a write was stopped and none is pending. The caller holds mu.
+// settle closes the channel dead when the proxy has stopped a write and no other write is pending. It closes the
+// channel only once. The caller holds mu.
 func (l *lifeline) settle() {
 	if l.held && l.pending == 0 && l.dead != nil {
 		close(l.dead)
@@ -99,7 +100,8 @@ func (l *lifeline) settle() {
 	}
 }
 
-// after makes the proxy stop after a number of writes, or never for a negative number.
+// The method after sets the number of writes after which the proxy stops. With a negative number, the proxy never
+// stops.
 func (l *lifeline) after(writes int) (dead <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -107,7 +109,7 @@ func (l *lifeline) after(writes int) (dead <-chan struct{}) {
 	return l.dead
 }
 
-// with runs lockbox with text as its standard input.
+// The method with runs lockbox with the given text as standard input.
 func (h home) with(stdin string, args ...string) string {
 	h.t.Helper()
 	command := exec.Command(binary, args...)
@@ -118,7 +120,7 @@ func (h home) with(stdin string, args ...string) string {
 	return out.String()
 }
 
-// fails runs lockbox without a terminal and checks the exit code. It returns the error.
+// The method fails runs lockbox without a terminal and checks the exit code. It returns the error.
 func (h home) fails(want int, args ...string) string {
 	h.t.Helper()
 	out, err := h.run(args...)

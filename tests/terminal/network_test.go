@@ -20,7 +20,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/rounds"
 )
 
-// call runs lockbox against a server that is not Lockbox, and returns its exit code and its standard error.
+// call executes lockbox against a server that is not Lockbox. It returns the exit code and the standard error of
+// lockbox.
 func call(t *testing.T, url string, args ...string) (exitCode int, message string) {
 	t.Helper()
 	command := exec.Command(binary, args...)
@@ -36,7 +37,7 @@ func call(t *testing.T, url string, args ...string) (exitCode int, message strin
 	return command.ProcessState.ExitCode(), errs.String()
 }
 
-// breaking starts a server that accepts connections and hands them to breakOff.
+// The function breaking starts a server that accepts connections and passes each of them to breakOff.
 func breaking(t *testing.T, breakOff func(conn *net.TCPConn)) (url string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -183,8 +184,8 @@ func TestRetryTimeOnce(t *testing.T) {
 	}
 }
 
-// TestRetryTimeOfProxies checks that the message about a proxy's response asks only once to try again, and states the
-// time.
+// TestRetryTimeOfProxies checks the message about a proxy's response. The message must ask only once to try again, and
+// must state when.
 func TestRetryTimeOfProxies(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{429, 502, 503, 504} {

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// shellAfter runs lockbox at a terminal, and then reads the remaining input as a shell would. It returns the screen
-// with the output of both.
+// shellAfter runs lockbox at a terminal, and then reads the remaining input as a shell would. The returned screen shows
+// the output of lockbox and of this shell.
 func shellAfter(t *testing.T, environ []string, args ...string) *screen {
 	t.Helper()
 	left := filepath.Join(t.TempDir(), "left")
@@ -144,7 +144,8 @@ func TestSlowPaste(t *testing.T) {
 	}
 }
 
-// TestFieldsOverObject checks that lockbox set asks before text that looks like fields replaces an object.
+// TestFieldsOverObject checks that lockbox set asks for confirmation before it replaces an object with text that looks
+// like fields.
 func TestFieldsOverObject(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
@@ -170,8 +171,8 @@ func TestFieldsOverObject(t *testing.T) {
 	s.ends(0)
 }
 
-// TestAssignmentOverField checks that lockbox set --field asks before text that looks like an assignment replaces an
-// object or array.
+// TestAssignmentOverField checks that lockbox set --field asks for confirmation before it replaces an object or an
+// array with text that looks like an assignment.
 func TestAssignmentOverField(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
@@ -193,8 +194,8 @@ func TestAssignmentOverField(t *testing.T) {
 	}
 }
 
-// TestFieldsOverObjectInScripts runs lockbox set without a terminal. It checks that text that names a field of the
-// object in any spelling is refused, and that other text is stored.
+// TestFieldsOverObjectInScripts runs lockbox set without a terminal. It checks that a text is refused if it names a
+// field of the object in any spelling, and that any other text is stored.
 func TestFieldsOverObjectInScripts(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)

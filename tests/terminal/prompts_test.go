@@ -194,7 +194,8 @@ func TestNewPasswords(t *testing.T) {
 	s.hidden("Password: ", "new-password")
 	s.ends(0)
 
-	// A user who signs in with TOTP codes only has no current password, and sets the first one with a code.
+	// A user who signs in only with TOTP codes has no current password. Such a user sets the first password with a
+	// code.
 	secret := h.codeAccount("boris")
 	h.signInWithCode("boris", secret, 0)
 	s = h.at("users", "passwd")

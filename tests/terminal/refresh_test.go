@@ -125,8 +125,9 @@ func TestRefreshByAnotherCommand(t *testing.T) {
 	s.ends(3)
 }
 
-// TestCommandDuringRefresh delays the response of a refresh: the server has invalidated the old token, but the profile
-// file does not contain the new token yet. The test checks that a refused command waits for the new token.
+// TestCommandDuringRefresh delays the response of a refresh. During the delay, the server has already invalidated the
+// old token, but the profile file does not contain the new token yet. The test checks that a refused command waits for
+// the new token.
 func TestCommandDuringRefresh(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)

@@ -25,7 +25,7 @@ func withEntries(t *testing.T, settings ...string) entries {
 		"LOCKBOX_ENCRYPTION_KEY="+encryptionKey)}
 }
 
-// entries is a home directory together with the environment of commands that read and write entries.
+// An entries value is a home directory together with the environment of commands that read and write entries.
 type entries struct {
 	home
 	env []string
@@ -46,8 +46,8 @@ func (e entries) lockbox(args ...string) string {
 	return string(out)
 }
 
-// TestCtrlCReachesProgramOnce checks that the program gets one signal for Ctrl-C: from the terminal, and not from
-// lockbox again.
+// TestCtrlCReachesProgramOnce checks that the program gets exactly one signal for Ctrl-C. The terminal sends this
+// signal, and lockbox must not send another one.
 func TestCtrlCReachesProgramOnce(t *testing.T) {
 	t.Parallel()
 	u := withEntries(t)

@@ -52,12 +52,12 @@ func build(m *testing.M) int {
 // TestScripts runs each script with its own server and home directory. The server has the owner root, whose password is
 // root-password. LOCKBOX_API_URL and LOCKBOX_API_KEY belong to root, and LOCKBOX_ENCRYPTION_KEY is a generated key.
 //
-// In addition to the commands of testscript there are:
+// The scripts can use the commands of testscript and the following commands:
 //
 //	code N COMMAND…        runs a command, which must end with this exit code
 //	as USER                continues as a user, who is created if necessary; "as anonymous" has no token
 //	api METHOD PATH [JSON] sends a request as root, without the program
-//	totp STEP ENROLLED TO  writes the TOTP code for the step that is STEP from now, from an enrolment in JSON
+//	totp STEP ENROLLED TO  writes the TOTP code of an enrolment in JSON, for the step that is STEP steps from now
 //	recovery ENROLLED TO   writes the first recovery code of an enrolment
 //	many N                 reads the entry app/db of the box prod N times
 //	fresh [SETTING…]       continues with a new server that has no owner, and without a token
@@ -118,7 +118,7 @@ func code(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// as changes the API key in the environment.
+// The command as changes the API key in the environment.
 func as(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: as USER")

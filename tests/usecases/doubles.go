@@ -40,10 +40,10 @@ type Passwords struct {
 	Compared atomic.Int64
 	// Learned counts the calls of Learn.
 	Learned atomic.Int64
-	// Busy makes both methods return Unavailable.
+	// Busy makes Hash and Check return Unavailable.
 	Busy atomic.Bool
-	// During, if set, is called once, in the middle of Hash or Check. Both are slow in production, so other requests
-	// can be executed between the two authorisations of a use case.
+	// During, if set, is called once, in the middle of Hash or Check. Hash and Check are slow in production, so other
+	// requests can be executed between the two authorisations of a use case.
 	During func()
 }
 

@@ -167,7 +167,7 @@ func expand(t testing.TB, key []byte, info string, size int) []byte {
 	return out
 }
 
-// part returns part(x) of each argument.
+// part returns the concatenation of part(x) for each argument x, where part(x) is the length of x followed by x.
 func part(all ...[]byte) (out []byte) {
 	for _, each := range all {
 		out = binary.BigEndian.AppendUint32(out, uint32(len(each)))

@@ -31,7 +31,7 @@ type Parts struct {
 	Keyring *sealing.Keyring
 	Sealer  *sealing.AccountSealer
 	Digests *sealing.Digests
-	// TokenDigests keys the digests of opaque tokens, recovery codes and invitations.
+	// TokenDigests computes the keyed digests of opaque tokens, recovery codes and invitations.
 	TokenDigests *sealing.TokenDigests
 	Tokens       *tokens.Signer
 	TOTP         *otp.Codes

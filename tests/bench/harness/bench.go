@@ -70,7 +70,7 @@ func (b *bench) close() {
 	}
 }
 
-// build builds the program of a checkout like `make build`.
+// build builds the program of a checkout in the same way as `make build`.
 func build(ctx context.Context, checkout, to, ldflags string) error {
 	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", ldflags, "-o", to,
 		"./cmd/lockbox")
@@ -134,7 +134,7 @@ func (b *bench) drive(t *target, order load.Run) (load.Slice, error) {
 func (b *bench) check(ctx context.Context, t *target) error {
 	reply, err := t.load.tell(load.Order{Check: true})
 	if err != nil {
-		b.wrong = append(b.wrong, t.name+", looked at in the end: "+err.Error())
+		b.wrong = append(b.wrong, t.name+", in the final check: "+err.Error())
 		return b.verdict()
 	}
 	conn, err := pgx.Connect(ctx, t.database)
@@ -163,6 +163,6 @@ func (b *bench) verdict() error {
 	if len(b.wrong) == 0 {
 		return nil
 	}
-	return errors.New("answers were wrong, so the figures are worth nothing:\n  " +
+	return errors.New("some answers were wrong, so the figures are not valid:\n  " +
 		strings.Join(b.wrong[:min(len(b.wrong), 10)], "\n  "))
 }

@@ -54,14 +54,14 @@ func sharedBuffers() string {
 	return strconv.Itoa(max(128, min(mostMB, int(kilobytes(string(memory), "MemTotal:")/1024/4)))) + "MB"
 }
 
-// settle vacuums, checkpoints, and loads as much of the tables into memory as fits. Otherwise, that work would slow
-// the first slice.
+// settle runs VACUUM and CHECKPOINT, and loads as much of the tables into memory as fits. Otherwise, this work would
+// slow the first slice.
 func (c *cluster) settle(ctx context.Context, database string) error {
 	if err := c.execute(ctx, database, `VACUUM ANALYZE`, `CHECKPOINT`); err != nil {
 		return err
 	}
 	if err := c.execute(ctx, database, `CREATE EXTENSION IF NOT EXISTS pg_prewarm`); err != nil {
-		say("without the extension pg_prewarm the first reads come from the disk: %v", err)
+		say("without the extension pg_prewarm, the first reads come from the disk: %v", err)
 		return nil
 	}
 	return c.execute(ctx, database, `SELECT sum(pg_prewarm(oid)) FROM pg_class WHERE relkind IN ('r', 'i', 't')
@@ -74,7 +74,7 @@ func (c *cluster) stop() {
 	}
 }
 
-// look reads the server's settings and returns an error unless commits are durable.
+// look reads the server's settings. It returns an error if commits are not durable.
 func (c *cluster) look(ctx context.Context) error {
 	conn, err := pgx.Connect(ctx, c.server.URL("postgres"))
 	if err != nil {
@@ -90,7 +90,7 @@ func (c *cluster) look(ctx context.Context) error {
 	}
 	for _, name := range durable {
 		if c.settings[name] != "on" {
-			return fmt.Errorf("PostgreSQL has %s = %s: the figures would mean nothing", name, c.settings[name])
+			return fmt.Errorf("PostgreSQL has %s = %s, so the figures would not be valid", name, c.settings[name])
 		}
 	}
 	c.version = c.settings["server_version"]
@@ -148,7 +148,7 @@ func (c *cluster) floor(ctx context.Context, database, script string, connection
 	before := c.cpu()
 	out, err := command.CombinedOutput()
 	if err != nil {
-		return floorSlice{}, fmt.Errorf("pgbench, which comes with PostgreSQL: %w\n%s", err, out)
+		return floorSlice{}, fmt.Errorf("pgbench (a program of PostgreSQL) failed: %w\n%s", err, out)
 	}
 	used := c.cpu() - before + command.ProcessState.UserTime().Seconds() + command.ProcessState.SystemTime().Seconds()
 	rate, count := warmRate(string(out))

@@ -80,8 +80,8 @@ func (b *bench) compare(ctx context.Context) error {
 	return nil
 }
 
-// turns runs slices of two targets in turn, reverses the order each time, and prints the ratio of the second to the
-// first.
+// turns measures two targets in alternating slices. It reverses the order each time, and prints the ratio of the second
+// target to the first.
 func (b *bench) turns(scenarios []string, one, two *target, tell func(scenario string, ratio contest)) error {
 	for _, scenario := range scenarios {
 		for _, t := range []*target{one, two} {

@@ -80,7 +80,7 @@ func (g *grower) open(ctx context.Context, store *postgres.Store) error {
 	}
 	sealer, err := sealing.NewEntrySealer(sealing.EntryConfig{Keys: keyring,
 		Derive: func(context.Context, ports.Workload, []byte, []byte, ports.Argon2Params) ([]byte, error) {
-			panic("a generated key is not derived")
+			panic("a generated key needs no key derivation")
 		}})
 	if err != nil {
 		return err

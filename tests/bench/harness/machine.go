@@ -20,9 +20,9 @@ type machine struct {
 	PostgreSQL string            `json:"postgresql"`
 	Settings   map[string]string `json:"postgresql_settings"`
 	Go         string            `json:"go"`
-	// Commit is the measured commit. It is empty if the user gave a binary.
+	// Commit is the measured commit. Commit is empty if the user gave a binary.
 	Commit string `json:"commit,omitempty"`
-	// Lockbox lists the settings beyond the required ones.
+	// Lockbox lists the settings of the program, without the required settings.
 	Lockbox []string  `json:"lockbox_settings,omitempty"`
 	Load    string    `json:"load"`
 	Size    load.Size `json:"size"`

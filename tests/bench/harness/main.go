@@ -81,22 +81,24 @@ func parse() options {
 	flag.IntVar(&o.size.Entries, "entries", 1000, "entries in each box")
 	flag.IntVar(&o.size.Users, "users", 100, "users of each box")
 	flag.IntVar(&o.connections, "connections", 32, "concurrent connections that make requests")
-	flag.IntVar(&o.rounds, "rounds", 6, "how often all slices are run in turn; the order is turned round each time")
+	flag.IntVar(&o.rounds, "rounds", 6,
+		"the number of rounds; a round runs one slice of each scenario, and each round reverses the order")
 	flag.DurationVar(&o.slice, "slice", 2*time.Second,
 		"how long a slice lasts; rounds × slice is the time of each scenario")
-	flag.DurationVar(&o.warmUp, "warm-up", 3*time.Second, "how long each scenario runs before anything counts")
+	flag.DurationVar(&o.warmUp, "warm-up", 3*time.Second, "how long each scenario runs before the measurement begins")
 	flag.StringVar(&o.scenario, "scenario", "",
-		"what to run of "+strings.Join(load.Scenarios(), ", ")+", separated by commas; "+
-			"or scale: compare small tables with large ones; or queue: few connections to the database")
-	flag.StringVar(&o.base, "base", "", "a commit to compare what is checked out with")
-	flag.StringVar(&o.program, "program", "", "the binary to measure, instead of building what is checked out")
+		"the scenarios to run, separated by commas, of "+strings.Join(load.Scenarios(), ", ")+"; "+
+			"or \"scale\", which compares small and large tables; or \"queue\", which tests few database connections")
+	flag.StringVar(&o.base, "base", "", "a commit to compare with the checked-out code")
+	flag.StringVar(&o.program, "program", "", "the binary to measure instead of a build of the checked-out code")
 	flag.StringVar(&o.output, "output", "",
-		"the file to write the figures to as JSON, instead of one under tests/bench/results")
+		"the JSON file for the figures, instead of a new file under tests/bench/results")
 	flag.StringVar(&o.profiled, "profile", "", "a scenario to profile with Linux's perf")
-	flag.Var(&o.settings, "set", "a setting NAME=value, without LOCKBOX_, for what is checked out; may be repeated")
+	flag.Var(&o.settings, "set",
+		"a setting NAME=value for the checked-out code, without LOCKBOX_; the flag can be repeated")
 	flag.StringVar(&o.spoil, "spoil", "",
-		"values: write others behind the load's back; record: keep reads off it; both must make the run fail, and "+
-			"are for testing the harness")
+		"for testing the harness: \"values\" overwrites entries during the load, and \"record\" disables the audit of "+
+			"reads; the run must then fail")
 	flag.Parse()
 	return o
 }
@@ -116,7 +118,7 @@ func (o options) check() error {
 	}
 	for _, name := range asked {
 		if !slices.Contains(load.Scenarios(), name) {
-			return fmt.Errorf("there is no scenario %q; there are %s, scale and queue", name,
+			return fmt.Errorf("unknown scenario %q; the scenarios are %s, scale and queue", name,
 				strings.Join(load.Scenarios(), ", "))
 		}
 	}

@@ -85,8 +85,8 @@ func (b *bench) chosen(of []string) []string {
 
 func say(format string, args ...any) { fmt.Fprintf(os.Stderr, "bench: "+format+"\n", args...) }
 
-// rounds warms each scenario up and then runs slices of all scenarios and their floors in turn. It reverses the order
-// each time, so that other load on the machine affects all of them equally.
+// rounds first warms up each scenario. It then alternates between slices of all scenarios and their floors. It reverses
+// the order each time, so that other load on the machine affects all of them equally.
 func (b *bench) rounds(ctx context.Context, t *target, floors floorScripts, scenarios []string, r *report) error {
 	for _, name := range scenarios {
 		if _, err := b.drive(t, load.Run{Scenario: name, For: b.warmUp, Warm: true}); err != nil {
@@ -180,8 +180,8 @@ func (b *bench) addTimes(t *target, r *report) error {
 	return err
 }
 
-// count runs every scenario once more with a counter between the program and its database. It is not part of the timed
-// runs, because counting costs time.
+// count measures every scenario once more with a counter between the program and its database. It is not part of the
+// timed runs, because counting costs time.
 func (b *bench) count(ctx context.Context, t *target, r *report) error {
 	w, err := startWire(b.cluster.server)
 	if err != nil {
@@ -211,7 +211,7 @@ func (b *bench) count(ctx context.Context, t *target, r *report) error {
 
 const dropReads = `CREATE FUNCTION drop_reads() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$`
 
-// writeBehindItsBack overwrites random entries from a second load process for 200 ms. The load must detect the
+// writeBehindItsBack starts a second load process, which overwrites random entries for 200 ms. The load must detect the
 // unexpected values.
 func (b *bench) writeBehindItsBack(t *target, place load.Place) error {
 	other, err := startLoad(context.Background())

@@ -39,7 +39,7 @@ func (b *bench) profile(ctx context.Context) error {
 	if err := errors.Join(err, record.Wait()); err != nil {
 		return err
 	}
-	fmt.Printf("%s: %.0f requests/s; %% of the server's processor time, with what is called and alone\n",
+	fmt.Printf("%s: %.0f requests/s; %% of the server's processor time, with and without called functions\n",
 		b.options.profiled, slice.Rate())
 	report := exec.CommandContext(ctx, "perf", "report", "-i", samples, "--children", "-g", "none", "--percent-limit",
 		"1")
@@ -49,7 +49,8 @@ func (b *bench) profile(ctx context.Context) error {
 		return err
 	}
 	for line := range strings.Lines(string(out)) {
-		// inclusive share, own share, program, mapping, kind of symbol, name
+		// The fields are the inclusive share, the own share, the program, the mapping, the kind of symbol, and the
+		// name.
 		if fields := strings.Fields(line); len(fields) > 5 && fields[0] != "#" {
 			fmt.Printf("%7s %7s  %s\n", fields[0], fields[1], strings.Join(fields[5:], " "))
 		}

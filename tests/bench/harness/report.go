@@ -19,8 +19,8 @@ type report struct {
 	Machine machine `json:"machine"`
 	// StartMillis is the time from exec to the first answer, with an up-to-date schema.
 	StartMillis float64 `json:"start_ms"`
-	// Memory of the server: IdleMB after the first answer, BusyMB the peak under reads, writes and lists, PeakMB the
-	// overall peak.
+	// These fields are the memory of the server: IdleMB after the first answer, BusyMB at the peak under reads, writes
+	// and lists, and PeakMB at the overall peak.
 	IdleMB    float64    `json:"memory_idle_mb"`
 	BusyMB    float64    `json:"memory_reading_writing_peak_mb"`
 	PeakMB    float64    `json:"memory_peak_mb"`
@@ -150,13 +150,13 @@ func (r *report) print(to io.Writer) {
 			f.Wire.Bytes, floor, ratio, byCPU)
 	}
 	table.Flush()
-	fmt.Fprint(to, "statements, round trips and bytes are between the server and PostgreSQL, per request; for "+
-		"revoke, a request is four\n\n")
+	fmt.Fprint(to, "statements, round trips and bytes are counts per request, between the server and PostgreSQL; in "+
+		"the scenario revoke, one request consists of four\n\n")
 	for _, each := range r.Aims {
 		fmt.Fprintf(to, "%-8s %s: %.2f\n", holds(each.Holds), each.What, each.Found)
 	}
 	if r.PeakMB > 0 {
-		fmt.Fprintf(to, "memory of the server at its highest, with passwords and passphrases: %.0f MB\n", r.PeakMB)
+		fmt.Fprintf(to, "peak memory of the server, with passwords and passphrases: %.0f MB\n", r.PeakMB)
 	}
 }
 

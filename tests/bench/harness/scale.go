@@ -8,7 +8,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/bench/load"
 )
 
-// The sizes of the small box and of the large ones.
+// These are the sizes of the small box and of the large boxes.
 const (
 	fewEntries, manyEntries = 1_000, 1_000_000
 	fewUsers, manyUsers     = 10, 10_000
@@ -21,8 +21,8 @@ type scaleReport struct {
 	Users   []contest `json:"ten_thousand_users_to_ten"`
 }
 
-// scale reads random entries of a box as random users of the box. It alternates between a small box, a box with many
-// entries, and a box with many users. Each box is in its own database.
+// scale measures reads of random entries of a box by random users of the box. It alternates between a small box, a box
+// with many entries, and a box with many users. Each box is in its own database.
 func (b *bench) scale(ctx context.Context) error {
 	small, err := b.grown(ctx, "small", load.Size{Boxes: 1, Entries: fewEntries, Users: fewUsers})
 	if err != nil {
@@ -91,7 +91,7 @@ func (b *bench) grown(ctx context.Context, name string, size load.Size) (*target
 	// PostgreSQL processes, as in a long-running server.
 	begin = time.Now()
 	_, err = t.load.tell(load.Order{Check: true})
-	say("reading all of it took %s", time.Since(begin).Round(time.Second))
+	say("reading every entry took %s", time.Since(begin).Round(time.Second))
 	return t, err
 }
 

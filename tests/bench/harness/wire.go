@@ -12,8 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/localpg"
 )
 
-// wire is a proxy between a program and PostgreSQL that counts executed statements and round trips (Frontend/Backend
-// Protocol 3.0).
+// wire is a proxy between a program and PostgreSQL. It counts the executed statements and the round trips of the
+// Frontend/Backend Protocol 3.0.
 type wire struct {
 	listener   net.Listener
 	folder     string
@@ -99,7 +99,7 @@ func (w *wire) accept() {
 	}
 }
 
-// startupMessage reads the first message of a program, the only one without a type byte.
+// startupMessage reads the first message of a program. Only this message has no type byte.
 var startupMessage = func(from io.Reader) ([]byte, error) {
 	length := make([]byte, 4)
 	if _, err := io.ReadFull(from, length); err != nil {
@@ -142,8 +142,9 @@ func (w *wire) forward(from, to net.Conn, note func(kind byte), first func(io.Re
 	}
 }
 
-// scan finds the messages in a part of the stream: one type byte, then four bytes of length that include themselves.
-// header is the part of a message header read so far, and left the number of bytes until the next message.
+// scan finds the messages in a part of the stream. A message begins with one type byte and a length of four bytes,
+// which counts itself but not the type byte. The parameter header is the part of a message header that has been read so
+// far. The parameter left is the number of bytes until the next message.
 func scan(part, header []byte, left int, note func(kind byte)) ([]byte, int) {
 	for len(part) > 0 {
 		if left > 0 {

@@ -53,7 +53,7 @@ type Slice struct {
 // Rate returns the answered requests per second.
 func (s Slice) Rate() float64 { return float64(s.Requests) / s.Seconds }
 
-// Times are milliseconds over all slices of a scenario.
+// Times holds percentiles of the response times over all slices of a scenario, in milliseconds.
 type Times struct {
 	P50  float64 `json:"p50_ms"`
 	P99  float64 `json:"p99_ms"`
@@ -65,7 +65,7 @@ type Reply struct {
 	Error string `json:"error,omitempty"`
 	Place *Place `json:"place,omitempty"`
 	Slice *Slice `json:"slice,omitempty"`
-	// Reads is the number of reads that returned a value, after a Check.
+	// Reads is the number of reads that returned a value. It is set only in the reply to a Check.
 	Reads uint64           `json:"reads,omitempty"`
 	Times map[string]Times `json:"times,omitempty"`
 }
@@ -151,7 +151,7 @@ func (d *Driver) connect(count int, address string) {
 	}
 }
 
-// each calls work for every number below count, on the given number of workers.
+// each calls the function work once for every number below count. The given number of workers share the calls.
 func (d *Driver) each(workers, count int, work func(w *worker, i int) error) error {
 	var next atomic.Int64
 	var group sync.WaitGroup
@@ -174,7 +174,7 @@ const maxWrong = 3
 func (d *Driver) run(order Run) (Slice, error) {
 	act, known := scenarios[order.Scenario]
 	if !known || d.world == nil {
-		return Slice{}, fmt.Errorf("there is no scenario %q, or nothing to run it on", order.Scenario)
+		return Slice{}, fmt.Errorf("the scenario %q is unknown, or no Lockbox has been filled", order.Scenario)
 	}
 	if time.Since(d.last) > idle {
 		for _, w := range d.workers {

@@ -124,9 +124,9 @@ func (w *worker) readWhileWritten() error {
 	w.wanted = AppendValue(w.wanted[:0], at/w.world.Entries, at%w.world.Entries, write)
 	switch {
 	case got.version < version:
-		return fmt.Errorf("%s is at version %d, and was at %d already", w.world.paths[at], got.version, version)
+		return fmt.Errorf("%s is at version %d, but was already at version %d", w.world.paths[at], got.version, version)
 	case err != nil || write > w.world.writes.Load() || !bytes.Equal(got.body, w.wanted):
-		return fmt.Errorf("%s at version %d has a value that no write gave it", w.world.paths[at], got.version)
+		return fmt.Errorf("%s at version %d has a value that no write contained", w.world.paths[at], got.version)
 	}
 	return nil
 }
@@ -157,7 +157,8 @@ func (w *worker) write() error {
 		return err
 	}
 	if got.version <= before {
-		return fmt.Errorf("%s was at version %d, and a write made %d", w.world.paths[at], before, got.version)
+		return fmt.Errorf("%s was at version %d, but a later write created version %d", w.world.paths[at], before,
+			got.version)
 	}
 	known.wrote(got.version, write)
 	return nil
@@ -170,7 +171,7 @@ func (w *worker) list() error {
 		return err
 	}
 	if !bytes.Equal(bytes.TrimSpace(got.body), w.world.keys) {
-		return fmt.Errorf("%s: these are not the keys of the box", w.world.lists[box])
+		return fmt.Errorf("%s: the response does not list the keys of the box", w.world.lists[box])
 	}
 	return nil
 }

@@ -80,7 +80,7 @@ type entry struct {
 	unknowns uint64 // writes that were answered with an error
 }
 
-// wrote records the version in the answer of a write.
+// The method wrote stores the version that the answer of a write contains.
 func (e *entry) wrote(version, write uint64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -143,7 +143,7 @@ func (d *Driver) fill(size Size, key string) error {
 	}
 	place.Root = made.APIKey
 	d.world = newWorld(place)
-	// Only a few at a time: each creation hashes a password, and the queue is bounded.
+	// Create only a few users at a time, because each creation hashes a password and the queue for hashing is bounded.
 	if err := d.each(4, size.Users, d.makeUser); err != nil {
 		return err
 	}

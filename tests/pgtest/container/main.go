@@ -4,7 +4,8 @@
 // the container when the command's standard input ends. If the command is killed, the reaper of testcontainers removes
 // the container.
 //
-// The build tag keeps `go test ./...`, which also compiles packages without tests, from compiling a Docker client.
+// The command `go test ./...` also compiles packages without tests. Because of the build tag, it does not compile a
+// Docker client.
 package main
 
 import (
