@@ -55,7 +55,8 @@ type EventFilter struct {
 	// Action selects one action, such as "entry.read". User selects one user.
 	Action, User string
 	// Since ends the iterations of Events and BoxEvents when all remaining events are older than Since. The iterations
-	// may still yield a few older events. The zero time means no end. ListEvents and ListBoxEvents ignore Since.
+	// may still yield a few older events. With the zero time, the iterations continue to the oldest event. ListEvents
+	// and ListBoxEvents ignore Since.
 	Since time.Time
 }
 

@@ -89,8 +89,7 @@ type Pool struct {
 type job struct {
 	cores int
 	kib   uint64
-	// origin is the user or address that the job counts for. round is the place of the job among those of other
-	// origins.
+	// origin is the user or address that the job counts for. round orders the job among the jobs of other origins.
 	origin string
 	round  uint64
 	// granted is closed, under the lock, when the job may run or is refused. refusal is nil if the job may run.

@@ -54,7 +54,7 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// sharedFolder contains the cluster of sharedCluster; empty if no test has used it.
+// sharedFolder is the folder of the cluster that sharedCluster creates. It is empty if no test has used that cluster.
 var sharedFolder string
 
 // sharedCluster creates a cluster once and returns its folder.

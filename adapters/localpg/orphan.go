@@ -24,7 +24,7 @@ var ErrHeld = errors.New("another program runs PostgreSQL there")
 // acquire locks the lock file at path for this program, without waiting. The kernel releases the lock when the program
 // ends. The file contains the process id of its holder, for the error of other programs.
 func acquire(path string) (*os.File, error) {
-	// No O_TRUNC: the content belongs to the holder of the lock.
+	// Do not use O_TRUNC, because the content belongs to the holder of the lock.
 	const flags = os.O_CREATE | os.O_RDWR | syscall.O_NOFOLLOW
 	lock, err := os.OpenFile(path, flags, 0o600) //nolint:gosec // the caller chooses the path
 	if err != nil {

@@ -13,7 +13,8 @@ import (
 // maxTokenBytes is far above the length of any token that Mint returns. It bounds the decoding of unverified input.
 const maxTokenBytes = 4 << 10
 
-// The causes of a refusal, for the log. They are fixed texts, because the library's errors repeat parts of the token.
+// These errors are the causes of a refusal, for the log. They are fixed texts, because the library's errors repeat
+// parts of the token.
 var (
 	errTooLong   = errors.New("the token is longer than 4 KiB")
 	errMalformed = errors.New("the token is malformed")

@@ -24,8 +24,8 @@ type collector struct {
 const (
 	// retryDelay is the wait before the first retry of a request. The wait doubles with each further retry.
 	retryDelay = time.Second
-	// maxAnswer bounds how much of a response is read. A response that was read to its end leaves the connection
-	// reusable.
+	// maxAnswer is the maximum number of bytes that are read of a response. A connection can be reused after its
+	// response was read to the end.
 	maxAnswer = 64 << 10
 )
 

@@ -20,8 +20,8 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// server is a Lockbox server in memory, as far as keyrings need one. Tests change its fields to make it lie. A token is
-// the name of its user.
+// server is an in-memory Lockbox server, limited to the requests that keyrings need. Tests change its fields to make it
+// lie. A token is the name of its user.
 type server struct {
 	*httptest.Server
 

@@ -8,7 +8,7 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// maxFetches is how many public keys are fetched at the same time.
+// maxFetches is the maximum number of public keys that are fetched at the same time.
 const maxFetches = 8
 
 // caller is the signed-in user.
