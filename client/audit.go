@@ -34,7 +34,7 @@ type Event struct {
 	// Suppressed is the number of refused requests that this one event summarizes. It is 0 for an event about one
 	// request.
 	Suppressed int `json:"suppressed,omitempty"`
-	// Changes are the properties that the action changed, such as a role; nil if it changed none.
+	// Changes are the properties that the action changed, such as a role. It is nil if the action changed none.
 	Changes []EventChange `json:"changes,omitempty"`
 }
 

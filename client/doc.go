@@ -40,7 +40,7 @@
 // client's own earlier attempt may be the reason, so the error is ErrOutcomeUnknown instead of ErrPrecondition: read
 // the entry to find out. A retried deletion that finds nothing counts as a success.
 //
-// The client honors Retry-After up to Config.MaxRetryWait. [Config] bounds the attempts, the waits and the response
+// The client honors Retry-After up to Config.MaxRetryWait. [Config] limits the attempts, the waits and the response
 // size.
 //
 // # Secrets

@@ -81,12 +81,12 @@ func (c *Client) StartDroplet(ctx context.Context, name string) ([]Droplet, erro
 	return c.changeDroplet(ctx, http.MethodPatch, "/droplet/start", name, true)
 }
 
-// StopDroplet stops a droplet and returns all droplets. Errors: as for StartDroplet.
+// StopDroplet stops a droplet and returns all droplets. It returns the errors of StartDroplet.
 func (c *Client) StopDroplet(ctx context.Context, name string) ([]Droplet, error) {
 	return c.changeDroplet(ctx, http.MethodPatch, "/droplet/stop", name, true)
 }
 
-// RestartDroplet stops and starts a droplet and returns all droplets. Errors: as for StartDroplet.
+// RestartDroplet stops and starts a droplet and returns all droplets. It returns the errors of StartDroplet.
 func (c *Client) RestartDroplet(ctx context.Context, name string) ([]Droplet, error) {
 	return c.changeDroplet(ctx, http.MethodPatch, "/droplet/restart", name, false)
 }

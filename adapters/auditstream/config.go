@@ -46,7 +46,7 @@ type Times struct {
 	FirstRetry, LastRetry time.Duration
 }
 
-// orDefaults returns the times, with the default in place of every zero field.
+// orDefaults returns the times, in which each zero field is replaced by its default.
 func (t Times) orDefaults() Times {
 	for _, each := range []struct {
 		value    *time.Duration

@@ -12,12 +12,13 @@ import (
 )
 
 const (
-	// maxBody bounds one request. Most log receivers accept at least a megabyte.
+	// maxBody is the maximum size of a request with several lines, in bytes. Most log receivers accept at least a
+	// megabyte.
 	maxBody = 256 << 10
 	// maxAnswer is the maximum number of bytes that are read of a response. A connection can be reused after its
 	// response was read to the end.
 	maxAnswer = 64 << 10
-	// maxRetryAfter bounds the wait that a receiver can request with Retry-After.
+	// maxRetryAfter is the longest wait that a receiver can request with Retry-After.
 	maxRetryAfter = 5 * time.Minute
 )
 

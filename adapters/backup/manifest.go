@@ -20,7 +20,8 @@ const (
 	dumpSuffix     = ".dump"
 	manifestSuffix = ".manifest.json"
 	partialSuffix  = ".partial"
-	// maxManifestBytes bounds what is read. A manifest has about 200 bytes for each table and key.
+	// maxManifestBytes is the maximum size of a manifest, in bytes. A manifest has about 200 bytes for each table and
+	// key.
 	maxManifestBytes = 1 << 20
 )
 

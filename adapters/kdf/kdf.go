@@ -1,4 +1,4 @@
-// Package kdf runs key derivations (Argon2id, RFC 9106) in a pool. The pool bounds their memory and cores, so other
+// Package kdf runs key derivations (Argon2id, RFC 9106) in a pool. The pool limits their memory and cores, so other
 // requests stay fast however many key derivations arrive. It schedules two workloads fairly: passwords of users and
 // passphrases of entries.
 package kdf
@@ -59,7 +59,7 @@ type Config struct {
 	// IdleAfter is how long the pool must be idle before it returns memory to the operating system. The default is 10
 	// s.
 	IdleAfter time.Duration
-	// Tracer makes a span for each key derivation of a traced request; nil makes none.
+	// Tracer makes a span for each key derivation of a traced request. If Tracer is nil, no spans are made.
 	Tracer trace.Tracer
 }
 
@@ -259,7 +259,7 @@ func (p *Pool) admit() {
 	}
 }
 
-// finish records a completed job and starts waiting ones.
+// finish records a completed job and starts waiting jobs.
 func (p *Pool) finish(use ports.Workload, finished *job) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -270,7 +270,7 @@ func (p *Pool) finish(use ports.Workload, finished *job) {
 	p.restIfIdle()
 }
 
-// release returns the memory and cores of a job that was granted. The caller holds p.mu.
+// release frees the memory and cores of a granted job. The caller holds p.mu.
 func (p *Pool) release(finished *job) {
 	p.running--
 	p.coresBusy -= finished.cores

@@ -85,7 +85,7 @@ func clusterFolder(t *testing.T) string {
 	return dir
 }
 
-// hold runs a server until its standard input is closed.
+// hold runs a server until the standard input of this process is closed.
 func hold(dir string) error {
 	server, err := Start(context.Background(), Config{Dir: dir, TempParent: memory.Folder(), Durable: true})
 	if err != nil {

@@ -18,7 +18,8 @@ import (
 	"time"
 )
 
-// ErrHeld means that another program uses the directory of a cluster. The error text contains its process id.
+// ErrHeld means that another program uses the directory of a cluster. The error text contains the process id of that
+// program.
 var ErrHeld = errors.New("another program runs PostgreSQL there")
 
 // acquire locks the lock file at path for this program, without waiting. The kernel releases the lock when the program

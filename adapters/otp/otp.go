@@ -95,8 +95,8 @@ func (c *Codes) NewSecret() (domain.Secret, error) {
 }
 
 // Match returns the time step of a code, and false if the code is wrong. See ports.TOTP. It ignores spaces in the code,
-// since apps show "123 456". It returns false for a code that is not six digits, and for a secret that is too short or
-// was cleared.
+// because apps show "123 456". It returns false for a code that is not six digits, and for a secret that is too short
+// or was cleared.
 //
 // If several steps have the same code, Match returns the latest step, so the caller rejects a second use of the code
 // for all these steps. If Match returned the earliest step, the code would match again for a later step.

@@ -10,7 +10,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// maxTokenBytes is far above the length of any token that Mint returns. It bounds the decoding of unverified input.
+// maxTokenBytes is far above the length of any token that Mint returns. It limits how much unverified input is decoded.
 const maxTokenBytes = 4 << 10
 
 // These errors are the causes of a refusal, for the log. They are fixed texts, because the library's errors repeat

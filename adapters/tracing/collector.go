@@ -44,7 +44,7 @@ func newCollector(config Config) *collector {
 	}
 }
 
-// Start does nothing: the first request connects.
+// Start does nothing, because the first request opens the connection.
 func (c *collector) Start(context.Context) error { return nil }
 
 // Stop closes idle connections.

@@ -1,5 +1,5 @@
 // Package tracing sends OpenTelemetry traces to a collector, with OTLP over HTTP. Spans are queued and sent in the
-// background: a slow or absent collector never delays a request, and the queue bounds the memory.
+// background: a slow or absent collector never delays a request, and the length of the queue limits the memory.
 //
 // The packages that make spans use the API of OpenTelemetry, and get a tracer from this package. Without a tracer, they
 // make no spans. No attribute may contain a secret, a name from a request, or an address.

@@ -39,7 +39,7 @@ func open(t *testing.T, log io.Writer, ratio float64, handle http.HandlerFunc) *
 	return provider
 }
 
-// spans makes spans and returns how long that took.
+// spans makes spans and returns the time that this took.
 func spans(t *testing.T, tracer trace.Tracer, count int) time.Duration {
 	t.Helper()
 	begin := time.Now()

@@ -193,7 +193,8 @@ type Removed struct {
 }
 
 // Remove removes a member from a box and changes the key, in one request. If the caller does not have the key of the
-// box, Remove only removes the member. A removed member keeps all values that the member has read before.
+// box, Remove removes the member and does not change the key. A removed member keeps all values that the member has
+// read before.
 func (h *Holder) Remove(ctx context.Context, c *client.Client, box, username string) (Removed, error) {
 	member, err := c.DescribeBoxUser(ctx, box, username)
 	if err != nil {

@@ -30,7 +30,7 @@ type server struct {
 	users        map[string]*user
 	identities   map[string]*client.PublicIdentity // by fingerprint, also former ones
 	boxes        map[string]*box
-	// lie may answer a request in place of the server. It is called without the lock.
+	// lie, if set, can answer a request in place of the server. It is called without the lock.
 	lie func(w http.ResponseWriter, r *http.Request) (answered bool)
 
 	seen []seen

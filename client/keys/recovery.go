@@ -22,7 +22,7 @@ type Members struct {
 	Past         []client.PastKeyring
 }
 
-// Members returns the recipients of a box's keyring, after verifying it.
+// Members verifies the keyring of a box and returns who can open the box.
 func (h *Holder) Members(ctx context.Context, c *client.Client, box string) (*Members, error) {
 	s, err := h.all(ctx, c, box)
 	if err != nil {

@@ -37,7 +37,7 @@ func sealWith(salt [saltLen]byte, key []byte, label string, aad, text []byte) []
 }
 
 // open decrypts a result of seal. It compares the commitment first, in constant time, because an attacker can make a
-// ciphertext of AES-GCM that opens under two keys. ok is false for all other bytes, for any reason.
+// ciphertext of AES-GCM that opens under two keys. ok is false for all other bytes and does not show the reason.
 func open(key []byte, label string, aad, sealed []byte) (text []byte, ok bool) {
 	if len(sealed) < sealOverhead {
 		return nil, false
