@@ -2,8 +2,8 @@
 // requests to a webhook.
 //
 // A server delivers the events in the order of the queue. When the destination has accepted them, the server removes
-// them from the queue. If the server stops between these two steps, the same events are delivered again: each event is
-// delivered at least once. If several servers share the queue, only the one with the lease delivers.
+// them from the queue. If the server stops between these two steps, the same events are delivered again. Each event is
+// therefore delivered at least once. If several servers share the queue, only the one with the lease delivers.
 package auditstream
 
 import (

@@ -119,7 +119,7 @@ func argon2id(secret, salt []byte, params ports.Argon2Params) []byte {
 }
 
 // MaxMemoryKiB returns the largest value of the parameter MemoryKiB with which the pool can run a derivation.
-// Configured parameters, and the limit for stored parameters, must not exceed it.
+// Configured parameters, and the limit for stored parameters, must not exceed this value.
 func (p *Pool) MaxMemoryKiB() uint32 {
 	return uint32(min(p.config.BudgetKiB/weightFactor, 1<<32-1))
 }

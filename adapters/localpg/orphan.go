@@ -66,7 +66,8 @@ func (s *Server) stopOrphan(ctx context.Context) (bool, error) {
 		return true, nil
 	}
 	// The file is empty, or its process id now belongs to another process or to a zombie. PostgreSQL would take that
-	// process for a running server and refuse to start, and pg_ctl would signal it. Remove the stale file.
+	// process for a running server and refuse to start, and pg_ctl would send a signal to that process. Remove the
+	// stale file.
 	if err != nil || syscall.Kill(pid, 0) == nil {
 		if err := os.Remove(pidFile(s.home.data())); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return true, err

@@ -14,7 +14,7 @@ import (
 )
 
 // collector sends spans with OTLP over HTTP, in binary form. It implements otlptrace.Client. OpenTelemetry's own
-// exporter for this protocol would add gRPC to the program, although nothing uses it.
+// exporter for this protocol would add gRPC to the program, although no code would use gRPC.
 type collector struct {
 	url     string
 	headers http.Header
