@@ -17,8 +17,9 @@ type connection struct {
 	variables []string
 }
 
-// libpqParameters lists the parameters of libpq that contain no secret. It omits parameters that are part of the
-// driver's settings. A database URL of Lockbox can have further parameters, for the pool and for the session.
+// libpqParameters lists the parameters of libpq that contain no secret. It omits the parameters that parseConnection
+// takes from the driver's settings. A database URL of Lockbox can have further parameters, for the pool and for the
+// session.
 var libpqParameters = []string{"hostaddr", "passfile", "channel_binding", "connect_timeout", "options", "keepalives",
 	"keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout", "gssencmode", "sslmode",
 	"sslnegotiation", "sslcert", "sslkey", "sslrootcert", "sslcrl", "sslcrldir", "sslsni", "requirepeer",
