@@ -35,8 +35,8 @@ var parameterName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.$]*$`)
 
 // parseConnection separates the password from a connection URL or string in libpq's format. It takes the hosts, the
 // user, the database and the password from the driver's settings. The programs therefore connect to the same database
-// as this program. If the driver reads a part of the password as something else, that part cannot reach the argument
-// either.
+// as this program. A different parser could split a URL at other places than the driver, and put a part of the password
+// into the argument.
 func parseConnection(database string) (connection, error) {
 	settings, err := pgx.ParseConfig(database)
 	if err != nil {
