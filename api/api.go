@@ -22,7 +22,7 @@ var Description []byte
 var Page []byte
 
 // StyleDigest returns the digest of the page's inline style in the form of a Content-Security-Policy source, such as
-// "sha256-…". With it, the policy can forbid all other styles.
+// "sha256-…". With this digest, the policy can forbid all other styles.
 func StyleDigest() string {
 	_, rest, _ := bytes.Cut(Page, []byte("<style>"))
 	style, _, _ := bytes.Cut(rest, []byte("</style>"))

@@ -63,7 +63,7 @@ func (a Accounts) tokenPair(ctx context.Context, k call) (*TokenPair, error) {
 }
 
 // RevokeSessions revokes every session of a user, including those of Client.SignIn. API keys stay valid. Allowed for
-// the owner and for the user itself. Here the client's token may also be a refresh token of the user.
+// the owner and for the user itself. For this call, the client's token can also be a refresh token of the user.
 func (a Accounts) RevokeSessions(ctx context.Context, username string) error {
 	return a.client.run(ctx, call{
 		method: http.MethodDelete,

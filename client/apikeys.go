@@ -67,9 +67,9 @@ func (c *Client) ListAPIKeys(ctx context.Context) ([]APIKey, error) {
 	return fetch[[]APIKey](ctx, c, get("/api-keys"))
 }
 
-// RevokeAPIKey revokes an API key by its id from ListAPIKeys. If id is a whole key, it sends only the id inside the
-// key, because proxies log paths. It returns ErrNotFound for another user's key, and ErrConflict (last_api_key) for the
-// user's last usable key. Allowed for the key's user and for admins.
+// RevokeAPIKey revokes an API key by its id from ListAPIKeys. If id is a whole key, RevokeAPIKey sends only the id
+// inside the key, because proxies log paths. It returns ErrNotFound for another user's key, and ErrConflict
+// (last_api_key) for the user's last usable key. Allowed for the key's user and for admins.
 func (c *Client) RevokeAPIKey(ctx context.Context, id string) error {
 	return c.run(ctx, remove("/api-keys/{apiKey}", "api_key_not_found", apiKeyID(id)))
 }

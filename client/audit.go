@@ -34,7 +34,7 @@ type Event struct {
 	// Suppressed is the number of refused requests that this one event summarizes. It is 0 for an event about one
 	// request.
 	Suppressed int `json:"suppressed,omitempty"`
-	// Changes are the properties that the action changed, such as a role; nil if it changed none.
+	// Changes are the properties that the action changed, such as a role. It is nil if the action changed none.
 	Changes []EventChange `json:"changes,omitempty"`
 }
 
@@ -55,7 +55,8 @@ type EventFilter struct {
 	// Action selects one action, such as "entry.read". User selects one user.
 	Action, User string
 	// Since ends the iterations of Events and BoxEvents when all remaining events are older than Since. The iterations
-	// may still yield a few older events. The zero time means no end. ListEvents and ListBoxEvents ignore Since.
+	// may still yield a few older events. With the zero time, the iterations continue to the oldest event. ListEvents
+	// and ListBoxEvents ignore Since.
 	Since time.Time
 }
 

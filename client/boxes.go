@@ -14,7 +14,7 @@ type Box struct {
 	ID    string `json:"id"`
 	Name  string `json:"name"`
 	Owner string `json:"owner"`
-	// Offer is the open offer of the ownership; nil when there is none.
+	// Offer is the open offer of the ownership, or nil if there is none.
 	Offer     *BoxOffer `json:"offer,omitempty"`
 	CreatedAt time.Time `json:"createdAt"`
 	// UpdatedAt is the time of the latest change to the box or to one of its entries.
@@ -62,7 +62,7 @@ func (w *wholeSeconds) UnmarshalText(text []byte) error {
 	return err
 }
 
-// ListBoxes returns the names of the boxes that have the caller as an active member, sorted.
+// ListBoxes returns the names of the boxes in which the caller is an active member, sorted.
 func (c *Client) ListBoxes(ctx context.Context) ([]string, error) {
 	return fetch[[]string](ctx, c, get("/boxes"))
 }

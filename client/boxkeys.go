@@ -9,7 +9,7 @@ import (
 // keyIDHeader is the response header with the id of the key that a version is encrypted under.
 const keyIDHeader = "X-Encryption-Key-Id"
 
-// maxKeyChanges is how often one write is sent if other members change the key at the same time.
+// maxKeyChanges is the maximum number of times that one write is sent while other members change the key.
 const maxKeyChanges = 3
 
 // BoxKeys finds the keys of boxes that have a keyring. Package client/keys implements it; set Config.Identity to the
@@ -33,9 +33,9 @@ func (c *Client) WithIdentity(identity BoxKeys) *Client {
 	return &other
 }
 
-// keyFor returns the encryption key for a request. The key of the call comes first, then the current key of the box's
-// keyring. For a box without a keyring, it is the key of the Client. fromKeyring reports whether the key is from the
-// keyring.
+// keyFor returns the encryption key for a request. It prefers the key of the call, and then the current key of the
+// box's keyring. For a box without a keyring, it uses the key of the Client. fromKeyring reports whether the key is
+// from the keyring.
 func (c *Client) keyFor(ctx context.Context, k call, box string, given EncryptionKey) (key EncryptionKey,
 	fromKeyring bool, err error) {
 	if given.IsZero() && c.config.Identity != nil {

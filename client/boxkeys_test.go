@@ -136,7 +136,8 @@ func TestWriteFollowsTheKey(t *testing.T) {
 	require.Len(t, *keys, 1, "an explicit key is sent once")
 }
 
-// TestWhichKeyIsSent lists the order: the key of the call, the key of the keyring, the key of the Client.
+// TestWhichKeyIsSent checks the order of precedence: the key of the call, then the key of the keyring, then the key of
+// the Client.
 func TestWhichKeyIsSent(t *testing.T) {
 	t.Parallel()
 	own, current := client.GenerateEncryptionKey(), client.GenerateEncryptionKey()

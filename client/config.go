@@ -13,9 +13,9 @@ import (
 
 // Config configures a Client. Only URL is required; the zero value of every other field is its default.
 type Config struct {
-	// URL is the base URL of the server, such as "https://lockbox.example.org". It has a path if a proxy serves Lockbox
-	// below one. The scheme http:// is accepted only for loopback addresses (localhost, 127.0.0.0/8, ::1), unless
-	// AllowHTTP is set. A user name or password in the URL is refused.
+	// URL is the base URL of the server, such as "https://lockbox.example.org". The URL has a path if a proxy serves
+	// Lockbox below that path. The scheme http:// is accepted only for loopback addresses (localhost, 127.0.0.0/8,
+	// ::1), unless AllowHTTP is set. A user name or password in the URL is refused.
 	URL string
 	// Token is an API key or a token that SignIn, Accounts.SignIn or Accounts.Refresh returned. Without a token, only
 	// Initialize, SignIn, AcceptInvitation, Accounts.SignIn, Accounts.Refresh, Welcome, Healthy and Ready work.
@@ -34,8 +34,8 @@ type Config struct {
 	// AllowHTTP permits http:// to other machines, without encryption. Set it only if something else encrypts the
 	// traffic, such as a service mesh.
 	AllowHTTP bool
-	// HTTPClient sends the requests. New copies it, and the copy does not follow redirects. Its transport sees tokens
-	// and encryption keys. Nil means a client with the settings of http.DefaultTransport.
+	// HTTPClient sends the requests. New copies this client, and the copy does not follow redirects. The transport sees
+	// tokens and encryption keys. Nil means a client with the settings of http.DefaultTransport.
 	HTTPClient *http.Client
 	// UserAgent is the User-Agent header, "lockbox-go" by default.
 	UserAgent string
@@ -139,7 +139,8 @@ func isToken(token Secret) bool {
 	return isHeaderText(token.Reveal()) && !strings.Contains(token.Reveal(), " ")
 }
 
-// isLoopback reports whether a URL's host is this machine. It resolves no names but localhost.
+// isLoopback reports whether a URL's host is this machine. The only name that counts is localhost; other names are not
+// resolved.
 func isLoopback(host string) bool {
 	if address, err := netip.ParseAddr(host); err == nil {
 		return address.Unmap().IsLoopback()

@@ -34,13 +34,13 @@
 //     database_unavailable or draining).
 //   - The request is idempotent: reads, updates that set a value, and deletions, except deletions of boxes and users.
 //
-// Some requests are never retried once the first attempt may have taken effect: those that create something, sign in,
+// Some requests are never retried after an attempt that may have taken effect: those that create something, sign in,
 // refresh tokens, write without a condition, change a password or transfer a box. WriteEntry and RestoreEntry with
 // IfMatch or IfNoneMatch are retried, because the condition prevents a second write. If the condition then fails, the
 // client's own earlier attempt may be the reason, so the error is ErrOutcomeUnknown instead of ErrPrecondition: read
 // the entry to find out. A retried deletion that finds nothing counts as a success.
 //
-// The client honors Retry-After up to Config.MaxRetryWait. [Config] bounds the attempts, the waits and the response
+// The client honors Retry-After up to Config.MaxRetryWait. [Config] limits the attempts, the waits and the response
 // size.
 //
 // # Secrets

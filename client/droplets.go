@@ -43,8 +43,8 @@ type DropletOptions struct {
 	// Env maps names of environment variables of the droplet to keys of entries in Box. It requires the permission
 	// readEntry.
 	Env map[string]string
-	// EncryptionKey encrypts and decrypts the entries of Box, instead of the key of the box's keyring or the Client's
-	// key. In a box with a keyring, all entries of Env must be encrypted under its current key.
+	// EncryptionKey encrypts and decrypts the entries of Box. It takes precedence over the key of the box's keyring and
+	// over the Client's key. In a box with a keyring, all entries of Env must be encrypted under its current key.
 	EncryptionKey EncryptionKey
 }
 
@@ -81,12 +81,12 @@ func (c *Client) StartDroplet(ctx context.Context, name string) ([]Droplet, erro
 	return c.changeDroplet(ctx, http.MethodPatch, "/droplet/start", name, true)
 }
 
-// StopDroplet stops a droplet and returns all droplets. Errors: as for StartDroplet.
+// StopDroplet stops a droplet and returns all droplets. It returns the errors of StartDroplet.
 func (c *Client) StopDroplet(ctx context.Context, name string) ([]Droplet, error) {
 	return c.changeDroplet(ctx, http.MethodPatch, "/droplet/stop", name, true)
 }
 
-// RestartDroplet stops and starts a droplet and returns all droplets. Errors: as for StartDroplet.
+// RestartDroplet stops and starts a droplet and returns all droplets. It returns the errors of StartDroplet.
 func (c *Client) RestartDroplet(ctx context.Context, name string) ([]Droplet, error) {
 	return c.changeDroplet(ctx, http.MethodPatch, "/droplet/restart", name, false)
 }

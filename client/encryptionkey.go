@@ -25,8 +25,8 @@ const (
 var canonical = base64.RawURLEncoding.Strict()
 
 // EncryptionKey is a key that encrypts values, sent in the header X-Encryption-Key. The server never stores it: without
-// the key, the values cannot be recovered. A key is either generated (256 random bits, "lbk1_…") or a passphrase. Its
-// value does not print: fmt, log, slog and encoding/json show "[client.EncryptionKey]".
+// the key, the values cannot be recovered. A key is either generated (256 random bits, "lbk1_…") or a passphrase.
+// Instead of its value, fmt, log, slog and encoding/json show "[client.EncryptionKey]".
 type EncryptionKey struct{ header func() string }
 
 // GenerateEncryptionKey returns a new key of 32 random bytes. Store the text that Reveal returns.

@@ -42,10 +42,11 @@ func (e Entry) Format(f fmt.State, _ rune) {
 type ReadOptions struct {
 	// Version is the version to read; 0 means the newest.
 	Version uint64
-	// IfNoneMatch is a version that the caller has already; 0 means none. If the version to read has this number,
-	// ReadEntry returns ErrNotModified.
+	// IfNoneMatch is the number of a version that the caller already has; 0 means none. If the version to read has this
+	// number, ReadEntry returns ErrNotModified.
 	IfNoneMatch uint64
-	// EncryptionKey decrypts the value, instead of the key of the box's keyring or the Client's key.
+	// EncryptionKey decrypts the value. It takes precedence over the key of the box's keyring and over the Client's
+	// key.
 	EncryptionKey EncryptionKey
 }
 
@@ -82,8 +83,8 @@ type WriteOptions struct {
 	IfMatch uint64
 	// IfNoneMatch writes only if the entry does not exist.
 	IfNoneMatch bool
-	// EncryptionKey encrypts the value, instead of the key of the box's keyring or the Client's key. In a box with a
-	// keyring, the server accepts only the current key of the keyring.
+	// EncryptionKey encrypts the value. It takes precedence over the key of the box's keyring and over the Client's
+	// key. In a box with a keyring, the server accepts only the current key of the keyring.
 	EncryptionKey EncryptionKey
 }
 

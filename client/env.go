@@ -31,7 +31,7 @@ func FromEnv() (*Client, error) {
 //
 // Each variable can be read from a file instead, such as a mounted Kubernetes secret:
 // LOCKBOX_API_KEY_FILE=/run/secrets/key. One trailing line end in the file is ignored. The error joins all problems.
-// Each of them is an ErrInvalid that names the variable and does not contain its value.
+// Each of these problems is an ErrInvalid that names the variable and does not contain its value.
 func ConfigFromEnv() (Config, error) {
 	config, problems := readEnvironment()
 	if len(problems) > 0 {

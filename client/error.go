@@ -12,8 +12,8 @@ import (
 // The kinds of failure, for errors.Is. An error can have more than one kind: a wrong encryption key is both
 // ErrEncryptionKeyMismatch and ErrForbidden.
 var (
-	// ErrInvalid means that the input breaks a rule. Message names the rule and Field the input. If the client itself
-	// detects the mistake, it sends nothing and Status is 0.
+	// ErrInvalid means that the input breaks a rule. Message names the rule, and Field names the input. If the client
+	// itself detects the mistake, it sends nothing and Status is 0.
 	ErrInvalid = errors.New("invalid")
 	// ErrUnauthenticated means that the token, password or code is missing, wrong, expired or revoked.
 	ErrUnauthenticated = errors.New("unauthenticated")

@@ -24,7 +24,7 @@ type Base64 []byte
 // MarshalText implements encoding.TextMarshaler.
 func (b Base64) MarshalText() ([]byte, error) { return []byte(canonical.EncodeToString(b)), nil }
 
-// UnmarshalText implements encoding.TextUnmarshaler. It accepts the spelling of MarshalText only.
+// UnmarshalText implements encoding.TextUnmarshaler. It accepts only the spelling that MarshalText produces.
 func (b *Base64) UnmarshalText(text []byte) error {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(string(text))
 	if err != nil || strings.ContainsAny(string(text), "\r\n") {

@@ -25,12 +25,13 @@ type StoredKeyring struct {
 	// The fields below are set only if KeyringOptions.Recipients is set.
 
 	Recipients []KeyringRecipient `json:"recipients"`
-	// Waiting are active members who cannot open the keyring.
+	// Waiting lists the active members who cannot open the keyring.
 	Waiting []KeyringUser `json:"waiting"`
-	// Due are recipients who are no longer active members or now have another identity. The key should be changed.
+	// Due lists the recipients who are no longer active members or now have another identity. The key should be
+	// changed.
 	Due          []KeyringUser `json:"due"`
 	KeyChangeDue bool          `json:"keyChangeDue"`
-	// Past are the earlier keyrings that the server keeps, newest first.
+	// Past lists the earlier keyrings that the server keeps, newest first.
 	Past []PastKeyring `json:"past"`
 }
 
@@ -59,8 +60,8 @@ type PastKeyring struct {
 
 // KeyringOptions are options of ReadKeyring. Nil means the defaults.
 type KeyringOptions struct {
-	// Recipients also requests the recipients and the waiting members. The response then has about 1.6 MB for 1,000
-	// members.
+	// If Recipients is set, the response also contains the recipients and the waiting members. Its size is then about
+	// 1.6 MB for 1,000 members.
 	Recipients bool
 	// Sequence is the number of an earlier keyring; 0 means the current one.
 	Sequence uint64
@@ -99,8 +100,8 @@ type KeyringChange struct {
 	Chain      []byte
 	Signature  []byte
 	Recipients []KeyringRecipient
-	// Remove are the names of members to remove from the box in the same transaction. A keyring that removes members
-	// needs a new key.
+	// Remove lists the names of the members to remove from the box in the same transaction. A keyring that removes
+	// members needs a new key.
 	Remove []string
 	// Reset replaces a keyring that no member can open. Allowed for the box's owner and for admins.
 	Reset bool

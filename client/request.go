@@ -63,7 +63,7 @@ func put(path string, body any, params ...string) call {
 	}
 }
 
-// remove returns an idempotent deletion. On a retry, the error code notFound counts as a success.
+// remove returns an idempotent deletion. On a retry, a response with the error code notFound counts as a success.
 func remove(path, notFound string, params ...string) call {
 	return call{
 		method:      http.MethodDelete,

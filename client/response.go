@@ -127,8 +127,9 @@ func (e *Error) decode(p *preparedCall, body []byte) bool {
 	return e.Code != ""
 }
 
-// printable makes text from the network safe for terminals and logs: it replaces control characters by spaces, and also
-// characters without a shape, such as those that change the direction of text. It cuts the text after 1,000 bytes.
+// printable makes text from the network safe for terminals and logs. It replaces control characters by spaces, and it
+// also replaces invisible characters, such as those that change the direction of text. It cuts the text after 1,000
+// bytes.
 func printable(text string) string {
 	const maxBytes = 1000
 	text = strings.Map(func(r rune) rune {

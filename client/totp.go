@@ -15,7 +15,7 @@ type Enrolment struct {
 	URI Secret
 	// QR is the URI as a QR code, a data URI with a PNG: data:image/png;base64,…
 	QR Secret
-	// RecoveryCodes are codes of which each can be used once in place of a TOTP code. The list is empty in a result of
+	// RecoveryCodes can be used in place of TOTP codes, each of them once. The list is empty in a result of
 	// Accounts.ShowTOTP.
 	RecoveryCodes []Secret
 }
@@ -44,11 +44,11 @@ type TOTPProof struct {
 	// Code is a TOTP code. To replace a confirmed secret, it may also be a recovery code. For the first enrolment it is
 	// zero.
 	Code Secret
-	// CurrentPassword is the user's password; zero for a user without one.
+	// CurrentPassword is the user's password. It is zero for a user without a password.
 	CurrentPassword Secret
 }
 
-// body returns the body of a request; nil without any proof.
+// body returns the body of a request, or nil if the proof is empty.
 func (p TOTPProof) body() any {
 	if p.Code.IsZero() && p.CurrentPassword.IsZero() {
 		return nil

@@ -30,13 +30,13 @@ func (c *Client) Unmarshal(ctx context.Context, settings any) error {
 }
 
 // UnmarshalEntry reads an entry and decodes it into settings, which must be a non-nil pointer. It follows
-// encoding/json: names match in any letter case or by the json tag, names without a field are ignored. A field that is
-// absent or null in the entry keeps its value. Set defaults in settings before the call. Use [Duration] for values such
-// as "5s" and [Secret] for values that must not be printed.
+// encoding/json: names match in any letter case or by the json tag, and names without a field are ignored. A field that
+// is absent or null in the entry keeps its value. Set defaults in settings before the call. Use [Duration] for values
+// such as "5s" and [Secret] for values that must not be printed.
 //
 // On an error, settings is unchanged. A value of the wrong type is ErrInvalid (wrong_type); Field names the wrong
-// field, such as "Database.Port". It is spelled as in the struct, or as in the entry since Go 1.27. The error does not
-// repeat the value.
+// field, such as "Database.Port". Before Go 1.27, Field has the spelling of the struct; since Go 1.27, it has the
+// spelling of the entry. The error does not repeat the value.
 func (c *Client) UnmarshalEntry(ctx context.Context, box, key string, settings any, options *ReadOptions) error {
 	target := reflect.ValueOf(settings)
 	if target.Kind() != reflect.Pointer || target.IsNil() {

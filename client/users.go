@@ -45,7 +45,7 @@ type User struct {
 
 // Identity describes the user and the token of a request.
 type Identity struct {
-	// Installation is the id of the installation, and ID the id of the user.
+	// Installation is the id of the installation, and ID is the id of the user.
 	Installation string `json:"installation"`
 	ID           string `json:"id"`
 
@@ -182,7 +182,7 @@ type UserChange struct {
 	Password, CurrentPassword Secret
 	// Code is a TOTP code or a recovery code. It authorizes the first password of a user who has none.
 	Code Secret
-	// RevokeAPIKeys revokes all API keys, together with a new password.
+	// RevokeAPIKeys also revokes all API keys when Password is set.
 	RevokeAPIKeys bool
 }
 
@@ -208,7 +208,7 @@ func (c *Client) UpdateUser(ctx context.Context, username string, change UserCha
 		change.RevokeAPIKeys,
 	}, username)
 	// Some changes revoke the caller's token or the caller's right to make the change. The server would refuse a retry
-	// of them.
+	// of such a change.
 	k.idempotent = change.Password.IsZero() && change.Group != GroupOwner && !change.RevokeAPIKeys
 	return c.run(ctx, k)
 }

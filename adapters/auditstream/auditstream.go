@@ -2,8 +2,8 @@
 // requests to a webhook.
 //
 // A server delivers the events in the order of the queue. When the destination has accepted them, the server removes
-// them from the queue. If the server stops between these two steps, the same events are delivered again: each event is
-// delivered at least once. If several servers share the queue, only the one with the lease delivers.
+// them from the queue. If the server stops between these two steps, the same events are delivered again. Each event is
+// therefore delivered at least once. If several servers share the queue, only the one with the lease delivers.
 package auditstream
 
 import (
@@ -18,17 +18,18 @@ import (
 )
 
 const (
-	// maxBatch is the number of events after which a batch ends with the current commit.
+	// maxBatch is the number of events at which a batch is full. A full batch still includes all events of its last
+	// commit.
 	maxBatch = 500
-	// stopTimeout bounds the last delivery when the server stops.
+	// stopTimeout is the time limit for the last delivery when the server stops.
 	stopTimeout = 5 * time.Second
 )
 
-// Stats are the counts of a Stream since it was made.
+// Stats describe a Stream. The counts start at zero when the Stream is made.
 type Stats struct {
 	// Delivered counts delivered events. Failures counts failed deliveries and failed uses of the queue.
 	Delivered, Failures int64
-	// Age is the time since the oldest event entered the queue; 0 if the queue is empty. A server without the lease
+	// Age is the time since the oldest event entered the queue, or 0 if the queue is empty. A server without the lease
 	// reports the age that it measured last.
 	Age time.Duration
 	// Holder reports whether this server has the lease.
@@ -42,13 +43,13 @@ type Stream struct {
 
 	delivered, failures atomic.Int64
 	holder              atomic.Bool
-	// age is the age of the queue in nanoseconds; 0 for an empty queue. measured is the time of that measurement, in
+	// age is the age of the queue in nanoseconds, or 0 for an empty queue. measured is the time of that measurement, in
 	// nanoseconds since 1970.
 	age, measured atomic.Int64
 
 	// Only Run uses the following fields.
 
-	// claimed is when the lease was last extended; zero without a lease.
+	// claimed is the time at which the lease was last extended. It is zero if this server has no lease.
 	claimed time.Time
 	// inRow counts the failures since the last success.
 	inRow int
@@ -135,8 +136,9 @@ func (s *Stream) step(ctx context.Context) (wait time.Duration) {
 	}
 }
 
-// claim claims the lease, or extends it once a third of its time has passed, and then measures the age of the queue. It
-// reports whether this server holds a lease that lasts long enough for a delivery.
+// claim claims the lease. If this server already has the lease, claim extends it after a third of its time has passed.
+// After each claim or extension, claim measures the age of the queue. It reports whether this server holds a lease that
+// lasts long enough for a delivery.
 func (s *Stream) claim(ctx context.Context) (bool, error) {
 	if !s.claimed.IsZero() && time.Since(s.claimed) < s.times.Lease/3 {
 		return true, nil
@@ -183,8 +185,8 @@ func (s *Stream) deliver(ctx context.Context) (bool, error) {
 	if err := s.send(limited, batch.Events); err != nil {
 		return false, err
 	}
-	// The removal has its own deadline: even after a slow delivery the events must be removed, or they are delivered
-	// twice.
+	// The removal has its own deadline. Even after a slow delivery, the events must be removed, because otherwise they
+	// are delivered twice.
 	removing, cancelRemoving := context.WithTimeout(ctx, s.times.Delivery/2)
 	defer cancelRemoving()
 	if err := s.config.Queue.Delivered(removing, batch); err != nil {
@@ -194,7 +196,8 @@ func (s *Stream) deliver(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// send sends the events that the destination has not accepted yet, and records the ones that it accepts.
+// send sends the events that the destination has not accepted yet, and records the events that the destination accepts
+// now.
 func (s *Stream) send(ctx context.Context, events []domain.Event) error {
 	events = slices.DeleteFunc(slices.Clone(events), func(e domain.Event) bool { return s.accepted[e.ID] })
 	lines := make([][]byte, len(events))
@@ -225,7 +228,7 @@ func (s *Stream) setAge(age time.Duration) {
 	s.age.Store(int64(age))
 }
 
-// succeed ends a row of failures.
+// succeed resets the count of consecutive failures.
 func (s *Stream) succeed() {
 	if s.inRow > 0 {
 		s.config.Log.Info("the audit stream continues", slog.Int("failures", s.inRow))

@@ -22,15 +22,16 @@ func TestEventsAreDeliveredOnceInOrder(t *testing.T) {
 	require.Equal(t, targets, to.received())
 	require.Equal(t, Stats{Delivered: 60}, stream.Stats())
 
-	// A stop delivers the rest of the queue.
+	// When the stream stops, it delivers the rest of the queue.
 	stop = run(stream)
 	targets = append(targets, l.write(60, 80)...)
 	stop()
 	require.Equal(t, targets, to.received())
 }
 
-// TestFailedDeliveriesAreRepeated makes deliveries fail in different ways: with no line, with some lines, and by the
-// timeout. No event is delivered twice, because the stream knows which lines were accepted.
+// TestFailedDeliveriesAreRepeated makes deliveries fail in different ways: the receiver accepts no line, accepts only
+// some of the lines, or exceeds the time limit. No event is delivered twice, because the stream knows which lines were
+// accepted.
 func TestFailedDeliveriesAreRepeated(t *testing.T) {
 	t.Parallel()
 	l := openLog(t)
@@ -121,7 +122,7 @@ func TestRestartsLoseNothing(t *testing.T) {
 	require.Equal(t, targets, first)
 }
 
-// TestOneOfManyServersDelivers runs several servers. Only the one with the lease delivers. When that server stops,
+// TestOneOfManyServersDelivers runs several servers. Only the server with the lease delivers. When that server stops,
 // another one continues. When it crashes, another one continues after the lease has ended.
 func TestOneOfManyServersDelivers(t *testing.T) {
 	t.Parallel()

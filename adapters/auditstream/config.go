@@ -11,9 +11,9 @@ import (
 
 // Destination receives batches of events.
 type Destination interface {
-	// Deliver returns how many of the lines, counted from the first, the destination has accepted. If these are not all
-	// lines, it also returns an error, and the caller delivers the other lines again. Each line is an event as JSON and
-	// ends with a line feed. Deliver returns soon after ctx ends.
+	// Deliver returns the number of lines, counted from the first line, that the destination has accepted. If the
+	// destination has not accepted all lines, Deliver also returns an error, and the caller delivers the other lines
+	// again. Each line is an event as JSON and ends with a line feed. Deliver returns soon after ctx ends.
 	Deliver(ctx context.Context, lines [][]byte) (int, error)
 	// Close releases the destination. It must not be called while Deliver runs.
 	Close() error
@@ -28,7 +28,7 @@ type Config struct {
 	// Server identifies this server among those that share the queue.
 	Server [16]byte
 	Log    *slog.Logger
-	// Times is zero in production, which means the defaults.
+	// Times is zero in production. The zero value means the defaults.
 	Times Times
 }
 
@@ -39,14 +39,14 @@ type Times struct {
 	// Lease is the time for which a server claims the stream, by default 30 seconds. A server that stops without
 	// releasing its lease delays the stream by this time.
 	Lease time.Duration
-	// Delivery bounds one delivery, by default 10 seconds. It must be below half of Lease.
+	// Delivery is the time limit of one delivery, by default 10 seconds. It must be below half of Lease.
 	Delivery time.Duration
 	// FirstRetry is the wait after the first failure, by default a second. The wait doubles with each further failure,
 	// up to LastRetry, by default a minute.
 	FirstRetry, LastRetry time.Duration
 }
 
-// orDefaults returns the times, with the default in place of every zero field.
+// orDefaults returns the times, in which each zero field is replaced by its default.
 func (t Times) orDefaults() Times {
 	for _, each := range []struct {
 		value    *time.Duration

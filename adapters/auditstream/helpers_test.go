@@ -100,7 +100,8 @@ type receiver struct {
 	mu       sync.Mutex // guards the following fields
 	targets  []string
 	attempts int
-	// accept returns how many of the lines an attempt accepts, and its error; nil accepts all.
+	// accept returns the number of lines that an attempt accepts, and the error of the attempt. If accept is nil, the
+	// receiver accepts all lines.
 	accept func(ctx context.Context, attempt, lines int) (int, error)
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// lines returns events of one letter.
+// lines returns one event for each text.
 func lines(texts ...string) [][]byte {
 	list := make([][]byte, len(texts))
 	for i, text := range texts {

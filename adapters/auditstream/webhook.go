@@ -12,12 +12,13 @@ import (
 )
 
 const (
-	// maxBody bounds one request. Most log receivers accept at least a megabyte.
+	// maxBody is the maximum size of a request with several lines, in bytes. Most log receivers accept at least a
+	// megabyte.
 	maxBody = 256 << 10
-	// maxAnswer bounds how much of a response is read. A response that was read to its end leaves the connection
-	// reusable.
+	// maxAnswer is the maximum number of bytes that are read of a response. A connection can be reused after its
+	// response was read to the end.
 	maxAnswer = 64 << 10
-	// maxRetryAfter bounds the wait that a receiver can request with Retry-After.
+	// maxRetryAfter is the longest wait that a receiver can request with Retry-After.
 	maxRetryAfter = 5 * time.Minute
 )
 
@@ -97,7 +98,7 @@ func (w *Webhook) Close() error {
 // statusError reports a response of a webhook whose status is not a success.
 type statusError struct {
 	status int
-	// retryAfter is the time that the receiver asked to wait; 0 for none.
+	// retryAfter is the wait that the receiver requested, or 0.
 	retryAfter time.Duration
 }
 
@@ -114,8 +115,8 @@ func (e *statusError) Error() string {
 	}
 }
 
-// retryAfterOf returns the time in a Retry-After header that counts seconds, at most maxRetryAfter. It returns 0 if
-// there is none, and ignores a date: that form is rare and requires that both clocks agree.
+// retryAfterOf returns the wait in a Retry-After header, at most maxRetryAfter. It returns 0 if the header is missing
+// or contains a date instead of a number of seconds. Dates are rare, and they require that both clocks agree.
 func retryAfterOf(header http.Header) time.Duration {
 	seconds, err := strconv.Atoi(header.Get("Retry-After"))
 	if err != nil || seconds < 0 {
@@ -124,7 +125,7 @@ func retryAfterOf(header http.Header) time.Duration {
 	return min(time.Duration(min(seconds, 3600))*time.Second, maxRetryAfter)
 }
 
-// retryAfter returns the time that a receiver asked to wait before the next attempt, or 0.
+// retryAfter returns the wait that a receiver requested before the next attempt, or 0.
 func retryAfter(err error) time.Duration {
 	if failed, ok := errors.AsType[*statusError](err); ok {
 		return failed.retryAfter

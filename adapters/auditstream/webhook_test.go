@@ -145,7 +145,7 @@ func hostile(t *testing.T, answer string) string {
 	return "http://" + listener.Addr().String() + "/events?key=secret-in-url"
 }
 
-// hostileAnswers are responses that net/http refuses. Its errors repeat parts of them.
+// hostileAnswers are responses that net/http refuses. The errors of net/http repeat parts of these responses.
 var hostileAnswers = []string{
 	"canary-in-response\r\n\r\n",
 	"HTTP/1.1 canary-in-response\r\n\r\n",
@@ -156,7 +156,7 @@ var hostileAnswers = []string{
 }
 
 // TestHostileWebhook verifies that an error repeats neither a malformed response, nor a name in a certificate, nor the
-// URL. A header of a response is limited.
+// URL. It also verifies that the size of a response header is limited.
 func TestHostileWebhook(t *testing.T) {
 	t.Parallel()
 	for _, answer := range hostileAnswers {

@@ -17,8 +17,9 @@ type connection struct {
 	variables []string
 }
 
-// libpqParameters are the parameters that libpq accepts and that contain no secret, except those that the driver's
-// settings contain. A database URL of Lockbox can have further parameters, for the pool and for the session.
+// libpqParameters lists the parameters of libpq that contain no secret. It omits the parameters that parseConnection
+// takes from the driver's settings. A database URL of Lockbox can have further parameters, for the pool and for the
+// session.
 var libpqParameters = []string{"hostaddr", "passfile", "channel_binding", "connect_timeout", "options", "keepalives",
 	"keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout", "gssencmode", "sslmode",
 	"sslnegotiation", "sslcert", "sslkey", "sslrootcert", "sslcrl", "sslcrldir", "sslsni", "requirepeer",
@@ -28,13 +29,14 @@ var libpqParameters = []string{"hostaddr", "passfile", "channel_binding", "conne
 var errDatabaseURL = errors.New("the database URL cannot be passed to PostgreSQL's programs: write it as " +
 	"postgres://user:password@host:5432/name, and percent-encode characters such as @ : / ? # and % in the password")
 
-// parameterName matches the names of parameters. A part of a password that is not encoded can be in the place of a
-// name.
+// parameterName matches the names of parameters. If a password is not encoded, a part of the password can appear where
+// a name is expected.
 var parameterName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.$]*$`)
 
 // parseConnection separates the password from a connection URL or string in libpq's format. It takes the hosts, the
-// user, the database and the password from the driver's settings, so the programs connect to the same database as this
-// program, and no part of a password that the driver understands differently can reach the argument.
+// user, the database and the password from the driver's settings. The programs therefore connect to the same database
+// as this program. A different parser could split a URL at other places than the driver, and put a part of the password
+// into the argument.
 func parseConnection(database string) (connection, error) {
 	settings, err := pgx.ParseConfig(database)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// killDelay bounds the wait for a program of PostgreSQL after it was killed.
+// killDelay is the maximum wait for a program of PostgreSQL to exit after it was killed.
 const killDelay = 5 * time.Second
 
 // Dumper runs pg_dump and pg_restore.
@@ -41,7 +41,7 @@ func (d Dumper) Dump(ctx context.Context, database, snapshot, dir, name string, 
 	if _, err := os.Lstat(path); err == nil {
 		return fmt.Errorf("%s exists already", path)
 	}
-	// Mode 0600 from the start: the dump contains names and ciphertext.
+	// The mode is 0600 from the start, because the dump contains names and ciphertext.
 	file, err := os.OpenFile(path+partialSuffix, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // see above
 	if err != nil {
 		return err

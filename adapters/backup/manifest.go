@@ -20,7 +20,8 @@ const (
 	dumpSuffix     = ".dump"
 	manifestSuffix = ".manifest.json"
 	partialSuffix  = ".partial"
-	// maxManifestBytes bounds what is read. A manifest has about 200 bytes for each table and key.
+	// maxManifestBytes is the maximum size of a manifest, in bytes. A manifest has about 200 bytes for each table and
+	// key.
 	maxManifestBytes = 1 << 20
 )
 
@@ -58,8 +59,8 @@ type Key struct {
 	Generation int    `json:"generation"`
 }
 
-// Table is a table with the number of its rows and a checksum of them. The checksum does not depend on the order of the
-// rows.
+// Table describes a table by the number of its rows and a checksum of the rows. The checksum does not depend on the
+// order of the rows.
 type Table struct {
 	Name     string `json:"name"`
 	Rows     int64  `json:"rows"`
@@ -115,8 +116,8 @@ func dumpName(manifestPath string) string {
 	return strings.TrimSuffix(filepath.Base(manifestPath), manifestSuffix) + dumpSuffix
 }
 
-// Read reads a manifest. authentic reports whether a code belongs to a text. It refuses a manifest that was renamed.
-// Errors: ErrNotAuthentic, and those of the file system.
+// Read reads a manifest. authentic reports whether a code belongs to a text. Read refuses a manifest that was renamed.
+// It returns ErrNotAuthentic, or an error of the file system.
 func Read(path string, authentic func(text, code []byte) bool) (Manifest, error) {
 	file, err := openRegular(path)
 	if err != nil {
@@ -144,8 +145,8 @@ func Read(path string, authentic func(text, code []byte) bool) (Manifest, error)
 	if !authentic(text, m.Code) {
 		return Manifest{}, fmt.Errorf("%s: %w", path, ErrNotAuthentic)
 	}
-	// Commands that restore derive the path of the dump from that of the manifest. They must not restore a dump that
-	// was not verified.
+	// Commands that restore derive the path of the dump from the path of the manifest. They must not restore a dump
+	// that was not verified.
 	if want := dumpName(path); m.File != want {
 		return Manifest{}, fmt.Errorf("%s is the manifest of %q: the dump must be in the folder of the manifest and "+
 			"be named %s; do not rename backups", path, m.File, want)

@@ -17,8 +17,8 @@ func described(content string) Manifest {
 	return Manifest{File: "name.dump", Bytes: int64(len(content)), SHA256: hex.EncodeToString(sum[:])}
 }
 
-// TestOpenCopies verifies that a dump that changes after the check does not change what is restored, that the copy has
-// no name while it is open, and that a dump with other content is refused.
+// TestOpenCopies verifies that a change of the dump after the check does not affect the restored content. It also
+// verifies that the copy has no name while it is open, and that a dump with other content is refused.
 func TestOpenCopies(t *testing.T) {
 	temp, dir := t.TempDir(), t.TempDir()
 	t.Setenv("TMPDIR", temp)

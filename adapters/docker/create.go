@@ -22,7 +22,7 @@ import (
 // to give files and terminals to users; SETUID, SETGID and SYS_CHROOT to switch to the user who signed in and to
 // confine sshd's helper process; KILL to end that user's processes; NET_BIND_SERVICE to listen on ports 22, 80 and 443;
 // AUDIT_WRITE to log a sign-in to the kernel's audit log. Docker's defaults also include MKNOD, NET_RAW, SETPCAP and
-// SETFCAP; droplets do not get those.
+// SETFCAP; droplets do not get these four.
 var capabilities = []string{"CHOWN", "FOWNER", "FSETID", "DAC_OVERRIDE", "SETUID", "SETGID", "SYS_CHROOT", "KILL",
 	"NET_BIND_SERVICE", "AUDIT_WRITE"}
 

@@ -54,7 +54,8 @@ type Host struct {
 	// transport holds the connections of engine.
 	transport *http.Transport
 	// negotiated is closed when the API version is known. negotiating is a lock: the goroutine whose send succeeds
-	// negotiates. It is a channel, not a mutex, so a waiting goroutine can stop when its context ends.
+	// holds the lock and negotiates. It is a channel, not a mutex, so a waiting goroutine can stop when its context
+	// ends.
 	negotiated  chan struct{}
 	negotiating chan struct{}
 }

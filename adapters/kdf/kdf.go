@@ -1,4 +1,4 @@
-// Package kdf runs key derivations (Argon2id, RFC 9106) in a pool. The pool bounds their memory and cores, so other
+// Package kdf runs key derivations (Argon2id, RFC 9106) in a pool. The pool limits their memory and cores, so other
 // requests stay fast however many key derivations arrive. It schedules two workloads fairly: passwords of users and
 // passphrases of entries.
 package kdf
@@ -59,7 +59,7 @@ type Config struct {
 	// IdleAfter is how long the pool must be idle before it returns memory to the operating system. The default is 10
 	// s.
 	IdleAfter time.Duration
-	// Tracer makes a span for each key derivation of a traced request; nil makes none.
+	// Tracer makes a span for each key derivation of a traced request. If Tracer is nil, no spans are made.
 	Tracer trace.Tracer
 }
 
@@ -89,8 +89,7 @@ type Pool struct {
 type job struct {
 	cores int
 	kib   uint64
-	// origin is the user or address that the job counts for. round is the place of the job among those of other
-	// origins.
+	// origin is the user or address that the job counts for. round orders the job among the jobs of other origins.
 	origin string
 	round  uint64
 	// granted is closed, under the lock, when the job may run or is refused. refusal is nil if the job may run.
@@ -120,7 +119,7 @@ func argon2id(secret, salt []byte, params ports.Argon2Params) []byte {
 }
 
 // MaxMemoryKiB returns the largest value of the parameter MemoryKiB with which the pool can run a derivation.
-// Configured parameters, and the limit for stored parameters, must not exceed it.
+// Configured parameters, and the limit for stored parameters, must not exceed this value.
 func (p *Pool) MaxMemoryKiB() uint32 {
 	return uint32(min(p.config.BudgetKiB/weightFactor, 1<<32-1))
 }
@@ -260,7 +259,7 @@ func (p *Pool) admit() {
 	}
 }
 
-// finish records a completed job and starts waiting ones.
+// finish records a completed job and starts waiting jobs.
 func (p *Pool) finish(use ports.Workload, finished *job) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -271,7 +270,7 @@ func (p *Pool) finish(use ports.Workload, finished *job) {
 	p.restIfIdle()
 }
 
-// release returns the memory and cores of a job that was granted. The caller holds p.mu.
+// release frees the memory and cores of a granted job. The caller holds p.mu.
 func (p *Pool) release(finished *job) {
 	p.running--
 	p.coresBusy -= finished.cores

@@ -6,7 +6,7 @@ import "github.com/lockbox-go/lockbox/ports"
 type Stats struct {
 	// Running is the number of key derivations that run now.
 	Running int
-	// HeldKiB is the memory reserved for them, in KiB.
+	// HeldKiB is the memory that is reserved for the running key derivations, in KiB.
 	HeldKiB uint64
 	// Passwords and Entries are the statistics of the two workloads.
 	Passwords, Entries WorkloadStats
@@ -19,7 +19,7 @@ type WorkloadStats struct {
 	// Done is the number of completed key derivations.
 	Done uint64
 	// Refused is the number of key derivations that failed with domain.ErrBusy, because the queue was full or the
-	// request ended while it was waiting.
+	// request ended while its key derivation was waiting.
 	Refused uint64
 }
 

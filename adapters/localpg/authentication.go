@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// These files decide who may connect. initdb writes its own files in the data directory; these are outside of it. Each
-// start writes them again, because a cluster of an earlier version of Lockbox accepts every user who reaches the
+// These files decide who may connect. They are not the files that initdb writes in the data directory. Each start
+// writes these files again, because a cluster of an earlier version of Lockbox accepts every user who reaches the
 // socket.
 func (h home) hba() string   { return filepath.Join(h.dir, "pg_hba.conf") }
 func (h home) ident() string { return filepath.Join(h.dir, "pg_ident.conf") }
@@ -18,8 +18,8 @@ func (h home) ident() string { return filepath.Join(h.dir, "pg_ident.conf") }
 const identMap = "lockbox"
 
 // writeAuthentication writes the files so that only the current operating system user and root can connect, as the
-// superuser or as Unprivileged.
-// PostgreSQL's user can read the files. If it is another user, it does not own them.
+// superuser or as Unprivileged. The operating system user of PostgreSQL can read the files. If that user is not the
+// current user, it does not own the files.
 func (h home) writeAuthentication() error {
 	who, err := user.Current()
 	if err != nil {

@@ -13,10 +13,11 @@ import (
 
 // guard is a shell script that stops the server when this program ends, even after SIGKILL.
 //
-// The program holds the write end of the pipe on descriptor 3. The kernel closes it when the program ends, and the
-// watcher then sends SIGINT, which requests a fast shutdown. The watcher repeats the signal, because a background
+// The program holds the write end of the pipe on descriptor 3. The kernel closes this end when the program ends, and
+// the watcher then sends SIGINT, which requests a fast shutdown. The watcher repeats the signal, because a background
 // process of a shell ignores SIGINT until PostgreSQL installs its handler. Descriptor 4 is open in the guard, the
-// server and every backend. When all of them have exited, the program reads end-of-file from the other end.
+// server and every backend. When all of them have exited, the program reads end-of-file from the other end of that
+// descriptor's pipe.
 //
 // The arguments are two directories to remove at the end, or "" for none, and then the server's command line.
 const guard = `

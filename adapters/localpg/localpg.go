@@ -61,8 +61,8 @@ type Server struct {
 	ended bool
 }
 
-// running refers to all servers. It keeps the garbage collector from closing the pipe of a Server that its caller no
-// longer uses: PostgreSQL stops when the pipe closes.
+// running refers to all servers. PostgreSQL stops when the pipe of its Server closes. This reference keeps the garbage
+// collector from closing the pipe of a Server that the caller no longer uses.
 var running sync.Map
 
 // Start starts a server and waits until it accepts connections. ctx limits the start only. Start first stops a server

@@ -54,7 +54,7 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// sharedFolder contains the cluster of sharedCluster; empty if no test has used it.
+// sharedFolder is the folder of the cluster that sharedCluster creates. It is empty if no test has used that cluster.
 var sharedFolder string
 
 // sharedCluster creates a cluster once and returns its folder.
@@ -85,7 +85,7 @@ func clusterFolder(t *testing.T) string {
 	return dir
 }
 
-// hold runs a server until its standard input is closed.
+// hold runs a server until the standard input of this process is closed.
 func hold(dir string) error {
 	server, err := Start(context.Background(), Config{Dir: dir, TempParent: memory.Folder(), Durable: true})
 	if err != nil {

@@ -18,13 +18,14 @@ import (
 	"time"
 )
 
-// ErrHeld means that another program uses the directory of a cluster. The error text contains its process id.
+// ErrHeld means that another program uses the directory of a cluster. The error text contains the process id of that
+// program.
 var ErrHeld = errors.New("another program runs PostgreSQL there")
 
 // acquire locks the lock file at path for this program, without waiting. The kernel releases the lock when the program
 // ends. The file contains the process id of its holder, for the error of other programs.
 func acquire(path string) (*os.File, error) {
-	// No O_TRUNC: the content belongs to the holder of the lock.
+	// Do not use O_TRUNC, because the content belongs to the holder of the lock.
 	const flags = os.O_CREATE | os.O_RDWR | syscall.O_NOFOLLOW
 	lock, err := os.OpenFile(path, flags, 0o600) //nolint:gosec // the caller chooses the path
 	if err != nil {
@@ -65,7 +66,8 @@ func (s *Server) stopOrphan(ctx context.Context) (bool, error) {
 		return true, nil
 	}
 	// The file is empty, or its process id now belongs to another process or to a zombie. PostgreSQL would take that
-	// process for a running server and refuse to start, and pg_ctl would signal it. Remove the stale file.
+	// process for a running server and refuse to start, and pg_ctl would send a signal to that process. Remove the
+	// stale file.
 	if err != nil || syscall.Kill(pid, 0) == nil {
 		if err := os.Remove(pidFile(s.home.data())); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return true, err

@@ -51,7 +51,7 @@ func (s *Server) killAll() error {
 		// The server has exited, and another process may have its process id now.
 		return s.proc.await(killTimeout)
 	}
-	// Stop the postmaster first: it then forks no children that the list below would miss.
+	// Stop the postmaster first. A stopped postmaster forks no further children, so the list below is complete.
 	if err := syscall.Kill(postmaster, syscall.SIGSTOP); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("stop postmaster %d: %w", postmaster, err)
 	}

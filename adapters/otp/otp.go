@@ -95,11 +95,11 @@ func (c *Codes) NewSecret() (domain.Secret, error) {
 }
 
 // Match returns the time step of a code, and false if the code is wrong. See ports.TOTP. It ignores spaces in the code,
-// since apps show "123 456". It returns false for a code that is not six digits, and for a secret that is too short or
-// was cleared.
+// because apps show "123 456". It returns false for a code that is not six digits, and for a secret that is too short
+// or was cleared.
 //
 // If several steps have the same code, Match returns the latest step, so the caller rejects a second use of the code
-// for all these steps. If Match returned the earliest step, the code would match again for a later one.
+// for all these steps. If Match returned the earliest step, the code would match again for a later step.
 func (*Codes) Match(secret domain.Secret, code string, now time.Time) (int64, bool) {
 	given, ok := readCode(code)
 	if !ok || checkSecret(secret) != nil || now.Unix() < 0 {
@@ -151,7 +151,7 @@ func readCode(text string) (code [digits]byte, ok bool) {
 	return code, n == digits
 }
 
-// checkSecret refuses secrets whose codes are predictable: short ones, and those of zeros, which were cleared too
+// checkSecret refuses secrets whose codes are predictable: short secrets, and secrets of zeros, which were cleared too
 // early.
 func checkSecret(secret domain.Secret) error {
 	raw := secret.Bytes()

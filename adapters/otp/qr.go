@@ -68,9 +68,9 @@ const (
 )
 
 // terminal returns the symbol as text. Each character covers one module in width and two in height, because characters
-// are about twice as high as wide. Block characters draw the light modules in white on black. This is readable on dark
-// and light terminals, and on dark ones even if the colors are lost, such as in a log. Drawing the dark modules instead
-// would invert the code on dark terminals, and some phones cannot scan an inverted code.
+// are about twice as high as wide. Block characters draw the light modules in white on black. The result is readable on
+// dark and light terminals. On dark terminals, it is readable even without colors, for example in a log. Drawing the
+// dark modules instead would invert the code on dark terminals, and some phones cannot scan an inverted code.
 func (s symbol) terminal() string {
 	blocks := map[[2]bool]rune{ // key: whether the upper and the lower module are dark
 		{false, false}: '█', {false, true}: '▀', {true, false}: '▄', {true, true}: ' ',

@@ -32,8 +32,8 @@ var labels = [][2]string{
 }
 
 // enrol returns an enrolment whose secret depends only on the label. ZXing locates a symbol by three finder patterns,
-// and for about one secret in fifty it picks wrong ones. zbar read all of 1,080 images with random secrets. ZXing
-// reads them too if it need not locate the symbol; see TestPNGOfAnySecret.
+// and for about one secret in fifty it picks wrong ones. zbar read all of 1,080 images with random secrets. ZXing also
+// reads these images if it does not have to locate the symbol; see TestPNGOfAnySecret.
 func enrol(t *testing.T, label [2]string) ports.Enrolment {
 	t.Helper()
 	secret := sha256.Sum256([]byte(label[0] + label[1]))

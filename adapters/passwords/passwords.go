@@ -36,8 +36,8 @@ type Config struct {
 // Hasher implements ports.Passwords. It is safe for concurrent use.
 type Hasher struct {
 	config Config
-	// used lists the configured parameters and those of stored hashes, each once and in a fixed order. Every check
-	// derives a key with each of them, so the duration of a check does not depend on the stored hash.
+	// The field used holds the configured parameters and those of stored hashes, each once and in a fixed order. Every
+	// check derives a key with each of these parameters, so the duration of a check does not depend on the stored hash.
 	used atomic.Pointer[[]ports.Argon2Params]
 }
 
@@ -145,7 +145,7 @@ func compare(a, b ports.Argon2Params) int {
 	return cmp.Or(cmp.Compare(a.MemoryKiB, b.MemoryKiB), cmp.Compare(a.Time, b.Time), cmp.Compare(a.Threads, b.Threads))
 }
 
-// derive hashes a password with the salt and the parameters that the argument with contains.
+// derive hashes a password. The salt and the parameters come from the argument "with".
 func (h *Hasher) derive(ctx context.Context, password domain.Secret, with phc) (hash [hashLen]byte, err error) {
 	made, err := h.config.Derive(ctx, ports.PasswordWork, password.Bytes(), with.salt[:], with.params)
 	if err != nil {

@@ -47,7 +47,8 @@ func (c *entryCipher) derive(ctx context.Context, key domain.EncryptionKey, from
 	return nil
 }
 
-// sameKind reports whether the blob was sealed under the same kind of key as the client's: generated or passphrase.
+// sameKind reports whether the blob was sealed under the kind of key that the client has: a generated key or a
+// passphrase.
 func (c *entryCipher) sameKind(b *blob) bool { return c.generated == (b.kdf == kdfGenerated) }
 
 // find returns the key material for a derivation, or nil if Prepare did not derive it.

@@ -16,8 +16,8 @@ import (
 // passes, one lane.
 var DefaultParams = ports.Argon2Params{MemoryKiB: 19456, Time: 2, Threads: 1}
 
-// ErrNotPrepared means that a cipher lacks the key for an operation. The caller opens an envelope that it did not give
-// to Prepare, or seals after PrepareOpen or Clear. This is a programming error.
+// ErrNotPrepared means that a cipher lacks the key for an operation. The caller tried to open an envelope that was not
+// passed to Prepare, or to seal a value after PrepareOpen or Clear. This is a programming error.
 var ErrNotPrepared = errors.New("the cipher was not prepared for this operation")
 
 var errRebind = errors.New("an envelope can be rebound only to another version of the same entry")
@@ -31,7 +31,7 @@ type EntryConfig struct {
 	Params ports.Argon2Params
 	// MaxStoredMemoryKiB is the maximum memory that stored parameters may require, in KiB. Larger values count as
 	// tampering. Zero means 262144 (256 MiB), which is also the upper limit. It must not exceed the memory that Derive
-	// can use, because entries that require more than Derive can use could not be opened.
+	// can use, because an entry that requires more memory could not be opened.
 	MaxStoredMemoryKiB uint32
 	// Random is the source of keys, salts and nonces; nil means crypto/rand.Reader.
 	Random io.Reader

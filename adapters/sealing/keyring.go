@@ -76,8 +76,8 @@ type openKey struct {
 // OpenKeyring reads and unwraps all server keys, and creates the first key of each purpose that has none. Several
 // replicas may start concurrently. The database then keeps the keys of one replica, and all replicas read these keys.
 //
-// If neither secret unwraps a key, the error wraps ErrWrongSecret and nothing is written. Other errors are those of the
-// store.
+// If there is a key that neither secret unwraps, the error wraps ErrWrongSecret, and nothing is written. Other errors
+// are those of the store.
 func OpenKeyring(ctx context.Context, config KeyringConfig) (*Keyring, error) {
 	k, err := newKeyring(config)
 	if err != nil {
@@ -240,8 +240,8 @@ func (k *Keyring) Current(purpose domain.KeyPurpose) (domain.ServerKeyID, [32]by
 //
 // If the id is not in memory, ByID reads the database. For ids in tokens, which anyone can forge, it does so at most
 // once per second. For ids of sealed data, which come from the database, there is no such limit: during a rekey,
-// entries must stay readable. Errors: ErrUnknownKey if the database has no such key, domain.ErrBusy if the limit
-// prevents the query, the errors of the store, and ctx's error.
+// entries must stay readable. It returns ErrUnknownKey if the database has no such key, domain.ErrBusy if the limit
+// prevents the query, and otherwise the error of the store or of ctx.
 func (k *Keyring) ByID(ctx context.Context, purpose domain.KeyPurpose, id domain.ServerKeyID) ([32]byte, error) {
 	if key, known, err := k.inMemory(purpose, id); known {
 		return key, err

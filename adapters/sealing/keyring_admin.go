@@ -96,8 +96,8 @@ func (k *Keyring) firstKeys(rows []ports.ServerKey) ([]ports.ServerKey, error) {
 }
 
 // Rewrap returns the keys wrapped under the current secret. The keys themselves do not change, so sealed data and
-// tokens stay valid. It does not store the result. Like OpenKeyring, it returns ErrWrongSecret if neither secret
-// unwraps a key.
+// tokens stay valid. It does not store the result. Like OpenKeyring, it returns ErrWrongSecret if there is a key that
+// neither secret unwraps.
 func (k *Keyring) Rewrap(keys []ports.ServerKey) ([]ports.ServerKey, error) {
 	opened, err := k.openAll(keys)
 	if err != nil {

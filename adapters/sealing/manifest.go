@@ -21,9 +21,9 @@ const (
 )
 
 // ManifestAuthenticator computes and checks the authentication codes of manifests under one secret. Only a program with
-// the secret can make a code, so a dump whose hash is in an authentic manifest is a dump of the database. It may still
-// contain any SQL: a writer to the database can put functions and constraints there, and the restore runs them. It is
-// safe for concurrent use.
+// the secret can make a code, so a dump whose hash is in an authentic manifest is a dump of the database. The dump may
+// still contain any SQL: a writer to the database can put functions and constraints there, and the restore runs them. A
+// ManifestAuthenticator is safe for concurrent use.
 type ManifestAuthenticator struct{ secret Secret }
 
 // NewManifestAuthenticator returns an authenticator.

@@ -156,7 +156,7 @@ func TestRowsDoNotMove(t *testing.T) {
 		} {
 			refusesAll(t, r, key, elsewhere, row.sealed, name)
 		}
-		// The combined parts come from two rows with the same place and the same key.
+		// The test combines parts of two rows with the same place and the same key.
 		second := sealRow(t, r, key)
 		_, err := r.prepare(t, key).Open(place, row.with(second.sealed.Envelope, row.sealed.Value))
 		require.True(t, ports.IsTampered(err))

@@ -176,7 +176,7 @@ func sign(body claims, id domain.ServerKeyID, key []byte) (string, error) {
 	return text, nil
 }
 
-// expiry returns the time of expiry; zero means never.
+// expiry returns the time of expiry, or the zero time for a token that never expires.
 func (c claims) expiry() time.Time {
 	if c.ExpiresAt == nil {
 		return time.Time{}
@@ -207,7 +207,7 @@ func (c claims) GetSubject() (string, error) { return c.Subject, nil }
 // GetAudience returns the audience, which names the kind of token.
 func (c claims) GetAudience() (jwt.ClaimStrings, error) { return jwt.ClaimStrings{c.Audience}, nil }
 
-// date converts Unix seconds; nil means that the claim is missing.
+// date converts Unix seconds. If the claim is missing, seconds and the result are nil.
 func date(seconds *int64) *jwt.NumericDate {
 	if seconds == nil {
 		return nil

@@ -25,7 +25,7 @@ func (r *changingRing) ByID(ctx context.Context, purpose domain.KeyPurpose, id d
 	return r.ring.ByID(ctx, purpose, id)
 }
 
-// TestVerifiedTokens verifies that a remembered token is refused once it has expired, once its key is retired, and
+// TestVerifiedTokens verifies that a remembered token is refused after it has expired, after its key is retired, and
 // while its key cannot be looked up. The errors are those of a first verification.
 func TestVerifiedTokens(t *testing.T) {
 	t.Parallel()

@@ -10,10 +10,11 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// maxTokenBytes is far above the length of any token that Mint returns. It bounds the decoding of unverified input.
+// maxTokenBytes is far above the length of any token that Mint returns. It limits how much unverified input is decoded.
 const maxTokenBytes = 4 << 10
 
-// The causes of a refusal, for the log. They are fixed texts, because the library's errors repeat parts of the token.
+// These errors are the causes of a refusal, for the log. They are fixed texts, because the library's errors repeat
+// parts of the token.
 var (
 	errTooLong   = errors.New("the token is longer than 4 KiB")
 	errMalformed = errors.New("the token is malformed")

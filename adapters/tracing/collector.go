@@ -14,7 +14,7 @@ import (
 )
 
 // collector sends spans with OTLP over HTTP, in binary form. It implements otlptrace.Client. OpenTelemetry's own
-// exporter for this protocol would add gRPC to the program, although nothing uses it.
+// exporter for this protocol would add gRPC to the program, although no code would use gRPC.
 type collector struct {
 	url     string
 	headers http.Header
@@ -24,8 +24,8 @@ type collector struct {
 const (
 	// retryDelay is the wait before the first retry of a request. The wait doubles with each further retry.
 	retryDelay = time.Second
-	// maxAnswer bounds how much of a response is read. A response that was read to its end leaves the connection
-	// reusable.
+	// maxAnswer is the maximum number of bytes that are read of a response. A connection can be reused after its
+	// response was read to the end.
 	maxAnswer = 64 << 10
 )
 
@@ -44,7 +44,7 @@ func newCollector(config Config) *collector {
 	}
 }
 
-// Start does nothing: the first request connects.
+// Start does nothing, because the first request opens the connection.
 func (c *collector) Start(context.Context) error { return nil }
 
 // Stop closes idle connections.

@@ -13,7 +13,7 @@ import (
 const warnInterval = time.Minute
 
 // exporter wraps another exporter and logs its failures. Otherwise OpenTelemetry would report the failures to a global
-// handler, which prints every one.
+// handler, which prints each of them.
 type exporter struct {
 	sdktrace.SpanExporter
 	log *slog.Logger

@@ -10,13 +10,13 @@ import (
 	"net/http"
 )
 
-// maxResponseHeader bounds the header of a response. A collector sends a few hundred bytes.
+// maxResponseHeader is the maximum size of the header of a response, in bytes. A collector sends a few hundred bytes.
 const maxResponseHeader = 16 << 10
 
-// failureOf has a copy in adapters/auditstream, because adapters do not import each other. It returns the reason why a
-// request failed, for the log. Its text has neither the URL nor bytes that the collector chose: net/http repeats a
-// malformed response in its errors, and the errors of certificates repeat the names in them. Errors of an unknown kind
-// therefore get a fixed text.
+// failureOf returns the reason why a request failed, for the log. The reason contains neither the URL nor bytes that
+// the collector chose. The errors of net/http repeat a malformed response, and certificate errors repeat the names in
+// the certificate. Errors of an unknown kind therefore get a fixed text. adapters/auditstream has a copy of this
+// function, because adapters do not import each other.
 func failureOf(err error) error {
 	var timeout net.Error
 	network, _ := errors.AsType[*net.OpError](err)
@@ -46,8 +46,8 @@ func failureOf(err error) error {
 	return errors.New("the connection failed, or the response is malformed or too large")
 }
 
-// isLocalText reports whether the text of a network error with this operation comes from this machine: from the
-// operating system, the resolver or the table of TLS alerts.
+// isLocalText reports whether network errors of an operation get their text from this machine: from the operating
+// system, the resolver or the table of TLS alerts.
 func isLocalText(operation string) bool {
 	switch operation {
 	case "dial", "read", "write", "remote error", "local error":

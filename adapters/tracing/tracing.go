@@ -1,5 +1,5 @@
 // Package tracing sends OpenTelemetry traces to a collector, with OTLP over HTTP. Spans are queued and sent in the
-// background: a slow or absent collector never delays a request, and the queue bounds the memory.
+// background: a slow or absent collector never delays a request, and the length of the queue limits the memory.
 //
 // The packages that make spans use the API of OpenTelemetry, and get a tracer from this package. Without a tracer, they
 // make no spans. No attribute may contain a secret, a name from a request, or an address.
@@ -21,22 +21,24 @@ import (
 )
 
 const (
-	// maxQueued bounds the spans that wait for the collector. Further spans are dropped. A span of a request needs
-	// about 1 KiB. A span of a batch has up to maxLinks links of 100 bytes each. The queue therefore holds at most a
-	// few megabytes.
+	// maxQueued is the maximum number of spans that wait for the collector. Further spans are dropped. A span of a
+	// request needs about 1 KiB. A span of a batch has up to maxLinks links of 100 bytes each. The queue therefore
+	// holds at most a few megabytes.
 	maxQueued = 2048
 	// maxExported is the number of spans in one request to the collector.
 	maxExported = 512
-	// sendInterval is how long a span waits for others that are sent with it. It is the longest delay that batching
-	// adds before a trace can be seen.
+	// sendInterval is how long a span waits for further spans, which are sent in the same request. It is the longest
+	// delay that batching adds before a trace can be seen.
 	sendInterval = 2 * time.Second
-	// exportTimeout bounds one export with its retries. During an export, further spans wait in the queue.
+	// exportTimeout is the time limit of one export, including its retries. During an export, further spans wait in the
+	// queue.
 	exportTimeout = 10 * time.Second
-	// closeTimeout bounds Close, so that an absent collector does not delay the end of the program.
+	// closeTimeout is the time limit of Close, so an absent collector delays the end of the program only briefly.
 	closeTimeout = 5 * time.Second
-	// maxLinks bounds the links of a span. The span of a batch has a link for each further traced request in the batch.
+	// maxLinks is the maximum number of links of a span. The span of a batch has a link for each further traced request
+	// in the batch.
 	maxLinks = 128
-	// maxAttributes bounds the attributes of a span. Lockbox sets fewer.
+	// maxAttributes is the maximum number of attributes of a span. Lockbox sets fewer.
 	maxAttributes = 16
 )
 
@@ -46,9 +48,9 @@ type Config struct {
 	Collector *url.URL
 	// Headers are HTTP headers for each request, for example with a credential. Nil means none.
 	Headers http.Header
-	// Ratio is the part of the traces of this server that are recorded, from 0 to 1. It applies to traces that begin
-	// here. If a request belongs to a trace of its caller, the caller decides whether it is recorded; but with a ratio
-	// of 0, nothing is recorded.
+	// Ratio is the fraction of traces that this server records, from 0 to 1. It applies to traces that begin here. If a
+	// request belongs to a trace of its caller, the caller decides whether the request is recorded. With a ratio of 0,
+	// however, nothing is recorded.
 	Ratio float64
 	// Version is the version of the program.
 	Version string

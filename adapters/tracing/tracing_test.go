@@ -39,7 +39,7 @@ func open(t *testing.T, log io.Writer, ratio float64, handle http.HandlerFunc) *
 	return provider
 }
 
-// spans makes spans and returns how long that took.
+// spans makes spans and returns the time that this took.
 func spans(t *testing.T, tracer trace.Tracer, count int) time.Duration {
 	t.Helper()
 	begin := time.Now()
@@ -166,7 +166,7 @@ func hostile(t *testing.T, answer string) string {
 	return "http://" + listener.Addr().String() + "/v1/traces?key=secret-in-url"
 }
 
-// hostileAnswers are responses that net/http refuses. Its errors repeat parts of them.
+// hostileAnswers are responses that net/http refuses. The errors of net/http repeat parts of these responses.
 var hostileAnswers = []string{
 	"canary-in-response\r\n\r\n",
 	"HTTP/1.1 canary-in-response\r\n\r\n",

@@ -15,7 +15,7 @@ type page struct {
 	Tags  []*tag
 }
 
-// tag is a group of requests, one section of the page.
+// tag is a group of requests, which form one section of the page.
 type tag struct {
 	Name, ID   string
 	Text       template.HTML
@@ -25,7 +25,7 @@ type tag struct {
 // operation is one request, a method on a path.
 type operation struct {
 	ID, Method, Summary string
-	// Path is split where a line may break.
+	// Path is split at the places where a line can break.
 	Path  []segment
 	Text  template.HTML
 	Token string
@@ -51,7 +51,7 @@ type field struct {
 	Text           template.HTML
 }
 
-// example is an example of a body. Title is empty if it is the only one.
+// example is an example of a body. Title is empty if the body has only one example.
 type example struct {
 	Title, Text string
 }

@@ -15,7 +15,8 @@ func fieldsOf(schema node) []field {
 	return nestedFields("", schema)
 }
 
-// nestedFields lists fields with their path: "." separates names, "[]" is an element of an array, and "*" any key.
+// nestedFields lists fields with their path: "." separates names, "[]" stands for an element of an array, and "*"
+// stands for any key.
 func nestedFields(prefix string, schema node) []field {
 	var fields []field
 	required := schema.at("required").words()

@@ -68,7 +68,7 @@ func FetchLocked(ctx context.Context, c *client.Client, memory *Memory) (*Fetche
 	return &Fetched{got.Locked, Owner{me.installation, me.user, fingerprint}, me.name, memory}, nil
 }
 
-// Unlock opens the identity with a passphrase. It returns client.ErrUnlockFailed for a wrong one.
+// Unlock opens the identity with a passphrase. It returns client.ErrUnlockFailed for a wrong passphrase.
 func (f *Fetched) Unlock(passphrase client.Secret) (*Identity, error) {
 	id, err := Unlock(f.locked, passphrase, f.owner)
 	if err != nil {

@@ -16,8 +16,8 @@ type Grant struct {
 	Fingerprint string
 }
 
-// CreateBox creates a box with a keyring. The users of grants become members with a key. Their fingerprints are checked
-// before the box is created.
+// CreateBox creates a box with a keyring. The users in grants become members and get the key. Their fingerprints are
+// checked before the box is created.
 func (h *Holder) CreateBox(ctx context.Context, c *client.Client, box string, grants ...Grant) (Anchor, error) {
 	me, err := h.whoAmI(ctx, c)
 	if err != nil {
@@ -135,9 +135,9 @@ func opensEntries(ctx context.Context, c *client.Client, box string, key client.
 type Granted struct {
 	// Anchor is for the new member, who can pass it to Memory.Trust.
 	Anchor Anchor
-	// KeyChanged reports whether Grant also changed the key, because a change was due. Dropped are the recipients who
-	// lost the key in this change: the server reports that they are no longer active members, or that they have another
-	// identity now.
+	// KeyChanged reports whether Grant also changed the key, because a change was due. Dropped lists the recipients who
+	// lost the key in this change, because the server reports that they are no longer active members or now have
+	// another identity.
 	KeyChanged bool
 	Dropped    []client.KeyringUser
 }
@@ -187,13 +187,14 @@ type Removed struct {
 	// KeyChanged reports whether the key changed in the transaction that removed the member. If the key did not change
 	// and the box has a keyring, the server marks the box as "key change due".
 	KeyChanged bool
-	// Dropped are other recipients who lost the key: the server reports that they are no longer active members, or that
-	// they have another identity now.
+	// Dropped lists other recipients who lost the key, because the server reports that they are no longer active
+	// members or now have another identity.
 	Dropped []client.KeyringUser
 }
 
 // Remove removes a member from a box and changes the key, in one request. If the caller does not have the key of the
-// box, Remove only removes the member. A removed member keeps all values that the member has read before.
+// box, Remove removes the member and does not change the key. A removed member keeps all values that the member has
+// read before.
 func (h *Holder) Remove(ctx context.Context, c *client.Client, box, username string) (Removed, error) {
 	member, err := c.DescribeBoxUser(ctx, box, username)
 	if err != nil {
@@ -236,9 +237,9 @@ func (h *Holder) leaving(in ID, name, id string) (func(Recipient) bool, error) {
 	return func(r Recipient) bool { return r.User == user || slices.Contains(pinned.Fingerprints, r.Fingerprint) }, nil
 }
 
-// Rekey gives a box a new key. It drops the recipients who, as the server reports, are no longer active members or have
-// another identity now, because the server would refuse a keyring with them. Rekey returns the dropped recipients. A
-// value stays under its old key until it is written again or Rewrite re-encrypts it.
+// Rekey gives a box a new key. It drops each recipient who, according to the server, is no longer an active member or
+// now has another identity. The server would refuse a keyring with such a recipient. Rekey returns the dropped
+// recipients. A value stays under its old key until it is written again or Rewrite re-encrypts it.
 func (h *Holder) Rekey(ctx context.Context, c *client.Client, box string) (dropped []client.KeyringUser, err error) {
 	_, err = h.update(ctx, c, box, func(s *state) (next *draft, err error) {
 		next, dropped, err = h.rekeyed(ctx, c, s, noOne)

@@ -16,7 +16,7 @@ import (
 )
 
 // TestOneRequestForTheKeyring checks that a read and a write begin with one request for the keyring. The answer is 304
-// once the client knows the keyring, also in the next process.
+// after the client has seen the keyring, even in a later process.
 func TestOneRequestForTheKeyring(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -75,7 +75,7 @@ func TestBoxesWithoutAKeyring(t *testing.T) {
 	}
 }
 
-// TestRestoreOfAnEarlierKey checks that restoring a version under an earlier key writes it under the current one.
+// TestRestoreOfAnEarlierKey checks that a restored version under an earlier key is written under the current key.
 func TestRestoreOfAnEarlierKey(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -225,7 +225,8 @@ func TestRepair(t *testing.T) {
 	}
 }
 
-// TestRepairWithTheShortForm checks a client that has never seen the recipients: it becomes the only one.
+// TestRepairWithTheShortForm checks a repair by a client that has never seen the recipients: its user becomes the only
+// recipient.
 func TestRepairWithTheShortForm(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)

@@ -20,8 +20,8 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// server is a Lockbox server in memory, as far as keyrings need one. Tests change its fields to make it lie. A token is
-// the name of its user.
+// server is an in-memory Lockbox server, limited to the requests that keyrings need. Tests change its fields to make it
+// lie. A token is the name of its user.
 type server struct {
 	*httptest.Server
 
@@ -30,7 +30,7 @@ type server struct {
 	users        map[string]*user
 	identities   map[string]*client.PublicIdentity // by fingerprint, also former ones
 	boxes        map[string]*box
-	// lie may answer a request in place of the server. It is called without the lock.
+	// lie, if set, can answer a request in place of the server. It is called without the lock.
 	lie func(w http.ResponseWriter, r *http.Request) (answered bool)
 
 	seen []seen

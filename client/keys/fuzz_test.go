@@ -46,7 +46,7 @@ func FuzzHeadBothWays(f *testing.F) {
 	})
 }
 
-// FuzzTexts checks that a text that parses as a written form is the text that the value encodes to.
+// FuzzTexts checks that every text that parses as a written form encodes to the same text again.
 func FuzzTexts(f *testing.F) {
 	all := readVectors(f)
 	for _, text := range []string{all.Identities[0].Identity, all.Identities[0].Public, all.Keyrings[1].Anchor,

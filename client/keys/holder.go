@@ -75,8 +75,8 @@ func (h *Holder) Identity() *Identity { return h.config.Identity }
 // Memory returns the memory.
 func (h *Holder) Memory() *Memory { return h.config.Memory }
 
-// CurrentKey implements client.BoxKeys. HolderFromEnv returns a nil Holder if the environment has no identity. For a
-// nil Holder, no box has a keyring.
+// CurrentKey implements client.BoxKeys. If the environment has no identity, HolderFromEnv returns a nil Holder. A nil
+// Holder treats every box as a box without a keyring.
 func (h *Holder) CurrentKey(ctx context.Context, c *client.Client, box string) (client.EncryptionKey, error) {
 	if h == nil {
 		return client.EncryptionKey{}, nil
@@ -205,7 +205,8 @@ func (h *Holder) fetchAll(ctx context.Context, c *client.Client, box string) (*s
 	return s, err
 }
 
-// isMissing reports that a box has no keyring. Servers of earlier releases do not have the route.
+// isMissing reports whether an error means that a box has no keyring. Servers of earlier releases do not have the
+// route.
 func isMissing(err error) bool {
 	failure, ok := errors.AsType[*client.Error](err)
 	return ok && failure.Status == 404 && (failure.Code == "keyring_not_found" || failure.Code == "route_not_found")
@@ -225,8 +226,8 @@ func (h *Holder) missing(c *client.Client, box string) error {
 		"; if the box was created anew, run lockbox box forget "+box, nil)
 }
 
-// recall returns the keyring that an earlier process kept, if this identity opens it. Otherwise it returns nil, and the
-// caller fetches the keyring.
+// recall returns the keyring that an earlier process stored, if this identity can open the keyring. Otherwise it
+// returns nil, and the caller fetches the keyring.
 func (h *Holder) recall(c *client.Client, box string) *state {
 	in, ok, err := h.config.Memory.Installation(c.URL())
 	if err != nil || !ok {

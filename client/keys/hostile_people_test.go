@@ -312,7 +312,7 @@ func removeKilled(t *testing.T, s *scene) {
 }
 
 // hangUp returns a lie that breaks the connection of every request that stores a keyring. If done is set, the server
-// carries out the request first.
+// executes the request before the connection breaks.
 func (s *scene) hangUp(done bool) func(http.ResponseWriter, *http.Request) bool {
 	stored := false
 	return func(w http.ResponseWriter, r *http.Request) bool {

@@ -83,7 +83,7 @@ func forgedNextKeyByPinnedStranger(t *testing.T, s *scene) {
 }
 
 // removedMemberFork: a removed member, who still has the first key, makes another second keyring. A client that has the
-// anchor of the right one notices.
+// anchor of the genuine keyring detects the fork.
 func removedMemberFork(t *testing.T, s *scene) {
 	fork := s.next(GenerateBoxKey(), s.old.Key)
 	fork.Sequence, fork.Author = s.now.Head.Sequence, s.mallory.id

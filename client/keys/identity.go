@@ -92,8 +92,8 @@ func ParsePublicKey(text string) (PublicKey, error) {
 		return PublicKey{}, badPublicKey(nil)
 	}
 	key := PublicKey{[publicLen]byte(raw)}
-	// A malformed key would block every later key change. Wrapping something to the key once detects a malformed key
-	// here.
+	// A malformed key would block every later key change. To detect a malformed key here, wrap something to the key
+	// once.
 	if _, err := key.wrap(nil, make([]byte, keyLen)); err != nil {
 		return PublicKey{}, badPublicKey(err)
 	}

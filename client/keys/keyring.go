@@ -34,7 +34,7 @@ type Keyring struct {
 	Signature []byte
 	// Author is the public key of the author. Its fingerprint is in the head.
 	Author PublicKey
-	// Recipients are sorted by fingerprint. They are empty in the short form, which the server sends to readers.
+	// Recipients are sorted by fingerprint. Recipients are empty in the short form, which the server sends to readers.
 	Recipients []Recipient
 }
 
@@ -154,7 +154,7 @@ func (k *Keyring) Open(id *Identity, wrapped []byte) (*Opened, error) {
 	return &Opened{Keyring: *k, Key: key, Earlier: splitKeys(chain)}, nil
 }
 
-// tampered returns the one error of keyrings that fail verification.
+// tampered returns the error for a keyring that fails verification.
 func tampered(why string) error {
 	return fault(client.ErrKeyringTampered, "the keyring was changed: "+why+
 		"; nothing was sent; ask a box admin, and check whether this is the right server", nil)

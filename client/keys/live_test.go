@@ -18,7 +18,7 @@ import (
 
 // These tests run the acts against the real server and a real database.
 
-// member is a user with a machine: an identity and a memory directory of its own.
+// member is a user on one machine, with its own identity and memory directory.
 type member struct {
 	name    string
 	session *client.Client // a session that began with the password

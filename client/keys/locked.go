@@ -81,9 +81,9 @@ func lockedKey(passphrase client.Secret, salt []byte) []byte {
 	return argon2.IDKey([]byte(passphrase.Reveal()), salt, lockedPasses, lockedMemory, lockedLanes, keyLen)
 }
 
-// wordList is the English word list of BIP-39 (https://github.com/bitcoin/bips/blob/master/bip-0039/english.txt), one
-// of 2,048 words a line. It comes from the project python-mnemonic, under the MIT licence. No two words have the same
-// first four letters.
+// wordList is the English word list of BIP-39 (https://github.com/bitcoin/bips/blob/master/bip-0039/english.txt), with
+// 2,048 words, one on each line. It comes from the project python-mnemonic, under the MIT licence. No two words have
+// the same first four letters.
 //
 //go:embed words.txt
 var wordList string

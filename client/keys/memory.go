@@ -91,8 +91,9 @@ func (k *known) urlOf(url string) (ID, bool) {
 	return ID{}, false
 }
 
-// checkPlace verifies that a server at a URL is the installation that is known there, and that the installation is not
-// known elsewhere: a restored copy of a database has the same id and the same keys.
+// checkPlace verifies that a server at a URL is the installation that is known at this URL, and that the installation
+// is not known under another URL. The second check detects a restored copy of a database, which has the same id and the
+// same keys.
 func (k *known) checkPlace(url string, id ID) error {
 	if at, ok := k.urlOf(url); ok && at != id {
 		return fault(client.ErrInstallationChanged, "the server is another installation than before: "+

@@ -7,7 +7,7 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// maxTries is how often an act is tried if other members change the keyring at the same time.
+// maxTries is the maximum number of times that an act is tried while other members change the keyring.
 const maxTries = 3
 
 // draft is a keyring to store in place of another one.
@@ -42,8 +42,8 @@ func (h *Holder) update(ctx context.Context, c *client.Client, box string, plan 
 	}
 }
 
-// raced reports whether the error means that another change of the keyring came first. Either the server detects this,
-// or the memory does, because another process has already stored a newer keyring in it.
+// raced reports whether the error means that another change of the keyring came first. Either the server detects the
+// other change, or the memory does because another process has already stored a newer keyring there.
 func raced(err error) bool {
 	return errors.Is(err, client.ErrPrecondition) || errors.Is(err, client.ErrKeyringSequence) ||
 		errors.Is(err, client.ErrKeyringForked) || errors.Is(err, client.ErrKeyringRolledBack)

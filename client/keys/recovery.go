@@ -22,7 +22,7 @@ type Members struct {
 	Past         []client.PastKeyring
 }
 
-// Members returns the recipients of a box's keyring, after verifying it.
+// Members verifies the keyring of a box and returns who can open the box.
 func (h *Holder) Members(ctx context.Context, c *client.Client, box string) (*Members, error) {
 	s, err := h.all(ctx, c, box)
 	if err != nil {
@@ -47,10 +47,10 @@ func (h *Holder) Members(ctx context.Context, c *client.Client, box string) (*Me
 }
 
 // Repair continues the newest keyring that this client remembers, after the server's database was restored from an
-// older backup: it stores a keyring with a new key and all remembered keys. The recipients of the remembered keyring
-// stay if they are still active members with the same identity. Repair returns the other recipients, whom it drops. If
-// this client has only seen the short form, the caller is the only recipient and must grant the key to the others. If
-// the restore undid the removal of a member, that member does not become a recipient again.
+// older backup. It stores a keyring with a new key and all remembered keys. The recipients of the remembered keyring
+// stay if they are still active members with the same identity. Repair drops the other recipients and returns them. If
+// this client has seen only the short form of the keyring, the caller is the only recipient and must grant the key to
+// the others. If the restore undid the removal of a member, that member does not become a recipient again.
 func (h *Holder) Repair(ctx context.Context, c *client.Client, box string) (dropped []client.KeyringUser, err error) {
 	me, err := h.whoAmI(ctx, c)
 	if err != nil {
@@ -124,9 +124,9 @@ func (h *Holder) stale(ctx context.Context, c *client.Client, box string, recipi
 }
 
 // Regain makes the caller's current identity a recipient again, with the help of another identity that can open the
-// keyring: after a rotation, the caller's former identity, or otherwise the identity of a recovery user. The key
-// changes, and the caller's former identities do not get the new key. The caller must have the role boxadmin and must
-// have been a recipient with any identity. Nothing changes if the current identity is a recipient already.
+// keyring. After a rotation, that is the caller's former identity; otherwise, it is the identity of a recovery user.
+// The key changes, and the caller's former identities do not get the new key. The caller must have the role boxadmin
+// and must have been a recipient with any identity. Nothing changes if the current identity is a recipient already.
 func (h *Holder) Regain(ctx context.Context, c *client.Client, box string,
 	with *Identity) (dropped []client.KeyringUser, err error) {
 	me, err := h.whoAmI(ctx, c)

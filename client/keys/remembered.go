@@ -21,7 +21,8 @@ type remembered struct {
 	Recipients []client.KeyringRecipient `json:"recipients,omitempty"`
 }
 
-// keep stores a keyring. Losing it costs a request, so the caller may ignore the error.
+// keep stores a keyring. If the stored keyring is lost, the client only needs one more request, so the caller may
+// ignore the error.
 func (m *Memory) keep(place Place, r remembered) error {
 	if m.dir == "" {
 		m.mu.Lock()
@@ -88,7 +89,8 @@ func rememberedOf(s *client.StoredKeyring, old remembered) remembered {
 	return r
 }
 
-// equal reports whether two kept keyrings are the same keyring, and both or neither have recipients.
+// equal reports whether two remembered values hold the same keyring. If only one of them has recipients, they are not
+// equal.
 func (r remembered) equal(other remembered) bool {
 	return r.ETag == other.ETag && string(r.Head) == string(other.Head) && string(r.Wrapped) == string(other.Wrapped) &&
 		len(r.Recipients) == len(other.Recipients)

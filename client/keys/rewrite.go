@@ -10,15 +10,16 @@ import (
 )
 
 const (
-	// maxRewrites is how many entries are re-encrypted at the same time.
+	// maxRewrites is the maximum number of entries that are re-encrypted at the same time.
 	maxRewrites = 8
-	// maxRewriteTries is how often the rewrite of one entry is tried if other writes change the entry or the key.
+	// maxRewriteTries is the maximum number of times that the rewrite of one entry is tried while other writes change
+	// the entry or the key.
 	maxRewriteTries = 5
 )
 
 // Rewritten is the result of Rewrite.
 type Rewritten struct {
-	// Entries is the number of entries that were re-encrypted, and Current the number of those that already were under
+	// Entries is the number of entries that were re-encrypted. Current is the number of entries that were already under
 	// the current key.
 	Entries, Current int
 	// Foreign are the keys of the entries that no key of the keyring opens. They are unchanged.

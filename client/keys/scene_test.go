@@ -69,7 +69,8 @@ func (s *scene) refused(t *testing.T, p *person, kind error) {
 	require.Equal(t, before, s.keysSent(), "no key was sent")
 }
 
-// next returns the plan of a keyring that follows the current one under a key, for Anna and Bob.
+// next returns the plan of a keyring that follows the current one. The new keyring has the given key and the recipients
+// Anna and Bob.
 func (s *scene) next(key BoxKey, earlier ...BoxKey) Plan {
 	return Plan{
 		Place:    s.now.Head.Place,

@@ -37,7 +37,7 @@ func sealWith(salt [saltLen]byte, key []byte, label string, aad, text []byte) []
 }
 
 // open decrypts a result of seal. It compares the commitment first, in constant time, because an attacker can make a
-// ciphertext of AES-GCM that opens under two keys. ok is false for all other bytes, for any reason.
+// ciphertext of AES-GCM that opens under two keys. ok is false for all other bytes and does not show the reason.
 func open(key []byte, label string, aad, sealed []byte) (text []byte, ok bool) {
 	if len(sealed) < sealOverhead {
 		return nil, false
@@ -71,7 +71,7 @@ func sealContext(label string, salt, commit, aad []byte) []byte {
 	return slices.Concat(part([]byte(label)), salt, commit, aad)
 }
 
-// expand is HKDF-Expand. The callers' lengths are constants within its limit, so it cannot fail.
+// expand is HKDF-Expand. It cannot fail, because all callers pass constant lengths within the limit of HKDF.
 func expand(prk []byte, info string, size int) []byte {
 	out, err := hkdf.Expand(sha256.New, prk, info, size)
 	must(err)
@@ -85,7 +85,7 @@ func part(x []byte) []byte {
 	return append(out, x...)
 }
 
-// must panics on an error. Its callers pass arguments of a fixed size, for which no error can occur.
+// must panics on an error. No error can occur here, because all calls use arguments of a fixed size.
 func must(err error) {
 	if err != nil {
 		panic(err)

@@ -206,7 +206,7 @@ func TestLockedIdentityForOthers(t *testing.T) {
 }
 
 // TestEveryFlippedByteOfALockedIdentity flips each byte after the salt of Argon2id, and opens the result with the key
-// that was derived once. A change to the bytes before would change the version or the derived key;
+// that was derived once. A change to the earlier bytes would change the version or the derived key;
 // TestLockedIdentityForOthers flips some of these bytes.
 func TestEveryFlippedByteOfALockedIdentity(t *testing.T) {
 	t.Parallel()

@@ -8,7 +8,7 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// maxFetches is how many public keys are fetched at the same time.
+// maxFetches is the maximum number of public keys that are fetched at the same time.
 const maxFetches = 8
 
 // caller is the signed-in user.
@@ -99,8 +99,8 @@ func (h *Holder) checkUser(ctx context.Context, in ID, recipients []Recipient, g
 		return identityChanged(grant.User, "the fingerprint in the keyring")
 	case h.config.ConfirmUser == nil:
 		return fault(client.ErrIdentityUnconfirmed, "the fingerprint of "+grant.User+" was never compared; "+
-			"nothing was wrapped: get it from "+grant.User+" over another channel, or compare it at a terminal; "+
-			"--yes does not confirm it", nil)
+			"nothing was wrapped: get the fingerprint from "+grant.User+" over another channel, or compare it at a "+
+			"terminal; --yes does not confirm it", nil)
 	default:
 		if err := h.config.ConfirmUser(ctx, UserToConfirm{grant.User, fingerprint}); err != nil {
 			return err

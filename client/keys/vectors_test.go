@@ -156,7 +156,7 @@ func TestKeyringVectors(t *testing.T) {
 				require.Equal(t, []byte(each), o.Earlier[i].bytes())
 			}
 		}
-		// The wrapped keys of the vector and its salt make the same keyring.
+		// The wrapped keys and the salt of the vector produce the same keyring.
 		author := identityOf([32]byte(v.Author))
 		o, err := k.Open(author, v.wrappedFor(t, v.Author))
 		require.NoError(t, err)

@@ -29,8 +29,8 @@ type Entry struct {
 	box, key string
 }
 
-// Provider returns an Entry for koanf.Load. Every Load reads the entry with the client's encryption key. ctx limits
-// every Load. The entry must be a JSON object. Pass a nil parser to Load.
+// Provider returns an Entry for koanf.Load. Every Load reads the entry with the client's encryption key. The context
+// ctx applies to every Load. The entry must be a JSON object. Pass a nil parser to Load.
 func Provider(ctx context.Context, c *client.Client, box, key string) *Entry {
 	return &Entry{
 		ctx:    ctx,
