@@ -95,8 +95,8 @@ func (accountsAPI) checkBody(r *request) error {
 	return nil
 }
 
-// accountsHeaderTokens reads and removes the tokens of the headers. Clients send "Authorization: Bearer TOKEN",
-// "Authorization: Bearer: TOKEN", or "Bearer: TOKEN".
+// accountsHeaderTokens reads the tokens from the headers and removes them. Clients send "Authorization: Bearer
+// TOKEN", "Authorization: Bearer: TOKEN", or "Bearer: TOKEN".
 func accountsHeaderTokens(r *http.Request) ([]string, error) {
 	var tokens []string
 	for _, value := range r.Header.Values(echo.HeaderAuthorization) {
@@ -115,9 +115,10 @@ func accountsHeaderTokens(r *http.Request) ([]string, error) {
 	return tokens, nil
 }
 
-// bodyToken returns "access_token" of the body, or "" if the body is empty or has none. The handler can still decode
-// the body afterwards. If whole is false, only the first 16 KiB of a larger body were read, and they contain the token.
-// Errors: TooLarge if they contain no token, and the errors of readBody and decodeJSON.
+// bodyToken returns "access_token" of the body, or "" if the body is empty or contains no token. The handler can
+// still decode the body afterwards. If whole is false, only the first 16 KiB of a larger body were read, and they
+// contain the token. Errors: TooLarge if the first 16 KiB of a larger body contain no token, and the errors of
+// readBody and decodeJSON.
 func bodyToken(r *request) (token string, whole bool, err error) {
 	if isLarge(r.Request()) {
 		begin, whole, err := r.peekBody()

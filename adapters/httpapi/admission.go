@@ -24,8 +24,8 @@ type admission struct {
 	bodies, answers  *shares
 	tokenLookups     *semaphore.Weighted
 	// knownTokens maps the digest of each recently valid opaque token to the user of the token. refusedKeys holds
-	// signed credentials that were recently refused. Requests with them count as unverified. Neither map decides
-	// whether a token is valid.
+	// signed credentials that were recently refused. Requests with these credentials count as unverified. Neither map
+	// decides whether a token is valid.
 	knownTokens *recent[domain.Digest, domain.UserID]
 	refusedKeys *recent[domain.CredentialID, struct{}]
 }

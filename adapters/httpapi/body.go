@@ -104,9 +104,10 @@ func (r *request) peekBody() (begin []byte, whole bool, err error) {
 }
 
 // awaitIgnoredBody waits for the body of a request whose handler never decodes the body, or decodes it only in some
-// cases, as for DELETE. Otherwise the handler would act on a request that did not arrive completely. awaitIgnoredBody
-// reads at most the first 16 KiB, and nothing if the request announces no body. It returns only errors of the transfer:
-// body_unreadable and errClientClosed. The handler reports a body that is too large if it decodes the body.
+// cases, as for DELETE. Without this wait, the handler could act on a request that did not arrive completely.
+// awaitIgnoredBody reads at most the first 16 KiB. If the request announces no body, it reads nothing. It returns
+// only errors of the transfer: body_unreadable and errClientClosed. The handler reports a body that is too large if
+// it decodes the body.
 func (r *request) awaitIgnoredBody() error {
 	size := r.Request().ContentLength
 	if !r.route.ignoresBody || size == 0 || r.body.read && size <= r.body.limit {
@@ -253,7 +254,7 @@ func malformed(err error, body reflect.Type) error {
 	}
 }
 
-// jsonType names the JSON type that a field of a Go type is decoded from.
+// jsonType returns the name of the JSON type from which a field of the given Go type is decoded.
 func jsonType(wanted reflect.Type) string {
 	switch wanted.Kind() {
 	case reflect.String:

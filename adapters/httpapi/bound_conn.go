@@ -12,13 +12,13 @@ import (
 type waitClass int
 
 const (
-	// noRequest: the connection is idle, or its request header is incomplete.
+	// noRequest means that the connection is idle, or that its request header is incomplete.
 	noRequest waitClass = iota
-	// forBody: a handler waits for the body, or for a share of a resource.
+	// forBody means that a handler waits for the body, or for a share of a resource.
 	forBody
-	// forReader: a handler waits until the client has read the response.
+	// forReader means that a handler waits until the client has read the response.
 	forReader
-	// working: a handler works. Such a connection is not closed.
+	// working means that a handler works. Such a connection is not closed.
 	working
 )
 
@@ -30,10 +30,10 @@ type boundConn struct {
 	group       string
 
 	mu sync.Mutex // guards the fields below
-	// handlers is the number of requests in progress. bodies counts those that wait for the request body or for a
-	// share, and readers counts those that wait until the client reads the response.
+	// handlers is the number of requests in progress. bodies counts the handlers that wait for the request body or
+	// for a share, and readers counts the handlers that wait until the client reads the response.
 	handlers, bodies, readers int
-	// since is when the connection last began to wait: for its client, or for the next request.
+	// since is the time at which the connection last began to wait for its client or for the next request.
 	since time.Time
 }
 
@@ -53,8 +53,8 @@ func (c *boundConn) CloseWrite() error {
 	return nil
 }
 
-// change adds to the counts of the connection. since is the current time if the connection may begin to wait. It is
-// zero if a handler begins to work. The caller then need not query the clock, which takes time.
+// change adds to the counts of the connection. since is the current time if the connection may begin to wait. since
+// is zero if a handler begins to work, so the caller need not query the clock, which takes time.
 func (c *boundConn) change(handlers, bodies, readers int, since time.Time) {
 	if c == nil {
 		return
@@ -85,7 +85,7 @@ func (c *boundConn) beginWrite(now time.Time) { c.change(0, 0, 1, now) }
 
 func (c *boundConn) endWrite() { c.change(0, 0, -1, time.Time{}) }
 
-// waits returns what the connection waits for, and since when.
+// waits returns what the connection waits for, and when the wait began.
 func (c *boundConn) waits() (waitClass, time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -80,15 +80,16 @@ const (
 	// encrypted value.
 	bodyFactor = 3
 
-	// userWait is how long a request waits if its user has too many requests in flight. A burst of a legitimate program
-	// ends within that time. strangerWait is how long an unverified request waits if its address has too many.
+	// userWait is how long a request waits if its user has too many requests in flight. A burst of a legitimate
+	// program ends within that time. strangerWait is how long an unverified request waits if its address has too many
+	// requests in flight.
 	userWait     = 5 * time.Second
 	strangerWait = time.Second
 	// bodyWait is how long a request waits for a share of BodyBytes. answerWait is the same for AnswerBytes.
 	bodyWait   = 2 * time.Second
 	answerWait = 2 * time.Second
-	// writeTime and writeRate determine the deadline of a response. To read it, the client has writeTime plus one
-	// second for each writeRate bytes.
+	// writeTime and writeRate determine the deadline of a response. The client has writeTime, plus one second for
+	// each writeRate bytes, to read the response.
 	writeTime = 10 * time.Second
 	writeRate = 32 << 10
 	// maxTokenLookups is how many unverified opaque tokens are looked up at the same time. More lookups would occupy

@@ -43,7 +43,7 @@ func TestVictims(t *testing.T) {
 		open     []state
 		newcomer string
 		victim   int // -1: the new connection is refused
-		// fresh: the connections have only just begun to wait.
+		// fresh is set if the connections have only just begun to wait.
 		fresh bool
 	}{
 		"the oldest idle one": {

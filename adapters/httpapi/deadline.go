@@ -19,7 +19,7 @@ const (
 	// slowRequestTime replaces requestTime for routes that delete or rewrite all rows of a box or a user, and for
 	// routes that wait for the droplet host. It leaves time for the response before writeTimeout.
 	slowRequestTime = 52 * time.Second
-	// bodyTime is the largest time in which a request body may arrive. The HTTP server reads no longer than this.
+	// bodyTime is the longest time in which a request body may arrive. The HTTP server stops reading after this time.
 	bodyTime = 30 * time.Second
 )
 

@@ -21,8 +21,8 @@ func (d *deadline) change(to time.Time) bool {
 	return d.calls > 0 && d.apply()
 }
 
-// apply marks the wanted deadline as applied. It reports whether the connection below still has another deadline. The
-// caller then sets the wanted deadline there.
+// apply marks the wanted deadline as applied. It returns true if the connection below still has another deadline. The
+// caller must then set the wanted deadline on that connection.
 func (d *deadline) apply() bool {
 	stale := d.wanted != d.applied
 	d.applied = d.wanted

@@ -49,7 +49,7 @@ func versionsIn(header http.Header, name string) (*domain.Versions, error) {
 		if tag.weak && name == headerIfMatch {
 			continue
 		}
-		// 63 bits: a version is a bigint in SQL.
+		// A version has at most 63 bits, because it is a bigint in SQL.
 		number, err := strconv.ParseUint(strings.Trim(tag.quoted, `"`), 10, 63)
 		if err == nil && number > 0 && versionTag(number) == tag.quoted {
 			versions.List = append(versions.List, number)

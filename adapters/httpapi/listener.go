@@ -146,11 +146,12 @@ type answeringConn struct {
 	// begin has the first bytes that were read after the last write: the request line, or a part of it.
 	begin [128]byte
 	size  int
-	// readErr is the error of the last read, nil if the read succeeded. writeErr is the error of the first failed
+	// readErr is the error of the last read, or nil if the read succeeded. writeErr is the error of the first failed
 	// write.
 	readErr, writeErr error
 	// cancel cancels the request in progress. It is nil between requests. giveUp is a timer that calls cancel after
-	// writeTimeout. It is nil unless a read has failed and the client may still read the response; see checkInput.
+	// writeTimeout. giveUp is set only if a read has failed and the client may still read the response; see
+	// checkInput.
 	cancel context.CancelFunc
 	giveUp *time.Timer
 	// reports log the requests whose client had closed its sending side. Close calls them.

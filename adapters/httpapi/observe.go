@@ -107,7 +107,7 @@ type requestLine struct {
 	status                     int
 	took                       time.Duration
 	bytes                      int64
-	// trace is the id of the trace of the request; empty if it is not traced.
+	// trace is the trace id of the request, or empty if the request is not traced.
 	trace string
 }
 

@@ -13,7 +13,7 @@ import (
 // A key that asks for more waits until it has released some of its own share. It is safe for concurrent use.
 type shares struct {
 	total, perKey int64
-	// maxWait is how long acquire waits at most.
+	// maxWait is the longest time that acquire waits.
 	maxWait time.Duration
 	// holdsWhileWaiting is true if a waiting request already uses the memory that it waits for. The waiting amount is
 	// then bounded by total and perKey as well.
@@ -24,8 +24,8 @@ type shares struct {
 	waiting int64
 	byKey   map[string]*share
 	queue   []*shareWaiter
-	// refusedTotal counts the refusals for which total was used up. refusedKey counts the refusals for which perKey was
-	// used up.
+	// refusedTotal counts the requests that were refused because total was used up. refusedKey counts the requests
+	// that were refused because perKey was used up.
 	refusedTotal, refusedKey uint64
 }
 

@@ -47,8 +47,8 @@ func (r boxKeyrings) insert(ctx context.Context, keyring domain.BoxKeyring) erro
 
 // changeKey puts the key of the keyring in force; if that key is in force already, it does nothing. It updates every
 // entry that has a value, so it waits for each write that has locked its entry. A write that locks its entry later
-// finds the new key there; see buildWriteStatements. A write to an entry without a value first counts that entry in the
-// row of the box, so it waits for this transaction.
+// finds the new key in the row of the entry; see buildWriteStatements. A write to an entry without a value first
+// counts that entry in the row of the box, so it waits for this transaction.
 func (r boxKeyrings) changeKey(ctx context.Context, keyring domain.BoxKeyring) error {
 	changed, err := r.q.Exec(ctx,
 		`UPDATE boxes SET box_key_id = $2 WHERE id = $1 AND box_key_id IS DISTINCT FROM $2`,

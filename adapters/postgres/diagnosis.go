@@ -21,8 +21,9 @@ type Diagnosis struct {
 	// Durable means that a committed change survives a crash of the machine: fsync, full_page_writes and
 	// synchronous_commit are on.
 	Durable bool
-	// SyncNames is the parameter synchronous_standby_names. Standbys counts the connected standbys. SyncStandbys counts
-	// the standbys for which a commit may wait, or is -1 if the role may not see which these are.
+	// SyncNames is the parameter synchronous_standby_names. Standbys counts the connected standbys. SyncStandbys is
+	// the number of standbys for which a commit may wait, or -1 if the role is not allowed to see which standbys
+	// these are.
 	SyncNames              string
 	Standbys, SyncStandbys int
 	// SyncCommit is the parameter synchronous_commit for the role of the URL.

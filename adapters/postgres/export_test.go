@@ -38,8 +38,8 @@ func (s *Store) AcceptTimeline(timeline uint32) error {
 	return s.pool.connector.acceptTimeline(timeline)
 }
 
-// ClockSkew returns the skew of a remote clock. there is the time that the remote clock showed between sent and
-// received.
+// ClockSkew returns the skew of a remote clock. The argument there is the time that the remote clock showed between
+// sent and received.
 func ClockSkew(sent, there, received time.Time) time.Duration {
 	return clockSkew(sent, there, received)
 }

@@ -9,7 +9,7 @@ import (
 
 // fairSlots bounds concurrent work on database connections, in total and for each origin (see ports.WithOrigin).
 // Transactions of one origin often wait for each other's locks, and reads of large values take long. Without a bound
-// for each origin, those of a single origin could occupy all connections. It is safe for concurrent use.
+// for each origin, the work of a single origin could occupy all connections. It is safe for concurrent use.
 type fairSlots struct {
 	total     *semaphore.Weighted
 	perOrigin int64

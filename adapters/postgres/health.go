@@ -34,7 +34,7 @@ const (
 
 // Health is the result of the last probe of the database.
 type Health struct {
-	// At is when the probe ended; zero before the first one.
+	// At is the time at which the probe ended, or zero before the first probe.
 	At time.Time
 	// Err is nil if the probe was committed.
 	Err error
@@ -119,9 +119,9 @@ var errReadOnly = errors.New("the database is read-only")
 const probeSQL = `SELECT current_setting('transaction_read_only') = 'on', clock_timestamp(),
 	pg_logical_emit_message(true, 'lockbox', ''::text) IS NOT NULL`
 
-// commitProbe runs the statements of a probe in one transaction and one round trip, and returns the skew of the clocks.
-// It sets reached when it has a connection. If it gets none because all connections are in use, the caller has no
-// reason to replace connections.
+// commitProbe runs the statements of a probe in one transaction and one round trip, and returns the skew of the
+// clocks. It sets reached when it has a connection. If it gets no connection because all connections are in use, the
+// caller has no reason to replace connections.
 func (s *Store) commitProbe(ctx context.Context, reached *atomic.Bool) (skew time.Duration, err error) {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
@@ -175,8 +175,8 @@ func queueTrial(batch *pgx.Batch, large bool) {
 	batch.Queue(`DELETE FROM known_addresses WHERE key = ANY ($1)`, keys)
 }
 
-// clockSkew returns how far the remote clock was ahead of the local clock. there is the time that the remote clock
-// showed at some moment between sent and received.
+// clockSkew returns how far the remote clock was ahead of the local clock. The argument there is the time that the
+// remote clock showed at some moment between sent and received.
 func clockSkew(sent, there, received time.Time) time.Duration {
 	switch {
 	case there.After(received):
@@ -187,7 +187,7 @@ func clockSkew(sent, there, received time.Time) time.Duration {
 	return 0
 }
 
-// CheckWritable returns nil if the database answers and accepts writes. After a recent successful probe it only runs
+// CheckWritable returns nil if the database answers and accepts writes. After a recent successful probe it runs only
 // one short statement; otherwise it runs a probe. The error is of kind Unavailable.
 func (s *Store) CheckWritable(ctx context.Context) error {
 	last := s.health.last()

@@ -88,8 +88,8 @@ func (s *Store) DeleteOldEvents(ctx context.Context, before time.Time, limit int
 // commitDelay is an upper bound for the time from the creation of an event to its commit. Real delays are far shorter.
 const commitDelay = time.Hour
 
-// keepQueued returns the time up to which events may be deleted: before, or an earlier time if events wait for the
-// audit stream.
+// keepQueued returns the time up to which events may be deleted. This is the argument before, or an earlier time if
+// events wait for the audit stream.
 func (s *Store) keepQueued(ctx context.Context, before time.Time) (time.Time, error) {
 	var queued pgtype.Timestamptz
 	err := s.pool.QueryRow(ctx, `SELECT (SELECT queued_at FROM event_queue ORDER BY xid, id LIMIT 1)`).Scan(&queued)
@@ -194,7 +194,7 @@ const trimSwept = `WITH box AS (
 	)
 	DELETE FROM entries e USING doomed d WHERE e.box_id = d.box_id AND e.key = d.key`
 
-// sweep runs a statement whose parameters are $1 before and $2 limit, and returns the number of affected rows.
+// sweep runs a statement with the parameters before ($1) and limit ($2), and returns the number of affected rows.
 func (s *Store) sweep(ctx context.Context, sql string, before time.Time, limit int) (int, error) {
 	tag, err := s.pool.Exec(ctx, sql, before, limit)
 	return int(tag.RowsAffected()), translate(err)

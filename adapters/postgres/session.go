@@ -47,7 +47,8 @@ const (
 	// discardInterval is the shortest time between two occasions on which a dead connection causes the idle ones to be
 	// replaced.
 	discardInterval = 2 * time.Second
-	// fullInterval is how long the pool opens no connection after the server has refused one because it has too many.
+	// fullInterval is how long the pool opens no connection after the server has refused one because too many are
+	// open.
 	fullInterval = time.Second
 )
 

@@ -34,8 +34,8 @@ const (
 	closeTimeout = 15 * time.Second
 )
 
-// Migrator moves a database schema from step to step. Several migrators may work on one database concurrently. One of
-// them applies each step, entirely or not at all, even if its program is killed.
+// Migrator moves a database schema from step to step. Several migrators may work on one database concurrently. Only
+// one of them applies each step, entirely or not at all, even if its program is killed.
 type Migrator struct {
 	config *pgx.ConnConfig
 	files  fs.FS

@@ -47,8 +47,8 @@ func Of(err error) string {
 	return ""
 }
 
-// IsConflict reports whether the server rolled the transaction back because of a concurrent one.
-// Running the transaction again may succeed.
+// IsConflict reports whether the server rolled the transaction back because of a concurrent transaction. Running the
+// transaction again may succeed.
 func IsConflict(err error) bool {
 	code := Of(err)
 	return code == SerializationFailure || code == DeadlockDetected
