@@ -59,20 +59,24 @@ type run struct {
 	version string // of PostgreSQL
 }
 
-// execute starts everything, causes the faults and verifies the outcome.
-func execute(ctx context.Context, o options, out io.Writer) (*report, error) {
+// execute starts everything, causes the faults and verifies the outcome. It keeps the folder with the logs after a failure.
+func execute(ctx context.Context, o options, out io.Writer) (made *report, err error) {
 	r := &run{options: o, out: out}
 	if err := r.start(ctx); err != nil {
 		return nil, err
 	}
-	if !o.keep {
-		defer func() { _ = os.RemoveAll(r.folder) }()
-	}
+	defer func() {
+		if !o.keep && err == nil && len(made.Examples) == 0 {
+			_ = os.RemoveAll(r.folder)
+			return
+		}
+		_, _ = fmt.Fprintln(out, "the logs are in", r.folder)
+	}()
 	// If the cluster does not recover from a fault, the run ends early. The results so far are still verified.
 	var failed error
 	for i := range o.faults {
 		if failed = r.cause(ctx, i, nextFault(i)); failed != nil {
-			failed = fmt.Errorf("fault %d, %s: %w (logs: %s)", i+1, nextFault(i).name, failed, r.folder)
+			failed = fmt.Errorf("fault %d, %s: %w", i+1, nextFault(i).name, failed)
 			break
 		}
 	}
