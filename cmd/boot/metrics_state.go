@@ -7,7 +7,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// keyStatus lists the server keys. It is a method of sealing.Keyring.
+// keyStatus lists the server keys. In the program, it is a method of sealing.Keyring.
 type keyStatus func() []ports.KeyStatus
 
 // serverKeyCollector reports the times of the server keys in memory.

@@ -86,7 +86,7 @@ func (a *App) measureEventLog(ctx context.Context, janitor ports.Janitor) {
 	}
 }
 
-// sweepRows runs a task in batches until no rows are left, or for sweepTime. After an error it logs the error and
+// sweepRows runs a task in batches until no rows are left or sweepTime has passed. After an error it logs the error and
 // returns false, and the next sweep tries again.
 func (a *App) sweepRows(ctx context.Context, task sweepTask, metrics *sweepMetrics) (succeeded bool) {
 	started := time.Now()
