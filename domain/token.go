@@ -56,8 +56,8 @@ type TokenFamily struct {
 	User UserID
 	// Epoch is the user's SessionEpoch at sign-in; see Session.Epoch.
 	Epoch int64
-	// Keys are the server keys that the digests of its tokens depend on. The family becomes invalid when one of these
-	// keys is replaced.
+	// Keys are the server keys on which the digests of the family's tokens depend. The family becomes invalid when one
+	// of these keys is replaced.
 	Keys      TokenKeys
 	CreatedAt time.Time
 	// ExpiresAt is when the family expires. A refresh does not extend it.

@@ -129,8 +129,8 @@ type StoredVersion struct {
 	BoxKey domain.KeyID
 }
 
-// Envelope returns the envelope of the version and its place. EntrySealer and EntryCipher need no other part of a
-// version to derive a key and to compare it.
+// Envelope returns the envelope of the version and its place. EntrySealer and EntryCipher need only these two parts of
+// a version to derive a key and to check whether the key fits.
 func (v StoredVersion) Envelope() Sealed {
 	return Sealed{Place: v.Place, Envelope: v.Sealed.Envelope}
 }

@@ -32,9 +32,9 @@ type ServerKeys interface {
 	Rewrap(ctx context.Context, keys []ServerKey) error
 	// Retire marks a key as retired at a time.
 	Retire(ctx context.Context, id domain.ServerKeyID, at time.Time) error
-	// DeleteRetired deletes a retired key. left is the number of rows under the key that the caller could not open;
-	// they are lost. Errors: ErrServerKeyInUse when more rows are under the key. Those were written concurrently and
-	// would be lost too.
+	// DeleteRetired deletes a retired key. The argument left is the number of rows under the key that the caller could
+	// not open; these rows are lost. Errors: ErrServerKeyInUse when more rows are under the key. The additional rows
+	// were written concurrently and would be lost too.
 	DeleteRetired(ctx context.Context, id domain.ServerKeyID, left int) error
 }
 

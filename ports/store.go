@@ -101,9 +101,9 @@ type EntryWriter interface {
 
 // ConditionalWrite is a version that follows the newest version of an existing entry.
 type ConditionalWrite struct {
-	// Snapshot is the state that the write was decided on. WriteIfUnchanged requires that the credential is valid and
-	// has the same expiry, that the caller is an active member of the box with the same permissions, that the entry has
-	// the same version, and that the same box key is in force.
+	// Snapshot is the state on which the decision to write is based. WriteIfUnchanged requires that the credential is
+	// valid and has the same expiry, that the caller is an active member of the box with the same permissions, that the
+	// entry has the same version, and that the same box key is in force.
 	Snapshot EntrySnapshot
 	Version  NewVersion
 	At       time.Time
@@ -158,7 +158,8 @@ type SealedRows interface {
 	// reports false if the code was used or converted since it was read.
 	KeyRecoveryCode(ctx context.Context, was PlainRecoveryCode, key domain.ServerKeyID,
 		digest domain.Digest) (bool, error)
-	// DeletePlainRecoveryCodes deletes all recovery codes of a user that have no keyed digest, and returns how many.
+	// DeletePlainRecoveryCodes deletes all recovery codes of a user that have no keyed digest, and returns how many it
+	// deleted.
 	DeletePlainRecoveryCodes(ctx context.Context, user domain.UserID) (int, error)
 	// OpenTransactions returns identifiers of the open transactions of all other sessions in the database. They include
 	// transactions of other roles and transactions that have written nothing yet. Identifiers are never reused.

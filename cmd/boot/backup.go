@@ -42,7 +42,7 @@ func CreateBackup(ctx context.Context, config Config, dir string) (BackupReport,
 	}
 	defer inspector.Close()
 	if _, _, err := sealing.CheckSecret(ctx, config.keyringConfig(inspector.ServerKeys())); err != nil {
-		return BackupReport{}, fmt.Errorf("no backup was made, because it could not be used: %w", err)
+		return BackupReport{}, fmt.Errorf("no backup was made, because the backup would be unusable: %w", err)
 	}
 	if err := backup.Prepare(dir); err != nil {
 		return BackupReport{}, err

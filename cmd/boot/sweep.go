@@ -124,8 +124,8 @@ func newSweepMetrics(config Config) *sweepMetrics {
 	m := &sweepMetrics{
 		lastSuccess: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "lockbox_sweep_last_success_timestamp_seconds",
-			Help: "Time of the last sweep of expired rows without an error, or else of the start of the server, in " +
-				"seconds since 1970.",
+			Help: "Time of the last sweep of expired rows without an error, in seconds since 1970; before the first " +
+				"such sweep, the time when the server started.",
 		}),
 		deleted: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "lockbox_sweep_deleted_total",

@@ -101,7 +101,8 @@ func (r *repeatedRefusals) take(before time.Time) []*window {
 	return ended
 }
 
-// restore returns the refusals of a window whose event could not be written, so that the next flush counts them.
+// restore counts the refusals of a window again after the event of the window could not be written. The next flush then
+// includes them.
 func (r *repeatedRefusals) restore(failed *window) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
