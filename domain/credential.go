@@ -49,7 +49,7 @@ type Caller struct {
 	Owner      bool
 	Group      Group
 	Credential Credential
-	// CredentialName is the name of an API key; empty for other credentials.
+	// CredentialName is the name of an API key. It is empty for other credentials.
 	CredentialName string
 	// ExpiresAt is when the credential expires; zero means never.
 	ExpiresAt time.Time

@@ -89,14 +89,14 @@ type TokenPair struct {
 	Access, Refresh Digest
 	CreatedAt       time.Time
 	AccessExpiresAt time.Time
-	// SpentAt is when the refresh token was used; zero until then. The use also revokes the access token.
+	// SpentAt is when the refresh token was used. It is zero until then. The use also revokes the access token.
 	SpentAt time.Time
 }
 
 // NextPair returns the next pair of the family. Its access token is valid for ttl but no longer than the family, in
-// whole seconds from now. Errors: ErrRefreshToken when the family has expired or was revoked, and when its user is
-// inactive or the user's sessions were revoked. keys are the present server keys. NextPair also refuses a family with
-// other keys, because those were replaced.
+// whole seconds from now. Errors: ErrRefreshToken when the family has expired or was revoked, when the family's user is
+// inactive, and when the user's sessions were revoked. The argument keys holds the present server keys. NextPair also
+// refuses a family with other keys, because those were replaced.
 func (f TokenFamily) NextPair(pair TokenPair, user User, keys TokenKeys, now time.Time,
 	ttl time.Duration) (TokenPair, error) {
 	life := min(ttl, f.ExpiresAt.Sub(now)).Truncate(time.Second)

@@ -21,7 +21,7 @@ type TOTPSecret struct {
 	Pending bool
 	// Own reports whether the user enrolled the secret. Such a secret is never shown again.
 	Own bool
-	// ConfirmedAt is when the first code was accepted; zero until then.
+	// ConfirmedAt is when the first code was accepted. It is zero until then.
 	ConfirmedAt time.Time
 	// LastStep is the time step of the last accepted code. Codes of this and of earlier steps are refused.
 	LastStep  int64

@@ -21,7 +21,7 @@ type System interface {
 // Users stores users and their sealed passwords.
 type Users interface {
 	// Add inserts a user. An empty password means that the user has no password. Errors: Conflict with code user_exists
-	// when the name is taken; ErrStaleServerKey.
+	// when the name is taken, and ErrStaleServerKey.
 	Add(ctx context.Context, user domain.User, password SealedPassword) error
 	// Lock locks the user's account and credentials until the transaction ends, and returns the user. Errors: NotFound.
 	Lock(ctx context.Context, name domain.UserName) (domain.User, error)

@@ -17,7 +17,7 @@ type ServerKey struct {
 	// encrypts it under a key that is derived from the secret.
 	Wrapped   []byte
 	CreatedAt time.Time
-	// RetiredAt is when the key was retired; zero while it is in use. A retired key must not seal or sign.
+	// RetiredAt is when the key was retired. It is zero while the key is in use. A retired key must not seal or sign.
 	RetiredAt time.Time
 }
 

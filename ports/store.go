@@ -84,7 +84,7 @@ type EntryReader interface {
 type EntrySnapshot struct {
 	Access domain.Access
 	Entry  domain.Entry
-	// Version is the requested version; its Place.Version is 0 when it does not exist.
+	// Version is the requested version. If that version does not exist, Place.Version is 0.
 	Version StoredVersion
 }
 
@@ -164,7 +164,7 @@ type SealedRows interface {
 	// OpenTransactions returns identifiers of the open transactions of all other sessions in the database. They include
 	// transactions of other roles and transactions that have written nothing yet. Identifiers are never reused.
 	OpenTransactions(ctx context.Context) ([]string, error)
-	// OldestTransaction returns the age of the oldest open transaction of a server; 0 when no transaction is open.
+	// OldestTransaction returns the age of the oldest open transaction of a server, or 0 when no transaction is open.
 	OldestTransaction(ctx context.Context) (time.Duration, error)
 	// DeleteTokens deletes everything that authenticates a user and depends on key, and returns the number of rows:
 	// signed tokens, token families, recovery codes and invitations.
