@@ -33,7 +33,7 @@ const AttemptWindow = 15 * time.Minute
 const (
 	firstLockout   = 30 * time.Second
 	longestLockout = 24 * time.Hour
-	// longestSharedLockout is the longest lockout of an account that attempts from unknown addresses can cause. It
+	// longestSharedLockout is the maximum length of a lockout of an account after attempts from unknown addresses. It
 	// limits how long strangers can keep a user from signing in at a new address.
 	longestSharedLockout = time.Hour
 	// monthWindow and monthFactor define the limit per month: FreePerMonth is FreePerAccount times monthFactor.
@@ -56,7 +56,8 @@ func NewRateLimits(freePerAccount int) RateLimits {
 	}
 }
 
-// NewLimit returns the limit with the given number of free attempts, lockouts of up to a day, and AttemptWindow.
+// NewLimit returns the limit with the given number of free attempts, lockouts of up to a day, and the window
+// AttemptWindow.
 func NewLimit(free int) Limit {
 	return Limit{
 		Free:    free,

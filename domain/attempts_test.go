@@ -32,8 +32,8 @@ func TestLockouts(t *testing.T) {
 	require.Equal(t, 26, attempts.Reserve(now.Add(AttemptWindow), free).Failures)
 }
 
-// TestLimits verifies the lockouts of each limit: attempts from all unknown addresses lock an account out for at most
-// an hour at a time, and attempts beyond those of a month for exactly an hour each.
+// TestLimits verifies the lockouts of each limit. Attempts from unknown addresses lock an account out for at most an
+// hour at a time. Each attempt beyond the free attempts of a month locks the account out for exactly an hour.
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	limits := NewRateLimits(5)

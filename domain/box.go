@@ -107,8 +107,8 @@ func (a Access) Transfer() error {
 	return ErrBoxOwnerOnly
 }
 
-// TransfersDirectly reports whether a transfer by the caller takes effect without the consent of the new owner.
-// Transfers by admins do. For every other owner of a box, a transfer is only an offer.
+// TransfersDirectly reports whether a transfer by the caller takes effect without the consent of the new owner. A
+// transfer by an admin takes effect directly. A transfer by an owner who is not an admin is only an offer.
 func (a Access) TransfersDirectly() bool { return a.Caller.IsAdmin() }
 
 // EndOffer decides whether the caller may end an offer. The owner of the box and admins may withdraw the offer. The

@@ -147,7 +147,7 @@ type BoxKeyring struct {
 	KeyringHead
 	Chain     []byte
 	Signature []byte
-	// Recipients are sorted by fingerprint. They may be absent if the keyring was read from storage.
+	// Recipients are sorted by fingerprint. In a keyring that was read from storage, the recipients may be absent.
 	Recipients []KeyRecipient
 	CreatedAt  time.Time
 }

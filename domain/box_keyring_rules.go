@@ -84,7 +84,7 @@ func (k BoxKeyring) includes(others []KeyRecipient) bool {
 	return !slices.ContainsFunc(others, func(r KeyRecipient) bool { return !lines[r.line()] })
 }
 
-// line returns the recipient without its name and its wrapped key.
+// line returns a copy of the recipient that contains neither the name nor the wrapped key.
 func (r KeyRecipient) line() KeyringMember {
 	return KeyringMember{User: r.User, Fingerprint: r.Fingerprint}
 }

@@ -67,8 +67,8 @@ func (v keyringVector) recipients() (recipients []KeyRecipient) {
 	return recipients
 }
 
-// TestPublicIdentityVectors verifies that each public identity of the vectors is parsed, and that its damagedTexts are
-// refused.
+// TestPublicIdentityVectors verifies that each public identity of the vectors is parsed, and that damaged copies of its
+// text are refused.
 func TestPublicIdentityVectors(t *testing.T) {
 	t.Parallel()
 	for _, vector := range readKeyVectors(t).Identities {

@@ -45,15 +45,16 @@ type Caller struct {
 	Name   UserName
 	Role   Role
 	Active bool
-	// Owner: the user is the owner of the system.
+	// Owner reports whether the user is the owner of the system.
 	Owner      bool
 	Group      Group
 	Credential Credential
-	// CredentialName is the name of an API key; empty for other credentials.
+	// CredentialName is the name of an API key. It is empty for other credentials.
 	CredentialName string
 	// ExpiresAt is when the credential expires; zero means never.
 	ExpiresAt time.Time
-	// Operator: the caller runs a command on the database and has the owner's rights. UserID is then zero.
+	// Operator reports whether the caller runs a command on the database. Such a caller has the owner's rights. UserID
+	// is then zero.
 	Operator bool
 }
 

@@ -185,7 +185,7 @@ type Droplet struct {
 	// Container is the host's identifier, 64 hexadecimal digits.
 	Container string
 	Name      DropletName
-	// Build identifies the build that created the container; zero when the host reports no build.
+	// Build identifies the build that created the container. It is zero when the host reports no build.
 	Build DropletID
 	// CreatedAt has a resolution of one second.
 	CreatedAt time.Time
@@ -234,9 +234,9 @@ type DropletRecord struct {
 	Name DropletName
 	// Container is empty until the build is complete.
 	Container string
-	// VersionRef is the version that holds the private key; zero when the key was not stored.
+	// VersionRef is the version that holds the private key. It is zero when the key was not stored.
 	VersionRef
-	// Replaced is the version that was current before VersionRef was written; zero when the entry had no value.
+	// Replaced is the version that was current before VersionRef was written. It is zero when the entry had no value.
 	Replaced uint64
 	// BusyUntil is the end of the lease of the server that builds or removes the droplet. It is zero while no server is
 	// working on the droplet.

@@ -56,17 +56,17 @@ func EnvString(name string, value []byte) (Secret, error) {
 	if isJSONString(value) && LoneSurrogates(value) > 0 { // other values stay JSON, with their escapes
 		clear(text)
 		return Secret{}, InvalidField("env."+name, "invalid_env",
-			"the entry of env."+name+" holds half of a surrogate pair, which no text can")
+			"the entry of env."+name+" holds half of a surrogate pair, which is not a character")
 	}
 	if bytes.IndexByte(text, 0) >= 0 {
 		clear(text)
 		return Secret{}, InvalidField("env."+name, "invalid_env",
-			"the entry of env."+name+" holds a zero byte, which no environment can")
+			"the entry of env."+name+" holds a zero byte, which a variable cannot contain")
 	}
 	if len(name)+1+len(text) > maxEnvString {
 		clear(text)
 		return Secret{}, InvalidField("env."+name, "invalid_env",
-			"env."+name+" is too long: an environment takes 128 KiB for one string")
+			"env."+name+" is too long: the limit for NAME=value is 128 KiB")
 	}
 	whole := make([]byte, 0, len(name)+1+len(text))
 	whole = append(append(append(whole, name...), '='), text...)
@@ -96,7 +96,7 @@ func CheckEnvSize(env []Secret) error {
 	}
 	if total > MaxEnvBytes {
 		return InvalidField("env", "invalid_env",
-			"env is "+strconv.Itoa(total)+" bytes as a whole; the limit is "+strconv.Itoa(MaxEnvBytes))
+			"env is "+strconv.Itoa(total)+" bytes in total; the limit is "+strconv.Itoa(MaxEnvBytes))
 	}
 	return nil
 }

@@ -53,7 +53,7 @@ type Condition struct {
 }
 
 // Check returns ErrPrecondition if the entry does not satisfy the condition. An entry without a value has no current
-// version, so no set contains it, including a set with Any.
+// version, so no set matches the entry, even if Any is set.
 func (c Condition) Check(entry Entry) error {
 	if c.OneOf != nil && !c.OneOf.contain(entry) || c.NoneOf != nil && c.NoneOf.contain(entry) {
 		return ErrPrecondition

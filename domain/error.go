@@ -61,7 +61,7 @@ type Error struct {
 	Code string
 	// Message is a sentence for people. It never contains a secret.
 	Message string
-	// Field is the part of the input that is wrong; empty when no single part is wrong.
+	// Field is the part of the input that is wrong. It is empty when no single part is wrong.
 	Field string
 	// RetryAfter is how long to wait before a retry, for the kinds RateLimited and Unavailable; 0 means unknown.
 	RetryAfter time.Duration

@@ -161,7 +161,7 @@ type Event struct {
 	// Suppressed is the number of refusals that have no event of their own and that this event stands for. It is 0 for
 	// every event of a single action.
 	Suppressed int
-	// Changes states what the action has changed; nil for an action that changes none of the Properties.
+	// Changes states what the action has changed. It is nil for an action that changes none of the Properties.
 	Changes []Change
 }
 

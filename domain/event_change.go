@@ -90,7 +90,7 @@ func expiryText(at *time.Time) string {
 	return at.UTC().Format(time.RFC3339)
 }
 
-// PasswordChange is the change to a new password. had reports whether the user had a password before.
+// PasswordChange is the change to a new password. The argument had reports whether the user had a password before.
 func PasswordChange(had bool) Change {
 	if had {
 		return Change{Property: PropertyPassword, From: "set", To: "replaced"}

@@ -71,7 +71,7 @@ func ParseKeyPrefix(text string) (string, error) {
 	}
 	if len(text) >= maxEntryKey {
 		return "", InvalidField("prefix", "invalid_prefix",
-			"prefix must have fewer than 200 characters, the most that a key has")
+			"prefix must have fewer than 200 characters, because a key has at most 200")
 	}
 	// A text is the prefix of a valid key if appending a letter makes it a valid key.
 	if _, err := ParseEntryKey(text + "a"); err != nil {

@@ -25,8 +25,8 @@ const versionOverhead = 256
 // box with the default limits has room for the default number of such entries.
 const SmallRoom = 16 << 10
 
-// VersionBytes returns the number of bytes by which a version counts against the limit of its box. size is the length
-// of the sealed value.
+// VersionBytes returns the number of bytes that a version counts against the limit of its box. size is the length of
+// the sealed value.
 func VersionBytes(size int) int64 { return int64(size) + versionOverhead }
 
 // Bytes returns the size of the reservation.
@@ -40,8 +40,8 @@ func (r Room) Covers(size int, version uint64, keep int) bool {
 
 // Reserve returns the reservation for an entry that receives a new version. stored is the number of versions that are
 // stored already, and largest is the length of the largest sealed value among them. The other arguments are those of
-// Covers. The number of slots is the next power of two, or as many as fit into SmallRoom if that is more, but at most
-// keep. An entry therefore needs few reservations.
+// Covers. The number of slots is the next power of two, or the number of versions that fit into SmallRoom if this
+// number is higher. If keep is not 0, the number of slots is at most keep. An entry therefore needs few reservations.
 func Reserve(stored, largest, size int, version uint64, keep int) Room {
 	slot := roundUp(VersionBytes(max(size, largest)))
 	versions := stored + 1

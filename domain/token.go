@@ -56,8 +56,8 @@ type TokenFamily struct {
 	User UserID
 	// Epoch is the user's SessionEpoch at sign-in; see Session.Epoch.
 	Epoch int64
-	// Keys are the server keys that the digests of its tokens depend on. The family becomes invalid when one of these
-	// keys is replaced.
+	// Keys are the server keys on which the digests of the family's tokens depend. The family becomes invalid when one
+	// of these keys is replaced.
 	Keys      TokenKeys
 	CreatedAt time.Time
 	// ExpiresAt is when the family expires. A refresh does not extend it.
@@ -89,14 +89,14 @@ type TokenPair struct {
 	Access, Refresh Digest
 	CreatedAt       time.Time
 	AccessExpiresAt time.Time
-	// SpentAt is when the refresh token was used; zero until then. The use also revokes the access token.
+	// SpentAt is when the refresh token was used. It is zero until then. The use also revokes the access token.
 	SpentAt time.Time
 }
 
 // NextPair returns the next pair of the family. Its access token is valid for ttl but no longer than the family, in
-// whole seconds from now. Errors: ErrRefreshToken when the family has expired or was revoked, and when its user is
-// inactive or the user's sessions were revoked. keys are the present server keys. NextPair also refuses a family with
-// other keys, because those were replaced.
+// whole seconds from now. Errors: ErrRefreshToken when the family has expired or was revoked, when the family's user is
+// inactive, and when the user's sessions were revoked. The argument keys holds the present server keys. NextPair also
+// refuses a family with other keys, because those were replaced.
 func (f TokenFamily) NextPair(pair TokenPair, user User, keys TokenKeys, now time.Time,
 	ttl time.Duration) (TokenPair, error) {
 	life := min(ttl, f.ExpiresAt.Sub(now)).Truncate(time.Second)

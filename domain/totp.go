@@ -16,11 +16,12 @@ type TOTPID = ID[TOTPSecret]
 type TOTPSecret struct {
 	ID   TOTPID
 	User UserID
-	// Pending: the user enrolled the secret and has not confirmed it yet; an earlier secret stays in force.
+	// Pending reports whether the user enrolled the secret and has not confirmed it yet. Until then, an earlier secret
+	// stays in force.
 	Pending bool
-	// Own: the user enrolled the secret, so it is never shown again.
+	// Own reports whether the user enrolled the secret. Such a secret is never shown again.
 	Own bool
-	// ConfirmedAt is when the first code was accepted; zero until then.
+	// ConfirmedAt is when the first code was accepted. It is zero until then.
 	ConfirmedAt time.Time
 	// LastStep is the time step of the last accepted code. Codes of this and of earlier steps are refused.
 	LastStep  int64
@@ -33,9 +34,9 @@ func (c TOTPSecret) Confirmed() bool { return !c.ConfirmedAt.IsZero() }
 // TOTPState holds a user's secret in force and pending secret. A missing secret is nil.
 type TOTPState struct{ InForce, Pending *TOTPSecret }
 
-// ChangeFrom returns the difference to an earlier state. Each of its texts is none, unconfirmed or confirmed, according
-// to the secret in force. ", enrolling" follows if there is a pending secret. If a secret was replaced by another one
-// in the same state, the new text ends in ", replaced".
+// ChangeFrom returns the difference to an earlier state. The text of each state is none, unconfirmed or confirmed,
+// according to the secret in force. If there is a pending secret, ", enrolling" is appended. If a secret was replaced
+// by another one in the same state, the new text ends in ", replaced".
 func (s TOTPState) ChangeFrom(before TOTPState) Change {
 	change := Change{Property: PropertyTOTP, From: before.text(), To: s.text()}
 	if change.From == change.To && (before.InForce.id() != s.InForce.id() || before.Pending.id() != s.Pending.id()) {

@@ -68,7 +68,7 @@ type UserChange struct {
 	Active *bool
 	// Group is the new group. Only the owner may change it. GroupOwner hands the system over.
 	Group *Group
-	// Password: a new password is being set.
+	// Password reports whether the change sets a new password.
 	Password      bool
 	RevokeAPIKeys bool
 }

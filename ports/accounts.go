@@ -21,7 +21,7 @@ type System interface {
 // Users stores users and their sealed passwords.
 type Users interface {
 	// Add inserts a user. An empty password means that the user has no password. Errors: Conflict with code user_exists
-	// when the name is taken; ErrStaleServerKey.
+	// when the name is taken, and ErrStaleServerKey.
 	Add(ctx context.Context, user domain.User, password SealedPassword) error
 	// Lock locks the user's account and credentials until the transaction ends, and returns the user. Errors: NotFound.
 	Lock(ctx context.Context, name domain.UserName) (domain.User, error)
@@ -40,8 +40,8 @@ type Users interface {
 	Names(ctx context.Context) ([]domain.UserName, error)
 	// Save stores role, group, state, session epoch and time of update. It does not change the owner; System does.
 	Save(ctx context.Context, user domain.User) error
-	// SetPassword replaces the stored password if it still equals was. Errors: Conflict with code password_changed if
-	// it differs from was; ErrStaleServerKey.
+	// SetPassword replaces the stored password if it still equals the password in the argument was. Errors: Conflict
+	// with code password_changed if the two differ; ErrStaleServerKey.
 	SetPassword(ctx context.Context, was, password SealedPassword) error
 	// Delete removes the user and all rows that belong to it. Versions of entries that the user wrote stay, without an
 	// author.

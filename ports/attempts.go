@@ -54,7 +54,7 @@ type AttemptState struct {
 	Counters []domain.Attempts
 	// Known reports whether KnownAddress is remembered at Now.
 	Known bool
-	// User holds the stored data of the user; zero for a user who does not exist.
+	// User holds the stored data of the user. It is zero for a user who does not exist.
 	User SignIn
 }
 

@@ -103,7 +103,7 @@ type NewVersion struct {
 	Place  Place
 	Sealed SealedValue
 	Author domain.UserID
-	// BoxKey is the box key that the version is written under; zero in a box without a keyring.
+	// BoxKey is the box key that the version is written under. It is zero in a box without a keyring.
 	BoxKey domain.KeyID
 	// Reservation replaces the entry's reservation; nil leaves it unchanged. EntryWriter ignores it.
 	Reservation *Reservation
@@ -125,12 +125,12 @@ type StoredVersion struct {
 	CreatedAt time.Time
 	// Author is set only by Entries.Version. It is zero if the user was deleted.
 	Author domain.UserID
-	// BoxKey is the box key that the version was written under; zero if the box had no keyring then.
+	// BoxKey is the box key that the version was written under. It is zero if the box had no keyring at that time.
 	BoxKey domain.KeyID
 }
 
-// Envelope returns the envelope of the version and its place. EntrySealer and EntryCipher need no other part of a
-// version to derive a key and to compare it.
+// Envelope returns the envelope of the version and its place. EntrySealer and EntryCipher need only these two parts of
+// a version to derive a key and to check whether the key fits.
 func (v StoredVersion) Envelope() Sealed {
 	return Sealed{Place: v.Place, Envelope: v.Sealed.Envelope}
 }

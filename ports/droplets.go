@@ -78,7 +78,7 @@ type DropletRecords interface {
 	// record.
 	Finish(ctx context.Context, id domain.DropletID, name domain.DropletName, container string) error
 	// Claim marks the record as abandoned, with a lease until the given time, and returns its current state. ok is
-	// false when another server changed the record's lease since it was read.
+	// false when another server changed the record's lease after the record was read.
 	Claim(ctx context.Context, read domain.DropletRecord, until time.Time) (record domain.DropletRecord, ok bool,
 		err error)
 	// Release ends the lease of a claimed record at the given time. A zero time undoes the claim, so that the droplet
@@ -101,8 +101,8 @@ type DropletVault interface {
 	DeleteUnchanged(ctx context.Context, by domain.Requester, version domain.VersionRef) error
 	// UndoWrite undoes the write of a version, on the service's own authority, with an audit event, if the version is
 	// still the entry's newest. It stores the replaced version again as the newest version, still sealed under its own
-	// key. If no version was replaced (0), it deletes the entry. If the entry has changed since, UndoWrite does
-	// nothing. A repeated call is therefore safe.
+	// key. If no version was replaced (0), it deletes the entry. If the entry was changed after that write, UndoWrite
+	// does nothing. A repeated call is therefore safe.
 	UndoWrite(ctx context.Context, by domain.Requester, written domain.VersionRef, replaced uint64) error
 }
 

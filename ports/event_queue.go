@@ -25,7 +25,7 @@ type EventQueue interface {
 	Next(ctx context.Context, limit int) (QueuedEvents, error)
 	// Delivered removes a batch from the queue.
 	Delivered(ctx context.Context, batch QueuedEvents) error
-	// Age returns the time since the oldest event entered the queue; 0 if the queue is empty.
+	// Age returns the time since the oldest event entered the queue, or 0 if the queue is empty.
 	Age(ctx context.Context) (time.Duration, error)
 }
 
@@ -33,7 +33,7 @@ type EventQueue interface {
 type QueuedEvents struct {
 	// Events are the events of the batch, without those that were deleted from the audit log.
 	Events []domain.Event
-	// Positions identify the batch in the queue; empty if the queue is empty.
+	// Positions identify the batch in the queue. The list is empty if the queue is empty.
 	Positions []QueuePosition
 	// Horizon is the number of a transaction. After the batch is removed, the queue contains no event of an earlier
 	// transaction, and no such event can enter it. Horizon is 0 if no such number is known.

@@ -58,8 +58,9 @@ type PastKeyring struct {
 // BoxKeyrings stores the keyrings of boxes. The keyring with the highest sequence is in force.
 type BoxKeyrings interface {
 	// Add stores a keyring and puts its key in force: no write under another key is committed after this transaction.
-	// It marks all but the newest domain.KeptKeyrings keyrings, so that the Janitor deletes them. The caller holds
-	// Boxes.Lock. Errors: Conflict with code key_id_used when the key was in force earlier and is not in force now.
+	// It marks each keyring that is not among the newest domain.KeptKeyrings ones, so that the Janitor deletes it. The
+	// caller holds Boxes.Lock. Errors: Conflict with code key_id_used when the key was in force earlier and is not in
+	// force now.
 	Add(ctx context.Context, keyring domain.BoxKeyring) error
 	// Newest returns the keyring in force without its recipients. Errors: NotFound with code keyring_not_found.
 	Newest(ctx context.Context, box domain.BoxID) (domain.BoxKeyring, error)

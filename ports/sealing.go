@@ -86,6 +86,7 @@ type AccountSealer interface {
 	// SealAccount encrypts under the current account key. It takes microseconds and may run inside a transaction.
 	SealAccount(ctx context.Context, purpose string, user domain.UserID, plaintext []byte) (domain.ServerKeyID, []byte,
 		error)
-	// OpenAccount decrypts the result of SealAccount. Errors: a TamperedError when it does not authenticate.
+	// OpenAccount decrypts the result of SealAccount. Errors: a TamperedError when the ciphertext does not
+	// authenticate.
 	OpenAccount(ctx context.Context, purpose string, user domain.UserID, sealed []byte) ([]byte, error)
 }

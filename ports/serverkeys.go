@@ -17,7 +17,7 @@ type ServerKey struct {
 	// encrypts it under a key that is derived from the secret.
 	Wrapped   []byte
 	CreatedAt time.Time
-	// RetiredAt is when the key was retired; zero while it is in use. A retired key must not seal or sign.
+	// RetiredAt is when the key was retired. It is zero while the key is in use. A retired key must not seal or sign.
 	RetiredAt time.Time
 }
 
@@ -32,9 +32,9 @@ type ServerKeys interface {
 	Rewrap(ctx context.Context, keys []ServerKey) error
 	// Retire marks a key as retired at a time.
 	Retire(ctx context.Context, id domain.ServerKeyID, at time.Time) error
-	// DeleteRetired deletes a retired key. left is the number of rows under the key that the caller could not open;
-	// they are lost. Errors: ErrServerKeyInUse when more rows are under the key. Those were written concurrently and
-	// would be lost too.
+	// DeleteRetired deletes a retired key. The argument left is the number of rows under the key that the caller could
+	// not open; these rows are lost. Errors: ErrServerKeyInUse when more rows are under the key. The additional rows
+	// were written concurrently and would be lost too.
 	DeleteRetired(ctx context.Context, id domain.ServerKeyID, left int) error
 }
 

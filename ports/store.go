@@ -84,7 +84,7 @@ type EntryReader interface {
 type EntrySnapshot struct {
 	Access domain.Access
 	Entry  domain.Entry
-	// Version is the requested version; its Place.Version is 0 when it does not exist.
+	// Version is the requested version. If that version does not exist, Place.Version is 0.
 	Version StoredVersion
 }
 
@@ -101,9 +101,9 @@ type EntryWriter interface {
 
 // ConditionalWrite is a version that follows the newest version of an existing entry.
 type ConditionalWrite struct {
-	// Snapshot is the state that the write was decided on. WriteIfUnchanged requires that the credential is valid and
-	// has the same expiry, that the caller is an active member of the box with the same permissions, that the entry has
-	// the same version, and that the same box key is in force.
+	// Snapshot is the state on which the decision to write is based. WriteIfUnchanged requires that the credential is
+	// valid and has the same expiry, that the caller is an active member of the box with the same permissions, that the
+	// entry has the same version, and that the same box key is in force.
 	Snapshot EntrySnapshot
 	Version  NewVersion
 	At       time.Time
@@ -158,12 +158,13 @@ type SealedRows interface {
 	// reports false if the code was used or converted since it was read.
 	KeyRecoveryCode(ctx context.Context, was PlainRecoveryCode, key domain.ServerKeyID,
 		digest domain.Digest) (bool, error)
-	// DeletePlainRecoveryCodes deletes all recovery codes of a user that have no keyed digest, and returns how many.
+	// DeletePlainRecoveryCodes deletes all recovery codes of a user that have no keyed digest, and returns how many it
+	// deleted.
 	DeletePlainRecoveryCodes(ctx context.Context, user domain.UserID) (int, error)
 	// OpenTransactions returns identifiers of the open transactions of all other sessions in the database. They include
 	// transactions of other roles and transactions that have written nothing yet. Identifiers are never reused.
 	OpenTransactions(ctx context.Context) ([]string, error)
-	// OldestTransaction returns the age of the oldest open transaction of a server; 0 when no transaction is open.
+	// OldestTransaction returns the age of the oldest open transaction of a server, or 0 when no transaction is open.
 	OldestTransaction(ctx context.Context) (time.Duration, error)
 	// DeleteTokens deletes everything that authenticates a user and depends on key, and returns the number of rows:
 	// signed tokens, token families, recovery codes and invitations.

@@ -31,7 +31,7 @@ const (
 	// database does not answer, a shutdown takes at most closeTimeout longer than the longest request.
 	closeTimeout = 5 * time.Second
 	// keyringRefresh is how often a server reads the server keys again. A server that signs or seals with a replaced
-	// key reads the keys immediately. The interval serves the servers that do neither.
+	// key reads the keys immediately. All other servers learn about a replaced key at this interval.
 	keyringRefresh = time.Minute
 	// refusalFlush is how often a server writes the audit events that summarize the repeated refusals of past minutes.
 	refusalFlush = 10 * time.Second
@@ -159,8 +159,8 @@ func (a *App) warnOfLoggedParameters(ctx context.Context, core *core) {
 	}
 }
 
-// warnOfPlainRecoveryCodes logs a warning if recovery codes of an older release are stored. The server refuses them and
-// does not convert them by itself: it cannot distinguish them from rows that were added to the database.
+// warnOfPlainRecoveryCodes logs a warning if recovery codes of an older release are stored. The server refuses these
+// codes. It does not convert them, because it cannot distinguish them from rows that an attacker added to the database.
 func (a *App) warnOfPlainRecoveryCodes(ctx context.Context, core *core) error {
 	users, err := core.serverKeys(nil, 0).PlainRecoveryCodes(ctx)
 	if err != nil || len(users) == 0 {
@@ -195,8 +195,8 @@ func (a *App) announceInit(ctx context.Context, core *core) error {
 	return nil
 }
 
-// api makes the use cases and the API for an open core. It returns an error for a mistake in a setting that only an
-// adapter can detect.
+// api makes the use cases and the API for an open core. It returns an error if an adapter detects a mistake in a
+// setting.
 func (a *App) api(ctx context.Context, core *core, events *postgres.EventWriter) (*httpapi.API, error) {
 	entrySealer, err := core.entrySealer()
 	if err != nil {
@@ -258,8 +258,8 @@ func (a *App) api(ctx context.Context, core *core, events *postgres.EventWriter)
 	}), nil
 }
 
-// listen returns the listener of the server, without TLS. listen uses App.Listener if it is set, at any address. It
-// logs a warning if clients on other machines would use plain HTTP.
+// listen returns the listener of the server, without TLS. If App.Listener is set, listen returns App.Listener, whatever
+// its address. It logs a warning if clients on other machines would use plain HTTP.
 func (a *App) listen() (net.Listener, error) {
 	listener := a.Listener
 	if listener == nil {

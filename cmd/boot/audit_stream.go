@@ -77,8 +77,8 @@ func (t StreamTarget) kind() string {
 	}
 }
 
-// streamHeader returns the name and the value of the webhook's header, or "" and "" if the setting is empty. ok is
-// false if the setting is not a valid header.
+// streamHeader returns the name and the value of the webhook's header, or two empty texts if the setting is empty. ok
+// is false if the setting is not a valid header.
 func (c Config) streamHeader() (name, value string, ok bool) {
 	if len(c.AuditStreamHeader.Bytes()) == 0 {
 		return "", "", true

@@ -42,7 +42,7 @@ func CreateBackup(ctx context.Context, config Config, dir string) (BackupReport,
 	}
 	defer inspector.Close()
 	if _, _, err := sealing.CheckSecret(ctx, config.keyringConfig(inspector.ServerKeys())); err != nil {
-		return BackupReport{}, fmt.Errorf("no backup was made, because it could not be used: %w", err)
+		return BackupReport{}, fmt.Errorf("no backup was made, because the backup would be unusable: %w", err)
 	}
 	if err := backup.Prepare(dir); err != nil {
 		return BackupReport{}, err
@@ -92,7 +92,8 @@ func CheckRestored(ctx context.Context, config Config, path string) (BackupRepor
 	return reportOf(path, manifest), nil
 }
 
-// compareWith returns an error that lists the differences between a database and a manifest; nil if there are none.
+// compareWith returns an error that lists the differences between a database and a manifest, or nil if there are no
+// differences.
 func compareWith(ctx context.Context, inspector *postgres.Inspector, manifest backup.Manifest) error {
 	inventory, err := inspector.Inventory(ctx)
 	if err != nil {
@@ -131,7 +132,7 @@ func describe(inventory postgres.Inventory) backup.Manifest {
 	return manifest
 }
 
-// reportOf returns the report of a backup with its manifest at path.
+// reportOf returns the report of the backup whose manifest is at path.
 func reportOf(path string, manifest backup.Manifest) BackupReport {
 	report := BackupReport{
 		Manifest:      path,

@@ -12,7 +12,8 @@ import (
 const (
 	// backupScan is how old the metrics of backups can be. A scrape reads the folder at most once in this time.
 	backupScan = time.Minute
-	// maxScannedBackups bounds how many manifests a scan reads. The newest verified backup is assumed to be among them.
+	// maxScannedBackups is the maximum number of manifests that a scan reads. The newest verified backup is assumed to
+	// be among them.
 	maxScannedBackups = 50
 )
 

@@ -187,8 +187,8 @@ func emptyScratch(address string) error {
 	return inspector.Clear(ctx)
 }
 
-// withSearchPath returns an address whose sessions use a schema by default. It returns an address that is not a URL
-// unchanged.
+// withSearchPath returns an address whose sessions use a schema by default. If the address is not a URL, withSearchPath
+// returns it unchanged.
 func withSearchPath(address, schema string) string {
 	if schema == "public" || !strings.Contains(address, "://") {
 		return address

@@ -31,15 +31,15 @@ type Config struct {
 	HTTPAddr Address `env:"HTTP_ADDR" envDefault:":5000"`
 	// MetricsAddr is the address that serves /metrics over plain HTTP. If it is zero, HTTPAddr serves /metrics.
 	MetricsAddr Address `env:"METRICS_ADDR"`
-	// TLSCert and TLSKey are PEM texts as read at the start. Either both are set or neither. Because the files can
-	// change later, the server uses derived.certificate instead.
+	// TLSCert and TLSKey are PEM texts as read at the start. Both must be set, or neither. Because the files can change
+	// later, the server uses derived.certificate instead.
 	TLSCert string        `env:"TLS_CERT"`
 	TLSKey  domain.Secret `env:"TLS_KEY"`
 	// DrainDelay is how long the server still accepts connections after SIGTERM, while /readyz returns 503.
 	DrainDelay     time.Duration  `env:"DRAIN_DELAY" envDefault:"0"`
 	TrustedProxies []netip.Prefix `env:"TRUSTED_PROXIES"`
 	CORSOrigins    Origins        `env:"CORS_ORIGINS"`
-	// MaxBodyBytes bounds a request body. It must leave room for the JSON around a value of MaxValueBytes.
+	// MaxBodyBytes bounds a request body. MaxBodyBytes must leave room for the JSON around a value of MaxValueBytes.
 	MaxBodyBytes int64 `env:"MAX_BODY_BYTES" envDefault:"1048576"`
 
 	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"info"`
@@ -100,8 +100,8 @@ type Config struct {
 	KDFMemoryKiB uint32 `env:"KDF_MEMORY_KIB" envDefault:"19456"`
 	KDFTime      uint32 `env:"KDF_TIME" envDefault:"2"`
 
-	// MemoryLimit is the memory of the server; zero means the memory limit of the process. Each of the following bounds
-	// that is zero is derived from this memory.
+	// MemoryLimit is the memory of the server; zero means the memory limit of the process. If one of the following
+	// bounds is zero, it is derived from this memory.
 	MemoryLimit           ByteSize `env:"MEMORY_LIMIT" envDefault:"0"`
 	MaxConnections        int      `env:"MAX_CONNECTIONS" envDefault:"0"`
 	MaxRequests           int      `env:"MAX_REQUESTS" envDefault:"0"`
@@ -120,7 +120,7 @@ type derived struct {
 	dockerTLS *tls.Config
 	// totp makes and checks TOTP codes, with the configured issuer.
 	totp *otp.Codes
-	// tracesHeaders is nil without a setting.
+	// tracesHeaders is nil if the setting is empty.
 	tracesHeaders http.Header
 }
 

@@ -124,10 +124,10 @@ func (c *core) close() {
 	c.store.Close()
 }
 
-// storeOptions are the settings of a store that do not come from the environment.
+// storeOptions are those settings of a store that do not come from the environment.
 type storeOptions struct {
 	patience patience
-	// onStaleServerKey reloads the key ring. It is nil for a program that runs no unit of work.
+	// onStaleServerKey reloads the key ring. A program that runs no unit of work sets it to nil.
 	onStaleServerKey func(ctx context.Context) error
 	// tracer is nil without traces.
 	tracer trace.Tracer
@@ -202,7 +202,7 @@ func (c *core) params() ports.Argon2Params {
 	return ports.Argon2Params{MemoryKiB: c.config.KDFMemoryKiB, Time: c.config.KDFTime, Threads: 1}
 }
 
-// hasher returns the password hasher. It shares its memory limit with the key derivations of entries.
+// hasher returns the password hasher. Password hashing and the key derivations of entries share one memory limit.
 func (c *core) hasher() (*passwords.Hasher, error) {
 	return passwords.New(passwords.Config{Derive: c.derivations.Derive, Params: c.params()})
 }
@@ -274,8 +274,8 @@ func (c *core) accountSealer() *sealing.AccountSealer {
 }
 
 // OpenServerKeys opens the database and the key ring for the commands about server keys. A rekey waits until all
-// transactions that were open at its beginning have ended. After grace, it waits only for the transactions of servers.
-// The caller must call closeAll.
+// transactions that were open at its beginning have ended. After the time grace has passed, the rekey waits only for
+// the transactions of servers. The caller must call closeAll.
 func OpenServerKeys(ctx context.Context, config Config, log *slog.Logger,
 	grace time.Duration) (service *serverkeys.Service, closeAll func(), err error) {
 	// Rotating a secret must be possible even if the other settings of a server are wrong or absent.

@@ -10,7 +10,7 @@ import (
 // Status is the result of a check.
 type Status string
 
-// The results of checks, best first. Skipped means that an earlier check failed on which this one depends, or that the
+// The results of checks, best first. Skipped means that the check depends on an earlier check that failed, or that the
 // check does not apply.
 const (
 	StatusOK      Status = "ok"

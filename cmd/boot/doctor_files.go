@@ -115,10 +115,10 @@ func exposure(path string) string {
 	return ""
 }
 
-// reachableByOthers reports whether other users can pass through a folder and all above it, and whether they can
-// replace a file in it. For that, they need to reach and write to the folder or one above it: there they can rename the
-// next folder and put another one in its place. In a folder with the sticky bit, such as /tmp, only the owner of a file
-// or folder can replace it.
+// reachableByOthers reports whether other users can pass through a folder and all folders above it, and whether they
+// can replace a file in the folder. They can replace the file if they can reach and write to the folder, or to a folder
+// above it: in a folder above it, they can rename the next folder of the path and put another folder in its place. In a
+// folder with the sticky bit, such as /tmp, only the owner of a file or folder can replace it.
 func reachableByOthers(dir string) (reachable, replaceable bool) {
 	reachable = true
 	for ; ; dir = filepath.Dir(dir) {

@@ -52,8 +52,8 @@ func TestDoctorFiles(t *testing.T) {
 	require.Equal(t, "cannot be found", exposure(filepath.Join(t.TempDir(), "none")))
 }
 
-// TestDoctorFilesAboveTheFolder verifies that doctor finds a folder in the path of a file in which other users can
-// replace the next folder or link.
+// TestDoctorFilesAboveTheFolder verifies that doctor checks every folder in the path of a file. It reports a folder in
+// which other users can replace the next folder or link of the path.
 func TestDoctorFilesAboveTheFolder(t *testing.T) {
 	t.Parallel()
 	const replaceable = "other users can replace it"

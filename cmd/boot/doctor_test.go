@@ -169,7 +169,7 @@ func TestDoctorSchema(t *testing.T) {
 	}
 }
 
-// TestDoctorDatabase checks the verdicts on states of the server that the database of the tests is not in.
+// TestDoctorDatabase checks the results for server states that the test database does not have.
 func TestDoctorDatabase(t *testing.T) {
 	t.Parallel()
 	healthy := postgres.Diagnosis{

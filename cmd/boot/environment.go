@@ -74,8 +74,9 @@ func gather(environ []string) (variables, files map[string]string, unknown []str
 	return variables, files, unknown, mistakes
 }
 
-// isForeign reports whether a variable with the prefix belongs to the client, the tests, or Kubernetes, which sets
-// LOCKBOX_SERVICE_… and LOCKBOX_PORT… in every pod next to a service named lockbox.
+// isForeign reports whether a variable with the prefix belongs to the client, to the tests, or to Kubernetes. If a
+// namespace has a service named lockbox, Kubernetes sets LOCKBOX_SERVICE_… and LOCKBOX_PORT… in the pods of the
+// namespace.
 func isForeign(name string) bool {
 	for _, foreign := range []string{"API_", "ENCRYPTION_KEY", "BOX_NAME", "ENTRY_KEY", "TEST_", "SERVICE_", "PORT"} {
 		if strings.HasPrefix(name, prefix+foreign) {

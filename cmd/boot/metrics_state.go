@@ -7,7 +7,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// keyStatus lists the server keys. It is a method of sealing.Keyring.
+// keyStatus lists the server keys. In the program, it is a method of sealing.Keyring.
 type keyStatus func() []ports.KeyStatus
 
 // serverKeyCollector reports the times of the server keys in memory.
@@ -42,8 +42,8 @@ var (
 	streamFailures = prometheus.NewDesc("lockbox_audit_stream_failures_total",
 		"Number of failed attempts of this server to deliver to the audit stream or to use its queue.", nil, nil)
 	streamLag = prometheus.NewDesc("lockbox_audit_stream_lag_seconds",
-		"Time in seconds since the oldest audit event that is not delivered entered the queue of the audit stream; 0 "+
-			"if all are delivered.", nil, nil)
+		"Age of the oldest audit event in the queue of the audit stream, in seconds; 0 if all events are delivered.",
+		nil, nil)
 	streamHolder = prometheus.NewDesc("lockbox_audit_stream_holder",
 		"1 if this server delivers the audit stream; 0 if another server does.", nil, nil)
 )

@@ -16,7 +16,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// TestMetrics reads all metrics once. Gather fails if their descriptions and samples do not match.
+// TestMetrics reads all metrics once. The registry returns an error if the descriptions and the samples of the metrics
+// do not match.
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	secret, err := sealing.ParseSecret("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8")

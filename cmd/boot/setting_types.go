@@ -108,8 +108,8 @@ func (u *CollectorURL) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// isPrivate reports whether requests to the collector cannot be read on the network: it uses TLS, or it is on this
-// machine. It returns true for the zero CollectorURL, to which nothing is sent.
+// isPrivate reports whether requests to the collector are safe from readers on the network, because the collector uses
+// TLS or is on this machine. It returns true for the zero CollectorURL, to which nothing is sent.
 func (u CollectorURL) isPrivate() bool {
 	return u.url == nil || u.url.Scheme == "https" || isLoopback(u.url.Hostname())
 }

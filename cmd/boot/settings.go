@@ -42,8 +42,8 @@ var settingDocs = map[string]string{
 		"server's own port serves /metrics",
 	"TLS_CERT": "Certificate chain in PEM; turns HTTPS on. Usually set as LOCKBOX_TLS_CERT_FILE",
 	"TLS_KEY":  "Private key of the certificate in PEM. Usually set as LOCKBOX_TLS_KEY_FILE",
-	"DRAIN_DELAY": "Time after SIGTERM during which /readyz returns 503 and the server still accepts connections, so " +
-		"that load balancers stop sending requests to it, from 0s to 5m",
+	"DRAIN_DELAY": "Time after SIGTERM, from 0s to 5m, during which /readyz returns 503 and the server still accepts " +
+		"connections, so that load balancers stop sending requests to it",
 	"TRUSTED_PROXIES": "Networks of proxies, separated by commas (10.0.0.0/8,192.168.1.1/32); " +
 		"Lockbox takes the client address from their X-Forwarded-For",
 	"CORS_ORIGINS": "Origins, separated by commas (https://app.example.org), from which " +
@@ -109,7 +109,7 @@ var settingDocs = map[string]string{
 	"DROPLET_MEMORY": "Memory limit of a droplet, without swap, such as 512m or 2g; at least 6m",
 	"DROPLET_CPUS":   "CPU limit of a droplet, in cores, from 0.01 to 1024",
 	"DROPLET_LOG_SIZE": "Disk space on the host for the log of a droplet, such as 10m; at least 64k. The host " +
-		"deletes the oldest half when it is full",
+		"deletes the oldest half of a full log",
 
 	"DB_MAX_CONNS": "Most connections of one server to the database. 0 means 10, or one per " +
 		"core if that is more",

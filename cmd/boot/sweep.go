@@ -86,7 +86,7 @@ func (a *App) measureEventLog(ctx context.Context, janitor ports.Janitor) {
 	}
 }
 
-// sweepRows runs a task in batches until no rows are left, or for sweepTime. After an error it logs the error and
+// sweepRows runs a task in batches until no rows are left or sweepTime has passed. After an error it logs the error and
 // returns false, and the next sweep tries again.
 func (a *App) sweepRows(ctx context.Context, task sweepTask, metrics *sweepMetrics) (succeeded bool) {
 	started := time.Now()
@@ -124,8 +124,8 @@ func newSweepMetrics(config Config) *sweepMetrics {
 	m := &sweepMetrics{
 		lastSuccess: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "lockbox_sweep_last_success_timestamp_seconds",
-			Help: "Time of the last sweep of expired rows without an error, or else of the start of the server, in " +
-				"seconds since 1970.",
+			Help: "Time of the last sweep of expired rows without an error, in seconds since 1970; before the first " +
+				"such sweep, the time when the server started.",
 		}),
 		deleted: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "lockbox_sweep_deleted_total",

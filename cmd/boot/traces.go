@@ -10,7 +10,7 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/tracing"
 )
 
-// openTraces returns the provider of traces; nil without a collector.
+// openTraces returns the provider of traces, or nil if no collector is configured.
 func (a *App) openTraces(ctx context.Context) (*tracing.Provider, error) {
 	collector := a.config.TracesURL.url
 	if collector == nil {

@@ -12,8 +12,8 @@ import (
 func (s *Service) listAndCleanUp(ctx context.Context, by domain.Requester) ([]domain.Droplet, error) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
-	// The order matters: a build inserts its record before its container exists. Because the host is listed first, the
-	// second list contains the record of every listed container that has one.
+	// The order matters: a build inserts its record before it creates its container. If a listed container has a
+	// record, the later list of records therefore contains this record.
 	droplets, err := s.config.Host.List(ctx)
 	if err != nil {
 		return nil, err
@@ -113,7 +113,7 @@ func (s *Service) removeAll(ctx context.Context, by domain.Requester, claimed do
 
 // undoKeyEntry deletes the entry of a complete droplet's private key. For an incomplete build, it undoes the write and
 // makes the older value of the entry current again. It changes nothing when the key was not stored or the entry was
-// changed since, so it is safe to repeat.
+// changed afterwards, so a repeated call is safe.
 func (s *Service) undoKeyEntry(ctx context.Context, by domain.Requester, record domain.DropletRecord) error {
 	switch {
 	case record.VersionRef.IsZero():

@@ -79,9 +79,9 @@ func (s *Service) manager(ctx context.Context, by domain.Requester, action domai
 	return caller, nil
 }
 
-// audit commits the event of an operation on the host. cause is the operation's error; unless cause is nil, the outcome
-// of the event is "failed". audit runs even if the requester has disconnected, because the operation may have taken
-// effect. It returns cause, joined with the error of the audit log.
+// audit commits the event of an operation on the host. cause is the operation's error, or nil. If cause is an error,
+// the outcome of the event is "failed". audit runs even if the requester has disconnected, because the operation may
+// have taken effect. It returns cause, joined with the error of the audit log.
 func (s *Service) audit(ctx context.Context, event domain.Event, cause error) error {
 	if cause != nil {
 		event = event.Ended(domain.OutcomeFailed)

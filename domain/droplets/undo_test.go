@@ -43,7 +43,7 @@ var endings = map[string]func(y *yard){
 	"the server is killed": func(y *yard) { y.interrupt() },
 }
 
-// failSecondList makes the list request fail that a build sends after it has written the private key.
+// failSecondList makes the second list request fail. A build sends this request after it has written the private key.
 func (y *yard) failSecondList(fail func() error) {
 	lists := 0
 	y.host.fail = func(operation string) error {

@@ -37,7 +37,7 @@ type reservation struct {
 	// knownAddress is the key of the address. It is zero if the address cannot become known. At a known address, shared
 	// counters do not apply.
 	knownAddress domain.Digest
-	// provable: the attempt carries two factors.
+	// provable reports whether the attempt carries two factors.
 	provable bool
 	// readUser makes the reservation also read the stored data of the user.
 	readUser bool
@@ -69,8 +69,8 @@ func (r reservation) at(known bool) []counter {
 // An attempt counts for its address and for the pair of account and address. If the account has not signed in from the
 // address within domain.KnownAddressTTL, the attempt also counts for the account as a whole: in one counter for
 // domain.AttemptWindow and in one for a month. Guesses from other addresses therefore do not lock the account out at a
-// known address. At unknown addresses, they lock it out for at most an hour at a time. A single address cannot do so
-// repeatedly, because the lockouts of the address itself last longer.
+// known address. At unknown addresses, they lock it out for at most an hour at a time. A single address cannot cause
+// such lockouts repeatedly, because the lockouts of the address itself last longer.
 //
 // Errors: RateLimited during a lockout; the attempt is then not counted.
 func (g *Gate) ReserveAccount(ctx context.Context, by domain.Requester, action domain.Action,
@@ -80,9 +80,9 @@ func (g *Gate) ReserveAccount(ctx context.Context, by domain.Requester, action d
 
 // ReserveSignIn is ReserveAccount for a sign-in. It also reads the stored data of the user, in the round trip that
 // locks the counters; see [Attempt.User]. An attempt that carries two factors is also allowed during a lockout that
-// strangers can cause. The returned Attempt is then Locked. The caller must accept it only if both factors are right.
-// Otherwise the caller must return [Attempt.Refusal], after the same work for every account, so that the response does
-// not reveal whether a guess was right.
+// strangers can cause. The returned Attempt is then Locked. The caller must accept a locked attempt only if both
+// factors are right. Otherwise the caller must return [Attempt.Refusal], after the same work for every account, so that
+// the response does not reveal whether a guess was right.
 func (g *Gate) ReserveSignIn(ctx context.Context, by domain.Requester, username string,
 	twoFactors bool) (Attempt, error) {
 	return g.reserveAccount(ctx, by, domain.ActionSignIn, username, reservation{provable: twoFactors, readUser: true})

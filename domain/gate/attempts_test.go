@@ -72,8 +72,8 @@ func (f fixture) succeed(address, username string) {
 	}))
 }
 
-// TestReserveManyAtOnce verifies that, of many concurrent attempts, only as many are allowed as there are free
-// attempts.
+// TestReserveManyAtOnce verifies that the number of allowed attempts equals the number of free attempts, even if many
+// attempts run concurrently.
 func TestReserveManyAtOnce(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -107,8 +107,8 @@ func TestLockoutDoubles(t *testing.T) {
 }
 
 // TestStrangerCannotKeepLockedOut verifies that one address cannot keep an account locked out at other addresses. The
-// address first makes many wrong attempts. After the lockout that these cause, one more attempt a day does not lock the
-// account out at another address.
+// address first makes many wrong attempts, which cause a lockout. After this lockout, one attempt a day from the
+// address does not lock the account out at another address.
 func TestStrangerCannotKeepLockedOut(t *testing.T) {
 	t.Parallel()
 	f := open(t)

@@ -12,11 +12,12 @@ import (
 type counter struct {
 	ports.CounterKey
 	limit domain.Limit
-	// resets: a successful attempt sets the counter back to zero. The counter of an address does not reset: otherwise
-	// an attacker could reset it by signing in to an account of their own.
+	// resets reports whether a successful attempt sets the counter back to zero. The counter of an address does not
+	// reset: otherwise an attacker could reset it by signing in to an account of their own.
 	resets bool
-	// shared: attempts from all unknown addresses increment the counter, so strangers can cause its lockouts. The
-	// counter does not apply at a known address. Its lockout does not refuse an attempt with two factors.
+	// shared reports whether attempts from all unknown addresses increment the counter, so that strangers can cause its
+	// lockouts. A shared counter does not apply at a known address. Its lockout does not refuse an attempt with two
+	// factors.
 	shared bool
 }
 
@@ -47,7 +48,7 @@ func keysOf(counters []counter) []ports.CounterKey {
 // eventFunc makes the audit event of a lockout. It runs in the transaction that reports the lockout.
 type eventFunc func(ctx context.Context, repos ports.Repos) (domain.Event, error)
 
-// verdict is what the counters of an attempt decide.
+// verdict is the decision of the counters of an attempt.
 type verdict struct {
 	// wait is the longest lockout that forbids the attempt.
 	wait time.Duration

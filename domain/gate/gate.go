@@ -10,8 +10,8 @@
 //     A right password without the TOTP code that the account requires is a wrong credential too. Outcome "denied".
 //   - A known caller who lacks a permission, a group or the right encryption key; who names a box that the
 //     caller cannot see; or whose sign-in is too old for a request about the caller's own identity. Outcome "denied".
-//   - A missing entry or version, or a failed precondition, if the caller may use the entries of the box but not list
-//     their keys: the refusal reveals whether a key exists. Outcome "denied"; see [Gate.Denied].
+//   - A missing entry or version, or a failed precondition, if the caller may use the entries of the box but must not
+//     list their keys. Such a refusal reveals whether a key exists. Outcome "denied"; see [Gate.Denied].
 //   - Stored data that does not authenticate. Outcome "tampered".
 //
 // Some refusals of a known caller are not counted by any rate limit. Only the first of these in each minute have events

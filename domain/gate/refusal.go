@@ -36,7 +36,7 @@ func (g *Gate) Denied(ctx context.Context, event domain.Event, cause error) erro
 	return g.write(ctx, event.Ended(domain.OutcomeDenied), cause)
 }
 
-// write commits the event of a refusal. It returns cause, joined with the error of the audit log if there is one.
+// write commits the event of a refusal. It returns cause, joined with the error of the audit log if the commit failed.
 func (g *Gate) write(ctx context.Context, event domain.Event, cause error) error {
 	if err := g.config.Events.Write(ctx, event); err != nil {
 		return errors.Join(err, cause)

@@ -33,7 +33,7 @@ type refusalKey struct {
 	box    domain.BoxID
 }
 
-// window counts the refusals with one key that arrived after the time started.
+// window counts the refusals with one key. It began at the time in started.
 type window struct {
 	started time.Time
 	// written is the number of refusals that have their own event. suppressed is the number of refusals that no event
@@ -43,8 +43,8 @@ type window struct {
 	last domain.Event
 }
 
-// suppress counts a refusal. It reports whether the refusal must not have its own event, because there were too many
-// in the window; flush then writes one event for all of them.
+// suppress counts a refusal. It reports whether the refusal must not have its own event, because the window has too
+// many refusals. In this case, flush later writes one event for all these refusals.
 func (r *repeatedRefusals) suppress(event domain.Event) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -66,7 +66,8 @@ func (r *repeatedRefusals) suppress(event domain.Event) bool {
 	return true
 }
 
-// add counts refusals. The last event keeps its key, target or address only if all refusals have the same.
+// add counts refusals. The last event keeps its key, target or address only if all refusals have the same key, target
+// or address.
 func (w *window) add(event domain.Event, count int) {
 	if w.suppressed > 0 {
 		if event.Key != w.last.Key {
@@ -100,7 +101,8 @@ func (r *repeatedRefusals) take(before time.Time) []*window {
 	return ended
 }
 
-// restore returns the refusals of a window whose event could not be written, so that the next flush counts them.
+// restore counts the refusals of a window again after the event of the window could not be written. The next flush then
+// includes them.
 func (r *repeatedRefusals) restore(failed *window) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -114,8 +116,8 @@ func (r *repeatedRefusals) restore(failed *window) {
 	r.windows[key] = failed
 }
 
-// FlushRefusals writes the events of suppressed refusals whose window has ended: one event for each window, with their
-// number. The server calls it at an interval.
+// FlushRefusals writes the events of suppressed refusals whose window has ended: one event for each window, with the
+// number of its refusals. The server calls it at an interval.
 func (g *Gate) FlushRefusals(ctx context.Context) error {
 	return g.flush(ctx, g.config.Clock.Now().Add(-refusalWindow))
 }

@@ -23,7 +23,7 @@ const (
 )
 
 // Events returns a page of the audit log. The caller must be authorised to read it. A filter by action or user is a
-// search: it reads many events to find few. At most two searches run at once, and they are of different users. Other
+// search: it reads many events to find few. At most two searches run at once, and never two of the same user. Other
 // searches wait. Errors: ErrBusy after a wait of searchWait, or when too many searches wait.
 func (g *Gate) Events(ctx context.Context, caller domain.UserID, filter ports.EventFilter) (ports.EventPage, error) {
 	events := g.config.Store.Read().Events

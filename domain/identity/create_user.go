@@ -13,10 +13,10 @@ type CreateUser struct {
 	// Username keeps its letter case for display; its lower case is the name.
 	Username string
 	Password string
-	// Role is user or admin, in any letter case; empty for user.
+	// Role is user or admin, in any letter case. An empty Role means user.
 	Role string
-	// Identity is the written form of a public identity; empty for none. A program cannot sign in with a password to
-	// set its own identity, so the caller who creates its user may set it.
+	// Identity is the written form of a public identity, or empty for a user without an identity. A program cannot sign
+	// in with a password to set its own identity, so the caller who creates its user may set it.
 	Identity string
 }
 

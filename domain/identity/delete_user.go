@@ -43,7 +43,7 @@ func (s *core) deleteUser(ctx context.Context, by domain.Requester, username str
 		if err := user.Deletable(caller, owned); err != nil {
 			return err
 		}
-		// The members are a part of a box, and the deletion of the user removes a member.
+		// The deletion removes the user from all boxes. A change of a box's members sets the box's time of update.
 		if err := repos.Boxes.TouchOf(ctx, user.ID, s.clock.Now()); err != nil {
 			return err
 		}

@@ -13,8 +13,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// The tests in this file write to the database as an attacker can who has an account but no server key. They cover
-// every table whose rows authenticate a user.
+// The tests in this file write to the database like an attacker who has an account but no server key. They cover every
+// table whose rows authenticate a user.
 
 // owned returns the id of a user's row as an SQL expression.
 func owned(name string) string { return `(SELECT id FROM users WHERE name = '` + name + `')` }

@@ -13,9 +13,9 @@ import (
 type InviteUser struct {
 	// Username keeps its letter case for display; its lower case is the name.
 	Username string
-	// Role is user or admin, in any letter case; empty for user.
+	// Role is user or admin, in any letter case. An empty Role means user.
 	Role string
-	// Expiry is in one of the forms of domain.ParseExpiry, at most 30 days from now; empty for seven days.
+	// Expiry is in one of the forms of domain.ParseExpiry, at most 30 days from now. An empty Expiry means seven days.
 	Expiry string
 }
 

@@ -11,7 +11,7 @@ import (
 
 // IssueAPIKey is the request for a new API key of the caller.
 type IssueAPIKey struct {
-	// Expiry is in one of the forms of domain.ParseExpiry; empty for a key that never expires.
+	// Expiry is in one of the forms of domain.ParseExpiry. An empty Expiry means that the key never expires.
 	Expiry string
 	// Name is a note for the user; it may be empty.
 	Name string

@@ -141,7 +141,8 @@ func (s *core) storeOperatorUser(ctx context.Context, repos ports.Repos, result 
 }
 
 // operatorTOTP returns the secret to show to the operator. If the user has no secret or is recreated, it stores and
-// returns fresh. Otherwise it returns the stored secret, or a zero secret if the user enrolled it.
+// returns the new secret in the argument fresh. Otherwise it returns the stored secret, or a zero secret if the user
+// enrolled it.
 func (s *core) operatorTOTP(ctx context.Context, repos ports.Repos, user domain.UserID, recreate bool,
 	fresh domain.Secret) (ports.SealedTOTPSecret, error) {
 	if recreate {

@@ -22,9 +22,9 @@ func (s *core) checkPassword(ctx context.Context, given domain.Secret, stored po
 	return s.config.Passwords.Check(ctx, given, phc)
 }
 
-// rehash returns the replacement of a hash whose parameters are weaker than the current ones. A sign-in is the occasion
-// for this, because a new hash requires the password itself. rehash returns no change if the parameters are current. It
-// also returns no change after an error, because the next sign-in tries again.
+// rehash returns the replacement of a hash whose parameters are weaker than the current ones. A sign-in calls rehash,
+// because a new hash requires the password itself, which is not stored. rehash returns no change if the parameters are
+// current. It also returns no change after an error, because the next sign-in tries again.
 func (s *core) rehash(ctx context.Context, check ports.PasswordCheck, password domain.Secret,
 	stored ports.SealedPassword) ports.PasswordChange {
 	if !check.Outdated {
@@ -47,8 +47,8 @@ func (s *core) sealPassword(ctx context.Context, user domain.UserID, phc []byte)
 	return ports.SealedPassword{User: user, ServerKey: key, Sealed: sealed}, err
 }
 
-// savePassword replaces the stored password if it still equals was. Errors: Conflict when another request has replaced
-// it meanwhile.
+// savePassword replaces the stored password if it still equals the password in the argument was. Errors: Conflict when
+// another request has replaced the password meanwhile.
 func (s *core) savePassword(ctx context.Context, repos ports.Repos, was ports.SealedPassword, phc []byte) error {
 	password, err := s.sealPassword(ctx, was.User, phc)
 	if err != nil {

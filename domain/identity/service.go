@@ -48,7 +48,7 @@ type Config struct {
 	SessionTTL time.Duration
 	// AccessTTL is how long an access token is valid. Tokens can be refreshed until RefreshTTL after the sign-in.
 	AccessTTL, RefreshTTL time.Duration
-	// InitToken protects initialization; empty means that anyone may initialize.
+	// InitToken protects initialization. If it is empty, every client may initialize.
 	InitToken domain.Secret
 }
 

@@ -12,7 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// TestGuessesAtOnce verifies that, of many concurrent guesses, only the free attempts are compared with the password.
+// TestGuessesAtOnce verifies that only the free attempts are compared with the password, even if many guesses arrive
+// concurrently.
 func TestGuessesAtOnce(t *testing.T) {
 	t.Parallel()
 	f := open(t)

@@ -12,13 +12,13 @@ import (
 // refusal of its own.
 var errWrongTOTP = errors.New("the TOTP code or recovery code is wrong or was used before")
 
-// totpUse is a code that matched. The transaction that it authorizes marks it as used. The zero totpUse is a wrong
-// code.
+// totpUse is a code that matched. The code authorizes a transaction, and this transaction marks the code as used. The
+// zero totpUse stands for a wrong code.
 type totpUse struct {
 	id domain.TOTPID
 	// step is the time step of a TOTP code.
 	step int64
-	// recovery is the digest of a recovery code; zero for a TOTP code.
+	// recovery is the digest of a recovery code, or zero for a TOTP code.
 	recovery domain.Digest
 }
 

@@ -9,10 +9,11 @@ import (
 
 // newPassword is a password that is about to replace the stored one.
 type newPassword struct {
-	// was is the stored password to replace. phc is the hash of the new password; it is nil if the request has none.
+	// The field was holds the stored password to replace. The field phc holds the hash of the new password, or nil if
+	// the request has no new password.
 	was ports.SealedPassword
 	phc []byte
-	// proof is the TOTP code that authorizes a first password; zero if none is required.
+	// proof is the TOTP code that authorizes a first password, or zero if no code is required.
 	proof totpProof
 }
 

@@ -184,8 +184,8 @@ func (s *core) handOver(ctx context.Context, repos ports.Repos, user *domain.Use
 	}, repos.Users.Save(ctx, former)
 }
 
-// saveChange stores a user after domain.User.Change, which reports whether to revoke the API keys. It returns the
-// differences to before, the user before the change.
+// saveChange stores a user after domain.User.Change, which reports whether to revoke the API keys. The argument before
+// holds the user before the change. saveChange returns the differences between the two states.
 func saveChange(ctx context.Context, repos ports.Repos, before, user domain.User, revokeKeys bool) ([]domain.Change,
 	error) {
 	changes := user.ChangesFrom(before)

@@ -84,8 +84,8 @@ func (s *Service) moveBatch(ctx context.Context, purpose domain.KeyPurpose, key 
 		case domain.KeyForAccounts:
 			return s.moveAccounts(ctx, repos, key, &next)
 		default:
-			// The keys of tokens authenticate rows, which are deleted. The key of the attempt counters authenticates
-			// none, so nothing is deleted. The counters restart at zero under the new key.
+			// The keys of tokens authenticate rows, and these rows are deleted. The key of the attempt counters
+			// authenticates no rows, so nothing is deleted. The counters restart at zero under the new key.
 			revoked, err := repos.SealedRows.DeleteTokens(ctx, key)
 			next.seen, next.moved = revoked, revoked
 			return err

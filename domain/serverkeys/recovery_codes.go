@@ -93,9 +93,8 @@ func (s *Service) DeletePlainRecoveryCodes(ctx context.Context) (int, error) {
 		})
 }
 
-// eachPlainUser calls act in a transaction for each of the users, who have plain recovery codes, and returns the
-// number of codes that the calls returned together. A call that changes codes is audited; state is the new state of
-// the codes.
+// eachPlainUser calls act for each of the users, with one transaction per user, and returns the sum of the numbers of
+// codes that act returned. A call that changes codes is audited; state is the new state of the codes.
 func (s *Service) eachPlainUser(ctx context.Context, users []ports.PlainRecoveryCodeCount, action domain.Action,
 	state string, act func(ctx context.Context, repos ports.Repos, user ports.PlainRecoveryCodeCount) (int, error),
 ) (total int, err error) {

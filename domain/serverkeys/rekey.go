@@ -91,9 +91,10 @@ func (s *Service) retireOld(ctx context.Context, purpose domain.KeyPurpose) ([]p
 	return old, err
 }
 
-// awaitTransactions waits until all transactions that were open when the old keys were retired have ended. Transactions
-// that began later see the retirement and are refused. Transactions of other programs, such as a backup, may stay open
-// for long. After Grace, awaitTransactions therefore waits only for transactions of servers that began before since.
+// awaitTransactions waits for the transactions that were open when the old keys were retired. It returns when all of
+// them have ended. Transactions that began later see the retirement and are refused. Transactions of other programs,
+// such as a backup, may stay open for long. After Grace, awaitTransactions therefore waits only for those transactions
+// of servers that began before the time in since.
 func (s *Service) awaitTransactions(ctx context.Context, since time.Time, open []string) error {
 	rows := s.config.Store.Read().SealedRows
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
@@ -117,8 +118,8 @@ func (s *Service) awaitTransactions(ctx context.Context, since time.Time, open [
 	}
 }
 
-// deleteRetired deletes the old keys. Storage refuses to delete a key if more rows remain under it than the rows that
-// are known not to authenticate.
+// deleteRetired deletes the old keys. Storage refuses to delete a key if the number of rows under it exceeds the number
+// of rows that failed to authenticate.
 func (s *Service) deleteRetired(ctx context.Context, run *rekeyRun, retired []ports.ServerKey) error {
 	return s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		for _, key := range retired {

@@ -25,7 +25,7 @@ type Config struct {
 	Clock   ports.Clock
 	IDs     ports.IDs
 	// Grace is how long a rekey waits for all open transactions, including transactions of programs that are not
-	// servers. No transaction of a server lasts as long.
+	// servers. Every transaction of a server is shorter than Grace.
 	Grace time.Duration
 }
 

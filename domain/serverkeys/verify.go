@@ -49,7 +49,8 @@ type verification struct {
 	failures ports.SealedCounts
 }
 
-// check counts one row as opened or failed. It returns err if err has another cause than the row, such as the database.
+// check counts one row as opened or failed. It returns err if the row is not the cause, for example after a failure of
+// the database.
 func (v *verification) check(err error, opened, failed *int, format string, args ...any) error {
 	switch {
 	case err == nil:

@@ -8,7 +8,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// offer stores an offer in place of an earlier one. The caller holds the locks on the user to and on the box.
+// offer stores an offer in place of an earlier one. The caller holds the lock on the user in the argument to, and the
+// lock on the box.
 func (s *Service) offer(ctx context.Context, repos ports.Repos, by domain.Requester, access domain.Access,
 	to domain.User) error {
 	next, err := memberToOwn(ctx, repos, access.Box, to)

@@ -134,7 +134,8 @@ func TestLeaveBox(t *testing.T) {
 	require.ErrorIs(t, b.Vault.RemoveBoxUser(t.Context(), b.member, "box", "member"), domain.ErrBoxNotFound)
 }
 
-// TestBoxOfferAtOnce verifies that, of an acceptance and a withdrawal that run concurrently, exactly one succeeds.
+// TestBoxOfferAtOnce verifies that exactly one of two concurrent requests succeeds if one accepts an offer and the
+// other withdraws it.
 func TestBoxOfferAtOnce(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.NoPermissions)

@@ -12,7 +12,7 @@ type ReadKeyring struct {
 	Box string
 	// Sequence selects an earlier keyring. 0 selects the keyring in force.
 	Sequence uint64
-	// All adds the recipients and everything that is computed from them.
+	// If All is set, the view also contains the recipients and everything that is computed from them.
 	All bool
 	// Known reports whether the caller already has the keyring with the given tag.
 	Known func(tag domain.Digest) bool

@@ -8,8 +8,8 @@ import (
 )
 
 // requestKey is the encryption key of one request with the cipher prepared from it. Preparation is slow for a
-// passphrase, so a request that reads and writes several entries prepares one cipher and extends it where an entry was
-// sealed with other parameters. It is not safe for concurrent use.
+// passphrase, so a request that reads and writes several entries prepares one cipher. It extends the cipher if an entry
+// was sealed with other parameters. It is not safe for concurrent use.
 type requestKey struct {
 	domain.EncryptionKey
 	sealer ports.EntrySealer

@@ -58,7 +58,7 @@ func (c *faultyCipher) Seal(place ports.Place, value []byte) (ports.SealedValue,
 	return c.EntryCipher.Seal(place, value)
 }
 
-// once returns an error and resets it.
+// once returns the error that the pointer refers to, and sets that error to nil.
 func once(err *error) error {
 	fault := *err
 	*err = nil

@@ -109,8 +109,8 @@ func (s *Service) transferEvent(ctx context.Context, repos ports.Repos, by domai
 		Changed(domain.BoxOffer{}.ChangesFrom(offer)...), nil
 }
 
-// memberToOwn returns the membership of a user who is to become the owner of a box. Errors: ErrNewOwnerNotInBox unless
-// the user is active and a member.
+// memberToOwn returns the membership of a user who is to become the owner of a box. Errors: ErrNewOwnerNotInBox if the
+// user is inactive or is not a member.
 func memberToOwn(ctx context.Context, repos ports.Repos, box domain.Box, user domain.User) (domain.BoxUser, error) {
 	if !user.Active {
 		return domain.BoxUser{}, domain.ErrNewOwnerNotInBox

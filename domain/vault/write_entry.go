@@ -47,8 +47,8 @@ func (s *Service) WriteEntry(ctx context.Context, by domain.Requester, in WriteE
 	return s.writeEntry(ctx, by, in, &key, domain.DropletID{})
 }
 
-// writeEntry is WriteEntry with a prepared or unprepared key in place of in.EncryptionKey. Unless droplet is zero, the
-// version is noted in the droplet's record in the same transaction.
+// writeEntry is WriteEntry with a prepared or unprepared key in place of in.EncryptionKey. If droplet is not zero, the
+// same transaction also notes the version in the droplet's record.
 func (s *Service) writeEntry(ctx context.Context, by domain.Requester, in WriteEntry, key *requestKey,
 	droplet domain.DropletID) (WrittenEntry, error) {
 	box, entryKey := parseAddress(in.Box, in.Key)

@@ -10,7 +10,8 @@ import (
 
 // versionWrite is a version about to be added to an entry, by a write or a restore.
 type versionWrite struct {
-	// snapshot is the state that the use case decided on: it has checked wanted and condition against it.
+	// snapshot is the state on which the decision is based: the use case has checked wanted and condition against the
+	// snapshot.
 	snapshot ports.EntrySnapshot
 	// wanted are the permissions that the caller must have.
 	wanted    domain.Permissions
@@ -28,8 +29,8 @@ type versionWrite struct {
 }
 
 // writeVersion adds a version to an entry. Most writes replace a value that no other request is writing. Such a write
-// is stored without a lock if the snapshot is still current. All other writes fall back to the locking path.
-// It returns the key of the box that the version was written under, for a caller who may read.
+// is stored without a lock if the snapshot is still current. All other writes fall back to the locking path. For a
+// caller who may read, writeVersion also returns the box key under which the version was written.
 func (s *Service) writeVersion(ctx context.Context, write versionWrite) (domain.KeyID, error) {
 	// An error is final: the outcome may be unknown, and a second attempt could store the value twice.
 	stored, err := s.writeUnlocked(ctx, write)

@@ -245,7 +245,7 @@ func TestBackupNeedsItsSecret(t *testing.T) {
 	s := start(t)
 	dir := t.TempDir()
 	_, err := boot.CreateBackup(t.Context(), configOf(t, s.db, "SECRET_KEY="+strings.Repeat("ab", 32)), dir)
-	require.ErrorContains(t, err, "no backup was made, because it could not be used: wrong secret")
+	require.ErrorContains(t, err, "no backup was made, because the backup would be unusable: wrong secret")
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Empty(t, entries)
