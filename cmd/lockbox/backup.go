@@ -133,7 +133,8 @@ func printBackup(out io.Writer, report boot.BackupReport) {
 		report.Bytes, report.Rows, report.SchemaVersion)
 }
 
-// printVerified prints what was checked. The time shows an exchanged backup: an older one is authentic as well.
+// printVerified prints what was checked. The output includes the time of the backup, because an older backup is
+// authentic as well. With the time, the operator can notice that the backup was exchanged for an older one.
 func printVerified(out io.Writer, done boot.Verification) {
 	fmt.Fprintf(out, "%s can be restored: backup of %s, %d rows, schema %06d\nopened under the server keys: "+
 		"%d entry versions, %d passwords, %d TOTP secrets, %d locked identities\n", done.Manifest,

@@ -38,7 +38,8 @@ func devCommand() *cobra.Command {
 	return command
 }
 
-// announce prints the URL and commands to try, once the server is ready. It returns when ctx ends.
+// announce waits until the server is ready. Then it prints the URL of the server and commands to try. It returns early
+// if ctx ends.
 func announce(ctx context.Context, out io.Writer, dev *boot.Dev) {
 	select {
 	case <-ctx.Done():

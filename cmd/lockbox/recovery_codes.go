@@ -11,8 +11,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain/serverkeys"
 )
 
-// recoveryCodesCommand lists the recovery codes of older releases. It changes them only with a flag, because only the
-// operator can know whether the rows are genuine.
+// recoveryCodesCommand lists the recovery codes of older releases. It changes the codes only if a flag is given,
+// because only the operator can know whether the stored rows are genuine.
 func recoveryCodesCommand() *cobra.Command {
 	var convert int
 	var remove bool

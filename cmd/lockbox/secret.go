@@ -38,7 +38,7 @@ func withServerKeys(command *cobra.Command, grace time.Duration,
 	return run(command.Context(), keys)
 }
 
-// rotateCommand changes only the wrapping of the keys; rekeyCommand replaces a key.
+// rotateCommand wraps the existing keys under a new secret. In contrast, rekeyCommand replaces a key.
 func rotateCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "rotate",
@@ -135,7 +135,7 @@ The command waits until all transactions that are open when it begins have ended
 	return command
 }
 
-// listRevoked prints the API keys that the rekey would revoke, and returns the error that asks for --yes.
+// listRevoked prints the API keys that the rekey would revoke. It returns the error that asks the operator for --yes.
 func listRevoked(ctx context.Context, command *cobra.Command, keys *serverkeys.Service) error {
 	revoked, err := keys.APIKeysRevokedByRekey(ctx)
 	if err != nil {

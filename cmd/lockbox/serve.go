@@ -11,8 +11,8 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/boot"
 )
 
-// serveCommand runs the server. With --create-secret it can start a new installation that has no secret yet, for
-// example with Docker Compose.
+// serveCommand runs the server. With --create-secret, the command can start a new installation that has no secret yet,
+// for example with Docker Compose.
 func serveCommand() *cobra.Command {
 	var createSecret bool
 	command := &cobra.Command{
@@ -35,7 +35,8 @@ its TLS certificate and key again.`,
 					return err
 				}
 			}
-			// Unlike the function settings, this reports all mistakes together, including conflicts between settings.
+			// Unlike the function settings, this call reports all mistakes together, including conflicts between
+			// settings.
 			config, unknown, err := boot.ReadEnvironment(os.Environ())
 			if err := boot.AllMistakes(err, config.Validate(), unknown); err != nil {
 				return fmt.Errorf("invalid settings:\n%w", err)

@@ -93,8 +93,8 @@ func (l *leaves) collect(path []string, value Value) {
 	l.text[name] += canonical(value.text) + "\n"
 }
 
-// canExpand reports whether the paths of all fields of an object still fit into memory; see maxVariableBytes. If they
-// do not, the whole object is treated as one field.
+// canExpand reports whether the paths of all fields of an object are small enough to keep in memory; see
+// maxVariableBytes. If they are not, the whole object is treated as one field.
 func (l *leaves) canExpand(path []string, object Value) bool {
 	length := 1
 	for _, name := range path {

@@ -20,8 +20,8 @@ import (
 //	bare     = the rest of the line, without blanks around it and without a comment, which begins with a blank and '#'
 //
 // '$' has no special meaning: passwords may contain it, so no variable is substituted. If a name occurs several times,
-// the last value wins, as in a shell. Inside quotes, CR LF becomes LF if the last line of the value ends in CR LF.
-// Errors contain the line number and no text of the line.
+// the last value wins, as in a shell. In a quoted value whose last line ends in CR LF, every CR LF becomes LF. Errors
+// contain the line number and no text of the line.
 func ReadDotenv(text []byte) (Value, error) {
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	reader := dotenvReader{rest: string(text), line: 1, index: map[string]int{}}

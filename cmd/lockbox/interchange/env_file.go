@@ -15,9 +15,9 @@ const maxEnvFileLine = bufio.MaxScanTokenSize - 1
 
 // WriteDocker writes variables as NAME=value lines without quotes, for docker run --env-file and kubectl create secret
 // --from-env-file. Both programs take a value literally up to the end of the line. WriteDocker returns an error that
-// names the variable if a line cannot hold the variable: if the value has line ends or is in quotes, which some
-// versions of Docker and Podman remove, if the line is longer than 64 KiB, or if Kubernetes refuses the name. On an
-// error, nothing is written.
+// names the variable if a line cannot hold the variable. This is the case if the value has line ends, if the line is
+// longer than 64 KiB, or if Kubernetes refuses the name. It is also the case if the value is in quotes, because some
+// versions of Docker and Podman remove the quotes. On an error, nothing is written.
 func WriteDocker(out io.Writer, variables []Variable) error {
 	if err := checkCarried(variables); err != nil {
 		return err
@@ -46,14 +46,14 @@ func isQuoted(value string) bool {
 	return len(value) > 1 && (value[0] == '"' || value[0] == '\'') && value[0] == value[len(value)-1]
 }
 
-// githubOwn are the prefixes of the variables that a GitHub runner sets itself and does not accept from a step. The
-// runner also refuses NODE_OPTIONS.
+// githubOwn are prefixes of variable names. A GitHub runner sets these variables itself and does not accept them from a
+// step. The runner also refuses NODE_OPTIONS.
 var githubOwn = []string{"GITHUB_", "RUNNER_"}
 
 // WriteGitHub writes variables in the format of the file $GITHUB_ENV of GitHub Actions. A value of several lines is
 // enclosed in lines with a random delimiter, so the text of a value cannot end the value. WriteGitHub returns an error
-// that names the variable if a runner does not accept the variable, or if its value ends in CR, which runners on
-// Windows remove. On an error, nothing is written. The caller must print WriteGitHubMasks first.
+// that names the variable if a runner does not accept the variable, or if its value ends in CR, because runners on
+// Windows remove a final CR. On an error, nothing is written. The caller must print WriteGitHubMasks first.
 func WriteGitHub(out io.Writer, variables []Variable) error {
 	if err := checkCarried(variables); err != nil {
 		return err

@@ -17,8 +17,8 @@ var halfPairs = map[string]string{
 	"{ \n \"a\" : 1 , \"\\\\ufffd\\ud800\" : 2 }": `"\\\\ufffd\\ud800"`,
 }
 
-// TestHalfPairNames checks that writing such a name to a format that cannot hold it returns an error with the path of
-// the field, and that JSON holds the name unchanged.
+// TestHalfPairNames checks that a format that cannot hold such a name returns an error with the path of the field. It
+// also checks that JSON holds the name unchanged.
 func TestHalfPairNames(t *testing.T) {
 	t.Parallel()
 	for text, path := range halfPairs {
@@ -42,7 +42,8 @@ func TestHalfPairNames(t *testing.T) {
 	}
 }
 
-// TestHalfPairWithField checks that a field is set only if all names that must be written again are whole.
+// TestHalfPairWithField checks that WithField returns an error if, and only if, an object on the path has a name with
+// half of a surrogate pair.
 func TestHalfPairWithField(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ text, field, want, path string }{

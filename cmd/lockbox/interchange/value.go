@@ -42,7 +42,8 @@ type member struct {
 // label returns the name for paths in errors and comparisons. Different names have different labels.
 func (m member) label() string { return cmp.Or(m.damaged, m.name) }
 
-// errHalfPair is the error for text that JSON can express with an escape and UTF-8 cannot contain.
+// errHalfPair is the error for half of a surrogate pair. JSON can express it with an escape, but UTF-8 text cannot
+// contain it.
 var errHalfPair = errors.New("contains half of a surrogate pair, which is not a character")
 
 // checkName returns an error that names the path of a member if its name cannot be written unchanged. path is the path
@@ -159,8 +160,8 @@ func Text(text string) Value {
 	return Value{text: quote(text)}
 }
 
-// Raw returns valid JSON as a value without parsing it. Even if the JSON is an object, IsObject is false for the value,
-// and the value has no names.
+// Raw returns valid JSON as a value without parsing it. The value has no names, and IsObject returns false, even if the
+// JSON is an object.
 func Raw(text json.RawMessage) Value { return Value{text: text} }
 
 // Empty returns the object {}.
@@ -175,7 +176,7 @@ func quote(text string) json.RawMessage {
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
 }
 
-// object returns the object with these members, which must have different and undamaged names; see member.checkName.
+// object returns the object with these members. Their names must be unique and undamaged; see member.checkName.
 func object(members []member) Value {
 	var out bytes.Buffer
 	out.WriteByte('{')
@@ -236,7 +237,7 @@ func (v Value) CheckText() error {
 	return nil
 }
 
-// checkTextAt is CheckText with an error that names the path of the value.
+// checkTextAt does the same as CheckText, but its error names the path of the value.
 func (v Value) checkTextAt(path []string) error {
 	err := v.CheckText()
 	if err != nil && len(path) > 0 {
@@ -245,8 +246,8 @@ func (v Value) checkTextAt(path []string) error {
 	return err
 }
 
-// CheckNames returns an error that names the first field, also in nested objects, whose name contains half of a
-// surrogate pair. Merge cannot write such a name.
+// CheckNames returns an error if the name of a field contains half of a surrogate pair. It also checks nested objects.
+// The error names the first such field. Merge cannot write such a name.
 func (v Value) CheckNames() error { return v.checkNames(nil) }
 
 func (v Value) checkNames(path []string) error {

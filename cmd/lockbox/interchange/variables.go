@@ -25,8 +25,8 @@ type Naming struct {
 // become '_', and a name that would begin with a digit gets a '_' before it. Strings are used without quotes, numbers
 // with their original digits and arrays as compact JSON; null sets no variable.
 //
-// It returns an error if two fields have the same variable name, if a field has an empty name, or if a name or a string
-// contains half of a surrogate pair.
+// Variables returns an error if two fields have the same variable name, if a field has an empty name, or if a name or a
+// string contains half of a surrogate pair.
 func (v Value) Variables(naming Naming) ([]Variable, error) {
 	if err := naming.check(); err != nil {
 		return nil, err
@@ -43,7 +43,7 @@ func (v Value) Variables(naming Naming) ([]Variable, error) {
 	return collected.variables, nil
 }
 
-// check rejects a prefix that would make every name invalid.
+// check returns an error for a prefix that would make every name invalid.
 func (n Naming) check() error {
 	for i, c := range n.Prefix {
 		if !isNameRune(c, i > 0) {

@@ -132,7 +132,7 @@ func fromScalar(node *yaml.Node) Value {
 		return Value{text: json.RawMessage(strings.ToLower(node.Value))}
 	case node.Style == 0 && node.Value != "" && strings.Contains("-0123456789", node.Value[:1]) &&
 		json.Valid([]byte(node.Value)):
-		// Check the text and not the tag, because the library treats very large numbers as strings.
+		// Check the text instead of the tag, because the library tags very large numbers as strings.
 		return Value{text: json.RawMessage(node.Value)}
 	}
 	return Text(node.Value)

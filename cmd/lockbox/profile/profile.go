@@ -42,7 +42,7 @@ type Profile struct {
 	// IdentityDeclined is set after the user declined to create or unlock an identity, so that lockbox login does not
 	// ask each time.
 	IdentityDeclined bool `json:"identityDeclined,omitempty"`
-	// Grant are the users who get the key of each new box in addition to its creator.
+	// Grant lists the users who get the key of each new box in addition to the creator of the box.
 	Grant []string `json:"grant,omitempty"`
 }
 
@@ -113,7 +113,7 @@ func Path() (string, error) {
 	return filepath.Join(folder, "lockbox", "profiles.json"), nil
 }
 
-// remedy completes the error of a file that cannot be read or written.
+// remedy is appended to the error for a file that cannot be read or written.
 const remedy = "; correct its permissions, or choose another directory with XDG_CONFIG_HOME"
 
 // Load reads the profile file without a lock. It returns an empty book if the file is missing, or if a parent of the
@@ -132,7 +132,7 @@ func Load(path string) (Book, error) {
 		// The decoder's error may quote the file, which contains tokens.
 		return book, fmt.Errorf("%s is not a valid profile file: fix or delete it, then sign in again", path)
 	}
-	// If the field is null or absent, which is valid, make the map: the callers write to it.
+	// The field may be null or absent. Make the map in that case, because the callers write to it.
 	if book.Profiles == nil {
 		book.Profiles = map[string]Profile{}
 	}

@@ -15,8 +15,8 @@ var ErrSeveralLines = errors.New(
 // maxHidden limits hidden input, in bytes. It protects the memory; the longest value is 512 KiB by default.
 const maxHidden = 1 << 20
 
-// The sequences of bracketed paste. If bracketed paste is enabled, a terminal puts the last two sequences around pasted
-// text, so line ends in the text differ from the Enter key.
+// The sequences of bracketed paste. If bracketed paste is enabled, a terminal puts the last two of these sequences
+// around pasted text. A line end in pasted text can therefore be distinguished from the Enter key.
 const (
 	enablePaste  = "\x1b[?2004h"
 	disablePaste = "\x1b[?2004l"
@@ -60,7 +60,8 @@ func (k *keys) write(input []byte) {
 	}
 }
 
-// append adds text, up to one byte more than maxHidden. result refuses text that is longer than maxHidden.
+// append adds text, but keeps at most maxHidden+1 bytes. The extra byte lets the method result detect and refuse text
+// that is too long.
 func (k *keys) append(text ...byte) {
 	k.text = append(k.text, text[:min(len(text), maxHidden+1-len(k.text))]...)
 }

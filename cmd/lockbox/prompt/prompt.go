@@ -1,8 +1,8 @@
 // Package prompt asks a person at a terminal for input. Secrets are not shown while they are typed, and Ctrl-C
 // restores the state of the terminal.
 //
-// The functions read from standard input if that is a terminal, and otherwise from the controlling terminal of the
-// process. They are not safe for concurrent use.
+// If standard input is a terminal, the functions read from it. Otherwise, they read from the controlling terminal of
+// the process. They are not safe for concurrent use.
 package prompt
 
 import (
@@ -157,8 +157,8 @@ func ask(ctx context.Context, question string, hidden bool, read func(*os.File) 
 	}
 }
 
-// enableBracketedPaste makes a terminal mark pasted text, and returns a function that turns this off. Terminals without
-// bracketed paste ignore the sequences.
+// enableBracketedPaste makes a terminal mark pasted text. It returns a function that turns the marking off. Terminals
+// without bracketed paste ignore the sequences.
 func enableBracketedPaste(out io.Writer) (disable func()) {
 	if os.Getenv("TERM") == "dumb" {
 		return func() {}
@@ -176,8 +176,8 @@ func screen(terminal *os.File) *os.File {
 	return terminal
 }
 
-// open returns standard input if it is a terminal, and otherwise the controlling terminal of the process. A value can
-// therefore come from a pipe while the encryption key is typed. The caller must call closeTerminal.
+// open returns standard input if it is a terminal, and otherwise the controlling terminal of the process. The user can
+// therefore type the encryption key while the value comes from a pipe. The caller must call closeTerminal.
 func open() (terminal *os.File, closeTerminal func(), err error) {
 	if IsTerminal(os.Stdin) {
 		return os.Stdin, func() {}, nil

@@ -30,12 +30,12 @@ func (s state) restore(terminal *os.File) {
 	_ = unix.IoctlSetTermios(int(terminal.Fd()), setTermiosAndFlush, &s.termios)
 }
 
-// hide turns the echo and the line editing off. The line editing of the kernel would limit a line to 4 KiB, and would
-// leave the other lines of a paste to the shell. Ctrl-C still interrupts. Input that was typed before the call stays
+// hide turns the echo and the line editing off. With line editing, the kernel would limit a line to 4 KiB, and the
+// shell would receive the other lines of a paste. Ctrl-C still interrupts. Input that was typed before the call stays
 // available.
 func hide(terminal *os.File) error { return setRaw(terminal, 1, 0) }
 
-// setRaw makes a read return after minimum bytes, or after tenths of a second.
+// setRaw makes a read return after it has received minimum bytes or after the given tenths of a second.
 func setRaw(terminal *os.File, minimum, tenths uint8) error {
 	termios, err := unix.IoctlGetTermios(int(terminal.Fd()), getTermios)
 	if err != nil {

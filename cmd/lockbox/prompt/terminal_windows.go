@@ -44,7 +44,8 @@ func readHidden(terminal *os.File) (string, error) {
 	return typed.result(rest)
 }
 
-// releaseEvents is the number of events that may follow the Enter key: its release, and a change of focus.
+// releaseEvents is the number of events that may follow a press of the Enter key: the release of the key, and a change
+// of focus.
 const releaseEvents = 2
 
 // drain returns a placeholder text if input is pending, because the pending console events are not characters. restore

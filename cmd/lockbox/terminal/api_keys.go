@@ -51,8 +51,8 @@ again after their creation.`,
 }
 
 // apiKeysCreateCommand creates a key for the caller (POST /api-keys). The exit code is exitUsage if --expiry is
-// malformed or in the past. With --output json it prints {"apiKey":"…"}. If the caller signs in with an API key that
-// expires, the new key expires no later than that key. A short-lived key therefore cannot create a longer-lived one.
+// malformed or in the past. With --output json it prints {"apiKey":"…"}. A key that was created with an expiring API
+// key expires no later than that API key. A short-lived key therefore cannot create a longer-lived one.
 func apiKeysCreateCommand(s *session) *cobra.Command {
 	var options client.APIKeyOptions
 	command := &cobra.Command{

@@ -29,7 +29,7 @@ type secretQuestion struct {
 	fromStdin bool
 	// in must be the same bufio.Reader for all lines of standard input, because a new reader would miss buffered lines.
 	in io.Reader
-	// ask is the function of the package prompt that asks the question.
+	// ask asks the question. It is a function of the package prompt.
 	ask func(ctx context.Context, question string) (string, error)
 	// text is the question.
 	text string
@@ -145,9 +145,9 @@ func (s *session) withCode(ctx context.Context, fromStdin bool, request func(cod
 	return request(code)
 }
 
-// ask asks a question at the terminal. Without a terminal, it returns a usage error with the text of the parameter
-// instead, which describes how scripts pass the answer. The question may contain names from the server, so control
-// characters are replaced.
+// ask asks a question at the terminal. Without a terminal, it returns a usage error that contains the text of the
+// parameter instead. This text describes how scripts pass the answer. The question may contain names from the server,
+// so control characters are replaced.
 func ask(ctx context.Context, how func(context.Context, string) (string, error), question, instead string) (string,
 	error) {
 	answer, err := how(ctx, printable(question))

@@ -131,7 +131,7 @@ func (s *session) audit(ctx context.Context, server *client.Client, args []strin
 	if !since.IsZero() {
 		filter.Since = since.Add(-clockSkew)
 	}
-	// No request is sent here: the sequence fetches its pages while it is read.
+	// This call sends no request. The sequence fetches a page when the reader needs it.
 	events := server.Events(ctx, &filter)
 	if len(args) == 1 {
 		events = server.BoxEvents(ctx, args[0], &filter)
@@ -148,7 +148,7 @@ func (s *session) audit(ctx context.Context, server *client.Client, args []strin
 }
 
 // newerThan skips events before since. It ends the stream at the first event that is older than since by more than
-// clockSkew, because a slightly older event may still be followed by a newer one.
+// clockSkew. It does not end the stream at a slightly older event, because a newer event may still follow.
 func newerThan(events eventStream, since time.Time) eventStream {
 	return func(yield func(client.Event, error) bool) {
 		for event, err := range events {
@@ -166,7 +166,8 @@ func newerThan(events eventStream, since time.Time) eventStream {
 // awaitFirst fetches the first event before it returns. If the server refuses the request, the caller gets the error
 // before it prints a header or the beginning of a JSON document.
 func awaitFirst(events eventStream) (eventStream, error) {
-	// A range loop cannot pause in a sequence and continue later, so use the functions of Pull2. stop must be called.
+	// A range loop cannot pause in a sequence and continue later, so use the functions that Pull2 returns. The function
+	// stop must be called.
 	next, stop := iter.Pull2(events)
 	event, err, more := next()
 	if err != nil {

@@ -75,7 +75,7 @@ func (s *session) adoptBox(ctx context.Context, server *client.Client, box strin
 	return nil
 }
 
-// boxRepairCommand puts a newer keyring that this machine remembers back on the server.
+// boxRepairCommand restores the keyring of a box on the server from the newer keyring that this machine remembers.
 func boxRepairCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "repair BOX",
@@ -103,8 +103,8 @@ removed since the backup do not get the key; check the members with lockbox box 
 	}
 }
 
-// boxResetCommand replaces a keyring that no member can open. Values under the lost key stay lost, so it asks for
-// confirmation.
+// boxResetCommand replaces a keyring that no member can open. The values under the lost key stay unreadable, so the
+// command asks for confirmation.
 func boxResetCommand(s *session) *cobra.Command {
 	var yes bool
 	command := &cobra.Command{

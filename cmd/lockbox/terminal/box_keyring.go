@@ -190,7 +190,8 @@ func (s *session) grant(ctx context.Context, server *client.Client, holder *keys
 	return s.print("lockbox box trust " + granted.Anchor.String() + " " + box + "\n")
 }
 
-// boxTrustCommand remembers the anchor of a box. The exit code is exitConflict if the box is known with another key.
+// boxTrustCommand stores the anchor of a box on this machine. The exit code is exitConflict if this machine knows the
+// box with another key.
 func boxTrustCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "trust ANCHOR [BOX]",
@@ -311,8 +312,9 @@ func (s *session) pinnedGrants(ctx context.Context, server *client.Client, holde
 	return pinned
 }
 
-// addMember adds a user to a box. It also gives the user the key, if the caller has the key and the fingerprint of the
-// user is known, given, or confirmed now. Otherwise the user becomes a member who waits for the key.
+// addMember adds a user to a box. It also gives the user the key if the caller has the key and the fingerprint of the
+// user is confirmed. The confirmation can be an earlier one, the flag --fingerprint, or an answer at the terminal.
+// Otherwise the user becomes a member who waits for the key.
 func (s *session) addMember(ctx context.Context, server *client.Client, box, username, role, fingerprint string) error {
 	if err := server.AddBoxUser(ctx, box, username, role); err != nil {
 		return err

@@ -77,8 +77,8 @@ change is lost.`,
 	return command
 }
 
-// changePermissions applies the one flag that was given. --set and --none replace the permissions in one request; --add
-// and --remove need two requests and are not atomic.
+// changePermissions applies the flag that was given. --set and --none replace the permissions in one request; --add and
+// --remove need two requests and are not atomic.
 func changePermissions(ctx context.Context, server *client.Client, box, user string, flags permissionFlags) error {
 	// At most one of the three lists is not empty.
 	given, err := parsePermissions(slices.Concat(flags.set, flags.add, flags.remove))

@@ -118,7 +118,8 @@ func (s *session) completeAddresses() cobra.CompletionFunc {
 			}
 			return boxes, err
 		}
-		// The server accepts only whole segments as a prefix of keys, but the typed text may end inside a segment.
+		// The server accepts only a prefix of whole segments, but the text that the user typed may end inside a
+		// segment.
 		keys, err := server.ListEntries(ctx, box, "")
 		words := make([]string, 0, len(keys))
 		for _, key := range keys {

@@ -85,7 +85,7 @@ func dropletListCommand(s *session) *cobra.Command {
 // does not exist.
 func dropletActionCommand(s *session, verb, short string,
 	action func(*client.Client, context.Context, string) ([]client.Droplet, error)) *cobra.Command {
-	// The texts of all actions differ in the verb only.
+	// The help texts of the actions differ only in the verb.
 	return &cobra.Command{
 		Use:     verb + " DROPLET",
 		Short:   short + " and list all droplets (managers)",

@@ -90,8 +90,8 @@ func (s *session) addDroplet(ctx context.Context, server *client.Client, flags d
 }
 
 // addDropletWithKeyFile adds a droplet and writes its private key to a new file. It creates the file before it adds the
-// droplet: if the file cannot be created, no droplet without a stored key remains. If the server adds no droplet, the
-// file is removed.
+// droplet. Otherwise, if the file could not be created, a droplet without a stored key would remain. If the server adds
+// no droplet, the file is removed.
 func (s *session) addDropletWithKeyFile(ctx context.Context, server *client.Client, options *client.DropletOptions,
 	path string) error {
 	//nolint:gosec // the user names the file
@@ -128,8 +128,7 @@ func parseEnv(pairs []string) (map[string]string, error) {
 	return variables, nil
 }
 
-// addedDroplet returns the droplet that the server has just added, which is the only one with a private key in the
-// response.
+// addedDroplet returns the droplet that the server has just added. No other droplet in the response has a private key.
 func addedDroplet(droplets []client.Droplet) (client.Droplet, error) {
 	for _, droplet := range droplets {
 		if !droplet.PrivateKey.IsZero() {

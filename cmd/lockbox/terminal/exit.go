@@ -51,8 +51,9 @@ var exitCodes = []struct {
 	{client.ErrInvalid, exitUsage},
 	{client.ErrTooLarge, exitUsage},
 	{errNotSignedIn, exitUnauthenticated},
-	// The client itself detects the kinds below, so they have no status. An error that contradicts the memory of this
-	// machine is a conflict. An error that a person must confirm or correct is a mistake in the call.
+	// The client itself detects the kinds below, so they have no status. If the server contradicts what this machine
+	// remembers, the error is a conflict. If a person must confirm or correct something, the error is a mistake in the
+	// call.
 	{client.ErrNotRecipient, exitForbidden},
 	{client.ErrNoKeyring, exitNotFound},
 	{client.ErrKeyringMissing, exitConflict},
@@ -86,8 +87,8 @@ func ExitCode(err error) int {
 		return 0
 	case errors.As(err, &coded):
 		return coded.code
-	// Check this before the kinds, because a request that Ctrl-C interrupts before a retry also has the kind
-	// unavailable.
+	// Check this before the kinds, because the error of a request that Ctrl-C interrupts before a retry also has the
+	// kind unavailable.
 	case errors.Is(err, context.Canceled):
 		return exitInterrupted
 	case errors.As(err, &usage):

@@ -53,8 +53,8 @@ var keyRemedies = map[string]string{
 	"keyring_tampered":     "report this to the operator of the server",
 }
 
-// replacements maps error codes to messages that replace the server's. The server's messages for these codes name HTTP
-// headers, which a user of the terminal never sees.
+// replacements maps error codes to messages that replace the messages of the server. The server's messages for these
+// codes name HTTP headers, which a user of the terminal never sees.
 var replacements = map[string]string{
 	"recent_sign_in_required": "you must have entered your password within the last ten minutes: run lockbox login",
 	"key_not_current": "the box has a keyring, which accepts writes only under its current key: leave out the " +
@@ -96,7 +96,8 @@ func Explain(err error) string {
 	if remedy := cmp.Or(remedies[refused.Code], keyRemedies[refused.Code]); remedy != "" {
 		text.WriteString("; " + remedy)
 	}
-	// Waiting helps neither after an unknown outcome, which has its own remedy, nor if no droplet host is configured.
+	// Waiting does not help if no droplet host is configured. It does not help after an unknown outcome either, and
+	// that error has its own remedy.
 	unknown := errors.Is(refused, client.ErrOutcomeUnknown)
 	if unknown && refused.Code != "outcome_unknown" {
 		text.WriteString("; the change may or may not have been made: check before you try again")

@@ -80,7 +80,7 @@ func (s *session) export(command *cobra.Command, where string, flags exportFlags
 		return err
 	}
 	format := exportFormat(flags)
-	// These flags without the format usually mean that --format was forgotten, so do not ignore them.
+	// A user who gives these flags for another format has usually forgotten --format, so do not ignore the flags.
 	if format != interchange.Kubernetes && (flags.options.Secret != interchange.Secret{}) {
 		return &usageError{errors.New("--name and --namespace need --format kubernetes")}
 	}

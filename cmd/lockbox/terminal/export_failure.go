@@ -12,9 +12,9 @@ import (
 )
 
 // PrintFailure prints a shell command that fails with the exit code of err, if command is an export of shell commands
-// to standard output. The shell discards the exit code of lockbox in eval "$(lockbox export …)", so eval would succeed
-// without a variable. args are the arguments of the program. PrintFailure also reads args and not only the parsed
-// flags, because parsing stops early if err is a mistake in a flag.
+// to standard output. In eval "$(lockbox export …)", the shell discards the exit code of lockbox, so eval would succeed
+// although no variable is set. The parameter args holds the arguments of the program. PrintFailure also reads args and
+// not only the parsed flags, because parsing stops early if err is a mistake in a flag.
 func PrintFailure(out io.Writer, command *cobra.Command, args []string, err error) {
 	format, file := command.Flag("format"), command.Flag("file")
 	code := ExitCode(err)

@@ -64,7 +64,8 @@ func (s *session) get(command *cobra.Command, where string, flags getFlags) erro
 	if err != nil {
 		return err
 	}
-	// Look up an explicit empty field too, because a script with an unset variable must not print the whole value.
+	// Look up the field even if the flag is given with an empty text. Otherwise, a script with an unset variable would
+	// print the whole value.
 	if command.Flags().Changed("field") {
 		value, err := interchange.Parse(entry.Value)
 		if err != nil {

@@ -15,8 +15,8 @@ import (
 const identityVariable = "LOCKBOX_IDENTITY"
 
 // holder returns the holder of the unlocked identity for the selected account, or nil if there is none. An identity
-// from the environment is used only for the server of the environment, as a token is. A stored identity is used only
-// for its account.
+// from the environment is used only for the server of the environment. The same rule applies to a token. A stored
+// identity is used only for its account.
 func (s *session) holder(ctx context.Context, server *client.Client) (*keys.Holder, error) {
 	if s.holderKnown {
 		return s.unlocked, nil
@@ -96,8 +96,8 @@ func (s *session) storedIdentity(ctx context.Context, server *client.Client) (pr
 	return store.Load(canonicalURL(server.URL()), username)
 }
 
-// requireHolder is holder for commands that need an identity. Without one, the error names the command that creates or
-// unlocks it.
+// requireHolder does the same as holder, for commands that need an identity. Without an identity, it returns an error
+// that names the command that creates or unlocks one.
 func (s *session) requireHolder(ctx context.Context, server *client.Client) (*keys.Holder, error) {
 	holder, err := s.holder(ctx, server)
 	if err == nil && holder == nil {
@@ -165,8 +165,8 @@ func (s *session) boxKey(ctx context.Context, server *client.Client, box string,
 	return s.defaultKey, nil, nil
 }
 
-// explainIdentity replaces the error of a keyring that does not open, if the reason is harmless: the user has replaced
-// the identity on another machine.
+// explainIdentity replaces the error of a keyring that does not open if the reason is harmless. The reason is harmless
+// if the user has replaced the identity on another machine.
 func (s *session) explainIdentity(ctx context.Context, server *client.Client, holder *keys.Holder, err error) error {
 	if !errors.Is(err, client.ErrKeyringTampered) {
 		return err
@@ -222,8 +222,8 @@ func (f *fetchedKeys) CurrentKey(ctx context.Context, c *client.Client, box stri
 	return f.BoxKeys.CurrentKey(ctx, c, box)
 }
 
-// confirmUser shows the fingerprint of a user and asks whether it is right. Only a person can answer, because the user
-// must compare the fingerprint with the one that the other user sees.
+// confirmUser shows the fingerprint of a user and asks whether it is right. Only a person can answer, because the
+// caller must compare the fingerprint with the fingerprint that the other user sees.
 func (s *session) confirmUser(ctx context.Context, user keys.UserToConfirm) error {
 	s.explain(
 		"The fingerprint of "+user.Name+", as the server reports it:",

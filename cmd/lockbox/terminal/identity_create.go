@@ -146,8 +146,8 @@ func (s *session) createIdentity(ctx context.Context, server *client.Client, fla
 }
 
 // publishIdentity stores a new identity on this machine and its public part on the server, and prints the passphrase.
-// It stores the identity on this machine first, because a published identity that is stored nowhere would be lost. A
-// replaced identity becomes a previous one.
+// It stores the identity on this machine first, because a published identity that is stored nowhere would be lost. If
+// the new identity replaces another one, the replaced identity becomes a previous identity.
 func (s *session) publishIdentity(ctx context.Context, server *client.Client, who *client.Identity,
 	memory *keys.Memory, id *keys.Identity, flags *passphraseFlags) error {
 	passphrase, generated, err := flags.passphrase(ctx)
@@ -255,7 +255,7 @@ func (s *session) createRecovery(ctx context.Context, server *client.Client, nam
 	return s.addToGrants(user.Username)
 }
 
-// addToGrants adds a user to those who get the key of each new box.
+// addToGrants adds a user to the users who get the key of each new box.
 func (s *session) addToGrants(name string) error {
 	if _, exists := s.book.Profiles[s.name]; !exists {
 		s.report("Use lockbox box user add to make %s a recipient of a box.", name)

@@ -11,9 +11,10 @@ import (
 )
 
 // offerIdentity offers a user who has just signed in at a terminal to create an identity, or to unlock it on this
-// machine. The profile stores the answer no. If standard error is redirected, the user would not see the explanation,
-// so there is no offer. server has the new session, which is recent enough for both actions. Nothing is created without
-// the user's yes, because a server could deny that the user has an identity in order to make the user replace it.
+// machine. If the user answers no, the profile stores this answer. If standard error is redirected, the user would not
+// see the explanation, so there is no offer. server has the new session, which is recent enough for both actions.
+// Nothing is created without the user's yes, because a server could deny that the user has an identity in order to make
+// the user replace it.
 func (s *session) offerIdentity(ctx context.Context, server *client.Client, username string) error {
 	if s.output == formatJSON || s.selected.IdentityDeclined || s.env(identityVariable) != "" ||
 		s.env(identityVariable+"_FILE") != "" || !prompt.IsTerminal(s.errs) || !prompt.Possible() {
@@ -71,8 +72,8 @@ func (s *session) offer(ctx context.Context, verb, question string, act func() e
 	return nil
 }
 
-// acceptInstallation records that the server at this URL is another installation than before, or that an installation
-// is now at this URL.
+// acceptInstallation records a change that the user has accepted. Either the server at this URL is another installation
+// than before, or a known installation is now at this URL.
 func (s *session) acceptInstallation(ctx context.Context, server *client.Client) error {
 	memory, err := keys.UserMemory()
 	if err != nil {

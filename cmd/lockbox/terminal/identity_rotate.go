@@ -12,8 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/profile"
 )
 
-// identityRotateCommand replaces the identity of the caller and regains its boxes. It can be repeated after an
-// interruption: the former identities stay on this machine until every box has been tried.
+// identityRotateCommand replaces the identity of the caller and regains its boxes. After an interruption, the user can
+// repeat the command, because the former identities stay on this machine until every box has been tried.
 func identityRotateCommand(s *session) *cobra.Command {
 	var flags passphraseFlags
 	var renew bool
@@ -129,7 +129,7 @@ type regained struct {
 }
 
 // regainAll regains boxes with any of the given identities, and prints the result of each. Without names, it tries all
-// boxes with a keyring. A box that only another person can regain is an error only if it was named.
+// boxes with a keyring. A box that only another person can regain causes an error only if the caller named the box.
 func (s *session) regainAll(ctx context.Context, server *client.Client, username string, boxes []string,
 	with []*keys.Identity) error {
 	holder, err := s.requireHolder(ctx, server)
@@ -199,7 +199,7 @@ func (s *session) regain(ctx context.Context, server *client.Client, holder *key
 	return "regained", nil
 }
 
-// reportDropped warns about recipients who lost the key together with a key change.
+// reportDropped warns about recipients whom a key change has removed from the keyring.
 func (s *session) reportDropped(box string, dropped []client.KeyringUser) {
 	if len(dropped) == 0 {
 		return

@@ -29,8 +29,8 @@ var (
 // maxKeyLength is the server's limit on the length of a key, in characters. Keys are ASCII, so bytes are characters.
 const maxKeyLength = 200
 
-// importItem is a name from the file, together with the entry to write for it. Its address and value come from the
-// file; its condition and change come from the existing entry.
+// importItem is a name from the file, together with the entry to write for it. The address and the value come from the
+// file. The condition and the change follow from a comparison with the existing entry.
 type importItem struct {
 	at    address
 	value interchange.Value
@@ -53,7 +53,7 @@ const (
 )
 
 // importEach writes an entry for each name. It checks all names and compares all values before it writes the first
-// entry. The writes are separate requests. If one fails, the earlier writes remain. A repeated command skips them,
+// entry. The writes are separate requests. If a write fails, the earlier writes remain. A repeated command skips them,
 // because their entries are then unchanged.
 func (s *session) importEach(ctx context.Context, server *client.Client, under address, value interchange.Value,
 	flags importFlags) error {
@@ -89,8 +89,8 @@ func (s *session) importEach(ctx context.Context, server *client.Client, under a
 	return s.showImported(changes)
 }
 
-// importItems returns an item for each name of the value, with keys in lower case below the given address. It rejects
-// names that cannot be part of a key, two names with the same key, and null.
+// importItems returns an item for each name of the value, with keys in lower case below the given address. It returns
+// an error for a name that cannot be part of a key, for two names that result in the same key, and for a null value.
 func importItems(under address, value interchange.Value) ([]*importItem, error) {
 	prefix := strings.TrimSuffix(under.key, "/")
 	if under.box == "" || prefix != "" && !keyPattern.MatchString(prefix) {

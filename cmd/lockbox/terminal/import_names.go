@@ -10,9 +10,10 @@ import (
 // maxNamed is the maximum number of names that a warning lists. A longer list would hide the warning.
 const maxNamed = 5
 
-// warnOfNames warns about names of a file that lockbox run and lockbox export refuse or change. The warning appears
-// before a program starts without a variable. isDotenv states that the file is a .env file, whose names are names of
-// variables. For names in JSON and YAML, a change is expected and needs no warning.
+// warnOfNames warns about names in a file if lockbox run and lockbox export refuse or change these names. The user
+// therefore learns of a missing variable at the import, and not when a program runs without it. The parameter isDotenv
+// states that the file is a .env file, whose names are names of variables. For names in JSON and YAML, a change is
+// expected and needs no warning.
 func (s *session) warnOfNames(value interchange.Value, key string, isDotenv, each bool) {
 	if isDotenv {
 		s.warnOfRenamed(value, each)

@@ -157,8 +157,8 @@ func (s *session) saveOwner(ctx context.Context, anonymous *client.Client, usern
 
 // checkUninitialized returns an error if the server would not accept an initialization. It sends an initialization
 // without a name and a password, which a server without an owner must refuse as invalid. If the server requires an init
-// token and none was given, it asks for the token and tries once more. Without a terminal it returns the server's
-// error, whose remedy names --init-token-file.
+// token and none was given, checkUninitialized asks for the token and tries once more. Without a terminal it returns
+// the server's error, whose remedy names --init-token-file.
 func checkUninitialized(ctx context.Context, anonymous *client.Client, owner *client.FirstUser) error {
 	_, err := anonymous.Initialize(ctx, client.FirstUser{InitToken: owner.InitToken})
 	refused, _ := errors.AsType[*client.Error](err)

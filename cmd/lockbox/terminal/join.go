@@ -19,8 +19,9 @@ type joinFlags struct {
 }
 
 // joinCommand accepts an invitation (POST /invitations/accept), signs in and saves a profile. A damaged invitation
-// causes exitUsage before the first request. An invitation that is not open causes exitUnauthenticated before the first
-// question. The profile is saved before two-factor is offered, so a later failure cannot lose the session.
+// causes exitUsage before the first request. If the invitation is not open, the command ends with exitUnauthenticated
+// before it asks for the password. The profile is saved before two-factor is offered, so a later failure cannot lose
+// the session.
 func joinCommand(s *session) *cobra.Command {
 	var flags joinFlags
 	command := &cobra.Command{

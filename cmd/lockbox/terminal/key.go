@@ -113,8 +113,8 @@ func (s *session) environmentKey() keySource {
 	return keySource{text: s.env("LOCKBOX_ENCRYPTION_KEY"), file: s.env("LOCKBOX_ENCRYPTION_KEY_FILE")}
 }
 
-// profileKey returns the key of the profile. Like the token, the key is sent only to the server of the profile, because
-// another server could store it.
+// profileKey returns the key of the profile. The key is sent only to the server of the profile, because another server
+// could store the key. The same rule applies to the token.
 func (s *session) profileKey() keySource {
 	if !sameServer(s.url(), s.selected.URL) {
 		return keySource{}

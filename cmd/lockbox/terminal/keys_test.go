@@ -54,8 +54,8 @@ func TestExitCodesOfKeyErrors(t *testing.T) {
 	}
 }
 
-// TestPassphraseIsNoPassword checks that an unlock passphrase is refused where a password is expected, in every form in
-// which people type it, and that the error does not repeat it.
+// TestPassphraseIsNoPassword checks that a command does not accept an unlock passphrase as a password, in every form in
+// which people type it. It also checks that the error does not quote the passphrase.
 func TestPassphraseIsNoPassword(t *testing.T) {
 	t.Parallel()
 	passphrase := keys.GeneratePassphrase().Reveal()

@@ -158,7 +158,7 @@ func absoluteKeyFile(path string) (string, error) {
 // selectProfileForLogin is selectProfile for commands that sign in: the profile need not exist yet, and args may name
 // the server.
 func (s *session) selectProfileForLogin(args []string) error {
-	// The flag is restored below, because other functions read the flag before they use the environment.
+	// The code below restores the flag, because other functions let the flag take precedence over the environment.
 	flag := s.profileName
 	requested := cmp.Or(flag, s.env("LOCKBOX_PROFILE"))
 	if requested != "" {
@@ -214,8 +214,8 @@ func (s *session) signIn(ctx context.Context, server *client.Client, flags login
 	return nil
 }
 
-// signInWithPassword signs in and asks for a TOTP code if the server requires one. The server reports that a code is
-// required only if the password is correct.
+// signInWithPassword signs in and asks for a TOTP code if the server requires one. Only if the password is correct does
+// the server report that a code is required.
 func (s *session) signInWithPassword(ctx context.Context, server *client.Client,
 	credentials *client.Credentials) (*client.Session, error) {
 	session, err := server.SignIn(ctx, *credentials)
@@ -230,9 +230,9 @@ func (s *session) signInWithPassword(ctx context.Context, server *client.Client,
 	return server.SignIn(ctx, *credentials)
 }
 
-// signInWithCode signs in over the accounts API (/api/v1), whose accounts may have a code but no password. It asks for
-// a password, which may be empty, and a code. The session can last longer than its access token, because it has a
-// refresh token.
+// signInWithCode signs in over the accounts API (/api/v1), where an account can have TOTP codes but no password. It
+// asks for a password, which may be empty, and a code. The session can last longer than its access token, because it
+// has a refresh token.
 func (s *session) signInWithCode(ctx context.Context, server *client.Client, credentials client.Credentials,
 	into *profile.Profile) error {
 	password, err := ask(ctx, prompt.Hidden, "Password (empty if there is none): ", "a terminal")

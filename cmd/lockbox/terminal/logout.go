@@ -7,8 +7,8 @@ import (
 )
 
 // logoutCommand deletes the token of a profile locally. It does not call the server, so it also works offline. The
-// token stays valid on the server, because it may be an API key that other programs use. The command warns about an API
-// key, because an API key may never expire, unlike a session.
+// token stays valid on the server, because it may be an API key that other programs use. Every session expires, but an
+// API key can be valid permanently, so the command warns about an API key.
 func logoutCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "logout",

@@ -27,8 +27,8 @@ var errOtherAccount = errors.New("another command has changed the profile to ano
 // refresh exchanges the refresh token of the profile for a new token and returns it. It holds the lock of the profile
 // file, because the server revokes the whole session if a refresh token is used twice. If another process has replaced
 // the token in the meantime, refresh returns the stored token and sends no request. For a profile without a refresh
-// token, refresh only reads the file again, so the file may be read-only. The error comes from the file or the server,
-// or is errOtherAccount.
+// token, refresh only reads the file again, so the file may be read-only. A returned error is errOtherAccount, or comes
+// from the file or the server.
 func (s *session) refresh(ctx context.Context) (string, error) {
 	path, err := profile.Path()
 	if err != nil {
@@ -63,7 +63,7 @@ func (s *session) refresh(ctx context.Context) (string, error) {
 	return s.selected.Token, err
 }
 
-// adopt makes the stored profile the selected one, if it is for the same account.
+// adopt makes the stored profile the selected profile if both are for the same account.
 func (s *session) adopt(stored profile.Profile) error {
 	if !sameServer(stored.URL, s.selected.URL) || stored.Username != s.selected.Username {
 		return errOtherAccount

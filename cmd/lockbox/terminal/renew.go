@@ -72,7 +72,8 @@ const maxRefusal = 1 << 16
 
 // refusesToken reports whether the server refuses the token of a request, as unknown or expired. Other refusals have
 // the same status, for example for a wrong password. The transport must not repeat a request after such a refusal,
-// because the repetition would count as another attempt. After the call, the body of the response can still be read.
+// because the server would count the repetition as another attempt. After the call, the body of the response can still
+// be read.
 func refusesToken(response *http.Response) bool {
 	if response.StatusCode != http.StatusUnauthorized {
 		return false
@@ -125,8 +126,8 @@ func (r *renewingTransport) renew(ctx context.Context, refused string) (string, 
 // time, and the default of 2 would close most of its connections.
 const maxIdleConns = 16
 
-// httpClient returns a client that renews the token of the profile. For any other token it returns nil, which selects
-// the default of the package client.
+// httpClient returns a client that renews the token of the profile. If the token is not from a profile, it returns nil,
+// which selects the default HTTP client of the package client.
 func (s *session) httpClient(token string) *http.Client {
 	if token == "" || !s.usesProfile {
 		return nil

@@ -34,7 +34,8 @@ your identity.`,
 			if err != nil {
 				return err
 			}
-			// In a box with a keyring, a version under an earlier key is read and written under the current one.
+			// In a box with a keyring, the client decrypts a version under an earlier key and writes it under the
+			// current key.
 			holder, err := s.holder(command.Context(), server)
 			if err != nil {
 				return err

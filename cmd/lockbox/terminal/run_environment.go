@@ -135,8 +135,8 @@ var unsafePrefixes = []string{"LD_", "DYLD_", "BASH_FUNC_", "PERL5", "GIT_CONFIG
 	"LUA_CPATH"}
 
 // checkNames refuses unsafe and diverting variables that are not in allowed. Names in allowed must match exactly. The
-// lists match in any letter case, because Windows ignores the case, and programs read proxies in both cases. The error
-// names the variable and not its value.
+// lists match names in any letter case, because Windows ignores the case of names, and programs read proxy variables in
+// upper and in lower case. The error names the variable and not its value.
 func checkNames(pairs, allowed []string) error {
 	for _, pair := range pairs {
 		name, _, _ := strings.Cut(pair, "=")
@@ -171,9 +171,9 @@ func dangerOf(name string) string {
 	return ""
 }
 
-// selectNames returns the pairs whose names are in only, or all pairs if only is empty. It drops the other variables
-// without an error. A program that gets only the named variables does not receive variables that another user adds to
-// the entry.
+// selectNames returns the pairs whose names are in the list of --only, or all pairs if that list is empty. It drops the
+// other variables without an error. A program that gets only the named variables does not receive variables that
+// another user adds to the entry.
 func selectNames(pairs, only []string) []string {
 	if len(only) == 0 {
 		return pairs
@@ -184,8 +184,8 @@ func selectNames(pairs, only []string) []string {
 	})
 }
 
-// checkOnly returns an error if a name in only has no pair, because a program must not start without a variable that it
-// needs.
+// checkOnly returns an error if a name of --only has no pair, because a program must not start without a variable that
+// it needs.
 func checkOnly(pairs, only []string) error {
 	for _, name := range only {
 		if !slices.ContainsFunc(pairs, func(pair string) bool { return strings.HasPrefix(pair, name+"=") }) {

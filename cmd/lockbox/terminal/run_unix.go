@@ -13,7 +13,8 @@ import (
 )
 
 // execute replaces this process by a program, with execve(2). It returns only if execve fails. Afterwards the program
-// controls signals, the exit code and the terminal. The secrets of this process are no longer in memory or in /proc.
+// controls signals, the exit code and the terminal. The secrets of this process are then no longer in memory or in
+// /proc.
 func execute(ctx context.Context, command, environment []string) error {
 	// execve needs a path. LookPath refuses a program that it finds in the current directory through PATH.
 	path, err := exec.LookPath(command[0])

@@ -37,7 +37,7 @@ type session struct {
 	selected profile.Profile
 	name     string // of the selected profile
 	// profileErr is the error of reading the profile file, or nil. A command returns this error only if it needs the
-	// file. With a complete environment, it does not need the file.
+	// file. A command does not need the file if the environment names the server and the token.
 	profileErr error
 	// usesProfile and usesEnvironment report whether the requests carry the token of the profile or of the environment.
 	usesProfile, usesEnvironment bool
@@ -210,8 +210,8 @@ func (s *session) selectProfile() error {
 }
 
 // nameForServer returns the name of the profile for the server that --server or LOCKBOX_API_URL names. It returns the
-// name of another profile only if current is not for that server and exactly one other profile is. In all other cases,
-// and if neither is set, it returns current.
+// name of another profile only if the profile current is not for that server and exactly one other profile is for that
+// server. In all other cases, and if neither is set, it returns current.
 func (s *session) nameForServer(current string) string {
 	wanted := cmp.Or(s.server, s.env("LOCKBOX_API_URL"))
 	if wanted == "" || sameServer(wanted, s.book.Profiles[current].URL) {

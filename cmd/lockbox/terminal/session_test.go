@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestCtrlCCancelsWaiting checks that Ctrl-C cancels two waits: for data on standard input, and for a key command that
-// does not end.
+// TestCtrlCCancelsWaiting checks that Ctrl-C cancels two waits: the wait for data on standard input, and the wait for a
+// key command that does not end.
 func TestCtrlCCancelsWaiting(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())

@@ -49,7 +49,8 @@ Other users of the machine can see arguments, and shells store arguments in thei
 		"write only this field of an object, such as db.password; needs the permission to read")
 	command.Flags().Uint64Var(&condition.IfMatch, "if-version", 0, "write only if this is the newest version")
 	command.Flags().BoolVar(&condition.IfNoneMatch, "create-only", false, "write only if the entry does not exist")
-	// The conditions contradict each other: an entry with a version already exists.
+	// The two conditions contradict each other: --if-version requires an existing entry, and --create-only requires
+	// that there is none.
 	command.MarkFlagsMutuallyExclusive("if-version", "create-only")
 	s.key.addFlags(command)
 	return command

@@ -16,8 +16,8 @@ import (
 )
 
 // withField returns the object of an entry with one field replaced. A missing entry is an empty object. If the caller
-// has set no condition, it makes the version that it has read the condition of the write. If check is true, it asks
-// before a text that looks like an assignment replaces an object or array; see confirmReplaced.
+// has set no condition, withField sets one: the entry must still have the version that withField has read. If check is
+// true, withField asks before a text that looks like an assignment replaces an object or array; see confirmReplaced.
 func (s *session) withField(ctx context.Context, server *client.Client, at address, field string,
 	value interchange.Value, check bool, condition *client.WriteOptions) (interchange.Value, error) {
 	before, current, err := currentValue(ctx, server, at, false)
@@ -146,8 +146,9 @@ func (s *session) checkReplaced(ctx context.Context, server *client.Client, at a
 	return confirmReplaced(ctx, at, "", before, name)
 }
 
-// confirmReplaced asks whether text that assigns to name may replace the value at a field of an entry, if the value is
-// an object or array. An empty field is the whole entry. Without a terminal it returns a usage error.
+// confirmReplaced asks for confirmation if the value at a field of an entry is an object or array. The text that would
+// replace the value looks like an assignment to name. An empty field is the whole entry. Without a terminal it returns
+// a usage error.
 func confirmReplaced(ctx context.Context, at address, field string, before interchange.Value, name string) error {
 	holder := at.String()
 	if field != "" {

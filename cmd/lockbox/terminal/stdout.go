@@ -14,9 +14,9 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
-// Stdout is the standard output of the program. It wraps each write error in a stdoutError, because a closed network
-// connection returns the same error (EPIPE) as a closed pipe. It stores the first error, because callers of
-// fmt.Fprintln and the help of cobra ignore errors. It is safe for concurrent use.
+// Stdout is the standard output of the program. It wraps each write error in a stdoutError. Without the wrapper, the
+// error of a closed pipe would look the same as the error of a closed network connection (EPIPE). Stdout stores the
+// first error, because callers of fmt.Fprintln and the help of cobra ignore errors. It is safe for concurrent use.
 type Stdout struct {
 	file *os.File
 

@@ -117,9 +117,9 @@ func checkRequiredFlags(command *cobra.Command) error {
 	return usageLine(command)
 }
 
-// checkFlagGroups returns an error that names the flags that exclude each other. It takes the names from cobra's
-// message, which otherwise lists the whole group: "if any flags in the group [a b c] are set none of the others can
-// be; [a b] were all set".
+// checkFlagGroups returns an error if flags are given that exclude each other. The error names these flags.
+// checkFlagGroups takes the names of the flags from cobra's message, which also lists the whole group: "if any flags in
+// the group [a b c] are set none of the others can be; [a b] were all set".
 func checkFlagGroups(command *cobra.Command) error {
 	err := command.ValidateFlagGroups()
 	if err == nil {

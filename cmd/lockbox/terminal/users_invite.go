@@ -60,7 +60,8 @@ type inviteResult struct {
 	ExpiresAt time.Time `json:"expiresAt"`
 }
 
-// showInvitation prints only the line, so that the output can be piped into a mail.
+// showInvitation prints only the command line to standard output, so that the user can pipe the output into a mail
+// program.
 func (s *session) showInvitation(address string, made *client.InvitationCode) error {
 	result := inviteResult{
 		Username:  made.Username,

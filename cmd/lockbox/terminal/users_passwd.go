@@ -96,8 +96,8 @@ func (s *session) updatePassword(ctx context.Context, server *client.Client, in 
 	return server.UpdateUser(ctx, name, change)
 }
 
-// passwordLine reads the next line of in, or asks. Pass the same reader to every call, because it buffers more than one
-// line.
+// passwordLine reads the next line of in, or asks. Pass the same reader to every call, because the reader buffers more
+// than one line.
 func (s *session) passwordLine(ctx context.Context, in io.Reader, fromStdin bool,
 	how func(context.Context, string) (string, error), question string) (client.Secret, error) {
 	return s.secret(ctx, secretQuestion{
