@@ -3,6 +3,8 @@ package postgres
 import (
 	"context"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // Diagnosis describes the server of a database, for lockbox doctor.
@@ -18,6 +20,8 @@ type Diagnosis struct {
 	Pooled bool
 	// Standby means that the server is a standby. ReadOnly means that the database refuses writes.
 	Standby, ReadOnly bool
+	// WriteErr is the result of TryWrite. Diagnose does not set it.
+	WriteErr error
 	// Durable means that a committed change survives a crash of the machine: fsync, full_page_writes and
 	// synchronous_commit are on.
 	Durable bool
@@ -63,6 +67,28 @@ func (i *Inspector) Diagnose(ctx context.Context) (Diagnosis, error) {
 	}
 	d.Skew, d.SkewError, err = i.skew(ctx)
 	return d, err
+}
+
+// TryWrite commits a write that needs new pages, and deletes it again. It returns nil without a write if the database
+// does not have Lockbox's tables, or is a standby or read-only. It takes at most two seconds, plus the time to connect.
+// It uses a connection of its own, because a write that ends at its deadline closes the connection.
+func TryWrite(ctx context.Context, url string) error {
+	inspector, err := Inspect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer inspector.Close()
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	var writable bool
+	err = inspector.conn.QueryRow(ctx, `SELECT to_regclass('known_addresses') IS NOT NULL AND NOT pg_is_in_recovery()
+		AND NOT current_setting('transaction_read_only')::bool`).Scan(&writable)
+	if err != nil || !writable {
+		return err
+	}
+	var batch pgx.Batch
+	queueTrial(&batch, true)
+	return translate(inspector.conn.SendBatch(ctx, &batch).Close())
 }
 
 // skewSamples is how often the clock is read. The sample with the fastest answer has the smallest error.

@@ -55,7 +55,7 @@ func isOutage(code string) bool {
 		code == sqlstate.ReadOnlyTransaction || code == sqlstate.IdleInTransaction
 }
 
-// unavailable returns the error for a database that cannot be reached, does not answer or refuses connections.
+// unavailable returns the error for a database that cannot be reached, does not answer, or refuses connections or writes.
 func unavailable(cause error) error {
 	message := "the database does not answer; try again in a moment"
 	switch {
@@ -65,6 +65,8 @@ func unavailable(cause error) error {
 		message = "the database has a new primary; try again in a moment"
 	case errors.Is(cause, errReadOnly):
 		message = "the database is read-only; try again in a moment"
+	case sqlstate.Of(cause) == sqlstate.DiskFull:
+		message = "the disk of the database is full: an operator must free space; then try again"
 	case errors.Is(cause, ErrRefused):
 		message = "the database refuses the connections of this server, whose log has the reason"
 	}

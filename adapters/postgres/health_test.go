@@ -66,9 +66,11 @@ func TestAFullDisk(t *testing.T) {
 	require.ErrorIs(t, events.Write(t.Context(), event(t, "refused")), domain.Unavailable)
 	require.ErrorIs(t, store.CheckWritable(t.Context()), domain.Unavailable)
 	require.ErrorIs(t, store.Probe(t.Context()), domain.Unavailable, "the disk is still full")
+	require.ErrorContains(t, postgres.TryWrite(t.Context(), database), "the disk of the database is full")
 	for _, table := range []string{"events", "known_addresses"} {
 		execute(t, database, `DROP TRIGGER full_disk ON `+table)
 	}
+	require.NoError(t, postgres.TryWrite(t.Context(), database))
 	require.NoError(t, store.Probe(t.Context()))
 	require.NoError(t, store.CheckWritable(t.Context()))
 	require.Zero(t, pgtest.Number(t, database, `SELECT count(*) FROM known_addresses`))

@@ -70,10 +70,11 @@ func (c Config) diagnose(ctx context.Context) (*postgres.Inspector, postgres.Dia
 		inspector.Close()
 		return nil, postgres.Diagnosis{}, err
 	}
+	diagnosis.WriteErr = postgres.TryWrite(ctx, string(c.DatabaseURL.Bytes()))
 	return inspector, diagnosis, nil
 }
 
-// checkServer checks the version, the encoding and the role of the server.
+// checkServer checks the version, the encoding and the role of the server, and the result of a write.
 func checkServer(d postgres.Diagnosis) Check {
 	detail := fmt.Sprintf("PostgreSQL %d, encoding %s", d.Major, d.Encoding)
 	switch {
@@ -83,6 +84,9 @@ func checkServer(d postgres.Diagnosis) Check {
 	case d.ReadOnly:
 		return failed(checkNameDatabase, detail+", read-only",
 			"set default_transaction_read_only to off for the role and the database")
+	case d.WriteErr != nil:
+		return failed(checkNameDatabase, detail+", refuses writes: "+d.WriteErr.Error(),
+			"read the log of PostgreSQL, and check its disk and its synchronous standbys")
 	case d.Encoding != "UTF8":
 		return failed(checkNameDatabase, detail,
 			"create the database with the encoding UTF8 and restore a backup into it")
