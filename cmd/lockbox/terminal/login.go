@@ -46,6 +46,7 @@ A profile is a server and your account there. If you use several servers, give e
 profile that you signed in to last is the current one.
 
 The command does not overwrite an API key in a profile, because the key would stay valid but would be stored nowhere.
+It does overwrite a key that the server refuses.
 --replace overwrites the key and revokes it on the server. The server refuses to revoke the last API key of a user;
 in that case, the command prints the id of the key.
 
@@ -93,6 +94,7 @@ func (s *session) login(ctx context.Context, args []string, flags loginFlags) er
 		return err
 	}
 	signedIn := profile.Profile{URL: anonymous.URL()}
+	flags.replace = flags.replace || s.holdsRevokedKey(ctx)
 	if flags.token {
 		err = s.verifyToken(ctx, anonymous, flags.replace, &signedIn)
 	} else if err = s.prepareProfile(flags.replace); err == nil {

@@ -48,10 +48,7 @@ func (s *session) revokeReplaced(ctx context.Context, old profile.Profile, token
 	if !old.HoldsAPIKey() || old.Token == token {
 		return
 	}
-	allowHTTP, err := s.allowHTTP()
-	if err == nil {
-		err = s.revokeKey(ctx, old, allowHTTP)
-	}
+	err := s.revokeKey(ctx, old)
 	switch {
 	// A key that the server refuses needs no revocation.
 	case err == nil, errors.Is(err, client.ErrUnauthenticated), errors.Is(err, client.ErrNotFound):
@@ -62,17 +59,40 @@ func (s *session) revokeReplaced(ctx context.Context, old profile.Profile, token
 }
 
 // revokeKey revokes the API key of a profile with one request to its server.
-func (s *session) revokeKey(ctx context.Context, old profile.Profile, allowHTTP bool) error {
-	server, err := client.New(client.Config{
-		URL:       old.URL,
-		Token:     client.NewSecret(old.Token),
-		UserAgent: s.userAgent,
-		AllowHTTP: allowHTTP,
-	})
+func (s *session) revokeKey(ctx context.Context, old profile.Profile) error {
+	server, err := s.serverOf(old)
 	if err != nil {
 		return err
 	}
 	return server.RevokeAPIKey(ctx, cmp.Or(old.APIKeyID, old.Token))
+}
+
+// holdsRevokedKey reports whether the selected profile holds an API key that its server refuses, for example because an
+// operator has replaced the server key of all API keys. It returns false if the server cannot be reached.
+func (s *session) holdsRevokedKey(ctx context.Context) bool {
+	if !s.selected.HoldsAPIKey() {
+		return false
+	}
+	server, err := s.serverOf(s.selected)
+	if err != nil {
+		return false
+	}
+	_, err = server.WhoAmI(ctx)
+	return errors.Is(err, client.ErrUnauthenticated)
+}
+
+// serverOf returns a client for the server of a profile, with the token of the profile.
+func (s *session) serverOf(p profile.Profile) (*client.Client, error) {
+	allowHTTP, err := s.allowHTTP()
+	if err != nil {
+		return nil, err
+	}
+	return client.New(client.Config{
+		URL:       p.URL,
+		Token:     client.NewSecret(p.Token),
+		UserAgent: s.userAgent,
+		AllowHTTP: allowHTTP,
+	})
 }
 
 // warnOfValidKey warns that the API key of a profile, which has just been deleted from this machine, stays valid.
