@@ -176,6 +176,12 @@ image: ## build the container image lockbox:local
 RELEASE_ENV = GOTOOLCHAIN=$(RELEASE_GO) NFPM=$(NFPM) CYCLONEDX=$(CYCLONEDX) TARGETS="$(RELEASE_TARGETS)" \
 	COMMIT=$(COMMIT) SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct)
 
+ifneq ($(filter release verify-release,$(MAKECMDGOALS)),)
+ifeq ($(origin VERSION),file)
+$(error set the version of the release, for example: make $(firstword $(MAKECMDGOALS)) VERSION=v0.1.0)
+endif
+endif
+
 # A release needs a clean tree. If the tag of the release exists, the tree must be at the commit of the tag.
 release: TAG = v$(VERSION:v%=%)
 release: $(NFPM) $(CYCLONEDX) ## build binaries, packages, SBOMs and checksums in dist/: VERSION=v0.1.0

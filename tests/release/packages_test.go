@@ -59,7 +59,7 @@ const newDefault = "# A new comment.\n"
 func buildNewerPackages(t *testing.T, folder string) {
 	t.Helper()
 	source := t.TempDir()
-	for _, name := range []string{"LICENSE", "CHANGELOG.md", "scripts", "deploy"} {
+	for _, name := range []string{"LICENSE", "CHANGELOG.md", "README.md", "SECURITY.md", "docs", "scripts", "deploy"} {
 		run(t, nil, "cp", "-r", filepath.Join("../..", name), source)
 	}
 	settings, err := os.OpenFile(filepath.Join(source, "deploy/systemd/lockbox.env"), os.O_APPEND|os.O_WRONLY, 0)
@@ -111,10 +111,16 @@ func checkInstalled(t *testing.T, s scratch, format packageFormat) {
 -rwxr-xr-x root:root /usr/bin/lockbox
 -rw-r--r-- root:root /usr/lib/systemd/system/lockbox.service
 -rw-r--r-- root:root /usr/share/doc/lockbox/CHANGELOG.md
+-rw-r--r-- root:root /usr/share/doc/lockbox/README.md
+-rw-r--r-- root:root /usr/share/doc/lockbox/SECURITY.md
 -rw-r--r-- root:root /usr/share/doc/lockbox/copyright
+drwxr-xr-x root:root /usr/share/doc/lockbox/deploy
+drwxr-xr-x root:root /usr/share/doc/lockbox/docs
 -rw-r--r-- root:root /usr/share/doc/lockbox/licenses.txt
 `, s.sh("find /etc/lockbox /usr/bin/lockbox /usr/lib/systemd/system/lockbox.service /usr/share/doc/lockbox "+
-		`! -path /usr/share/doc/lockbox -printf '%M %u:%g %p\n' | LC_ALL=C sort -k 3`))
+		`! -path /usr/share/doc/lockbox ! -path '/usr/share/doc/lockbox/*/*' `+
+		`-printf '%M %u:%g %p\n' | LC_ALL=C sort -k 3`))
+	s.sh("cd /usr/share/doc/lockbox && test -e docs/settings.md && test -e deploy/proxies/nginx.conf")
 	require.Regexp(t, `^lockbox:x:\d+:\d+::/nonexistent:/usr/sbin/nologin\n$`, s.sh("getent passwd lockbox"))
 	require.Equal(t, "lockbox\n", s.sh("id -Gn lockbox"))
 	require.Equal(t, "v0.0.1\n", s.sh("lockbox version | head -n 1"))
