@@ -17,7 +17,8 @@ type bodyRoute struct {
 	method, template, path string
 	// optional reports whether the route accepts an empty body.
 	optional bool
-	// emptyCode is set if an empty body is valid but lacks the required password. It is the code of the 403 response.
+	// emptyCode is the code of the 403 response to an empty body. It is set for a route that accepts an empty body in
+	// general, but requires a password from the user of this test.
 	emptyCode string
 	// good is a valid body, and status is the status of its answer.
 	good   string

@@ -65,8 +65,8 @@ func everyPath(t *testing.T, root client) (wait func(check func(name string, got
 	}
 }
 
-// TestASilentDatabase makes the database silent in several ways. Requests of every kind end with 503 in time, readiness
-// fails, and the server still stops in time.
+// TestASilentDatabase makes the database stop answering in several ways. Requests of every kind end with 503 in time,
+// readiness fails, and the server still stops in time.
 func TestASilentDatabase(t *testing.T) {
 	t.Parallel()
 	for name, silence := range map[string]func(*killable, *pgtest.Proxy){

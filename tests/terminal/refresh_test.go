@@ -53,7 +53,7 @@ func TestConcurrentRefresh(t *testing.T) {
 // request would refresh the token.
 const tokenLifetime = 4 * time.Second
 
-// TestRefresh checks refreshes with tokens that expire so soon that every command refreshes them.
+// TestRefresh uses tokens that expire so soon that every command refreshes them.
 func TestRefresh(t *testing.T) {
 	t.Parallel()
 	h := newHome(t, "ACCESS_TOKEN_TTL=3s")

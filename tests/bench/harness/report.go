@@ -156,7 +156,8 @@ func (r *report) print(to io.Writer) {
 		fmt.Fprintf(to, "%-8s %s: %.2f\n", holds(each.Holds), each.What, each.Found)
 	}
 	if r.PeakMB > 0 {
-		fmt.Fprintf(to, "peak memory of the server, with passwords and passphrases: %.0f MB\n", r.PeakMB)
+		fmt.Fprintf(to, "peak memory of the server, including the scenarios with passwords and passphrases: %.0f MB\n",
+			r.PeakMB)
 	}
 }
 
