@@ -74,8 +74,8 @@ func (l RateLimits) Account() Limit {
 	return limit
 }
 
-// Month returns the limit on the attempts within a month to sign in to one account from all unknown addresses together.
-// Each attempt beyond this limit causes a lockout of an hour.
+// Month returns the limit on sign-in attempts to one account within a month. Attempts from all unknown addresses count
+// together. Each attempt beyond this limit causes a lockout of an hour.
 func (l RateLimits) Month() Limit {
 	return Limit{
 		Free:    l.FreePerMonth,

@@ -94,8 +94,8 @@ func apartIdentityOf(t *testing.T, seed []byte) apartIdentity {
 	return id
 }
 
-// wrap is HPKE in base mode with X-Wing, HKDF-SHA256 and AES-256-GCM. random are the 64 bytes that an encapsulation
-// draws.
+// wrap is HPKE in base mode with X-Wing, HKDF-SHA256 and AES-256-GCM. The argument random holds the 64 bytes that an
+// encapsulation would otherwise draw at random.
 func (id apartIdentity) wrap(t *testing.T, random, info, text []byte) []byte {
 	t.Helper()
 	lattice, sent, err := mlkemtest.Encapsulate768(id.kem.EncapsulationKey(), random[:32])

@@ -106,12 +106,12 @@ var settingDocs = map[string]string{
 		"first is the default. Required with LOCKBOX_DOCKER_HOST",
 	"DROPLET_PREFIX": "Prefix of droplet names, before two digits: 1 to 40 lower-case letters, " +
 		"digits and -, beginning with a letter",
-	"DROPLET_MEMORY": "Memory limit of a droplet, without swap, such as 512m or 2g; at least 6m",
+	"DROPLET_MEMORY": "Memory limit of a droplet, such as 512m or 2g; at least 6m. Droplets get no swap",
 	"DROPLET_CPUS":   "CPU limit of a droplet, in cores, from 0.01 to 1024",
 	"DROPLET_LOG_SIZE": "Disk space on the host for the log of a droplet, such as 10m; at least 64k. The host " +
 		"deletes the oldest half of a full log",
 
-	"DB_MAX_CONNS": "Most connections of one server to the database. 0 means 10, or one per " +
+	"DB_MAX_CONNS": "Maximum number of connections of one server to the database. 0 means 10, or one per " +
 		"core if that is more",
 	"DB_POOLING": "transaction if a pooler, such as PgBouncer with pool_mode=transaction, may run each transaction " +
 		"in another session of the database; session in all other cases",

@@ -86,7 +86,7 @@ const (
 	passphrasePattern  = `unlock passphrase +([a-z]+(?:-[a-z]+){5})`
 )
 
-// The method confirms compares the fingerprint on the screen with the user's fingerprint, and answers yes.
+// The method `confirms` checks that the screen shows the user's fingerprint, and answers yes.
 func (s *screen) confirms(name, fingerprint string) {
 	s.t.Helper()
 	s.expect("The fingerprint of " + name + ", as the server reports it:")
@@ -95,7 +95,7 @@ func (s *screen) confirms(name, fingerprint string) {
 	s.enter("y")
 }
 
-// The method joins answers the questions of lockbox join. It returns the fingerprint and the unlock passphrase.
+// The method `joins` answers the questions of lockbox join. It returns the fingerprint and the unlock passphrase.
 func (s *screen) joins(password string) (fingerprint, passphrase string) {
 	s.t.Helper()
 	s.hidden("New password: ", password)
