@@ -151,6 +151,7 @@ func (s *Store) LookUpForWrite(ctx context.Context, credential domain.Credential
 // lookUp runs a lookup in a batch. If the value is too large for a shared batch, lookUp runs the lookup again as a
 // batch of one, which returns values of any size.
 func (s *Store) lookUp(ctx context.Context, input lookup) (ports.EntrySnapshot, error) {
+	timeline := s.pool.connector.timeline.Load()
 	result, err := s.lookups.Do(ctx, input)
 	if errors.Is(err, batch.ErrCancelled) {
 		return ports.EntrySnapshot{}, domain.ErrBusy.Because(err)
@@ -158,7 +159,16 @@ func (s *Store) lookUp(ctx context.Context, input lookup) (ports.EntrySnapshot, 
 	if result.tooLarge {
 		result, err = s.lookUpLarge(ctx, input)
 	}
+	result.Timeline = timeline
 	return result.EntrySnapshot, translate(err)
+}
+
+// CheckCurrent compares the timelines of the lookup and of the newest connection; see ports.EntryReader.
+func (s *Store) CheckCurrent(snapshot ports.EntrySnapshot) error {
+	if snapshot.Timeline == 0 || snapshot.Timeline == s.pool.connector.timeline.Load() {
+		return nil
+	}
+	return unavailable(errOldPrimary)
 }
 
 // lookUpLarge runs a lookup of a large value as a batch of one.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/lockbox-go/lockbox/adapters/postgres"
 	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
@@ -125,6 +126,18 @@ func TestTimelines(t *testing.T) {
 	store.SeeTimeline(timeline)
 	_, err = store.Read().System.Owner(t.Context())
 	require.NoError(t, err)
+}
+
+// TestALookupBeforeAPromotion reports a promotion after a lookup. The lookup may come from the previous primary.
+func TestALookupBeforeAPromotion(t *testing.T) {
+	t.Parallel()
+	store, _ := openStore(t, nil)
+	before, err := store.LookUp(t.Context(), domain.Credential{Kind: domain.APIKeyCredential}, "box", "key", 0)
+	require.NoError(t, err)
+	require.NoError(t, store.CheckCurrent(before))
+	store.SeeTimeline(7)
+	require.ErrorIs(t, store.CheckCurrent(before), domain.Unavailable)
+	require.NoError(t, store.CheckCurrent(ports.EntrySnapshot{}), "the service hides the timeline")
 }
 
 // TestAPromotionReplacesConnections reports a higher timeline on a new connection, while a second connection is idle

@@ -75,7 +75,7 @@ func (s *Service) readEntry(ctx context.Context, by domain.Requester, in ReadEnt
 		CreatedAt: snapshot.Version.CreatedAt,
 		BoxKey:    snapshot.Version.BoxKey,
 	}
-	if err := s.release(ctx, in.Condition, event, &read); err != nil {
+	if err := s.release(ctx, in.Condition, event, snapshot, &read); err != nil {
 		clear(value)
 		return EntryValue{}, s.refused(ctx, event, snapshot.Access, err)
 	}
@@ -84,7 +84,11 @@ func (s *Service) readEntry(ctx context.Context, by domain.Requester, in ReadEnt
 
 // release checks the condition and audits the read. The value must not leave the server before its event is committed.
 // A caller that already has the version gets no value. The target of the event is then domain.TargetUnmodified.
-func (s *Service) release(ctx context.Context, condition domain.Condition, event domain.Event, read *EntryValue) error {
+//
+// The lookup and the event may use connections to different primaries, if the database fails over between them. The
+// value may then be out of date, so release returns an error.
+func (s *Service) release(ctx context.Context, condition domain.Condition, event domain.Event,
+	snapshot ports.EntrySnapshot, read *EntryValue) error {
 	var err error
 	if read.Unmodified, err = condition.CheckRead(read.Version); err != nil {
 		return err
@@ -94,7 +98,10 @@ func (s *Service) release(ctx context.Context, condition domain.Condition, event
 		read.JSON = nil
 		event = event.To(domain.TargetUnmodified)
 	}
-	return s.config.Gate.Audit(ctx, event)
+	if err := s.config.Gate.Audit(ctx, event); err != nil {
+		return err
+	}
+	return s.config.Reader.CheckCurrent(snapshot)
 }
 
 // parseAddress reads the names of a box and an entry. An invalid name becomes the empty name. No box and no entry has

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/domain/vault"
 	"github.com/lockbox-go/lockbox/ports"
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
@@ -51,6 +52,24 @@ func TestReadIsAuditedFirst(t *testing.T) {
 	require.NoError(t, err)
 	_, err = b.read(b.member, usecases.GeneratedKey)
 	require.NoError(t, err)
+	require.Equal(t, "member entry.read success entry -", b.LastLogged())
+}
+
+// failedOver is a reader whose database got another primary after each lookup.
+type failedOver struct{ ports.EntryReader }
+
+func (failedOver) CheckCurrent(ports.EntrySnapshot) error { return domain.ErrBusy }
+
+// TestReadAcrossAFailover verifies that a read returns no value if the database may have got another primary between the
+// lookup and the event. The event remains.
+func TestReadAcrossAFailover(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, domain.ReadEntry, func(c *vault.Config) { c.Reader = failedOver{c.Reader} })
+	_, err := b.write(b.owner, `1`, usecases.GeneratedKey)
+	require.NoError(t, err)
+	got, err := b.read(b.member, usecases.GeneratedKey)
+	require.ErrorIs(t, err, domain.ErrBusy)
+	require.Empty(t, got)
 	require.Equal(t, "member entry.read success entry -", b.LastLogged())
 }
 

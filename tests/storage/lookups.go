@@ -30,6 +30,7 @@ func readerSnapshot(f *fixture) {
 		require.NoError(f, err)
 		for version, value := range map[uint64]string{0: "second", 1: "first", 2: "second", 3: ""} {
 			snapshot := f.lookUp(credential, "box", "entry", version)
+			require.NoError(f, f.CheckCurrent(snapshot))
 			require.Equal(f, access, snapshot.Access, "the same as from Callers")
 			require.True(f, snapshot.Entry.Exists())
 			require.Equal(f, value, string(snapshot.Version.Sealed.Value))
