@@ -17,7 +17,7 @@ import (
 
 // The questions for second factors.
 const (
-	// totpQuestion is for requests that accept TOTP codes only, and for signing in.
+	// totpQuestion is the question at sign-in, and before other requests that accept only TOTP codes.
 	totpQuestion = "TOTP code: "
 	// totpOrRecoveryQuestion is for requests that accept TOTP codes and recovery codes, such as a change of the
 	// two-factor settings.
@@ -26,7 +26,7 @@ const (
 
 // secretQuestion describes how a command obtains a password or a code.
 type secretQuestion struct {
-	// If fromStdin is set, the command reads a line from the reader in and asks nothing.
+	// If fromStdin is set, the command does not ask, but reads a line of standard input.
 	fromStdin bool
 	// The reader in supplies standard input. A command that reads several lines must use one bufio.Reader for all of
 	// them, because a new reader would miss lines that the previous reader has buffered.

@@ -161,9 +161,9 @@ func entryCount(box *client.Box) string {
 	return strconv.Itoa(len(box.Entries))
 }
 
-// boxDeleteCommand deletes a box (DELETE /boxes/{box}). Without --yes, it asks for confirmation; if there is no
-// terminal to ask at, it deletes nothing and the exit code is exitUsage. Boxadmins and admins may delete a box. A
-// deleted box cannot be restored, but a deleted entry can.
+// boxDeleteCommand deletes a box (DELETE /boxes/{box}). Without --yes, it asks for confirmation. If there is no
+// terminal for the question, it deletes nothing and the exit code is exitUsage. Boxadmins and admins may delete a box.
+// A deleted box cannot be restored, but a deleted entry can.
 func boxDeleteCommand(s *session) *cobra.Command {
 	var yes bool
 	command := &cobra.Command{

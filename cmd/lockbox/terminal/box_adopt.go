@@ -41,8 +41,8 @@ func (s *session) adoptBox(ctx context.Context, server *client.Client, box strin
 	if err != nil {
 		return err
 	}
-	// CurrentKey returns an error if this machine remembers a keyring of the box that the server no longer has. Such a
-	// box must not be adopted. The error names the right command.
+	// CurrentKey returns an error if this machine remembers a keyring for the box but the server has none. Such a box
+	// must not be adopted. The error names the right command.
 	if _, err := holder.CurrentKey(ctx, server, box); err != nil {
 		return err
 	}

@@ -124,7 +124,7 @@ func orEmpty[T any](list []T) []T {
 
 // boxGrantCommand gives a member the key of a box (PUT /boxes/{box}/keyring). The command encrypts the key to the
 // identity of the member. The user compares the fingerprint at the terminal, or passes it with --fingerprint. The
-// output is a command line with lockbox box trust, which the member then runs.
+// command prints a line with lockbox box trust for the member to run.
 func boxGrantCommand(s *session) *cobra.Command {
 	var fingerprint string
 	command := &cobra.Command{

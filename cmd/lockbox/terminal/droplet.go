@@ -16,8 +16,8 @@ import (
 
 // dropletCommand is the parent of the commands for droplets. The commands use the accounts API (/api/v1), which checks
 // the group of the caller and not the role. The exit code is exitForbidden if the caller's group is too low, and
-// exitUnavailable if the server has no Docker engine. Each response of the accounts API contains all droplets, even the
-// response to a change of one droplet.
+// exitUnavailable if the server has no Docker engine. Each response to these commands contains all droplets, even if
+// the command changes only one droplet.
 func dropletCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "droplet",
@@ -63,12 +63,12 @@ func formatPorts(ports map[string]client.Port) string {
 	return strings.Join(texts, " ")
 }
 
-// dropletListCommand lists all droplets (GET /api/v1/droplet/list). This needs at least the group viewer.
+// dropletListCommand lists all droplets (GET /api/v1/droplet/list). The caller needs at least the group viewer.
 func dropletListCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:     "list",
 		Short:   "List all droplets, newest first (for viewers)",
-		Long:    "List all droplets with their status and ports, newest first. This needs at least the group viewer.",
+		Long:    "List all droplets with their status and ports, newest first. You need at least the group viewer.",
 		Example: "  lockbox droplet list",
 		Args:    cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
@@ -82,7 +82,7 @@ func dropletListCommand(s *session) *cobra.Command {
 }
 
 // dropletActionCommand returns a command that runs action on one droplet. It then prints all droplets, because the
-// response contains them. These commands need at least the group manager. The exit code is exitNotFound if the droplet
+// response contains them. The caller needs at least the group manager. The exit code is exitNotFound if the droplet
 // does not exist.
 func dropletActionCommand(s *session, verb, short string,
 	action func(*client.Client, context.Context, string) ([]client.Droplet, error)) *cobra.Command {
@@ -90,7 +90,7 @@ func dropletActionCommand(s *session, verb, short string,
 	return &cobra.Command{
 		Use:     verb + " DROPLET",
 		Short:   short + " and list all droplets (for managers)",
-		Long:    short + " and list all droplets with their status. This needs at least the group manager.",
+		Long:    short + " and list all droplets with their status. You need at least the group manager.",
 		Example: "  lockbox droplet " + verb + " droplet01",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
@@ -105,8 +105,8 @@ func dropletActionCommand(s *session, verb, short string,
 }
 
 // dropletDeleteCommand deletes a droplet (DELETE /api/v1/droplet/delete/{droplet}). Without --yes, it asks for
-// confirmation; if there is no terminal to ask at, it deletes nothing and the exit code is exitUsage. The server also
-// deletes the entry with the private key, unless that entry was changed after the droplet was added.
+// confirmation. If there is no terminal for the question, it deletes nothing and the exit code is exitUsage. The server
+// also deletes the entry with the private key, unless that entry was changed after the droplet was added.
 func dropletDeleteCommand(s *session) *cobra.Command {
 	var yes bool
 	// The confirmation is part of the action, so that it comes after the check that the caller is signed in.

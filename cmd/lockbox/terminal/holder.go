@@ -80,8 +80,8 @@ func (s *session) identity(ctx context.Context, server *client.Client) (*keys.Id
 }
 
 // storedIdentity returns the identity that is unlocked on this machine for the account of the token. The profile names
-// the account. For a token of the environment, storedIdentity asks the server for the account, but only if this machine
-// has any identity.
+// the account. For a token from the environment, storedIdentity asks the server for the account, but only if this
+// machine has any identity.
 func (s *session) storedIdentity(ctx context.Context, server *client.Client) (profile.Identity, bool, error) {
 	store, err := profile.Identities()
 	if err != nil || store.Empty() {
