@@ -17,7 +17,7 @@ import (
 
 // The questions for second factors.
 const (
-	// totpQuestion is the question at sign-in, and before other requests that accept only TOTP codes.
+	// totpQuestion is the question at sign-in, and before requests that accept only TOTP codes.
 	totpQuestion = "TOTP code: "
 	// totpOrRecoveryQuestion is for requests that accept TOTP codes and recovery codes, such as a change of the
 	// two-factor settings.
