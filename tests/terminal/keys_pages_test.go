@@ -219,7 +219,7 @@ lockbox identity show | sed -n 's/^fingerprint *//p' > fingerprint`)
 	s.expect(`prod +regained`)
 	s.ends(0)
 	stolen := f.on(here, "lockbox get prod/app")
-	stolen.expect("not your current one: if you replaced it on another machine, run lockbox identity unlock")
+	stolen.expect("not your current identity: if you replaced it on another machine, run lockbox identity unlock")
 	stolen.ends(6)
 	f.on(other, "lockbox get prod/app").ends(0)
 

@@ -14,7 +14,8 @@ type address struct{ box, key string }
 // String returns the address in the form in which users write it.
 func (a address) String() string { return a.box + "/" + a.key }
 
-// parseAddress splits BOX/KEY. It only checks that both parts exist: the server decides which names are valid.
+// parseAddress splits BOX/KEY. It checks only that both parts are present, because the server decides which names are
+// valid.
 func parseAddress(text string) (address, error) {
 	box, key, found := strings.Cut(text, "/")
 	if !found || box == "" || key == "" {

@@ -9,9 +9,9 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// apiKeysCommand is the parent of the commands for API keys. They work on the keys of the caller. Only the delete
-// command also accepts the key of another user, and only if the caller is an admin. A key is shown only when it is
-// created; later commands name it by its id.
+// apiKeysCommand is the parent of the commands for API keys. The commands work on the caller's own keys, but an admin
+// can also delete the keys of other users. A key itself is shown only when it is created. After that, commands identify
+// the key by its id.
 func apiKeysCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "api-keys",
@@ -51,8 +51,9 @@ again after their creation.`,
 }
 
 // apiKeysCreateCommand creates a key for the caller (POST /api-keys). The exit code is exitUsage if --expiry is
-// malformed or in the past. With --output json it prints {"apiKey":"…"}. A key that was created with an expiring API
-// key expires no later than that API key. A short-lived key therefore cannot create a longer-lived one.
+// malformed or in the past. With --output json, the command prints {"apiKey":"…"}. If the caller signed in with an API
+// key that expires, the new key expires no later than that key. A short-lived key therefore cannot create a
+// longer-lived key.
 func apiKeysCreateCommand(s *session) *cobra.Command {
 	var options client.APIKeyOptions
 	command := &cobra.Command{
@@ -78,10 +79,10 @@ expires no later than that key.`,
 	return command
 }
 
-// apiKeysDeleteCommand revokes a key (DELETE /api-keys/{apiKey}). The exit code is exitNotFound if the id is
-// unknown, and exitConflict if the key is the last usable one of its user. The client sends only the id of a key,
-// even if the argument is a whole key. It asks for no confirmation, because a leaked key must be revoked quickly. It
-// prints nothing.
+// apiKeysDeleteCommand revokes a key (DELETE /api-keys/{apiKey}). The exit code is exitNotFound if the id is unknown,
+// and exitConflict if the key is the last usable key of its user. The client sends only the id of a key, even if the
+// argument is a whole key. The command asks for no confirmation, because a leaked key must be revoked quickly. The
+// command prints nothing.
 func apiKeysDeleteCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "delete ID",
@@ -98,8 +99,8 @@ revoke the keys of other users.`,
 	}
 }
 
-// completeAPIKeys offers the ids of the caller's API keys, with the name of each key as its description. Users cannot
-// recognize a key by its id, because ids are random.
+// completeAPIKeys offers the ids of the caller's API keys. Each id has the name of the key as its description, because
+// a user cannot recognize a random id.
 func (s *session) completeAPIKeys() cobra.CompletionFunc {
 	return s.complete(func(ctx context.Context, server *client.Client, _ string) ([]string, error) {
 		keys, err := server.ListAPIKeys(ctx)

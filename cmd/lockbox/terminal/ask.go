@@ -17,23 +17,26 @@ import (
 
 // The questions for second factors.
 const (
-	// totpQuestion is for requests that accept TOTP codes only, and for signing in.
+	// totpQuestion is the question at sign-in, and before requests that accept only TOTP codes.
 	totpQuestion = "TOTP code: "
-	// totpOrRecoveryQuestion is for requests that change the enrolment. They accept TOTP codes and recovery codes.
+	// totpOrRecoveryQuestion is for requests that accept TOTP codes and recovery codes, such as a change of the
+	// two-factor settings.
 	totpOrRecoveryQuestion = "TOTP code or recovery code: "
 )
 
 // secretQuestion describes how a command obtains a password or a code.
 type secretQuestion struct {
-	// fromStdin makes the command read a line from in instead of asking.
+	// If fromStdin is set, the command does not ask, but reads a line of standard input.
 	fromStdin bool
-	// in must be the same bufio.Reader for all lines of standard input, because a new reader would miss buffered lines.
+	// The reader in supplies standard input. A command that reads several lines must use one bufio.Reader for all of
+	// them, because a new reader would miss lines that the previous reader has buffered.
 	in io.Reader
-	// ask asks the question. It is a function of the package prompt.
+	// ask is the function of the package prompt that asks the question.
 	ask func(ctx context.Context, question string) (string, error)
 	// text is the question.
 	text string
-	// flag names the flag that replaces the question in scripts. Without a terminal, the error names it.
+	// flag is the name of the command-line flag with which a script answers the question. The error for a missing
+	// terminal contains this name.
 	flag string
 }
 
@@ -59,7 +62,7 @@ func (s *session) secret(ctx context.Context, question secretQuestion) (client.S
 
 // code obtains a TOTP code or a recovery code. It removes white space around the code.
 func (s *session) code(ctx context.Context, fromStdin bool, question string) (client.Secret, error) {
-	// A code is not shown, because an observer could use the code before the user does.
+	// The prompt does not echo the code, because an observer could use the code before the user does.
 	code, err := s.secret(ctx, secretQuestion{
 		fromStdin: fromStdin,
 		in:        s.input(ctx),
@@ -77,12 +80,12 @@ type proofFlags struct{ codeStdin, passwordStdin bool }
 // second line.
 func addProofFlags(command *cobra.Command, flags *proofFlags) {
 	command.Flags().BoolVar(&flags.codeStdin, "code-stdin", false,
-		"read the code from the first line of standard input, or from the second line with --password-stdin")
+		"read the code from the first line of standard input or, with --password-stdin, from the second line")
 	command.Flags().BoolVar(&flags.passwordStdin, "password-stdin", false,
 		"read your password from the first line of standard input")
 }
 
-// readProof reads the parts of the proof that come from standard input.
+// readProof reads the password, the code or both from standard input, as the flags specify.
 func (s *session) readProof(ctx context.Context, flags proofFlags) (proof client.TOTPProof, err error) {
 	in := bufio.NewReader(s.input(ctx))
 	if flags.passwordStdin {
@@ -98,8 +101,8 @@ func (s *session) readProof(ctx context.Context, flags proofFlags) (proof client
 	return proof, nil
 }
 
-// withProof runs a request that may need the password and a code. It asks for each of them only if the server requires
-// it.
+// withProof runs a request that may need the password, a code or both. It asks for the password only if the server
+// requires the password, and for a code only if the server requires a code.
 func (s *session) withProof(ctx context.Context, proof client.TOTPProof,
 	request func(proof client.TOTPProof) error) error {
 	for {
@@ -122,9 +125,9 @@ func (s *session) withProof(ctx context.Context, proof client.TOTPProof,
 	}
 }
 
-// withCode runs a request that may need a TOTP code or a recovery code. With --code-stdin it sends the code at once.
-// Otherwise it first sends the request without a code, because most callers need none. It asks for a code only if the
-// server requires one.
+// withCode runs a request that may need a TOTP code or a recovery code. With --code-stdin, the first request contains
+// the code. Otherwise, the first request contains no code, because most callers need none. If the server then requires
+// a code, withCode asks for it and repeats the request.
 func (s *session) withCode(ctx context.Context, fromStdin bool, request func(code client.Secret) error) error {
 	if fromStdin {
 		code, err := s.code(ctx, true, "")
@@ -145,9 +148,9 @@ func (s *session) withCode(ctx context.Context, fromStdin bool, request func(cod
 	return request(code)
 }
 
-// ask asks a question at the terminal. Without a terminal, it returns a usage error that contains the text of the
-// parameter instead. This text describes how scripts pass the answer. The question may contain names from the server,
-// so control characters are replaced.
+// ask asks a question at the terminal. Without a terminal, it returns a usage error. The error contains the parameter
+// named instead, which describes how scripts pass the answer. The question may contain names from the server, so
+// control characters are replaced.
 func ask(ctx context.Context, how func(context.Context, string) (string, error), question, instead string) (string,
 	error) {
 	answer, err := how(ctx, printable(question))

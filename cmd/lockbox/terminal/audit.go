@@ -19,27 +19,28 @@ import (
 // maxEventsPerPage is the largest page of events that a server returns.
 const maxEventsPerPage = 1000
 
-// clockSkew is the largest difference that lockbox audit expects between the clocks of the servers of one database.
-// Events of different servers can be out of order by this duration.
+// clockSkew is the largest clock difference that lockbox audit allows for between servers that share a database. Events
+// from different servers can be out of order by up to this duration.
 const clockSkew = 10 * time.Second
 
-// eventStream is a sequence of audit events, newest first. It fetches each page only when a reader needs it. An error
-// ends the sequence.
+// eventStream is a sequence of audit events, newest first. It fetches a page only when the caller reaches that page. An
+// error ends the sequence.
 type eventStream = iter.Seq2[client.Event, error]
 
 // auditFlags are the flags of lockbox audit.
 type auditFlags struct {
 	// filter holds the conditions that the server applies: action, user and before.
 	filter client.EventFilter
-	// limit is the maximum number of printed events; 0 means all. This program applies it.
+	// limit is the maximum number of events to print; 0 means all. The server does not know this limit.
 	limit int
-	// since is a time in the syntax of parseSince. This program applies it.
+	// since is the start of the period, in the syntax of parseSince. The server applies it with a margin of clockSkew,
+	// and the command then skips the events in the margin.
 	since string
 }
 
 // auditCommand shows the audit log of the server (GET /audit) or of a box (GET /boxes/{box}/audit). If the caller may
-// not read the log, the exit code is exitForbidden and the command prints nothing. This program applies --limit,
-// because the server limits only the size of a page.
+// not read the log, the exit code is exitForbidden and the command prints nothing. The command itself counts the events
+// for --limit, because the limit in a request applies to one page only.
 func auditCommand(s *session) *cobra.Command {
 	var flags auditFlags
 	command := &cobra.Command{
@@ -59,9 +60,10 @@ The command fetches events page by page, so a pager or head can end it early.`,
 	command.Flags().IntVar(&flags.limit, "limit", 100,
 		"maximum number of events, or 0 for all events; with --since, the default is 0")
 	command.Flags().StringVar(&flags.since, "since", "",
-		"only events since this time: 90m, 24h, 7d, 2w, 2026-01-31, or 2026-01-31T12:00:00Z")
+		"only events since a time (2026-01-31 or 2026-01-31T12:00:00Z), or within a period before now "+
+			"(90m, 24h, 7d or 2w)")
 	command.Flags().StringVar(&flags.filter.Before, "before", "",
-		"only events older than the event with this id; the field next of --output json holds the id")
+		"only events older than the event with this id, which an earlier call printed in its JSON field \"next\"")
 	command.RunE = s.run(func(ctx context.Context, server *client.Client, args []string) error {
 		since, err := parseSince(flags.since, time.Now())
 		if err != nil {
@@ -80,8 +82,9 @@ The command fetches events page by page, so a pager or head can end it early.`,
 	return command
 }
 
-// parseSince reads a duration before now, in the syntax of parseAge, or a time in local time. For an empty text it
-// returns the zero time, which selects all events.
+// parseSince parses the value of --since. The text is either a date, a time, or a duration before now in the syntax of
+// parseAge. A time without an offset from UTC is local time. For an empty text, parseSince returns the zero time, which
+// selects all events.
 func parseSince(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
@@ -101,8 +104,8 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 // leadingDays matches the weeks and days at the beginning of a duration.
 var leadingDays = regexp.MustCompile(`^(?:(\d{1,4})w)?(?:(\d{1,5})d)?`)
 
-// parseAge reads a duration such as 90m, 7d, 2w or 1d12h: weeks and days of 24 hours, then the units of
-// time.ParseDuration. It refuses negative durations and durations that do not fit in a time.Duration.
+// parseAge parses a duration such as 90m, 7d, 2w or 1d12h. Weeks and days of 24 hours may precede the units of
+// time.ParseDuration. It returns false for a negative duration and for a duration that does not fit in a time.Duration.
 func parseAge(text string) (time.Duration, bool) {
 	found := leadingDays.FindStringSubmatch(text)
 	weeks, _ := strconv.Atoi("0" + found[1])
@@ -118,20 +121,20 @@ func parseAge(text string) (time.Duration, bool) {
 	return age, text != "" && age >= 0
 }
 
-// audit prints the events of one box, if args names it, or of the whole server.
+// audit prints the events of the box in args or, if args is empty, of the whole server.
 func (s *session) audit(ctx context.Context, server *client.Client, args []string, flags auditFlags,
 	since time.Time) error {
 	filter := flags.filter
 	filter.Limit = maxEventsPerPage
-	// Send a small limit to the server, so that the server does not read events that are not printed.
+	// A small page size prevents the server from reading events that are not printed.
 	if flags.limit > 0 {
-		// One extra event shows whether more events exist.
+		// An event beyond the limit shows that more events exist.
 		filter.Limit = min(flags.limit+1, maxEventsPerPage)
 	}
 	if !since.IsZero() {
 		filter.Since = since.Add(-clockSkew)
 	}
-	// This call sends no request. The sequence fetches a page when the reader needs it.
+	// This call sends no request. The sequence fetches the first page when a loop starts.
 	events := server.Events(ctx, &filter)
 	if len(args) == 1 {
 		events = server.BoxEvents(ctx, args[0], &filter)
@@ -140,15 +143,15 @@ func (s *session) audit(ctx context.Context, server *client.Client, args []strin
 	if err != nil {
 		return err
 	}
-	// Both forms print while pages arrive, so a long log needs little memory.
+	// Both output formats print events while pages arrive, so a long log needs little memory.
 	if s.output == formatJSON {
 		return s.auditJSON(events, flags.limit)
 	}
 	return s.auditTable(events, flags.limit)
 }
 
-// newerThan skips events before since. It ends the stream at the first event that is older than since by more than
-// clockSkew. It does not end the stream at a slightly older event, because a newer event may still follow.
+// newerThan skips events before since. It ends the stream at the first event that is more than clockSkew older than
+// since. A smaller difference does not end the stream, because events that are not older than since can still follow.
 func newerThan(events eventStream, since time.Time) eventStream {
 	return func(yield func(client.Event, error) bool) {
 		for event, err := range events {
@@ -163,11 +166,11 @@ func newerThan(events eventStream, since time.Time) eventStream {
 	}
 }
 
-// awaitFirst fetches the first event before it returns. If the server refuses the request, the caller gets the error
-// before it prints a header or the beginning of a JSON document.
+// awaitFirst fetches the first event before it returns. If the server refuses the request, the caller therefore gets
+// the error before printing a header or the beginning of a JSON document.
 func awaitFirst(events eventStream) (eventStream, error) {
-	// A range loop cannot pause in a sequence and continue later, so use the functions that Pull2 returns. The function
-	// stop must be called.
+	// Use Pull2, because a range loop cannot pause in a sequence and continue later. The function stop must be called
+	// to release the sequence.
 	next, stop := iter.Pull2(events)
 	event, err, more := next()
 	if err != nil {
@@ -185,7 +188,7 @@ func awaitFirst(events eventStream) (eventStream, error) {
 }
 
 // auditTable prints columns of fixed width, so that each line can be printed before the next page arrives. It stops
-// after limit events. On a terminal, it then reports that more events exist.
+// after limit events and, on a terminal, reports if more events exist.
 func (s *session) auditTable(events eventStream, limit int) error {
 	const layout = "%-19s  %-20s  %-9s  %-16s  %-15s  %s\n"
 	if _, err := fmt.Fprintf(s.out, layout, "TIME", "ACTION", "OUTCOME", "USER", "ADDRESS", "SUBJECT"); err != nil {
@@ -237,8 +240,8 @@ func subjectOf(event client.Event) string {
 	return text
 }
 
-// changeText describes a change on a line: "role user -> admin", "role admin" for a new property, and "no role, was
-// admin" for one that no longer exists.
+// changeText describes a change of a property. Examples are "role user -> admin" for a changed property, "role admin"
+// for a new property and "no role, was admin" for a removed property.
 func changeText(change client.EventChange) string {
 	switch {
 	case change.From == "":
@@ -249,13 +252,14 @@ func changeText(change client.EventChange) string {
 	return change.Property + " " + change.From + " -> " + change.To
 }
 
-// auditJSON streams the document {"events":[…],"next":…} that the server uses, one event at a time. next is the id to
-// pass to --before, or null if no events remain.
+// auditJSON prints a document {"events":[…],"next":…} with the fields of the server's response, one event at a time.
+// The field next contains the id to pass to --before, or null if no events remain.
 func (s *session) auditJSON(events eventStream, limit int) error {
 	if _, err := fmt.Fprint(s.out, "{\n  \"events\": ["); err != nil {
 		return err
 	}
-	// json.Encoder cannot write a list incrementally, so the frame of the document is written by hand.
+	// json.Encoder cannot write a list incrementally, so the code below writes the brackets, commas and names of the
+	// document.
 	printed, last, next := 0, "", []byte("null")
 	for event, err := range events {
 		if err != nil {

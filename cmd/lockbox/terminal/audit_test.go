@@ -8,7 +8,7 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// TestSubjectOf verifies the last column of lockbox audit, with and without changes.
+// TestSubjectOf verifies the column SUBJECT of lockbox audit, for events with and without changes.
 func TestSubjectOf(t *testing.T) {
 	t.Parallel()
 	role := client.EventChange{Property: "role", From: "boxuser", To: "boxadmin"}

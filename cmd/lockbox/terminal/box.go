@@ -42,8 +42,9 @@ of the box. The creator of a box is its owner and first boxadmin.`,
 	return command
 }
 
-// boxListCommand lists the names of the boxes in which the caller is active (GET /boxes). It prints the names sorted,
-// one per line, or with --output json as an array of strings. Even admins see only the boxes of which they are members.
+// boxListCommand lists the names of the boxes in which the caller is active (GET /boxes). The names are sorted. The
+// command prints one name per line or, with --output json, an array of strings. Even admins see only the boxes of which
+// they are members.
 func boxListCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
@@ -63,7 +64,7 @@ lockbox list BOX.`,
 }
 
 // boxCreateCommand creates a box (POST /boxes/{box}). The exit code is exitConflict if the name is in use, and
-// exitUsage if the name is invalid. It prints nothing on standard output.
+// exitUsage if the name is invalid. The command prints nothing on standard output.
 func boxCreateCommand(s *session) *cobra.Command {
 	var noKeyring bool
 	var grants []string
@@ -86,7 +87,7 @@ an identity, or with --no-keyring, the members must share an encryption key by h
 	command.Flags().BoolVar(&noKeyring, "no-keyring", false,
 		"create a box whose members share an encryption key by hand")
 	command.Flags().StringArrayVar(&grants, "grant", nil,
-		"also add this user and give the user the key, after comparing the fingerprint if needed; may be repeated")
+		"also add this user and give the user the key (asks you to compare a new fingerprint); may be repeated")
 	command.MarkFlagsMutuallyExclusive("no-keyring", "grant")
 	_ = command.RegisterFlagCompletionFunc("grant", s.completeUsers())
 	return command
@@ -151,8 +152,8 @@ func keyringText(keyring *client.BoxKeyring) string {
 	return text
 }
 
-// entryCount returns the number of visible entries. A user without readEntryKeys gets an empty list from the server, so
-// an empty list does not mean that the box is empty.
+// entryCount returns the number of entries that the caller may list, as a text. Without the permission readEntryKeys,
+// the caller gets an empty list, so an empty list does not mean that the box is empty.
 func entryCount(box *client.Box) string {
 	if len(box.Entries) == 0 {
 		return "none that you may list"
@@ -160,9 +161,9 @@ func entryCount(box *client.Box) string {
 	return strconv.Itoa(len(box.Entries))
 }
 
-// boxDeleteCommand deletes a box (DELETE /boxes/{box}). Without --yes, it asks for confirmation; if there is no
-// terminal to ask at, it deletes nothing and the exit code is exitUsage. Boxadmins and admins may delete a box. A
-// deleted box cannot be restored, but a deleted entry can.
+// boxDeleteCommand deletes a box (DELETE /boxes/{box}). Without --yes, it asks for confirmation. If there is no
+// terminal for the question, it deletes nothing and the exit code is exitUsage. Boxadmins and admins may delete a box.
+// A deleted box cannot be restored, but a deleted entry can.
 func boxDeleteCommand(s *session) *cobra.Command {
 	var yes bool
 	command := &cobra.Command{
@@ -194,9 +195,9 @@ confirmation; scripts must use --yes.`,
 	return command
 }
 
-// boxTransferCommand changes the owner of a box (PUT /boxes/{box}). The exit code is exitConflict if the new owner
-// is not an active user of the box. It asks for no confirmation: an offer can be withdrawn, and a new owner or an admin
-// can transfer the box back.
+// boxTransferCommand offers the ownership of a box to another user. If the caller is an admin, it changes the owner at
+// once (PUT /boxes/{box}). The exit code is exitConflict if the new owner is not an active user of the box. The command
+// asks for no confirmation, because an offer can be withdrawn, and the new owner or an admin can transfer the box back.
 func boxTransferCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "transfer BOX USER",
@@ -212,7 +213,7 @@ boxadmin. If an admin runs the command, the ownership changes at once.`,
 			}
 			box, err := server.DescribeBox(ctx, args[0])
 			if err == nil && box.Offer != nil {
-				s.report("Offered box %s to %s, who becomes its owner with: lockbox box accept %s", box.Name,
+				s.report("Offered box %s to %s. To become the owner, the user runs: lockbox box accept %s", box.Name,
 					box.Offer.To, box.Name)
 			}
 			return nil // the transfer or the offer is stored, even if the description failed
@@ -260,8 +261,8 @@ The owner of the box does not change.`,
 }
 
 // boxLeaveCommand removes the caller from a box (DELETE /boxes/{box}/users/{username}). Without --yes, it asks for
-// confirmation, because only a boxadmin or an admin can add the caller again. The exit code is exitConflict for the
-// owner of the box.
+// confirmation, because only a boxadmin or an admin can add the caller again. The exit code is exitConflict if the
+// caller is the owner of the box.
 func boxLeaveCommand(s *session) *cobra.Command {
 	var yes bool
 	command := &cobra.Command{

@@ -9,8 +9,8 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// boxAdoptCommand makes a keyring for a box that has none. For a box with entries, it needs the key that its members
-// share by hand.
+// boxAdoptCommand makes a keyring for a box that has none. For a box with entries, the command needs the encryption key
+// that the members of the box share by hand.
 func boxAdoptCommand(s *session) *cobra.Command {
 	var yes bool
 	command := &cobra.Command{
@@ -41,7 +41,8 @@ func (s *session) adoptBox(ctx context.Context, server *client.Client, box strin
 	if err != nil {
 		return err
 	}
-	// If the box had a keyring before, adopting it is wrong. This error names the right remedy.
+	// CurrentKey returns an error if this machine remembers a keyring for the box but the server has none. Such a box
+	// must not be adopted. The error names the right command.
 	if _, err := holder.CurrentKey(ctx, server, box); err != nil {
 		return err
 	}
@@ -95,8 +96,8 @@ removed since the backup do not get the key; check the members with lockbox box 
 				return err
 			}
 			s.reportDropped(args[0], dropped)
-			s.report("Repaired the keyring of %s. To see the members without the key, run: lockbox box keyring %[1]s",
-				args[0])
+			s.report("Repaired the keyring of %s. To see which members do not have the key, run: lockbox box keyring "+
+				"%[1]s", args[0])
 			return nil
 		}),
 		ValidArgsFunction: completeFirst(s.completeBoxes()),
@@ -120,8 +121,8 @@ lockbox box forget. Only the owner of the box and admins may do this.`,
 			if err != nil {
 				return err
 			}
-			err = confirm(ctx, yes, "Give up all values that only the keys of %s can decrypt, and start a new keyring?",
-				args[0])
+			err = confirm(ctx, yes, "Start a new keyring for %s, and lose all values that only its old keys can "+
+				"decrypt?", args[0])
 			if err != nil {
 				return err
 			}
@@ -129,8 +130,8 @@ lockbox box forget. Only the owner of the box and admins may do this.`,
 			if err != nil {
 				return err
 			}
-			s.report("Started a new keyring for %s. The other members run lockbox box forget %[1]s; then give them "+
-				"the key with lockbox box grant %[1]s USER.", args[0])
+			s.report("Started a new keyring for %s. Ask the other members to run lockbox box forget "+
+				"%[1]s. Then give them the key with lockbox box grant %[1]s USER.", args[0])
 			if s.output == formatJSON {
 				return s.showJSON(map[string]string{"anchor": anchor.String()})
 			}

@@ -21,7 +21,7 @@ func fingerprintOf(text string) string {
 	return fingerprint.Display()
 }
 
-// boxKeyringCommand shows the keyring of a box (GET /boxes/{box}/keyring?recipients=all), after verifying it.
+// boxKeyringCommand verifies the keyring of a box and shows it (GET /boxes/{box}/keyring?recipients=all).
 func boxKeyringCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "keyring BOX",
@@ -97,7 +97,7 @@ func (s *session) showKeyring(members *keys.Members) error {
 	})
 }
 
-// recipientState returns the word that describes whether a recipient has the key or is due to lose it.
+// recipientState returns the text of the column STATE for a recipient, who either has the key or should lose it.
 func recipientState(members *keys.Members, user client.KeyringUser) string {
 	for _, due := range members.Due {
 		if due.Fingerprint == user.Fingerprint {
@@ -122,9 +122,9 @@ func orEmpty[T any](list []T) []T {
 	return list
 }
 
-// boxGrantCommand wraps the key of a box to a member (PUT /boxes/{box}/keyring). The user compares the fingerprint at
-// the terminal, or passes it with --fingerprint. The command prints a command line that the new member runs to trust
-// the keyring.
+// boxGrantCommand gives a member the key of a box (PUT /boxes/{box}/keyring). The command encrypts the key to the
+// identity of the member. The user compares the fingerprint at the terminal, or passes it with --fingerprint. The
+// command prints a line with lockbox box trust for the member to run.
 func boxGrantCommand(s *session) *cobra.Command {
 	var fingerprint string
 	command := &cobra.Command{
@@ -152,14 +152,14 @@ current one. The line is not secret.`,
 	return command
 }
 
-// addFingerprintFlag adds --fingerprint, with which scripts pass a fingerprint that a person compared.
+// addFingerprintFlag adds --fingerprint, with which scripts pass a fingerprint that a person has already compared.
 func addFingerprintFlag(command *cobra.Command, fingerprint *string) {
 	command.Flags().StringVar(fingerprint, "fingerprint", "",
-		"all 30 characters of the fingerprint, as the user told you; replaces the comparison at the terminal")
+		"all 30 characters of the fingerprint that the user told you, instead of a comparison at the terminal")
 }
 
-// grantOf returns a grant for a user. It converts the name to lower case, because the server and the memory use lower
-// case.
+// grantOf returns a grant for a user. It converts the name to lower case, because the server and keys.Memory store
+// names in lower case.
 func grantOf(user, fingerprint string) keys.Grant {
 	return keys.Grant{User: strings.ToLower(user), Fingerprint: fingerprint}
 }
@@ -170,8 +170,8 @@ func (s *session) grant(ctx context.Context, server *client.Client, holder *keys
 	granted, err := holder.Grant(ctx, server, box, grant)
 	if errors.Is(err, client.ErrRecipientStale) {
 		if _, memberErr := server.DescribeBoxUser(ctx, box, grant.User); errors.Is(memberErr, client.ErrNotFound) {
-			return &exitError{errors.New(grant.User + " is not a member of " + box + ": lockbox box user add " + box +
-				" " + grant.User + " adds the user with the key"), exitNotFound}
+			return &exitError{errors.New(grant.User + " is not a member of " + box + ": to add the user and give the " +
+				"user the key, run lockbox box user add " + box + " " + grant.User), exitNotFound}
 		}
 	}
 	if err != nil {
@@ -190,8 +190,8 @@ func (s *session) grant(ctx context.Context, server *client.Client, holder *keys
 	return s.print("lockbox box trust " + granted.Anchor.String() + " " + box + "\n")
 }
 
-// boxTrustCommand stores the anchor of a box on this machine. The exit code is exitConflict if this machine knows the
-// box with another key.
+// boxTrustCommand stores the anchor of a box on this machine. The exit code is exitConflict if this machine already
+// knows the box, but with a key that is not the key of the anchor.
 func boxTrustCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "trust ANCHOR [BOX]",
@@ -211,8 +211,8 @@ Your machine then accepts only keyrings of the box that follow from the anchor, 
 			}
 			box := strings.ToLower(strings.Join(args[1:], ""))
 			if known, ok, err := memory.Box(in, box); err == nil && ok && known.ID == anchor.Box && box != "" {
-				// If the box is known, its keyring has already been verified, and the anchor must be in the chain of
-				// that keyring.
+				// This machine already knows the box. Fetch and verify its newest keyring, so that Trust compares the
+				// anchor with the current key of the box.
 				holder, err := s.requireHolder(ctx, server)
 				if err != nil {
 					return err
@@ -227,8 +227,8 @@ Your machine then accepts only keyrings of the box that follow from the anchor, 
 	}
 }
 
-// boxForgetCommand removes what this machine remembers about a box, so that the next keyring is accepted as the first
-// keyring of the box.
+// boxForgetCommand removes what this machine remembers about a box. The machine then accepts the next keyring as the
+// first keyring of the box.
 func boxForgetCommand(s *session) *cobra.Command {
 	var yes bool
 	command := &cobra.Command{
@@ -240,8 +240,8 @@ deleted and created again, or that its keyring was reset. A dishonest server cau
 		Example: "  lockbox box forget prod",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
-			err := confirm(ctx, yes, "Did a box admin tell you that %s was created again or reset? Forget its keyring?",
-				args[0])
+			err := confirm(ctx, yes, "Has a box admin told you that %s was created again or reset, and do you want to "+
+				"forget its keyring?", args[0])
 			if err != nil {
 				return err
 			}
@@ -257,8 +257,8 @@ deleted and created again, or that its keyring was reset. A dishonest server cau
 	return command
 }
 
-// createBox creates a box with a keyring for the caller, the users of --grant and those of the profile. Without an
-// identity, or with --no-keyring, it creates a box without a keyring.
+// createBox creates a box with a keyring. The caller, the users of --grant and the users in the grant list of the
+// profile get the key. Without an identity, or with --no-keyring, it creates a box without a keyring.
 func (s *session) createBox(ctx context.Context, server *client.Client, box string, noKeyring bool,
 	grants []string) error {
 	holder, err := s.holder(ctx, server)
@@ -290,7 +290,8 @@ func (s *session) createBox(ctx context.Context, server *client.Client, box stri
 	return nil
 }
 
-// pinnedGrants returns the users of the profile's list whose fingerprint was confirmed. It warns about the others.
+// pinnedGrants returns those users in the grant list of the profile whose fingerprints are confirmed on this machine.
+// It prints a warning for every other user in the list.
 func (s *session) pinnedGrants(ctx context.Context, server *client.Client, holder *keys.Holder) []string {
 	if !s.usesProfile || len(s.selected.Grant) == 0 {
 		return nil
@@ -303,8 +304,8 @@ func (s *session) pinnedGrants(ctx context.Context, server *client.Client, holde
 			_, known, _ = holder.Memory().User(in, name)
 		}
 		if !known {
-			s.warn("%s does not get the key of the new box, because its fingerprint was never confirmed: use lockbox "+
-				"box grant", name)
+			s.warn("%s does not get the key of the new box, because you have not confirmed the fingerprint of %[1]s: "+
+				"to give the user the key, use lockbox box grant", name)
 			continue
 		}
 		pinned = append(pinned, name)
@@ -324,7 +325,7 @@ func (s *session) addMember(ctx context.Context, server *client.Client, box, use
 		return nil //nolint:nilerr // the user was added; without a keyring there is nothing else to do
 	}
 	waits := func(why string) {
-		s.warn("%s is a member of %s without its key: %s", username, box, why)
+		s.warn("%s is now a member of %s, but does not have the key of the box: %s", username, box, why)
 	}
 	holder, err := s.holder(ctx, server)
 	switch {
@@ -344,13 +345,15 @@ func (s *session) addMember(ctx context.Context, server *client.Client, box, use
 			username)
 		return nil
 	case errors.Is(err, client.ErrIdentityUnconfirmed):
-		waits("to give it, compare the fingerprint with lockbox box grant " + box + " " + username)
+		waits("to give the user the key, compare the fingerprint with lockbox box grant " + box + " " + username)
 		return nil
 	case errors.Is(err, client.ErrNotRecipient):
-		waits("you do not have it either; a member with the key must run lockbox box grant " + box + " " + username)
+		waits("you do not have the key either; a member with the key must run lockbox box grant " + box + " " +
+			username)
 		return nil
 	}
-	return &detailedError{error: err, suffix: "; " + username + " is a member of " + box + " without its key"}
+	return &detailedError{error: err, suffix: "; " + username + " is now a member of " + box +
+		", but does not have the key of the box"}
 }
 
 // removeMember removes a user from a box. If the caller has the key of the box, the same request changes the key.
@@ -377,7 +380,8 @@ func (s *session) removeMember(ctx context.Context, server *client.Client, box, 
 	return nil
 }
 
-// warnIfDue warns after a change of the members if a recipient should lose the key of the box.
+// warnIfDue prints a warning if a recipient should no longer have the key of the box. Callers use it after a change of
+// the members.
 func (s *session) warnIfDue(ctx context.Context, server *client.Client, box string) {
 	described, err := server.DescribeBox(ctx, box)
 	if err == nil && described.Keyring != nil && described.Keyring.KeyChangeDue {

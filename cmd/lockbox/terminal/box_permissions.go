@@ -24,7 +24,7 @@ func permissionNames(list []client.Permission) []string {
 type permissionFlags struct {
 	// set replaces all permissions; an empty list revokes them.
 	set []string
-	// add and remove change the given permissions only.
+	// The permissions in add are granted, and those in remove are revoked. All other permissions stay the same.
 	add, remove []string
 	// none revokes all permissions.
 	none bool
@@ -32,15 +32,15 @@ type permissionFlags struct {
 
 // boxPermissionsCommand shows or changes the permissions of a user in a box (GET, PUT and DELETE
 // /boxes/{box}/users/{username}/permissions). Boxadmins and admins may change them; users may see their own
-// permissions. For an unknown permission the command sends no request and the exit code is exitUsage. The flags exclude
-// each other, so their order does not matter.
+// permissions. For an unknown permission the command sends no request and the exit code is exitUsage. The flags that
+// change permissions are mutually exclusive, so their order does not matter.
 func boxPermissionsCommand(s *session) *cobra.Command {
 	var flags permissionFlags
 	command := &cobra.Command{
 		Use:   "permissions BOX USER",
 		Short: "Show or change what a user may do with the entries of a box",
 		Long: `Show the permissions of a user to the entries of a box, one per line, or change them with a flag. The
-permissions are` + strings.Join(permissionNames(client.Permissions()), ", ") + `. No role replaces a permission. A
+permissions are ` + strings.Join(permissionNames(client.Permissions()), ", ") + `. No role replaces a permission. A
 boxadmin without readEntry must first grant this permission to itself, and the audit log contains that grant.
 
 --add and --remove read the permissions and write them back. If another user changes the permissions in between, that
@@ -52,7 +52,7 @@ change is lost.`,
 		Args:              cobra.ExactArgs(2),
 		ValidArgsFunction: completeEach(s.completeBoxes(), s.completeMembers()),
 	}
-	command.Flags().StringSliceVar(&flags.set, "set", nil, "replace all permissions by these, separated by commas")
+	command.Flags().StringSliceVar(&flags.set, "set", nil, "replace all permissions with this comma-separated list")
 	command.Flags().StringSliceVar(&flags.add, "add", nil, "grant these permissions in addition to the existing ones")
 	command.Flags().StringSliceVar(&flags.remove, "remove", nil, "revoke these permissions")
 	command.Flags().BoolVar(&flags.none, "none", false, "revoke all permissions")
@@ -80,7 +80,7 @@ change is lost.`,
 // changePermissions applies the flag that was given. --set and --none replace the permissions in one request; --add and
 // --remove need two requests and are not atomic.
 func changePermissions(ctx context.Context, server *client.Client, box, user string, flags permissionFlags) error {
-	// At most one of the three lists is not empty.
+	// The flags are mutually exclusive, so at most one of the three lists has elements.
 	given, err := parsePermissions(slices.Concat(flags.set, flags.add, flags.remove))
 	if err != nil {
 		return err
@@ -103,7 +103,7 @@ func changePermissions(ctx context.Context, server *client.Client, box, user str
 	}))
 }
 
-// parsePermissions rejects unknown names before anything is sent: otherwise a request to remove a misspelt permission
+// parsePermissions rejects unknown names before a request is sent. Otherwise, a request to remove a misspelt permission
 // would succeed and change nothing.
 func parsePermissions(names []string) ([]client.Permission, error) {
 	parsed := make([]client.Permission, len(names))

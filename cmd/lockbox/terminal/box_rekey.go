@@ -14,7 +14,7 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/profile"
 )
 
-// rekeyed is the output of box rekey.
+// rekeyed is the JSON output of lockbox box rekey.
 type rekeyed struct {
 	KeyID      string               `json:"keyId"`
 	KeyChanged bool                 `json:"keyChanged"`
@@ -25,8 +25,8 @@ type rekeyed struct {
 	Foreign   []string `json:"foreign,omitempty"`
 }
 
-// boxRekeyCommand changes the key of a box (PUT /boxes/{box}/keyring), and with --rewrite encrypts the current versions
-// of its entries under the new key. To continue an interrupted run, the user runs the same command again; see
+// boxRekeyCommand changes the key of a box (PUT /boxes/{box}/keyring). With --rewrite, it also encrypts the current
+// version of each entry under the new key. To continue an interrupted run, the user runs the same command again; see
 // rewriteMark.
 func boxRekeyCommand(s *session) *cobra.Command {
 	var rewrite, resume bool
@@ -54,7 +54,7 @@ work of another machine. The command does not overwrite entries that change in t
 	command.Flags().BoolVar(&rewrite, "rewrite", false,
 		"also encrypt the current version of every entry under the new key")
 	command.Flags().BoolVar(&resume, "resume", false,
-		"do not change the key; encrypt the entries that are not under the current key yet")
+		"do not change the key, but encrypt the entries that are not yet encrypted under the current key")
 	command.MarkFlagsMutuallyExclusive("rewrite", "resume")
 	return command
 }
@@ -122,14 +122,15 @@ func (s *session) rewrite(ctx context.Context, server *client.Client, holder *ke
 	s.report("Encrypted %d entries of %s under the current key; %d entries already used it.",
 		done.Entries, box, done.Current)
 	if len(done.Foreign) > 0 {
-		s.warn("unchanged, because no key of the keyring opens them: %s", strings.Join(done.Foreign, ", "))
+		s.warn("these entries are unchanged, because no key of the keyring decrypts them: %s",
+			strings.Join(done.Foreign, ", "))
 	}
 	return mark.remove()
 }
 
-// rewriteMark is a file that exists while the entries of a box are re-encrypted. It holds the id of the new key, so
-// that a repeated command continues instead of changing the key again. If the file is lost, the repeated command
-// changes the key again.
+// rewriteMark is a file that exists while the entries of a box are re-encrypted. The file contains the id of the new
+// key. A repeated command finds this id, continues the work and does not change the key again. If the file is lost, a
+// repeated command changes the key once more.
 type rewriteMark struct{ path string }
 
 func newRewriteMark(box keys.ID) (rewriteMark, error) {
@@ -137,7 +138,7 @@ func newRewriteMark(box keys.ID) (rewriteMark, error) {
 	return rewriteMark{filepath.Join(filepath.Dir(path), "rekeys", box.String())}, err
 }
 
-// of reports whether a re-encryption under this key has begun but has not finished.
+// of reports whether the mark shows an unfinished re-encryption under the given key.
 func (m rewriteMark) of(key keys.KeyID) bool {
 	text, err := os.ReadFile(m.path)
 	return err == nil && strings.TrimSpace(string(text)) == key.String()

@@ -75,7 +75,7 @@ func boxUserListCommand(s *session) *cobra.Command {
 func boxUserShowCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show BOX USER",
-		Short: "Show a user of a box and its permissions there",
+		Short: "Show the role and the permissions of a user in a box",
 		Long: `Show the role of a user in a box, whether the user is active, and the permissions of the user to the
 entries of the box.`,
 		Example: "  lockbox box user show prod anna",
@@ -130,8 +130,8 @@ func addBoxRoleFlag(command *cobra.Command, role *string, usage string) {
 		cobra.FixedCompletions([]string{client.RoleBoxUser, client.RoleBoxAdmin}, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// boxUserUpdateCommand changes the role or state of a user in a box (PUT /boxes/{box}/users/{username}). A flag changes
-// something only if it is given, so the default of --active does not activate a user. The server refuses to demote or
+// boxUserUpdateCommand changes the role or state of a user in a box (PUT /boxes/{box}/users/{username}). An absent flag
+// changes nothing, so the default value true of --active does not activate a user. The server refuses to demote or
 // deactivate the owner of a box or its last active boxadmin (exitConflict).
 func boxUserUpdateCommand(s *session) *cobra.Command {
 	var role string
@@ -151,7 +151,7 @@ active boxadmin.`,
 	command.Flags().BoolVar(&active, "active", true, "whether the user has access to the box")
 	command.RunE = s.run(func(ctx context.Context, server *client.Client, args []string) error {
 		change := client.BoxUserChange{Role: role}
-		// The default of the flag is true, so its value alone does not show whether it was given.
+		// The value of --active is true even if the flag is absent, so check whether the flag was given.
 		if command.Flags().Changed("active") {
 			change.IsActive = &active
 		}
@@ -171,8 +171,8 @@ active boxadmin.`,
 }
 
 // boxUserRemoveCommand removes a user from a box (DELETE /boxes/{box}/users/{username}). The owner of the box cannot be
-// removed (exitConflict). Entries that the user has written stay in the box. In a box with a keyring, the key changes
-// in the same request if the caller has it.
+// removed (exitConflict). Entries that the user has written stay in the box. If the box has a keyring and the caller
+// has its key, the same request changes the key.
 func boxUserRemoveCommand(s *session) *cobra.Command {
 	var keepKey bool
 	command := &cobra.Command{
@@ -191,6 +191,6 @@ with "key change due".`,
 		ValidArgsFunction: completeEach(s.completeBoxes(), s.completeMembers()),
 	}
 	command.Flags().BoolVar(&keepKey, "keep-key", false,
-		"only end the membership, and leave the key change due; use it if you cannot open the keyring")
+		"remove the user, but leave the change of the key for later; for use when you cannot open the keyring")
 	return command
 }

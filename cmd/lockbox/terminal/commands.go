@@ -17,8 +17,8 @@ const (
 )
 
 // AddCommands adds the commands of this package to the program. The commands and root print their results to the same
-// Stdout. version becomes part of the User-Agent header. All commands share one session, so AddCommands must be called
-// once per program.
+// Stdout. The parameter version becomes part of the User-Agent header. All commands share one session, so AddCommands
+// must be called once per program.
 func AddCommands(root *cobra.Command, version string) {
 	root.AddGroup(
 		&cobra.Group{ID: groupEntries, Title: "Entries:"},

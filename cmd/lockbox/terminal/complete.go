@@ -24,7 +24,7 @@ func (s *session) complete(candidates func(ctx context.Context, server *client.C
 	})
 }
 
-// completeAfter returns a completion like complete, for candidates that depend on the preceding arguments.
+// completeAfter is like complete, but it also passes the preceding arguments, on which the candidates may depend.
 func (s *session) completeAfter(candidates func(ctx context.Context, server *client.Client, args []string,
 	toComplete string) ([]string, error)) cobra.CompletionFunc {
 	return func(command *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
@@ -41,7 +41,7 @@ func (s *session) completeAfter(candidates func(ctx context.Context, server *cli
 		// Shells print candidates unchanged, so drop candidates with control or invisible characters. A tab is allowed,
 		// because it separates a candidate from its description.
 		words = slices.DeleteFunc(words, func(word string) bool { return replaceUnsafe(word, "\t") != word })
-		// After BOX/ the user continues with a key, so the shell must not add a blank.
+		// After BOX/ the user continues with a key, so the shell must not add a space.
 		directive := cobra.ShellCompDirectiveNoFileComp
 		if len(words) > 0 && strings.HasSuffix(words[0], "/") {
 			directive |= cobra.ShellCompDirectiveNoSpace
@@ -106,8 +106,8 @@ func (s *session) completeMembers() cobra.CompletionFunc {
 	})
 }
 
-// completeAddresses offers boxes, and after BOX/ the entries of that box. Each completion lists all keys of the box.
-// The list is small, because the server limits the number of entries in a box.
+// completeAddresses offers boxes, and after BOX/ the entries of that box. Each completion fetches all keys of the box.
+// The response is small, because the server limits the number of entries in a box.
 func (s *session) completeAddresses() cobra.CompletionFunc {
 	return s.complete(func(ctx context.Context, server *client.Client, toComplete string) ([]string, error) {
 		box, prefix, found := strings.Cut(toComplete, "/")
@@ -119,7 +119,7 @@ func (s *session) completeAddresses() cobra.CompletionFunc {
 			return boxes, err
 		}
 		// The server accepts only a prefix of whole segments, but the text that the user typed may end inside a
-		// segment.
+		// segment. So fetch all keys, and compare the prefix here.
 		keys, err := server.ListEntries(ctx, box, "")
 		words := make([]string, 0, len(keys))
 		for _, key := range keys {

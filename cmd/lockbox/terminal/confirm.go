@@ -15,10 +15,10 @@ func addYesFlag(command *cobra.Command, yes *bool) {
 	command.Flags().BoolVar(yes, "yes", false, "do not ask for confirmation")
 }
 
-// confirm asks before an action that cannot be undone, unless yes is set. It returns nil only after an explicit yes.
-// The question may contain names from the server, so control characters are replaced. Without a terminal the result is
-// a usage error that names --yes. Every other answer, including an empty one, is an error, so that the exit code shows
-// that nothing changed.
+// confirm asks before an action that cannot be undone, unless yes is set. It returns nil only if the answer is yes.
+// Every other answer, including an empty answer, results in an error, so that the exit code shows that nothing changed.
+// Without a terminal, confirm returns a usage error that names --yes. The question may contain names from the server,
+// so control characters are replaced.
 func confirm(ctx context.Context, yes bool, format string, args ...any) error {
 	if yes {
 		return nil

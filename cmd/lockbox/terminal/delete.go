@@ -6,8 +6,8 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// deleteCommand deletes an entry (DELETE /boxes/{box}/entries/{key}). It needs the permission deleteEntry and no
-// encryption key. With --if-version, the exit code is exitConflict if another version is the newest. The server
+// deleteCommand deletes an entry (DELETE /boxes/{box}/entries/{key}). The command needs the permission deleteEntry, but
+// no encryption key. With --if-version, the exit code is exitConflict if another version is the newest. The server
 // keeps the versions of a deleted entry for LOCKBOX_DELETED_ENTRY_RETENTION and deletes them permanently afterwards.
 func deleteCommand(s *session) *cobra.Command {
 	var options client.DeleteOptions
@@ -34,7 +34,7 @@ time.`,
 			if err := server.DeleteEntry(command.Context(), at.box, at.key, &options); err != nil {
 				return err
 			}
-			// The command asked for no confirmation, so the notice names the command that restores the entry.
+			// The command asked for no confirmation, so the notice names the first step to restore the entry.
 			s.report("Deleted %s. To see the versions that can be restored, run: lockbox history %[1]s", at)
 			return nil
 		},

@@ -7,6 +7,6 @@
 //   - Standard output carries only the result, as text or, with --output json, as JSON. Prompts, progress, notices and
 //     errors go to standard error.
 //   - The exit code states the kind of failure; see exitCodes. Scripts rely on these codes.
-//   - Secrets are never arguments, because other users of the machine can read the arguments of a process. They come
-//     from standard input, a file, the environment or a prompt without echo.
+//   - Secrets are never arguments, because other users of the machine can read the arguments of a process. Secrets
+//     come from standard input, a file, the environment or a prompt without echo.
 package terminal

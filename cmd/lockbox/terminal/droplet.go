@@ -14,10 +14,10 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// dropletCommand is the parent of the commands for droplets. They use the accounts API (/api/v1), which checks the
-// group of the caller and not the role. The exit code is exitForbidden if the caller's group is too low, and
-// exitUnavailable if the server has no Docker engine. Each response of the accounts API contains all droplets, even the
-// response to a change of one droplet.
+// dropletCommand is the parent of the commands for droplets. The commands use the accounts API (/api/v1), which checks
+// the group of the caller and not the role. The exit code is exitForbidden if the caller's group is too low, and
+// exitUnavailable if the server has no Docker engine. Each response to these commands contains all droplets, even if
+// the command changes only one droplet.
 func dropletCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "droplet",
@@ -37,8 +37,8 @@ list droplets; managers may also add, start, stop and delete them. The server ne
 	return command
 }
 
-// showDroplets prints droplets in the order of the server. With --output json it prints them as the server returns
-// them. It prints times and states unchanged, without parsing them.
+// showDroplets prints droplets in the order in which the server returns them. It does not parse times and states, but
+// prints the text from the server.
 func (s *session) showDroplets(droplets []client.Droplet) error {
 	return s.show(droplets, []string{"NAME", "ID", "CREATED", "STATUS", "PORTS"}, func(add func(...string)) {
 		for _, droplet := range droplets {
@@ -49,7 +49,8 @@ func (s *session) showDroplets(droplets []client.Droplet) error {
 
 // formatPorts returns the ports of a droplet as HOST:PORT->CONTAINER_PORT, sorted by the port in the container.
 func formatPorts(ports map[string]client.Port) string {
-	// The ports are texts, because they are the keys of a map. Sort them as numbers, so that 443 comes after 80.
+	// The ports are strings, because they are the keys of a JSON object. Compare them as numbers, so that 443 comes
+	// after 80.
 	texts := slices.SortedFunc(maps.Keys(ports), func(one, other string) int {
 		a, _ := strconv.Atoi(one)
 		b, _ := strconv.Atoi(other)
@@ -62,12 +63,12 @@ func formatPorts(ports map[string]client.Port) string {
 	return strings.Join(texts, " ")
 }
 
-// dropletListCommand lists all droplets (GET /api/v1/droplet/list). This needs at least the group viewer.
+// dropletListCommand lists all droplets (GET /api/v1/droplet/list). The caller needs at least the group viewer.
 func dropletListCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:     "list",
-		Short:   "List all droplets, newest first (viewers)",
-		Long:    "List all droplets with their status and ports, newest first. This needs at least the group viewer.",
+		Short:   "List all droplets, newest first (for viewers)",
+		Long:    "List all droplets with their status and ports, newest first. You need at least the group viewer.",
 		Example: "  lockbox droplet list",
 		Args:    cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
@@ -81,15 +82,15 @@ func dropletListCommand(s *session) *cobra.Command {
 }
 
 // dropletActionCommand returns a command that runs action on one droplet. It then prints all droplets, because the
-// response contains them. These commands need at least the group manager. The exit code is exitNotFound if the droplet
+// response contains them. The caller needs at least the group manager. The exit code is exitNotFound if the droplet
 // does not exist.
 func dropletActionCommand(s *session, verb, short string,
 	action func(*client.Client, context.Context, string) ([]client.Droplet, error)) *cobra.Command {
 	// The help texts of the actions differ only in the verb.
 	return &cobra.Command{
 		Use:     verb + " DROPLET",
-		Short:   short + " and list all droplets (managers)",
-		Long:    short + " and list all droplets with their status. This needs at least the group manager.",
+		Short:   short + " and list all droplets (for managers)",
+		Long:    short + " and list all droplets with their status. You need at least the group manager.",
 		Example: "  lockbox droplet " + verb + " droplet01",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
@@ -104,8 +105,8 @@ func dropletActionCommand(s *session, verb, short string,
 }
 
 // dropletDeleteCommand deletes a droplet (DELETE /api/v1/droplet/delete/{droplet}). Without --yes, it asks for
-// confirmation; if there is no terminal to ask at, it deletes nothing and the exit code is exitUsage. The server also
-// deletes the entry with the private key, if that entry is unchanged since the droplet was added.
+// confirmation. If there is no terminal for the question, it deletes nothing and the exit code is exitUsage. The server
+// also deletes the entry with the private key, unless that entry was changed after the droplet was added.
 func dropletDeleteCommand(s *session) *cobra.Command {
 	var yes bool
 	// The confirmation is part of the action, so that it comes after the check that the caller is signed in.

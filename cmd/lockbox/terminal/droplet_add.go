@@ -14,13 +14,13 @@ import (
 
 // dropletAddFlags are the flags of lockbox droplet add. box and keyFile exclude each other.
 type dropletAddFlags struct {
-	// image may be "": then the server uses the first image that it allows.
+	// If image is "", the server uses the first image that it allows.
 	image string
-	// box is the box that receives the private key and that contains the entries of env.
+	// box receives the private key. It also contains the entries that env names.
 	box string
 	// keyFile receives the private key.
 	keyFile string
-	// env holds pairs of the form NAME=KEY.
+	// env holds pairs of the form NAME=KEY. Each pair sets the variable NAME to the value of the entry KEY.
 	env []string
 }
 
@@ -31,7 +31,7 @@ func dropletAddCommand(s *session) *cobra.Command {
 	var flags dropletAddFlags
 	command := &cobra.Command{
 		Use:   "add",
-		Short: "Create a droplet (managers)",
+		Short: "Create a droplet (for managers)",
 		Long: `Create a droplet, and an SSH key pair to sign in to the droplet. The command writes the private key to
 --key-file, or prints only the private key to standard output. The key is not shown again.
 
@@ -48,7 +48,7 @@ environment variables of the droplet from entries of the box. Both flags need th
 		"image to use, which the server must allow (default: the first allowed image)")
 	command.Flags().StringVar(&flags.box, "box", "", "store the private key in this box")
 	command.Flags().StringArrayVar(&flags.env, "env", nil,
-		"set a variable from an entry of the box, as NAME=KEY; may be repeated")
+		"NAME=KEY sets the variable NAME to the value of the entry KEY of the box; may be repeated")
 	command.Flags().StringVar(&flags.keyFile, "key-file", "",
 		"write the private key to this new file, which only you can read")
 	// The key is stored in exactly one place.
@@ -58,8 +58,8 @@ environment variables of the droplet from entries of the box. Both flags need th
 	return command
 }
 
-// addDroplet checks the flags, obtains the encryption key if a box is involved, and adds a droplet. Every check that
-// needs no server comes first, because a droplet is expensive to create.
+// addDroplet checks the flags, obtains the encryption key if --box is given, and adds a droplet. Every check that needs
+// no server comes first, because a droplet is expensive to create.
 func (s *session) addDroplet(ctx context.Context, server *client.Client, flags dropletAddFlags) error {
 	options := client.DropletOptions{Image: flags.image, Box: flags.box}
 	var err error
@@ -71,7 +71,7 @@ func (s *session) addDroplet(ctx context.Context, server *client.Client, flags d
 		if options.EncryptionKey, _, err = s.boxKey(ctx, server, flags.box, true); err != nil {
 			return err
 		}
-	// Without a box, there are no entries from which the values could be read.
+	// Without a box, the variables have no entries from which to take their values.
 	case len(options.Env) > 0:
 		return &usageError{errors.New("--env reads entries of a box: add --box")}
 	}
@@ -97,7 +97,7 @@ func (s *session) addDropletWithKeyFile(ctx context.Context, server *client.Clie
 	//nolint:gosec // the user names the file
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return &usageError{fmt.Errorf("cannot create --key-file, which must not exist yet: %w", err)}
+		return &usageError{fmt.Errorf("cannot create the file of --key-file, which must not exist yet: %w", err)}
 	}
 	defer file.Close() // after a failure; writePrivateKey reports the errors of a success
 	droplets, err := server.AddDroplet(ctx, options)
@@ -128,7 +128,8 @@ func parseEnv(pairs []string) (map[string]string, error) {
 	return variables, nil
 }
 
-// addedDroplet returns the droplet that the server has just added. No other droplet in the response has a private key.
+// addedDroplet returns the droplet that the server has just added. It is the only droplet in the response with a
+// private key.
 func addedDroplet(droplets []client.Droplet) (client.Droplet, error) {
 	for _, droplet := range droplets {
 		if !droplet.PrivateKey.IsZero() {
@@ -147,17 +148,17 @@ func writePrivateKey(file *os.File, droplets []client.Droplet) error {
 		return err
 	}
 	_, err = file.WriteString(added.PrivateKey.Reveal())
-	// The server does not keep the key, so it must survive a crash of this machine. Each of the three calls can report
-	// a full disk.
+	// The server does not keep the key, so the file must survive a crash of this machine. WriteString, Sync and Close
+	// can each report a full disk.
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return fmt.Errorf("cannot write the private key of the new droplet %s: delete it with lockbox droplet "+
-			"delete: %w", added.Name, err)
+		return fmt.Errorf("cannot write the private key of the new droplet %s; delete the droplet with lockbox "+
+			"droplet delete: %w", added.Name, err)
 	}
 	return nil
 }
 
-// withoutPrivateKeys removes the private keys from a response. The key is already in a file or a box and must not be
-// printed.
+// withoutPrivateKeys removes the private keys from a response. The key of the new droplet is already in a file or a
+// box, so it must not be printed.
 func withoutPrivateKeys(droplets []client.Droplet) []client.Droplet {
 	for i := range droplets {
 		droplets[i].PrivateKey = client.Secret{}

@@ -24,12 +24,12 @@ import (
 const maxInput = 64 << 20
 
 // valueFlags select the source of the value that lockbox set writes. At most one of these sources may be given: an
-// argument, standard input or a generated value. Without any of them, the command asks for the value.
+// argument, standard input or a generated value. If no source is given, the command asks for the value.
 type valueFlags struct {
 	// stdin reads the value from standard input.
 	stdin bool
-	// asString stores JSON as a string. It also skips the confirmation before text that looks like an assignment
-	// replaces an object or array.
+	// asString stores the text as a string, even if the text is JSON. It also turns off the check for assignments:
+	// without asString, text such as name=value replaces an object or array only after a confirmation.
 	asString bool
 	// generate is the length of a random value; 0 means no random value.
 	generate int
@@ -37,11 +37,11 @@ type valueFlags struct {
 	show bool
 }
 
-// addFlags adds the flags. --stdin and --generate exclude each other. --show applies to --generate.
+// addFlags adds the flags. --stdin and --generate exclude each other. --show requires --generate.
 func (f *valueFlags) addFlags(command *cobra.Command) {
 	command.Flags().BoolVar(&f.stdin, "stdin", false, "read the value from standard input")
 	command.Flags().BoolVar(&f.asString, "string", false,
-		"store the text as a string, even if the text is JSON, or looks like an assignment and would replace an object")
+		"store the text as a string, even if it is JSON; do not ask before text such as name=value replaces an object")
 	command.Flags().IntVar(&f.generate, "generate", 0, "generate a value of this many random letters and digits")
 	command.Flags().BoolVar(&f.show, "show", false, "with --generate: print the generated value")
 	command.MarkFlagsMutuallyExclusive("stdin", "generate")
@@ -49,7 +49,7 @@ func (f *valueFlags) addFlags(command *cobra.Command) {
 }
 
 // value returns the value to write, as JSON. args holds the arguments after the address. Without an argument and
-// without a flag, the value is read from a prompt that does not echo it.
+// without a flag, the command asks for the value and does not echo the answer.
 func (f valueFlags) value(command *cobra.Command, s *session, args []string) (interchange.Value, error) {
 	generating := command.Flags().Changed("generate")
 	switch {
@@ -63,7 +63,7 @@ func (f valueFlags) value(command *cobra.Command, s *session, args []string) (in
 		return f.generated(s)
 	case f.stdin:
 		return f.read(s, s.input(command.Context()), "standard input")
-	// The prompt comes last, so that a script never waits for a person.
+	// Ask only if the command line gives no value, so that a script never waits for a person.
 	case len(args) == 0:
 		return s.promptForValue(command)
 	}
@@ -91,9 +91,9 @@ func (f valueFlags) fromArgument(s *session, text string) (interchange.Value, er
 	return interchange.Text(text), nil
 }
 
-// read returns valid JSON unchanged and other text as a string. It removes the line end of a single line, because
-// editors and echo add it. It keeps a text of several lines, such as a key file, unchanged. source names the input in
-// errors.
+// read returns valid JSON unchanged and other text as a string. If the text is a single line, read removes the line
+// end, because editors and echo add one. Text of several lines, such as a key file, keeps its last line end. The
+// parameter source is the name of the input in error messages.
 func (f valueFlags) read(s *session, in io.Reader, source string) (interchange.Value, error) {
 	text, err := readAll(in, source)
 	if err != nil {
@@ -131,28 +131,29 @@ const byteOrderMark = "\ufeff"
 // beginsLikeJSON matches text that is probably JSON. It does not match a template ({{) or an INI file ([name]).
 var beginsLikeJSON = regexp.MustCompile(`^\s*(\{\s*(["}]|$)|\[\s*["{\[\]0-9-])`)
 
-// readJSON returns the value of JSON text without surrounding white space, and whether the text is JSON. Invalid JSON
-// in a .json file is an error. For other invalid text that begins like JSON, readJSON prints a warning.
+// readJSON parses a text and reports whether it is JSON. The returned value has no white space around it. Invalid JSON
+// in a .json file is an error. If text from another source begins like JSON but is invalid, readJSON prints a warning.
 func (s *session) readJSON(text []byte, source string) (value interchange.Value, isJSON bool, err error) {
 	value, problem := interchange.Parse(text)
 	switch {
 	case problem == nil:
 		return value, true, nil
 	case json.Valid(text):
-		// JSON with duplicate names or deep nesting is valid: the server stores it, and get prints it.
-		s.warn("%s: %v; lockbox run, export, import and --field refuse this entry", source, problem)
+		// Parse refuses JSON with duplicate names or deep nesting, but such JSON is valid. The server stores it, and
+		// lockbox get prints it.
+		s.warn("%s: %v; lockbox run, export and import and the flag --field refuse this entry", source, problem)
 		return interchange.Raw(bytes.TrimSpace(text)), true, nil
 	case strings.EqualFold(filepath.Ext(source), ".json"):
 		return value, false, &usageError{fmt.Errorf("%s: %w; correct the file, or use --string to store it as a string",
 			source, problem)}
 	case beginsLikeJSON.Match(text):
-		s.warn("%s begins like JSON, but is not (%v); it is stored as a string", source, problem)
+		s.warn("%s begins like JSON, but is not valid JSON (%v), so it is stored as a string", source, problem)
 	}
 	return value, false, nil
 }
 
-// readAll reads an input completely. It returns a usage error for more than maxInput bytes. source names the input in
-// errors.
+// readAll reads an input completely. It returns a usage error for more than maxInput bytes. The parameter source is the
+// name of the input in error messages.
 func readAll(in io.Reader, source string) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(in, maxInput+1))
 	if err != nil {
@@ -210,7 +211,8 @@ func (f valueFlags) generated(s *session) (interchange.Value, error) {
 		return interchange.Value{}, &usageError{fmt.Errorf("--generate must be a number from 1 to %d", maxGenerated)}
 	}
 	text := generate(f.generate)
-	// The value is printed before the write: if the write fails, the exit code shows that the value is not in use.
+	// Print the value before the entry is written. If printing fails, nothing is written. If the write fails, the exit
+	// code shows that the printed value is not in use.
 	if f.show {
 		if _, err := fmt.Fprintln(s.out, text); err != nil {
 			return interchange.Value{}, err

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// input returns standard input as a reader that ends with ctx. A plain read from a pipe or a terminal would ignore
-// Ctrl-C.
+// input returns a reader of standard input whose reads return an error after ctx has ended. With a plain read from a
+// pipe or a terminal, the program would ignore Ctrl-C.
 func (s *session) input(ctx context.Context) io.Reader { return &cancellableReader{ctx, s.in} }
 
 // cancellableReader is a reader whose calls return when ctx ends.
@@ -44,8 +44,9 @@ func (r *cancellableReader) Read(into []byte) (int, error) {
 // env returns an environment variable, or "". An empty variable counts as unset.
 func (s *session) env(name string) string { return os.Getenv(name) }
 
-// environmentOrFile returns the value of a variable, or the contents of the file that the variable NAME_FILE names.
-// The file form keeps secrets out of the environment, which other processes of the same user can read.
+// environmentOrFile returns the value of a variable. If the variable is not set, it returns the contents of the file
+// that the variable with the suffix _FILE names. The file form keeps secrets out of the environment, which other
+// processes of the same user can read.
 func (s *session) environmentOrFile(name string) (string, error) {
 	if text := s.env(name); text != "" {
 		return text, nil
@@ -56,7 +57,7 @@ func (s *session) environmentOrFile(name string) (string, error) {
 	}
 	text, err := os.ReadFile(path) //nolint:gosec // the user names the file
 	if err != nil {
-		return "", fmt.Errorf("cannot read the file of %s_FILE: %w", name, err)
+		return "", fmt.Errorf("cannot read the file that %s_FILE names: %w", name, err)
 	}
 	return trimNewline(text), nil
 }

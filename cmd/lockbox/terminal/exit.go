@@ -28,12 +28,13 @@ const (
 	// exitWrongKey means that the value is encrypted under another key (403). It is separate from exitForbidden,
 	// because the remedy is different.
 	exitWrongKey = 8
-	// exitInterrupted means that Ctrl-C ended the program. Like shells, it adds the number of SIGINT (2) to 128.
+	// exitInterrupted means that Ctrl-C ended the program. The code follows the rule of shells: 128 plus the number of
+	// SIGINT, which is 2.
 	exitInterrupted = 130
 )
 
-// exitCodes maps kinds of errors to exit codes. The first matching kind decides. A wrong encryption key is a special
-// case of a forbidden request, so it comes first.
+// exitCodes maps kinds of errors to exit codes. The first matching kind decides. The kinds for a wrong encryption key
+// come before ErrForbidden, because such an error can have both kinds.
 var exitCodes = []struct {
 	kind error
 	code int
@@ -51,9 +52,8 @@ var exitCodes = []struct {
 	{client.ErrInvalid, exitUsage},
 	{client.ErrTooLarge, exitUsage},
 	{errNotSignedIn, exitUnauthenticated},
-	// The client itself detects the kinds below, so they have no status. If the server contradicts what this machine
-	// remembers, the error is a conflict. If a person must confirm or correct something, the error is a mistake in the
-	// call.
+	// The client itself detects the errors below, so they have no HTTP status. Here exitConflict means that the server
+	// contradicts what this machine remembers, and exitUsage means that a person must confirm or correct something.
 	{client.ErrNotRecipient, exitForbidden},
 	{client.ErrNoKeyring, exitNotFound},
 	{client.ErrKeyringMissing, exitConflict},
@@ -87,8 +87,8 @@ func ExitCode(err error) int {
 		return 0
 	case errors.As(err, &coded):
 		return coded.code
-	// Check this before the kinds, because the error of a request that Ctrl-C interrupts before a retry also has the
-	// kind unavailable.
+	// Check for Ctrl-C before the kinds. If Ctrl-C ends the wait for a retry, the error also has the kind of the failed
+	// attempt, such as ErrUnavailable.
 	case errors.Is(err, context.Canceled):
 		return exitInterrupted
 	case errors.As(err, &usage):
@@ -102,15 +102,16 @@ func ExitCode(err error) int {
 	return exitFailure
 }
 
-// Quiet reports whether an error needs no message: the reader of standard output closed the pipe, the user pressed
-// Ctrl-C, or a program started by this one has already reported its failure. The exit code is still that of ExitCode.
+// Quiet reports whether an error needs no message. This is so if the reader of standard output closed the pipe, if the
+// user pressed Ctrl-C, or if a program that lockbox started has already reported its failure. ExitCode still determines
+// the exit code.
 func Quiet(err error) bool {
 	var coded *exitError
 	return readerClosed(err) || errors.Is(err, context.Canceled) ||
 		(errors.As(err, &coded) && coded.error == nil)
 }
 
-// exitError is an error with its own exit code. If its error is nil, nothing is printed.
+// exitError is an error with its own exit code. If the wrapped error is nil, the program prints no message.
 type exitError struct {
 	error
 	code int

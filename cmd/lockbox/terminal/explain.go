@@ -25,30 +25,30 @@ var remedies = map[string]string{
 	"version_not_found":       "lockbox history shows the available versions",
 	"box_user_not_found":      "lockbox box user list shows the users of a box",
 	"invitation_not_found":    "lockbox users invitations shows the open invitations",
-	"user_not_found":          "lockbox users list shows all users to admins",
+	"user_not_found":          "admins can list all users with lockbox users list",
 	"api_key_not_found":       "lockbox api-keys list shows your keys and their ids",
 	"group_too_low":           "the owner can change your group with lockbox users update --group",
 	"droplet_not_found":       "lockbox droplet list shows all droplets",
-	"route_not_found":         "check that the address is that of a Lockbox server",
+	"route_not_found":         "check that the address belongs to a Lockbox server",
 	"encryption_key_required": "set LOCKBOX_ENCRYPTION_KEY or use --encryption-key-file",
 	"init_token_required":     "pass the token with --init-token-file",
 	"totp_required":           "lockbox login asks for the code",
-	"identity_not_found":      "a user creates an identity with lockbox identity create",
+	"identity_not_found":      "to create one, the user runs lockbox identity create",
 	"locked_identity_not_found": "if another machine has the identity, run lockbox identity passphrase there, or " +
-		"lockbox identity export and here lockbox identity import",
+		"copy the identity to this machine with lockbox identity export and lockbox identity import",
 	"keyring_not_found":         "lockbox box adopt makes one",
 	"recipient_stale":           "lockbox box rekey drops recipients who left the box or have a new identity",
 	"key_change_required":       "lockbox box rekey changes the key",
-	"current_password_required": "lockbox users passwd asks for it",
-	"password_code_required":    "lockbox users passwd asks for it",
+	"current_password_required": "lockbox users passwd asks for this password",
+	"password_code_required":    "lockbox users passwd asks for this code",
 }
 
-// keyRemedies maps error codes that package client/keys detects to the next step for the user. The server does not use
-// these codes.
+// keyRemedies maps the error codes of package client/keys to the next step for the user. The server does not use these
+// codes.
 var keyRemedies = map[string]string{
-	"unlock_failed":        "without the passphrase, use lockbox identity create --replace-lost",
-	"identity_changed":     "pass the new fingerprint with --fingerprint after you compared it",
-	"identity_unconfirmed": "scripts pass it with --fingerprint",
+	"unlock_failed":        "if you have lost the passphrase, use lockbox identity create --replace-lost",
+	"identity_changed":     "after you have compared the new fingerprint, pass it with --fingerprint",
+	"identity_unconfirmed": "scripts pass the fingerprint with --fingerprint",
 	"user_replaced":        "lockbox identity forget removes the old fingerprint",
 	"keyring_tampered":     "report this to the operator of the server",
 }
@@ -57,10 +57,10 @@ var keyRemedies = map[string]string{
 // codes name HTTP headers, which a user of the terminal never sees.
 var replacements = map[string]string{
 	"recent_sign_in_required": "you must have entered your password within the last ten minutes: run lockbox login",
-	"key_not_current": "the box has a keyring, which accepts writes only under its current key: leave out the " +
-		"encryption key, and unlock your identity with lockbox identity unlock",
-	"encryption_key_mismatch": "the value is encrypted under another encryption key than the one given; lockbox " +
-		"history shows who wrote it and may have the key",
+	"key_not_current": "the box has a keyring, so values must be encrypted under its current key: do not pass an " +
+		"encryption key, but unlock your identity with lockbox identity unlock",
+	"encryption_key_mismatch": "the value is encrypted under another encryption key, not under the given key; " +
+		"lockbox history shows the author of the value, who may have the right key",
 	"precondition_failed": "nothing was written: the entry has changed or already exists; read it again, or see " +
 		"lockbox history",
 }
@@ -78,7 +78,7 @@ func Explain(err error) string {
 	}
 	var text strings.Builder
 	switch {
-	// A proxy wrote this response, not Lockbox. Its status is the only reliable information.
+	// This response comes from a proxy and not from Lockbox. Only the status of the response is reliable.
 	case refused.Status != 0 && errors.Is(refused, client.ErrBadResponse):
 		message := printable(refused.Message)
 		if refused.RetryAfter > 0 || errors.Is(refused, client.ErrOutcomeUnknown) {
@@ -96,13 +96,14 @@ func Explain(err error) string {
 	if remedy := cmp.Or(remedies[refused.Code], keyRemedies[refused.Code]); remedy != "" {
 		text.WriteString("; " + remedy)
 	}
-	// Waiting does not help if no droplet host is configured. It does not help after an unknown outcome either, and
-	// that error has its own remedy.
+	// After an unknown outcome, the user must first check whether the change was made. The message for outcome_unknown
+	// already contains this advice.
 	unknown := errors.Is(refused, client.ErrOutcomeUnknown)
 	if unknown && refused.Code != "outcome_unknown" {
 		text.WriteString("; the change may or may not have been made: check before you try again")
 	}
 	message := text.String()
+	// Waiting does not help after an unknown outcome, or if no droplet host is configured.
 	if !unknown && refused.RetryAfter > 0 && refused.Code != "no_droplet_host" {
 		message = withRetryTime(message, refused.RetryAfter)
 	}
@@ -112,11 +113,12 @@ func Explain(err error) string {
 	return message
 }
 
-// vagueRetry is the remedy of the package client for a proxy that cannot reach the server. A message that names the
-// time until a retry, or reports an unknown outcome, does not need this remedy.
+// vagueRetry is the advice at the end of a message of package client for a proxy that cannot reach the server. Explain
+// removes this advice if the message gets the time until a retry or reports an unknown outcome.
 const vagueRetry = ", and try again later"
 
-// withRetryTime adds the time until a retry to a message, unless the message already has advice on trying again.
+// withRetryTime appends the time until a retry to a message. A message that already contains "try again" stays
+// unchanged.
 func withRetryTime(message string, after time.Duration) string {
 	if strings.Contains(message, "try again") {
 		return message
@@ -129,9 +131,10 @@ func answered(status int) string {
 	return strings.TrimSpace(fmt.Sprintf("the server answered %d %s", status, http.StatusText(status)))
 }
 
-// explainToken adds the source of the refused credential to the error of a command, because the remedy depends on the
-// source. It names the profile if commands do not use that profile by default. It names the environment if the token
-// comes from the environment, because that token takes precedence over a new login.
+// explainToken adds the source of a refused credential to the error of a command, because the remedy depends on the
+// source. If the credential comes from a profile that is not the default profile, explainToken names the flag that
+// selects the profile. If the credential comes from the environment, explainToken names the variable, because the
+// variable takes precedence over a new login.
 func (s *session) explainToken(err error) error {
 	refused, ok := errors.AsType[*client.Error](err)
 	if !ok || !slices.Contains(tokenRefusals, refused.Code) && refused.Code != "refresh_token_not_found" {

@@ -17,7 +17,7 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// explained returns the message of the terminal for a response.
+// explained returns the message with which Explain reports a response of the server.
 func explained(t *testing.T, method string, status int, retryAfter, contentType, body string) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -55,8 +55,8 @@ func requireOneRemedy(t *testing.T, message string) {
 	}
 }
 
-// TestOneRemedy verifies that the message for each error in the API description has one remedy. It also verifies that
-// each code with a remedy in the terminal is in the API description or is a code of package client.
+// TestOneRemedy verifies that the message for each error in the API description does not repeat its remedy. It also
+// verifies that each code with a remedy in the terminal is in the API description or is a code of package client.
 func TestOneRemedy(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../../api/openapi.yaml")

@@ -13,9 +13,9 @@ import (
 
 // exportFlags are the flags of lockbox export.
 type exportFlags struct {
-	// format may be "": then the name of file decides, and dotenv is the default.
+	// If format is "", the extension of file determines the format. The default is dotenv.
 	format string
-	// file may be "", which is standard output.
+	// file is the path of the output. The empty path means standard output.
 	file string
 	// force replaces an existing file.
 	force bool
@@ -25,14 +25,14 @@ type exportFlags struct {
 	options interchange.Options
 }
 
-// exportCommand prints an entry in another format (GET /boxes/{box}/entries/{key}). It needs the permission
-// readEntry and the encryption key. With --file it prints nothing. The option --output does not affect the export,
-// because --format determines the form.
+// exportCommand prints an entry in another format (GET /boxes/{box}/entries/{key}). It needs the permission readEntry
+// and the encryption key. With --file, the command prints nothing, except for the masks of the format github. The
+// option --output does not affect the export, because --format determines the form.
 func exportCommand(s *session) *cobra.Command {
 	var flags exportFlags
 	command := &cobra.Command{
 		Use:   "export BOX/KEY",
-		Short: "Print an entry as dotenv, JSON, YAML, shell commands, a Kubernetes Secret or for Docker and GitHub",
+		Short: "Print an entry as dotenv, JSON, YAML, shell commands or a Kubernetes Secret, or for Docker or GitHub",
 		Long: `Print an entry in one of these formats, or write it to a file that only you can read:
 
   dotenv      NAME=value lines, quoted so that a POSIX shell can read them (set -a; . ./.env)
@@ -74,13 +74,15 @@ run other code. --allow permits a variable by its name.`,
 	return command
 }
 
-// export reads the entry, converts it and prints it. It reports all mistakes in the flags before it sends a request.
+// export reads the entry, converts it and prints it. It checks --version, --name and --namespace before it sends a
+// request.
 func (s *session) export(command *cobra.Command, where string, flags exportFlags) error {
 	if err := checkVersionFlag(command, "version", flags.version); err != nil {
 		return err
 	}
 	format := exportFormat(flags)
-	// A user who gives these flags for another format has usually forgotten --format, so do not ignore the flags.
+	// A user who passes --name or --namespace for another format has usually forgotten --format, so these flags are an
+	// error.
 	if format != interchange.Kubernetes && (flags.options.Secret != interchange.Secret{}) {
 		return &usageError{errors.New("--name and --namespace need --format kubernetes")}
 	}
@@ -88,7 +90,8 @@ func (s *session) export(command *cobra.Command, where string, flags exportFlags
 	if err != nil {
 		return err
 	}
-	// The key of the entry is the name of a single value and the default name of the Secret.
+	// The key of the entry is the name of the variable if the value is not an object. It is also the default name of
+	// the Secret.
 	flags.options.Naming.Key = at.key
 	if flags.options.Secret.Name == "" {
 		flags.options.Secret.Name = interchange.SecretName(at.key)
@@ -97,7 +100,7 @@ func (s *session) export(command *cobra.Command, where string, flags exportFlags
 	if err != nil {
 		return entryError(at, err)
 	}
-	// The output is complete before the first byte is written, so an error leaves no partial file.
+	// The conversion ends before the first byte is written, so an error in the conversion leaves no partial file.
 	var text bytes.Buffer
 	variables, err := writeAllowed(&text, format, value, flags)
 	if err != nil {

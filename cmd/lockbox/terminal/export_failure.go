@@ -11,10 +11,11 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/interchange"
 )
 
-// PrintFailure prints a shell command that fails with the exit code of err, if command is an export of shell commands
-// to standard output. In eval "$(lockbox export …)", the shell discards the exit code of lockbox, so eval would succeed
-// although no variable is set. The parameter args holds the arguments of the program. PrintFailure also reads args and
-// not only the parsed flags, because parsing stops early if err is a mistake in a flag.
+// PrintFailure prints a shell command that fails with the exit code of err. It does so only if command exports shell
+// commands to standard output. In eval "$(lockbox export …)", the shell discards the exit code of lockbox. Without the
+// printed command, eval would succeed although no variable is set. The parameter args holds the arguments of the
+// program. PrintFailure searches args for the format too, because a mistake in a flag can end the parsing before
+// --format is parsed.
 func PrintFailure(out io.Writer, command *cobra.Command, args []string, err error) {
 	format, file := command.Flag("format"), command.Flag("file")
 	code := ExitCode(err)

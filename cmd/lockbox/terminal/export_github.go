@@ -9,8 +9,9 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/interchange"
 )
 
-// exportGitHub passes variables to the later steps of a GitHub Actions job. It prints masks, and then appends the
-// variables to the file of --file or $GITHUB_ENV. If neither is set, it prints the variables after the masks.
+// exportGitHub passes variables to the later steps of a GitHub Actions job. It prints masks, which are commands that
+// hide the values in the log of the job. It then appends the variables to the file of --file or $GITHUB_ENV. Without
+// such a file, it prints the variables after the masks.
 func (s *session) exportGitHub(variables []interchange.Variable, text []byte, file string) error {
 	var masks bytes.Buffer
 	if err := interchange.WriteGitHubMasks(&masks, variables); err != nil {
@@ -27,8 +28,8 @@ func (s *session) exportGitHub(variables []interchange.Variable, text []byte, fi
 	if err != nil {
 		return err
 	}
-	// The runner reads masks from standard error too. GitHub's examples redirect standard output to the file, and masks
-	// would be invalid lines in that file.
+	// GitHub's examples redirect standard output to the file, where masks would be invalid lines. In that case, print
+	// the masks on standard error, which the runner reads too.
 	out := s.out
 	if isSameFile(out, target) {
 		out = s.errs
@@ -43,8 +44,8 @@ func (s *session) exportGitHub(variables []interchange.Variable, text []byte, fi
 	return errors.Join(err, target.Close())
 }
 
-// appendLines appends lines to a file. It first ends the last line of the file if that line has no line end. Otherwise
-// the runner would read that line and the first new line as one variable.
+// appendLines appends lines to a file. If the last line of the file has no line end, appendLines first adds one.
+// Otherwise, the runner would read that line and the first new line as one variable.
 func appendLines(target *os.File, lines []byte) error {
 	last := []byte{'\n'}
 	if info, err := target.Stat(); err == nil && info.Mode().IsRegular() && info.Size() > 0 {

@@ -44,7 +44,7 @@ without quotes, and adds a line end only on a terminal. --output json adds the v
 		RunE:              func(command *cobra.Command, args []string) error { return s.get(command, args[0], flags) },
 	}
 	command.Flags().StringVar(&flags.field, "field", "",
-		"print only this field: names joined with dots, and numbers from 0 in arrays")
+		"print only this field, such as db.password or hosts.0 (elements of arrays are numbered from 0)")
 	command.Flags().BoolVar(&flags.raw, "raw", false, "print a string without quotes")
 	command.Flags().Uint64Var(&flags.version, "version", 0, "read this version instead of the newest")
 	s.key.addFlags(command)
@@ -79,7 +79,8 @@ func (s *session) get(command *cobra.Command, where string, flags getFlags) erro
 	return s.showValue(entry, flags.raw)
 }
 
-// readEntry reads one version of an entry, or the newest for version 0, and returns it with its parsed address.
+// readEntry reads a version of an entry, where version 0 means the newest. It also returns the parsed address of the
+// entry.
 func (s *session) readEntry(ctx context.Context, where string, version uint64) (address, *client.Entry, error) {
 	server, at, err := s.openEntry(ctx, where)
 	if err != nil {
@@ -116,7 +117,8 @@ func (s *session) showValue(entry *client.Entry, raw bool) error {
 	if err != nil {
 		return err
 	}
-	// Printing a replacement character would silently change a secret.
+	// A string with half of a surrogate pair cannot be printed as UTF-8 text. A replacement character would silently
+	// change the secret.
 	if err := value.CheckText(); err != nil {
 		return err
 	}
@@ -128,7 +130,8 @@ func (s *session) showValue(entry *client.Entry, raw bool) error {
 	return s.print(text)
 }
 
-// checkVersionFlag rejects an explicit 0, which the requests use for "not given". Versions count from 1.
+// checkVersionFlag rejects a flag with the value 0, because 0 in a request means that no version is given. Versions
+// count from 1.
 func checkVersionFlag(command *cobra.Command, name string, version uint64) error {
 	if command.Flags().Changed(name) && version == 0 {
 		return &usageError{fmt.Errorf("--%s must be 1 or more", name)}

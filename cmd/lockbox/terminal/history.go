@@ -10,9 +10,9 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// historyCommand lists the versions of an entry (GET /boxes/{box}/entries/{key}/versions). It decrypts nothing and
-// needs no encryption key. It needs the permission readEntryKeys. The server keeps the newest versions only, ten by
-// default, so version 1 may be missing.
+// historyCommand lists the versions of an entry (GET /boxes/{box}/entries/{key}/versions). The command decrypts
+// nothing, so it needs no encryption key. It needs the permission readEntryKeys. The server keeps only the newest
+// versions, ten by default, so version 1 may be missing.
 func historyCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "history BOX/KEY",
@@ -34,7 +34,7 @@ For a deleted entry, the command lists the versions that can be restored. None o
 			return s.show(versions, []string{"VERSION", "AUTHOR", "CREATED", "CURRENT"},
 				func(add func(cells ...string)) {
 					for _, version := range versions {
-						// At most one version is the current one.
+						// At most one version is current. A deleted entry has no current version.
 						current := ""
 						if version.Current {
 							current = "current"

@@ -11,12 +11,13 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
-// identityVariable holds the identity of a program. LOCKBOX_IDENTITY_FILE names a file with it instead.
+// identityVariable is the environment variable that contains the identity of a program. LOCKBOX_IDENTITY_FILE can
+// instead name a file that contains the identity.
 const identityVariable = "LOCKBOX_IDENTITY"
 
 // holder returns the holder of the unlocked identity for the selected account, or nil if there is none. An identity
-// from the environment is used only for the server of the environment. The same rule applies to a token. A stored
-// identity is used only for its account.
+// from the environment, like a token from the environment, is used only for the server that the environment names. A
+// stored identity is used only for its account.
 func (s *session) holder(ctx context.Context, server *client.Client) (*keys.Holder, error) {
 	if s.holderKnown {
 		return s.unlocked, nil
@@ -39,8 +40,8 @@ func (s *session) holder(ctx context.Context, server *client.Client) (*keys.Hold
 	return s.unlocked, nil
 }
 
-// newHolder returns a holder that asks for confirmations at the terminal. Without a terminal, the holder refuses
-// everything that needs a confirmation. --yes does not confirm a fingerprint.
+// newHolder returns a holder that asks for confirmations at the terminal. Without a terminal, or with --output json,
+// the holder refuses everything that needs a confirmation. The flag --yes does not confirm a fingerprint.
 func (s *session) newHolder(id *keys.Identity, memory *keys.Memory, anchors []keys.Anchor) *keys.Holder {
 	config := keys.Config{
 		Identity: id,
@@ -53,8 +54,9 @@ func (s *session) newHolder(id *keys.Identity, memory *keys.Memory, anchors []ke
 	return keys.NewHolder(config)
 }
 
-// identity returns the identity of the environment with its anchors. Otherwise it returns the identity that is unlocked
-// for the account of the token, or nil if there is none.
+// identity returns the identity from the environment and its anchors, if there is such an identity for the selected
+// server. Otherwise, it returns the identity that is unlocked for the account of the token, or nil if no identity is
+// unlocked.
 func (s *session) identity(ctx context.Context, server *client.Client) (*keys.Identity, []keys.Anchor, error) {
 	if s.profileName == "" && s.environmentMatchesServer() {
 		text, err := s.environmentOrFile(identityVariable)
@@ -78,8 +80,8 @@ func (s *session) identity(ctx context.Context, server *client.Client) (*keys.Id
 }
 
 // storedIdentity returns the identity that is unlocked on this machine for the account of the token. The profile names
-// the account. For a token of the environment, storedIdentity asks the server for the account, but only if this machine
-// has any identity.
+// the account. For a token from the environment, storedIdentity asks the server for the account, but only if this
+// machine has any identity.
 func (s *session) storedIdentity(ctx context.Context, server *client.Client) (profile.Identity, bool, error) {
 	store, err := profile.Identities()
 	if err != nil || store.Empty() {
@@ -106,8 +108,8 @@ func (s *session) requireHolder(ctx context.Context, server *client.Client) (*ke
 	return holder, err
 }
 
-// noIdentity returns the error for a missing identity. The remedy depends on whether the server has an identity of the
-// user.
+// noIdentity returns the error for a missing identity. The remedy depends on whether the server already stores an
+// identity for the user.
 func (s *session) noIdentity(ctx context.Context, server *client.Client) error {
 	err := errors.New("you have no identity: create one with lockbox identity create")
 	if who, whoErr := server.WhoAmI(ctx); whoErr == nil {
@@ -118,9 +120,9 @@ func (s *session) noIdentity(ctx context.Context, server *client.Client) error {
 	return &usageError{err}
 }
 
-// keyed returns a client that reads and writes entries of a box without further keys. The client uses the key of the
-// flags if there is one, and otherwise the keyring of the box if an identity is unlocked. For a box without a keyring,
-// it uses the key that encryptionKey finds in the environment or the profile, or asks for.
+// keyed returns a client that has the key for the entries of a box. The key comes from the flags or, without such a
+// flag, from the keyring of the box if an identity is unlocked. For a box without a keyring, encryptionKey finds the
+// key in the environment or the profile, or asks the user for the key.
 func (s *session) keyed(ctx context.Context, server *client.Client, box string, forWriting bool) (*client.Client,
 	error) {
 	key, keyring, err := s.boxKey(ctx, server, box, forWriting)
@@ -165,8 +167,8 @@ func (s *session) boxKey(ctx context.Context, server *client.Client, box string,
 	return s.defaultKey, nil, nil
 }
 
-// explainIdentity replaces the error of a keyring that does not open if the reason is harmless. The reason is harmless
-// if the user has replaced the identity on another machine.
+// explainIdentity replaces the error ErrKeyringTampered if the cause is harmless: the user has replaced the identity on
+// another machine, so the identity on this machine no longer opens the keyring.
 func (s *session) explainIdentity(ctx context.Context, server *client.Client, holder *keys.Holder, err error) error {
 	if !errors.Is(err, client.ErrKeyringTampered) {
 		return err
@@ -179,13 +181,13 @@ func (s *session) explainIdentity(ctx context.Context, server *client.Client, ho
 	if findErr != nil || found.Fingerprint == holder.Identity().Fingerprint().String() {
 		return err
 	}
-	return &exitError{errors.New("the identity on this machine is not your current one: if you replaced it on " +
-		"another machine, run lockbox identity unlock"), exitConflict}
+	return &exitError{errors.New("the identity on this machine is not your current identity: if you replaced it " +
+		"on another machine, run lockbox identity unlock"), exitConflict}
 }
 
-// checkNoKeyring returns an error if the box has a keyring and the command would ask for a key. The user cannot answer,
-// because users never see the key of a keyring. checkNoKeyring sends a request only if no key is configured. It ignores
-// a failed request, because the next request reports the failure.
+// checkNoKeyring returns an error if the box has a keyring and the command would ask for a key. The user could not
+// answer, because users never see the key of a keyring. checkNoKeyring sends a request only if no key is configured. It
+// ignores a failed request, because the next request reports the failure.
 func (s *session) checkNoKeyring(ctx context.Context, server *client.Client, box string) error {
 	if s.environmentKey().isSet() || s.profileKey().isSet() || !s.defaultKey.IsZero() {
 		return nil
@@ -198,8 +200,8 @@ func (s *session) checkNoKeyring(ctx context.Context, server *client.Client, box
 	return &detailedError{prefix: "the box " + box + " has a keyring: ", error: s.noIdentity(ctx, server)}
 }
 
-// fetchedKeys is a holder with a key that was fetched just before. The first request uses this key, so a command with
-// one request fetches the keyring only once.
+// fetchedKeys is a holder that starts with a key that boxKey has already fetched. The first request uses this key, so a
+// command with one request fetches the keyring only once.
 type fetchedKeys struct {
 	client.BoxKeys
 
@@ -222,8 +224,8 @@ func (f *fetchedKeys) CurrentKey(ctx context.Context, c *client.Client, box stri
 	return f.BoxKeys.CurrentKey(ctx, c, box)
 }
 
-// confirmUser shows the fingerprint of a user and asks whether it is right. Only a person can answer, because the
-// caller must compare the fingerprint with the fingerprint that the other user sees.
+// confirmUser shows the fingerprint of a user and asks whether that user sees the same fingerprint. Only a person can
+// answer, because the answer requires a conversation with the user.
 func (s *session) confirmUser(ctx context.Context, user keys.UserToConfirm) error {
 	s.explain(
 		"The fingerprint of "+user.Name+", as the server reports it:",
@@ -241,8 +243,8 @@ func (s *session) confirmUser(ctx context.Context, user keys.UserToConfirm) erro
 	return err
 }
 
-// confirmAuthor asks the user to confirm the author of the first keyring that this machine sees of a box with client
-// encryption.
+// confirmAuthor shows the fingerprint of the author of a keyring and asks the user to confirm the fingerprint. It is
+// called for a box with client encryption when this machine sees the box for the first time.
 func (s *session) confirmAuthor(ctx context.Context, contact keys.FirstContact) error {
 	s.explain(
 		"This machine sees the keyring of "+contact.Box+" for the first time. Its author is "+contact.Author+",",
@@ -260,7 +262,8 @@ func (s *session) confirmAuthor(ctx context.Context, contact keys.FirstContact) 
 }
 
 // recently runs a request that requires a sign-in with the password within the last ten minutes. It first tries the
-// session of the profile. If that session is too old, it asks for the password. An API key is never enough.
+// session of the profile, and asks for the password if that session is too old. With an API key or with fromStdin, it
+// reads the password at once, because an API key never satisfies the requirement.
 func (s *session) recently(ctx context.Context, server *client.Client, who *client.Identity, fromStdin bool,
 	request func(*client.Client) error) error {
 	if who.Token.Kind != apiKeyKind && !fromStdin {
@@ -288,7 +291,7 @@ func (s *session) signInAgain(ctx context.Context, username string, fromStdin bo
 	if err != nil {
 		return nil, err
 	}
-	// Use a new client, because the client of the session would replace a refused token by the token of the profile.
+	// Use a new client, because the client of the session would replace a refused token with the token of the profile.
 	anonymous, err := s.connect("")
 	if err != nil {
 		return nil, err
