@@ -16,7 +16,7 @@ import (
 
 // BackupReport describes a backup for the output of commands.
 type BackupReport struct {
-	// Manifest is the path of the manifest, and Dump the path of the dump.
+	// Manifest and Dump are the paths of the manifest and of the dump.
 	Manifest, Dump string
 	CreatedAt      time.Time
 	Bytes          int64
@@ -26,8 +26,8 @@ type BackupReport struct {
 }
 
 // CreateBackup writes a backup of the configured database into a folder and returns its report. An empty dir means the
-// setting BACKUP_DIR. Servers may keep running: the dump and the manifest describe one snapshot. It makes no backup if
-// the configured secret cannot open the server keys.
+// setting BACKUP_DIR. Servers may keep running: the dump and the manifest describe one snapshot. CreateBackup returns
+// an error and makes no backup if the configured secret cannot open the server keys.
 func CreateBackup(ctx context.Context, config Config, dir string) (BackupReport, error) {
 	dir, err := config.backupDir(dir)
 	if err != nil {
