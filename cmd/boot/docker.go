@@ -55,8 +55,9 @@ func (c Config) hasDockerTLS() bool {
 	return c.DockerTLSCA != "" || c.DockerTLSCert != "" || len(c.DockerTLSKey.Bytes()) > 0
 }
 
-// dockerTLS makes the TLS configuration of the Docker client, which verifies the server against the CA and the name in
-// the address. It returns nil without TLS.
+// dockerTLS returns the TLS configuration of the Docker client, or nil if no TLS setting is set. With this
+// configuration, the client accepts only a certificate that the configured CA has signed and that matches the name in
+// the address.
 func (c *Config) dockerTLS() (*tls.Config, error) {
 	if !c.hasDockerTLS() {
 		return nil, nil
