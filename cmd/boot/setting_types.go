@@ -110,8 +110,8 @@ func (u *CollectorURL) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// isPrivate reports whether the network cannot read requests to the collector: they use TLS, or the collector is on
-// this machine. It returns true for the zero CollectorURL, to which nothing is sent.
+// isPrivate reports whether requests to the collector stay secret, because the collector uses TLS or is on this
+// machine. It returns true for the zero CollectorURL, to which nothing is sent.
 func (u CollectorURL) isPrivate() bool {
 	return u.url == nil || u.url.Scheme == "https" || isLoopback(u.url.Hostname())
 }
