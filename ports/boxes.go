@@ -94,7 +94,8 @@ type LockedEntry struct {
 	Entry domain.Entry
 	// Room is the storage that is reserved for the versions of the entry.
 	Room domain.Room
-	// Access is the caller's access under the lock. It may have been reduced while the transaction waited.
+	// Access is the caller's access, read after the entry was locked. It may have been reduced while the transaction
+	// waited for the lock.
 	Access domain.Access
 }
 
@@ -129,7 +130,7 @@ type StoredVersion struct {
 	BoxKey domain.KeyID
 }
 
-// Envelope returns the envelope of the version and its place. EntrySealer and EntryCipher need only these two parts of
+// Envelope returns the envelope and the place of the version. EntrySealer and EntryCipher need only these two parts of
 // a version to derive a key and to check whether the key fits.
 func (v StoredVersion) Envelope() Sealed {
 	return Sealed{Place: v.Place, Envelope: v.Sealed.Envelope}
