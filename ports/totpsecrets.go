@@ -47,12 +47,12 @@ type TOTPSecrets interface {
 // TokenFamilies stores sign-ins with opaque tokens. A family is one sign-in; each refresh adds a pair of tokens to it.
 type TokenFamilies interface {
 	// Add inserts a family. Errors: Unauthenticated when the user was deleted concurrently; ErrStaleServerKey when one
-	// of its keys was retired.
+	// of the server keys of the family was retired.
 	Add(ctx context.Context, family domain.TokenFamily) error
 	// AddPair inserts a pair of a family.
 	AddPair(ctx context.Context, pair domain.TokenPair) error
-	// LockByRefresh locks the family of a user's refresh token until the transaction ends, and returns it with the
-	// token's pair. Errors: NotFound for an unknown token, and for a token of another user.
+	// LockByRefresh locks the family of a user's refresh token until the transaction ends. It returns the family and
+	// the pair of the token. Errors: NotFound for an unknown token, and for a token of another user.
 	LockByRefresh(ctx context.Context, user domain.UserID, refresh domain.Digest) (domain.TokenFamily,
 		domain.TokenPair, error)
 	// Spend marks a pair as used. Its tokens stay stored, so that a reuse is detected.
