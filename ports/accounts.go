@@ -40,8 +40,9 @@ type Users interface {
 	Names(ctx context.Context) ([]domain.UserName, error)
 	// Save stores role, group, state, session epoch and time of update. It does not change the owner; System does.
 	Save(ctx context.Context, user domain.User) error
-	// SetPassword replaces the stored password with password. The argument was is the password that the caller expects
-	// to be stored. Errors: Conflict with code password_changed if another password is stored; ErrStaleServerKey.
+	// SetPassword replaces the stored password with password. The argument named was holds the password that the caller
+	// expects to be stored. Errors: Conflict with code password_changed if another password is stored;
+	// ErrStaleServerKey.
 	SetPassword(ctx context.Context, was, password SealedPassword) error
 	// Delete removes the user and all rows that belong to it. Entry versions that the user wrote remain, without an
 	// author.
@@ -119,8 +120,8 @@ type EventFilter struct {
 	Limit int
 }
 
-// Janitor deletes expired rows in small batches. Each method returns the number of deleted rows; a number below the
-// argument limit means that no expired rows are left.
+// Janitor deletes expired rows in small batches. Each method that deletes rows returns their number. If the number is
+// lower than the argument limit, no expired rows are left.
 type Janitor interface {
 	// DeleteEndedSessions deletes sessions that expired before the given time.
 	DeleteEndedSessions(ctx context.Context, before time.Time, limit int) (int, error)
@@ -145,8 +146,8 @@ type Janitor interface {
 	EventLogSize(ctx context.Context) (int64, error)
 	// DeleteRemovedEntries deletes the versions of entries that were deleted before the given time, and releases the
 	// storage that their boxes reserved for them. The version numbers of a key must not restart if the key is written
-	// again. Therefore a box keeps the rows of a limited number of such entries, and for all its other deleted entries
-	// together the highest version number.
+	// again. Therefore a box keeps the rows of a limited number of such entries. For its other deleted entries, it
+	// keeps only the highest of all their version numbers.
 	DeleteRemovedEntries(ctx context.Context, before time.Time, limit int) (int, error)
 	// DeleteOldKeyrings deletes a keyring that was stored before the given time if its box has at least
 	// domain.KeptKeyrings newer keyrings.

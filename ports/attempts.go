@@ -19,7 +19,7 @@ type Attempts interface {
 	Save(ctx context.Context, counters ...CounterState) error
 	// Forget resets all counters of an account.
 	Forget(ctx context.Context, account domain.Digest) error
-	// Remember stores the key of a known address. The key expires at the time until.
+	// Remember stores the key of a known address. The argument until is the time at which the key expires.
 	Remember(ctx context.Context, key domain.Digest, until time.Time) error
 }
 

@@ -71,8 +71,8 @@ type DropletRecords interface {
 	// List returns all records, oldest first.
 	List(ctx context.Context) ([]domain.DropletRecord, error)
 	// NoteEntry stores in the record which entry holds the private key, and in which version. The argument replaced is
-	// the version that this version replaced, or 0 if there was none. Errors: ErrDropletAbandoned when another server
-	// has claimed the record for removal.
+	// the version that was the newest before, or 0 if the entry had no value. Errors: ErrDropletAbandoned when another
+	// server has claimed the record for removal.
 	NoteEntry(ctx context.Context, id domain.DropletID, entry domain.Entry, replaced uint64) error
 	// Finish marks a build as complete. It deletes older complete records of that name. Names are unique on a host, so
 	// the containers of these records no longer exist. Errors: ErrDropletAbandoned when another server has claimed the
@@ -97,14 +97,14 @@ type DropletVault interface {
 	// permission_missing, both audited; the errors of domain.EncryptionKey.Check; domain.ErrKeyNotCurrent if the caller
 	// will write to the box.
 	OpenBox(ctx context.Context, by domain.Requester, in OpenBox) (DropletBox, error)
-	// DeleteUnchanged deletes an entry, with an audit event, if version is still the newest version of the entry.
-	// Otherwise it does nothing. It does not check the permissions of the requester, because the server itself decides
-	// on the deletion.
+	// DeleteUnchanged deletes an entry, with an audit event, if the argument version is still the newest version of the
+	// entry. Otherwise it does nothing. It does not check the permissions of the requester, because the server itself
+	// decides on the deletion.
 	DeleteUnchanged(ctx context.Context, by domain.Requester, version domain.VersionRef) error
 	// UndoWrite undoes the write of a version, with an audit event. It does not check the permissions of the requester.
-	// It stores the replaced version again as the newest version, still sealed under its own key. If replaced is 0, no
-	// version was replaced, and UndoWrite deletes the entry. If the entry was changed after the write, UndoWrite does
-	// nothing. A repeated call is therefore safe.
+	// It stores the replaced version again as the newest version, still sealed under its own key. If the argument
+	// replaced is 0, UndoWrite deletes the entry, because no version was replaced. If the entry was changed after the
+	// write, UndoWrite does nothing. A repeated call is therefore safe.
 	UndoWrite(ctx context.Context, by domain.Requester, written domain.VersionRef, replaced uint64) error
 }
 

@@ -59,9 +59,9 @@ type PastKeyring struct {
 // BoxKeyrings stores the keyrings of boxes. The keyring with the highest sequence is in force.
 type BoxKeyrings interface {
 	// Add stores a keyring and puts its key in force: no write under another key is committed after this transaction.
-	// It marks old keyrings, so that the Janitor deletes them. The number of newest keyrings that it does not mark is
-	// domain.KeptKeyrings. The caller holds Boxes.Lock. Errors: Conflict with code key_id_used when the key was in
-	// force earlier and is not in force now.
+	// Add also marks all keyrings except the newest ones, so that the Janitor deletes them. domain.KeptKeyrings is the
+	// number of keyrings that stay unmarked. The caller holds Boxes.Lock. Errors: Conflict with code key_id_used when
+	// the key was in force earlier and is not in force now.
 	Add(ctx context.Context, keyring domain.BoxKeyring) error
 	// Newest returns the keyring in force without its recipients. Errors: NotFound with code keyring_not_found.
 	Newest(ctx context.Context, box domain.BoxID) (domain.BoxKeyring, error)

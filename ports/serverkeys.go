@@ -32,11 +32,11 @@ type ServerKeys interface {
 	// Rewrap replaces the wrapped bytes of keys. It must run in the same transaction as the call of List that returned
 	// the keys.
 	Rewrap(ctx context.Context, keys []ServerKey) error
-	// Retire marks a key as retired. at is the time of the retirement.
+	// Retire marks a key as retired. The argument at is the time of the retirement.
 	Retire(ctx context.Context, id domain.ServerKeyID, at time.Time) error
 	// DeleteRetired deletes a retired key. The argument left is the number of rows under the key that the caller could
-	// not open; these rows are lost. Errors: ErrServerKeyInUse when more than left rows are under the key. The
-	// additional rows were written concurrently and would be lost too.
+	// not open; these rows are lost. Errors: ErrServerKeyInUse when the number of rows under the key exceeds the
+	// argument left. The additional rows were written concurrently and would be lost too.
 	DeleteRetired(ctx context.Context, id domain.ServerKeyID, left int) error
 }
 

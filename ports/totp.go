@@ -15,7 +15,7 @@ type TOTP interface {
 	Enrolment(secret domain.Secret, account string) (Enrolment, error)
 	// Match returns the time step to which the code belongs. It accepts the current step, the step before it and the
 	// step after it. ok is false when the code belongs to none of these steps. Match compares in constant time. It does
-	// not detect the reuse of a code; TOTPSecrets.Accept does so by the step.
+	// not detect the reuse of a code. TOTPSecrets.Accept detects it by the step.
 	Match(secret domain.Secret, code string, now time.Time) (step int64, ok bool)
 }
 

@@ -27,15 +27,15 @@ const (
 	// drainTimeout is how long requests in flight may take after SIGTERM. It equals the default grace period of
 	// Kubernetes.
 	drainTimeout = 30 * time.Second
-	// After the last request, statements that still run, such as those of the audit log, may take closeTimeout. If the
-	// database does not answer, a shutdown takes at most closeTimeout longer than the longest request.
+	// closeTimeout is how long running statements, such as those of the audit log, may continue after the last request.
+	// If the database does not answer, a shutdown takes at most closeTimeout longer than the longest request.
 	closeTimeout = 5 * time.Second
-	// keyringRefresh is how often a server reads the server keys again. If the database refuses a write because its key
-	// was replaced, the server reads the keys immediately. All other servers learn about the replaced key at this
-	// interval.
+	// keyringRefresh is how often a server reads the server keys again. If the database refuses a write because its
+	// server key was replaced, the server reads the keys immediately. All other servers learn about the replaced key at
+	// this interval.
 	keyringRefresh = time.Minute
-	// refusalFlush is how often a server writes due summaries of repeated refusals to the audit log. Each summary
-	// covers one minute of a caller's refusals.
+	// refusalFlush is how often a server writes summaries of repeated refusals to the audit log. Each summary covers
+	// the refusals of one caller within a minute.
 	refusalFlush = 10 * time.Second
 )
 
@@ -77,9 +77,9 @@ func (a *App) Addr() net.Addr { return a.addr }
 // HasOwner reports whether there was an owner when the server started. Call it only after Ready.
 func (a *App) HasOwner() bool { return a.hasOwner }
 
-// Run opens the database, upgrades its schema, opens the server keys and serves until ctx ends. Then it lets /readyz
-// return 503, waits for Config.DrainDelay, finishes the requests in flight and returns nil. It returns an error if the
-// server cannot start, if serving fails, or if requests take longer than drainTimeout. Run may be called once.
+// Run opens the database, upgrades its schema, opens the server keys and serves until ctx ends. From then on, /readyz
+// returns 503. Run waits for Config.DrainDelay, finishes the requests in flight and returns nil. It returns an error if
+// the server cannot start, if serving fails, or if requests take longer than drainTimeout. Run may be called once.
 func (a *App) Run(ctx context.Context) error {
 	a.limitMemory()
 	traces, err := a.openTraces(ctx)
@@ -281,8 +281,8 @@ func (a *App) listen() (net.Listener, error) {
 	return listener, nil
 }
 
-// serve answers requests until ctx ends. Then it lets /readyz return 503 and still accepts connections for the drain
-// delay. Finally it closes the listener and finishes the requests in flight.
+// serve answers requests until ctx ends. From then on, /readyz returns 503, and serve accepts connections only for the
+// drain delay. Finally it closes the listener and finishes the requests in flight.
 func (a *App) serve(ctx context.Context, api *httpapi.API, listener net.Listener) error {
 	server := api.Server()
 	var secured *tls.Config
@@ -296,7 +296,7 @@ func (a *App) serve(ctx context.Context, api *httpapi.API, listener net.Listener
 		return err
 	case <-ctx.Done():
 	}
-	// First let /readyz return 503. The server still accepts connections from clients that have not noticed the
+	// First make /readyz return 503. The server still accepts connections from clients that have not noticed the
 	// shutdown.
 	a.log.Info("stopping: finishing requests in flight", slog.Duration("drain_delay", a.config.DrainDelay))
 	api.Drain()
@@ -328,8 +328,8 @@ func (a *App) refreshKeys(ctx context.Context, core *core) {
 	})
 }
 
-// probe checks at an interval that the database accepts writes. The store logs when the result changes, and reports the
-// last result to /readyz and in metrics.
+// probe checks at an interval that the database accepts writes. The store logs each change of the result, and reports
+// the last result to /readyz and in metrics.
 func (a *App) probe(ctx context.Context, store *postgres.Store) {
 	_ = store.Probe(ctx)
 	every(ctx, postgres.ProbeInterval, func() { _ = store.Probe(ctx) })

@@ -190,7 +190,7 @@ func (a *App) watchCertificate(ctx context.Context) {
 	}
 }
 
-// reloadCertificate reloads the certificate. It logs a new certificate, and an error that differs from the one in
+// reloadCertificate reloads the certificate. It logs a new certificate. It logs an error only if the text differs from
 // reported. It returns the text of the error, or "".
 func (a *App) reloadCertificate(c *certificate, reported string) string {
 	changed, err := c.reload()

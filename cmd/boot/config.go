@@ -158,7 +158,7 @@ func (c Config) checkStorage() error {
 	return errors.Join(mistakes...)
 }
 
-// missingSecret returns the error of a command that needs the secret when the setting is empty.
+// missingSecret returns the error for a setting SECRET_KEY that is empty.
 func (c Config) missingSecret() error {
 	return mistake("SECRET_KEY",
 		"is not set: create one with lockbox keygen --secret and keep it apart from backups of the database")

@@ -274,8 +274,8 @@ func (c *core) accountSealer() *sealing.AccountSealer {
 }
 
 // OpenServerKeys opens the database and the key ring for the commands about server keys. A rekey waits until all
-// transactions that were open at its beginning have ended. When the duration grace has passed, the rekey waits only for
-// the transactions of servers. The caller must call closeAll.
+// transactions that were open at its beginning have ended. After the duration in grace, the rekey waits only for the
+// transactions of servers. The caller must call closeAll.
 func OpenServerKeys(ctx context.Context, config Config, log *slog.Logger,
 	grace time.Duration) (service *serverkeys.Service, closeAll func(), err error) {
 	// Rotating a secret must be possible even if the other settings of a server are wrong or absent.

@@ -57,8 +57,8 @@ func failed(name, detail, remedy string) Check {
 const doctorTimeout = 20 * time.Second
 
 // Doctor checks the settings in variables of the form NAME=value, and everything that a server with these settings
-// needs. A server may run at the same time, because Doctor changes nothing: it deletes the row that it writes as a
-// test. After a failed check, Doctor still makes the other checks.
+// needs. A server may run at the same time, because Doctor changes nothing permanently: its only write is a test, which
+// it deletes again. After a failed check, Doctor still makes the other checks.
 func Doctor(ctx context.Context, environ []string) []Check {
 	config, unknown, reading := ReadEnvironment(environ)
 	checks := []Check{checkSettings(config, unknown, reading), checkMemory(config)}

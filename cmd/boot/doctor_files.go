@@ -117,8 +117,8 @@ func exposure(path string) string {
 
 // reachableByOthers reports whether other users can pass through a folder and all folders above it, and whether they
 // can replace a file in the folder. Users who can reach a folder and write to it can replace each file in it. They can
-// also rename each folder in it and create another folder under the same name, which replaces the files below. In a
-// folder with the sticky bit, such as /tmp, only the owner of a file or folder can replace it.
+// also rename each folder in it and create another folder under the same name. This replaces all files in the renamed
+// folder. In a folder with the sticky bit, such as /tmp, only the owner of a file or folder can replace it.
 func reachableByOthers(dir string) (reachable, replaceable bool) {
 	reachable = true
 	for ; ; dir = filepath.Dir(dir) {

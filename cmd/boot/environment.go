@@ -35,9 +35,9 @@ func ReadEnvironment(environ []string) (config Config, unknown []string, err err
 	return config, unknown, errors.Join(mistakes...)
 }
 
-// gather finds the settings in environ. The map variables has the values of the settings, and the map files has the
-// paths of those settings that are given as files. The keys of both maps are the names of settings. A variable that is
-// set to an empty text counts as not set.
+// gather finds the settings in environ. The map variables contains the values of the settings, and the map files
+// contains the paths of those settings that are given as files. The keys of both maps are the names of settings. A
+// variable that is set to an empty text counts as not set.
 func gather(environ []string) (variables, files map[string]string, unknown []string, mistakes []error) {
 	variables, files = make(map[string]string), make(map[string]string)
 	known := make(map[string]bool)

@@ -69,9 +69,9 @@ func refuseKeys(ctx context.Context, store *postgres.Store, path string) error {
 // NewSecret returns a new secret for LOCKBOX_SECRET_KEY.
 func NewSecret() string { return sealing.GenerateSecret(rand.Reader) }
 
-// FirstRun creates the missing ones of three files that a Docker Compose installation keeps in a volume: a password for
-// the database, the URL with that password, and the token that POST /init requires. If FirstRun runs as root, it makes
-// the user with the id owner the owner of the folder and the files. Only the owner can read them.
+// FirstRun creates three files that a Docker Compose installation keeps in a volume: a password for the database, the
+// URL with that password, and the token that POST /init requires. It leaves existing files unchanged. If FirstRun runs
+// as root, the user with the id in the argument owner owns the folder and the files. Only their owner can read them.
 func FirstRun(dir, databaseHost string, owner int) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err

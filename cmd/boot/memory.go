@@ -32,8 +32,8 @@ const (
 )
 
 // memoryBudget returns the memory, in bytes, from which all bounds are derived. It is MemoryLimit if that setting is
-// not zero. Otherwise it is the smallest of three limits, but at least minMemory. The limits are the limit of the
-// control groups, GOMEMLIMIT, and assumedMemory.
+// not zero. Otherwise it is the smallest of the limit of the control groups, GOMEMLIMIT, and assumedMemory, but at
+// least minMemory.
 func (c Config) memoryBudget() int64 {
 	if c.MemoryLimit > 0 {
 		return int64(c.MemoryLimit)
@@ -159,8 +159,8 @@ func (a *App) releaseMemory(ctx context.Context) {
 		objects, allocated := read(2), read(4)
 		garbage := objects - min(objects, read(3))
 		idle := read(0) + read(1) + garbage
-		// If the server has allocated more than the size of the unused memory since the last tick, it is busy and will
-		// soon need this memory again.
+		// If the server has allocated more memory since the last tick than is unused now, it is busy and will soon need
+		// the unused memory again.
 		if idle > releaseAbove && allocated-allocatedBefore < idle {
 			debug.FreeOSMemory()
 			a.log.Debug("returned unused memory to the operating system", slog.Uint64("bytes", idle))

@@ -246,7 +246,7 @@ func ruleBroken(wrong env.ParseError) string {
 	return fmt.Sprintf("cannot be read as %s", kindOfSetting(wrong.Type))
 }
 
-// kindOfSetting returns a description of a Go type for people.
+// kindOfSetting returns a readable description of a Go type.
 func kindOfSetting(wanted reflect.Type) string {
 	switch wanted.String() {
 	case "time.Duration":

@@ -77,8 +77,7 @@ var settingDocs = map[string]string{
 	"TOTP_ISSUER": "Issuer that authenticator apps show for an account",
 	"THROTTLE_FREE_ATTEMPTS": "Number of wrong credentials that an account may receive before a lockout, from 1 to " +
 		"1000000. After 15 minutes without an attempt, the count is reset. An address may send 40 times as many. " +
-		"All addresses from which an account has not signed in recently may together send ten times as many to that " +
-		"account within 30 days",
+		"Addresses that are new to an account may together send ten times as many to that account within 30 days",
 
 	"MAX_VALUE_BYTES": "Largest value, in bytes of JSON text; not above LOCKBOX_MAX_BODY_BYTES. 0 " +
 		"means no limit",
