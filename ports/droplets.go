@@ -102,9 +102,9 @@ type DropletVault interface {
 	// decides on the deletion.
 	DeleteUnchanged(ctx context.Context, by domain.Requester, version domain.VersionRef) error
 	// UndoWrite undoes the write of a version, with an audit event. It does not check the permissions of the requester.
-	// It stores the replaced version again as the newest version, still sealed under its own key. If the argument
-	// replaced is 0, UndoWrite deletes the entry, because no version was replaced. If the entry was changed after the
-	// write, UndoWrite does nothing. A repeated call is therefore safe.
+	// It stores the replaced version again as the newest version, still sealed under the key that sealed it first. If
+	// the argument replaced is 0, UndoWrite deletes the entry, because no version was replaced. If the entry was
+	// changed after the write, UndoWrite does nothing. A repeated call is therefore safe.
 	UndoWrite(ctx context.Context, by domain.Requester, written domain.VersionRef, replaced uint64) error
 }
 

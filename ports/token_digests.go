@@ -16,7 +16,7 @@ type TokenDigests interface {
 	Invitation(terms ...string) (domain.Digest, domain.ServerKeyID)
 }
 
-// RecoveryCodes are the stored digests of recovery codes, and the token key that they are under.
+// RecoveryCodes are the stored digests of recovery codes, and the token key under which they were computed.
 type RecoveryCodes struct {
 	ServerKey domain.ServerKeyID
 	Digests   []domain.Digest

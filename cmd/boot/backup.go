@@ -26,8 +26,8 @@ type BackupReport struct {
 }
 
 // CreateBackup writes a backup of the configured database into a folder and returns its report. An empty dir means the
-// setting BACKUP_DIR. Servers may keep running: the dump and the manifest describe one snapshot. CreateBackup returns
-// an error and makes no backup if the configured secret cannot open the server keys.
+// setting BACKUP_DIR. Servers may keep running, because the dump and the manifest describe one snapshot. CreateBackup
+// returns an error and makes no backup if the configured secret cannot open the server keys.
 func CreateBackup(ctx context.Context, config Config, dir string) (BackupReport, error) {
 	dir, err := config.backupDir(dir)
 	if err != nil {
@@ -67,9 +67,9 @@ func CreateBackup(ctx context.Context, config Config, dir string) (BackupReport,
 	return report, nil
 }
 
-// CheckRestored compares the configured database with the manifest of the backup from which it was restored, and checks
-// that the configured secret opens its server keys. Call it before a server starts on the database, because a server
-// changes rows. CheckRestored writes nothing. The error lists all differences.
+// CheckRestored compares the configured database with the manifest of the backup from which the database was restored.
+// It also checks that the configured secret opens the server keys of the database. Call it before a server starts on
+// the database, because a server changes rows. CheckRestored writes nothing. The error lists all differences.
 func CheckRestored(ctx context.Context, config Config, path string) (BackupReport, error) {
 	if err := config.checkStorage(); err != nil {
 		return BackupReport{}, err

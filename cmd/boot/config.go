@@ -102,8 +102,8 @@ type Config struct {
 	KDFMemoryKiB uint32 `env:"KDF_MEMORY_KIB" envDefault:"19456"`
 	KDFTime      uint32 `env:"KDF_TIME" envDefault:"2"`
 
-	// MemoryLimit is the memory of the server; zero means the memory limit of the process. If one of the following
-	// bounds is zero, it is derived from this memory.
+	// Each of the following limits that is zero is derived from MemoryLimit. If MemoryLimit is zero, the memory limit
+	// of the process takes its place.
 	MemoryLimit           ByteSize `env:"MEMORY_LIMIT" envDefault:"0"`
 	MaxConnections        int      `env:"MAX_CONNECTIONS" envDefault:"0"`
 	MaxRequests           int      `env:"MAX_REQUESTS" envDefault:"0"`
@@ -126,8 +126,8 @@ type derived struct {
 	tracesHeaders http.Header
 }
 
-// derive computes the derived settings and returns all mistakes, joined. The argument files names the files of the
-// server's certificate.
+// derive computes the derived settings. It returns one error with all mistakes. The argument files names the files of
+// the server's certificate.
 func (c *Config) derive(files certificateFiles) error {
 	var serverErr, dockerErr, totpErr, tracesErr error
 	c.derived.certificate, serverErr = c.serverCertificate(files)
@@ -139,8 +139,8 @@ func (c *Config) derive(files certificateFiles) error {
 	return errors.Join(serverErr, dockerErr, totpErr, tracesErr)
 }
 
-// Validate compares settings with each other and with their ranges. It returns all mistakes, joined. Each mistake names
-// its variable and repeats no secret.
+// Validate compares settings with each other and with their ranges. It returns one error with all mistakes. Each
+// mistake names its variable and repeats no secret.
 func (c Config) Validate() error {
 	return errors.Join(c.checkStorage(), c.checkLimits(), c.checkDroplets())
 }

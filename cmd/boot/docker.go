@@ -18,7 +18,7 @@ const (
 	minDropletLog ByteSize = 64 << 10
 )
 
-// checkDroplets returns the mistakes in the settings of droplets, joined.
+// checkDroplets checks the settings of droplets. It returns one error with all mistakes.
 func (c Config) checkDroplets() error {
 	var mistakes []error
 	if c.DropletMemory < minDropletMemory {
@@ -64,7 +64,7 @@ func (c *Config) dockerTLS() (*tls.Config, error) {
 	}
 	if c.DockerTLSCA == "" || c.DockerTLSCert == "" || len(c.DockerTLSKey.Bytes()) == 0 {
 		return nil, mistake("DOCKER_TLS_CA",
-			"and LOCKBOX_DOCKER_TLS_CERT and LOCKBOX_DOCKER_TLS_KEY must be set together, or none of them")
+			"and LOCKBOX_DOCKER_TLS_CERT and LOCKBOX_DOCKER_TLS_KEY must be set together or not at all")
 	}
 	// Trust only this CA and not the system's CAs, because the operator runs the engine.
 	trusted := x509.NewCertPool()

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// renewBefore is the remaining lifetime of a certificate below which its renewal is late. ACME clients renew a
-	// certificate with a lifetime of 90 days when 30 days remain.
+	// renewBefore is the shortest remaining lifetime of a certificate for which doctor prints no warning. ACME clients
+	// renew a certificate with a lifetime of 90 days when 30 days remain.
 	renewBefore = 14 * 24 * time.Hour
 	// oldBackup and oldVerification are the ages at which doctor reports a missing backup or verification. They mean
 	// that a nightly backup or a monthly verification was missed.

@@ -17,9 +17,9 @@ const (
 	fileSuffix = "_FILE"
 )
 
-// ReadEnvironment parses the settings out of variables of the form NAME=value. It returns all mistakes, joined;
-// Config.Validate finds the remaining ones. The result unknown lists, in alphabetical order, the variables that look
-// like settings but are not.
+// ReadEnvironment parses the settings out of variables of the form NAME=value. The error contains all mistakes that
+// prevent parsing. Config.Validate finds the other mistakes. The result unknown lists, in alphabetical order, the
+// variables that look like settings but are not.
 func ReadEnvironment(environ []string) (config Config, unknown []string, err error) {
 	variables, files, unknown, mistakes := gather(environ)
 	options := env.Options{Prefix: prefix, Environment: variables, FuncMap: parsers}

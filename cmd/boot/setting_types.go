@@ -228,7 +228,7 @@ func (c *Config) serverCertificate(files certificateFiles) (*certificate, error)
 		return nil, nil
 	}
 	if c.TLSCert == "" || len(c.TLSKey.Bytes()) == 0 {
-		return nil, mistake("TLS_CERT", "and LOCKBOX_TLS_KEY must be set together, or neither")
+		return nil, mistake("TLS_CERT", "and LOCKBOX_TLS_KEY must be set together or not at all")
 	}
 	loaded, err := newCertificate([]byte(c.TLSCert), c.TLSKey.Bytes(), files)
 	if err != nil {

@@ -83,8 +83,8 @@ var settingDocs = map[string]string{
 		"means no limit",
 	"MAX_ENTRIES_PER_BOX": "Largest number of entries in a box; a deleted entry counts until " +
 		"LOCKBOX_DELETED_ENTRY_RETENTION has passed. 0 means no limit",
-	"MAX_BYTES_PER_BOX": "Largest storage that a box reserves for its entries, in bytes: all versions, those of " +
-		"deleted entries, and 256 bytes for each version. 0 means no limit",
+	"MAX_BYTES_PER_BOX": "Maximum storage, in bytes, that a box reserves for its entries. It covers all versions, " +
+		"even those of deleted entries, and 256 bytes for each version. 0 means no limit",
 	"MAX_USERS_PER_BOX": "Largest number of members of a box. 0 means no limit",
 	"MAX_BOXES_PER_USER": "Largest number of boxes that a user may own; does not apply to admins. 0 " +
 		"means no limit",
