@@ -110,7 +110,7 @@ type ConditionalWrite struct {
 	// Keep is the number of versions to keep; 0 keeps all.
 	Keep int
 	// Limited means that the box has a limit on its storage. WriteIfUnchanged then stores the version only if the
-	// entry's reservation covers it.
+	// entry's reservation has room for the version.
 	Limited bool
 	Event   domain.Event
 }

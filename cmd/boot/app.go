@@ -1,6 +1,6 @@
 // Package boot assembles the program: the settings, the adapters that they select, and the use cases on top of them. It
-// is the only package that names concrete adapters. The program is a value (App), so tests run the same code as the
-// released program.
+// is the only package that names concrete adapters. The server is a value of type App, so that tests run the same code
+// as the released program.
 package boot
 
 import (
@@ -192,8 +192,8 @@ func (a *App) announceInit(ctx context.Context, core *core) error {
 		return nil
 	}
 	if len(a.config.InitToken.Bytes()) == 0 {
-		a.log.Warn(waiting + "; the first client to send it becomes the owner, so set LOCKBOX_INIT_TOKEN if others " +
-			"can reach the server")
+		a.log.Warn(waiting + "; the first client to send this request becomes the owner, so set LOCKBOX_INIT_TOKEN " +
+			"if others can reach the server")
 	}
 	return nil
 }

@@ -25,9 +25,9 @@ type BackupReport struct {
 	Rows int64
 }
 
-// CreateBackup writes a backup of the configured database into a folder and returns its report. An empty dir means the
-// setting BACKUP_DIR. Servers may keep running, because the dump and the manifest describe one snapshot. CreateBackup
-// returns an error and makes no backup if the configured secret cannot open the server keys.
+// CreateBackup writes a backup of the configured database into a folder and returns its report. If dir is empty, the
+// setting BACKUP_DIR names the folder. Servers may keep running, because the dump and the manifest describe one
+// snapshot. CreateBackup returns an error and makes no backup if the configured secret cannot open the server keys.
 func CreateBackup(ctx context.Context, config Config, dir string) (BackupReport, error) {
 	dir, err := config.backupDir(dir)
 	if err != nil {

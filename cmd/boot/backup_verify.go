@@ -30,9 +30,9 @@ type Verification struct {
 // manifest. The secret must open the server keys, and these keys must open the server's layer of every sealed row. On
 // success, VerifyBackup writes the time of the verification into the manifest.
 //
-// An empty path means the newest backup in the setting BACKUP_DIR. scratchURL is the URL of an empty database. At the
-// end, VerifyBackup drops everything that it restored there. If scratchURL is "", VerifyBackup starts a private
-// PostgreSQL server. VerifyBackup never opens the configured database.
+// If path is empty, VerifyBackup uses the newest backup in the folder of the setting BACKUP_DIR. scratchURL is the URL
+// of an empty database. At the end, VerifyBackup drops everything that it restored there. If scratchURL is "",
+// VerifyBackup starts a private PostgreSQL server. VerifyBackup never opens the configured database.
 func VerifyBackup(ctx context.Context, config Config, path, scratchURL string) (Verification, error) {
 	if config.SecretKey.IsZero() {
 		return Verification{}, config.missingSecret()
@@ -65,7 +65,8 @@ func VerifyBackup(ctx context.Context, config Config, path, scratchURL string) (
 	return Verification{BackupReport: reportOf(path, manifest), Opened: opened}, nil
 }
 
-// backupPath returns path, or the path of the newest manifest in the setting BACKUP_DIR.
+// backupPath returns path. If path is empty, it returns the path of the newest manifest in the folder of the setting
+// BACKUP_DIR.
 func (c Config) backupPath(path string) (string, error) {
 	if path != "" {
 		return path, nil
