@@ -40,10 +40,11 @@ type Users interface {
 	Names(ctx context.Context) ([]domain.UserName, error)
 	// Save stores role, group, state, session epoch and time of update. It does not change the owner; System does.
 	Save(ctx context.Context, user domain.User) error
-	// SetPassword replaces the stored password if it still equals the password in the argument was. Errors: Conflict
-	// with code password_changed if the two differ; ErrStaleServerKey.
+	// SetPassword replaces the stored password with password. The argument named was holds the password that the caller
+	// expects to be stored. Errors: Conflict with code password_changed if another password is stored;
+	// ErrStaleServerKey.
 	SetPassword(ctx context.Context, was, password SealedPassword) error
-	// Delete removes the user and all rows that belong to it. Versions of entries that the user wrote stay, without an
+	// Delete removes the user and all rows that belong to it. Entry versions that the user wrote remain, without an
 	// author.
 	Delete(ctx context.Context, id domain.UserID) error
 	// Permissions returns the union of the user's permissions over all boxes of which the user is an active member.
@@ -96,9 +97,9 @@ type Invitations interface {
 type Events interface {
 	// Append adds an event to this transaction, so that a change and its event are committed together.
 	Append(ctx context.Context, event domain.Event) error
-	// List returns a page of the matching events, newest first. It reads a limited number of events, so that no filter
-	// makes it slow. A page may therefore have fewer events than the filter's limit, or none, although more events
-	// match.
+	// List returns a page of the matching events, newest first. List reads a limited number of events, so that it is
+	// fast with every filter. A page may therefore have fewer events than the filter's limit, or none, although more
+	// events match.
 	List(ctx context.Context, filter EventFilter) (EventPage, error)
 }
 
@@ -119,8 +120,8 @@ type EventFilter struct {
 	Limit int
 }
 
-// Janitor deletes expired rows in small batches. Each method returns the number of deleted rows; a number below limit
-// means that no expired rows are left.
+// Janitor deletes expired rows in small batches. Each method that deletes rows returns their number. If the number is
+// lower than the argument limit, no expired rows are left.
 type Janitor interface {
 	// DeleteEndedSessions deletes sessions that expired before the given time.
 	DeleteEndedSessions(ctx context.Context, before time.Time, limit int) (int, error)
@@ -137,15 +138,16 @@ type Janitor interface {
 	// DeleteOldEvents deletes audit events older than the given time, oldest first. It keeps events that the audit
 	// stream has not delivered yet; see EventQueue.
 	DeleteOldEvents(ctx context.Context, before time.Time, limit int) (int, error)
-	// DeleteAbandonedQueue ends the audit stream if no server has held the lease of the stream since the given time. If
-	// there is no stream, it deletes rows of the queue.
+	// DeleteAbandonedQueue ends the audit stream if no server has held the lease of the stream since the given time. It
+	// also deletes events from the queue if no audit stream exists.
 	DeleteAbandonedQueue(ctx context.Context, before time.Time, limit int) (int, error)
 	// EventLogSize returns the storage of the audit log with its indexes, in bytes. The size may include the storage of
 	// deleted events until the database reuses that storage.
 	EventLogSize(ctx context.Context) (int64, error)
 	// DeleteRemovedEntries deletes the versions of entries that were deleted before the given time, and releases the
-	// storage that their boxes reserved for them. Version numbers must never restart, so a box keeps the rows of a
-	// limited number of such entries. Of all its other deleted entries, it keeps only the highest version number.
+	// storage that their boxes reserved for them. The version numbers of a key must not restart if the key is written
+	// again. Therefore a box keeps the rows of a limited number of such entries. For its other deleted entries, it
+	// keeps only the highest of all their version numbers.
 	DeleteRemovedEntries(ctx context.Context, before time.Time, limit int) (int, error)
 	// DeleteOldKeyrings deletes a keyring that was stored before the given time if its box has at least
 	// domain.KeptKeyrings newer keyrings.

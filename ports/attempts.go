@@ -19,7 +19,7 @@ type Attempts interface {
 	Save(ctx context.Context, counters ...CounterState) error
 	// Forget resets all counters of an account.
 	Forget(ctx context.Context, account domain.Digest) error
-	// Remember stores the key of a known address until a time.
+	// Remember stores the key of a known address. The argument until is the time at which the key expires.
 	Remember(ctx context.Context, key domain.Digest, until time.Time) error
 }
 
@@ -37,7 +37,7 @@ type CounterState struct {
 	Attempts domain.Attempts
 }
 
-// AttemptQuery selects counters. Lock and Peek need one round trip for a query.
+// AttemptQuery selects any number of counters. Lock and Peek read all of them in one round trip.
 type AttemptQuery struct {
 	Counters []CounterKey
 	// KnownAddress is the key of an address to look up. Zero means that no address is looked up.

@@ -55,24 +55,24 @@ type Entries interface {
 	Keys(ctx context.Context, box domain.BoxID, prefix string) ([]domain.EntryKey, error)
 	// CountIn increments the box's count of entries with a value, for a key that is about to get a value. The lock
 	// order requires CountIn before Lock if the entry has no value. A limit of 0 means no limit. Deleted keys whose
-	// versions are stored count against the limit. Errors: Conflict with code limit_reached when the box already has
-	// limit other keys; the caller must then roll back. NotFound when the box was deleted.
+	// versions are stored count against the limit. Errors: Conflict with code limit_reached when the other keys of the
+	// box already reach the limit; the caller must then roll back. NotFound when the box was deleted.
 	CountIn(ctx context.Context, box domain.BoxID, key domain.EntryKey, limit int, now time.Time) error
 	// CountOut decrements the box's count of entries. Like CountIn, it must run before Lock. Errors: NotFound when the
 	// box was deleted or is empty.
 	CountOut(ctx context.Context, box domain.BoxID, now time.Time) error
-	// Lock locks the entry until the transaction ends, and returns the entry and the caller's access as they are under
-	// the lock. If the entry does not exist, it inserts an entry without a value. The version number of this entry is
-	// 0, or the highest version number of the keys whose rows the Janitor has removed from the box. Errors: NotFound
-	// with code box_not_found when the box was deleted.
+	// Lock locks the entry until the transaction ends. It returns the entry and the caller's access, both read after
+	// the lock was taken. If the entry does not exist, Lock inserts an entry without a value. If the Janitor has
+	// removed rows of keys from the box, the new entry gets the highest version number of these keys, otherwise 0.
+	// Errors: NotFound with code box_not_found when the box was deleted.
 	Lock(ctx context.Context, credential domain.Credential, box domain.Box, key domain.EntryKey,
 		now time.Time) (LockedEntry, error)
 	// Stored returns the number of stored versions of an entry and the size of the largest sealed value.
 	Stored(ctx context.Context, box domain.BoxID, key domain.EntryKey) (versions, largest int, err error)
-	// AddVersion stores a version, makes it the entry's newest, deletes all but the newest keep versions, and appends
-	// the event. If keep is 0, it deletes no version. A version with a Reservation requires the lock on the box.
-	// Errors: Unauthenticated when the author was deleted; ErrStaleServerKey; Conflict with code limit_reached when the
-	// reservation exceeds its limit.
+	// AddVersion stores a version, makes it the entry's newest, deletes old versions, and appends the event. The
+	// argument keep is the number of versions that remain; 0 keeps all versions. A version with a Reservation requires
+	// the lock on the box. Errors: Unauthenticated when the author was deleted; ErrStaleServerKey; Conflict with code
+	// limit_reached when the reservation exceeds its limit.
 	AddVersion(ctx context.Context, entry domain.Entry, version NewVersion, keep int, event domain.Event) error
 	// MarkDeleted deletes the entry's value. Its versions can be restored until the janitor deletes them.
 	MarkDeleted(ctx context.Context, entry domain.Entry) error
@@ -94,7 +94,8 @@ type LockedEntry struct {
 	Entry domain.Entry
 	// Room is the storage that is reserved for the versions of the entry.
 	Room domain.Room
-	// Access is the caller's access under the lock. It may have been reduced while the transaction waited.
+	// Access is the caller's access, read after the entry was locked. It may have been reduced while the transaction
+	// waited for the lock.
 	Access domain.Access
 }
 
@@ -129,7 +130,7 @@ type StoredVersion struct {
 	BoxKey domain.KeyID
 }
 
-// Envelope returns the envelope of the version and its place. EntrySealer and EntryCipher need only these two parts of
+// Envelope returns the envelope and the place of the version. EntrySealer and EntryCipher need only these two parts of
 // a version to derive a key and to check whether the key fits.
 func (v StoredVersion) Envelope() Sealed {
 	return Sealed{Place: v.Place, Envelope: v.Sealed.Envelope}

@@ -1,9 +1,9 @@
 // Package ports declares what the use cases need from the outside: storage, sealing, password hashing, tokens, a
 // droplet host, a clock.
 //
-// It contains interfaces and the values that cross them. An interface comment is a contract: it states the errors that
-// a caller may test for, which methods block, and which may run inside a transaction. Methods return other errors only
-// when the adapter fails; the request then gets a fixed 500.
+// It contains interfaces and the types of their arguments and results. An interface comment is a contract: it states
+// the errors that a caller may test for, which methods block, and which may run inside a transaction. Methods return
+// other errors only when the adapter fails; the response is then a 500 with a fixed text.
 //
 // Use cases must not import adapters, so every dependency of a use case is declared here, including those with a single
 // implementation in production. Every interface has a conformance suite, which every implementation must pass,

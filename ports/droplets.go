@@ -9,20 +9,20 @@ import (
 )
 
 // DropletHost runs droplets as containers. Use cases query it for every request and cache nothing. Every method has its
-// own time limit, even when ctx has none. Tests of use cases implement it in memory.
+// own time limit, even when ctx has none. Tests of use cases replace DropletHost by a test double in memory.
 //
 // Errors: Unavailable with code droplet_host_unavailable when the host does not answer; the operation may still take
 // effect. Invalid with code droplet_host_refused and the host's reason when the host refuses.
 type DropletHost interface {
-	// List returns the droplets of this installation, newest first: the containers with the installation's label whose
-	// name is the prefix and a number. It takes at most five seconds.
+	// List returns the droplets of this installation, newest first: all containers that have the label of the
+	// installation and whose names consist of the prefix and a number. List takes at most five seconds.
 	List(ctx context.Context) ([]domain.Droplet, error)
-	// Create creates a stopped container that contains the authorized key. Errors: Conflict when any container has the
-	// name, for example because another server created it concurrently. If Create returns an error and has left an
-	// incomplete container, it also returns the identifier of this container. It takes at most ten seconds.
+	// Create creates a stopped container that contains the authorized key. Errors: Conflict when a container with the
+	// same name exists, for example because another server created it concurrently. If Create returns an error and has
+	// left an incomplete container, it also returns the identifier of this container. It takes at most ten seconds.
 	Create(ctx context.Context, droplet NewDroplet) (container string, err error)
 	// Start starts a container. Starting a running container is not an error. When a port of the container is in use on
-	// the host, the refusal also matches ErrPortTaken, and the container is not started.
+	// the host, the container is not started, and the error also matches ErrPortTaken.
 	Start(ctx context.Context, container string) error
 	// Stop terminates the container's programs, kills those that do not exit in time, and returns after the last one
 	// has exited. It takes at most the host's stop timeout plus five seconds. Stopping a stopped container is not an
@@ -35,8 +35,8 @@ type DropletHost interface {
 	Remove(ctx context.Context, container string) error
 }
 
-// ErrPortTaken is the cause of a refusal to start a container when another container or program on the host uses one of
-// its ports.
+// ErrPortTaken means that the host did not start a container because one of the container's ports is in use by another
+// container or program.
 var ErrPortTaken = errors.New("a port is in use on the droplet host")
 
 // NewDroplet describes a droplet to be created.
@@ -70,8 +70,9 @@ type DropletRecords interface {
 	Add(ctx context.Context, record domain.DropletRecord) error
 	// List returns all records, oldest first.
 	List(ctx context.Context) ([]domain.DropletRecord, error)
-	// NoteEntry stores which version of which entry holds the private key, and which version it replaced. 0 means that
-	// it replaced none. Errors: ErrDropletAbandoned when another server has claimed the record for removal.
+	// NoteEntry stores in the record which entry holds the private key, and in which version. The argument replaced is
+	// the version that was the newest before, or 0 if the entry had no value. Errors: ErrDropletAbandoned when another
+	// server has claimed the record for removal.
 	NoteEntry(ctx context.Context, id domain.DropletID, entry domain.Entry, replaced uint64) error
 	// Finish marks a build as complete. It deletes older complete records of that name. Names are unique on a host, so
 	// the containers of these records no longer exist. Errors: ErrDropletAbandoned when another server has claimed the
@@ -96,13 +97,14 @@ type DropletVault interface {
 	// permission_missing, both audited; the errors of domain.EncryptionKey.Check; domain.ErrKeyNotCurrent if the caller
 	// will write to the box.
 	OpenBox(ctx context.Context, by domain.Requester, in OpenBox) (DropletBox, error)
-	// DeleteUnchanged deletes an entry on the service's own authority, with an audit event, if its newest version is
-	// still the given one. Otherwise it does nothing.
+	// DeleteUnchanged deletes an entry, with an audit event, if the argument version is still the newest version of the
+	// entry. Otherwise it does nothing. It does not check the permissions of the requester, because the server itself
+	// decides on the deletion.
 	DeleteUnchanged(ctx context.Context, by domain.Requester, version domain.VersionRef) error
-	// UndoWrite undoes the write of a version, on the service's own authority, with an audit event, if the version is
-	// still the entry's newest. It stores the replaced version again as the newest version, still sealed under its own
-	// key. If no version was replaced (0), it deletes the entry. If the entry was changed after that write, UndoWrite
-	// does nothing. A repeated call is therefore safe.
+	// UndoWrite undoes the write of a version, with an audit event. It does not check the permissions of the requester.
+	// It stores the replaced version again as the newest version, still sealed under the key that sealed it first. If
+	// the argument replaced is 0, UndoWrite deletes the entry, because no version was replaced. If the entry was
+	// changed after the write, UndoWrite does nothing. A repeated call is therefore safe.
 	UndoWrite(ctx context.Context, by domain.Requester, written domain.VersionRef, replaced uint64) error
 }
 
@@ -110,7 +112,7 @@ type DropletVault interface {
 type OpenBox struct {
 	Box         string
 	Permissions domain.Permissions
-	// Action is the action of the audit event of a refusal.
+	// Action is the action in the audit event if the caller is refused.
 	Action domain.Action
 	// EncryptionKey seals and opens the entries. The caller clears it after Close.
 	EncryptionKey domain.EncryptionKey

@@ -11,16 +11,17 @@ import (
 // every event enters the queue in the transaction that stores it. Every method returns Unavailable when the database
 // does not answer.
 type EventQueue interface {
-	// Claim gives holder the lease for the given time from now, and begins the stream if there is none. It reports
+	// Claim gives holder the lease for the given time from now, and begins the stream if no stream exists. It reports
 	// false if the lease of another holder has not ended. Only the server with the lease delivers events. A holder
 	// extends its own lease by calling Claim again.
 	Claim(ctx context.Context, holder [16]byte, lease time.Duration) (bool, error)
 	// Release ends the lease of holder.
 	Release(ctx context.Context, holder [16]byte) error
-	// Next returns the oldest events in the queue, at least one if there are any. A batch ends when it has limit events
-	// or more. It can exceed limit, because it contains all events that one statement stored.
+	// Next returns the oldest events in the queue, at least one if there are any. limit is the number of events after
+	// which a batch ends. A batch can be larger than limit, because it never splits the events that one statement
+	// stored.
 	//
-	// An event that was committed before the transaction of another event began to write comes before that event, in
+	// Suppose that event A was committed before the transaction of event B began to write. Then A comes before B, in
 	// the same batch or in an earlier one. Events of concurrent transactions can be in any order.
 	Next(ctx context.Context, limit int) (QueuedEvents, error)
 	// Delivered removes a batch from the queue.

@@ -21,18 +21,19 @@ type SealedIdentity struct {
 	CreatedAt   time.Time
 }
 
-// Identities stores the public keys of users, permanently, and at most one locked identity for each user.
+// Identities stores at most one locked identity for each user, and all public keys that users have or had. It never
+// deletes the public keys.
 type Identities interface {
-	// Put makes a public key the user's current one. It keeps the time of creation of a key that the user had earlier.
-	// The caller holds Users.Lock, or adds the user in the same transaction. Errors: Conflict with code identity_taken
-	// when another user has or had the key.
+	// Put makes a public key the user's current one. If the user had the key earlier, its time of creation does not
+	// change. The caller holds Users.Lock, or adds the user in the same transaction. Errors: Conflict with code
+	// identity_taken when another user has or had the key.
 	Put(ctx context.Context, identity domain.Identity) error
 	// Count returns the number of public keys that a user has or had.
 	Count(ctx context.Context, user domain.UserID) (int, error)
 	// Current returns the current identity of a user. Errors: NotFound with code identity_not_found.
 	Current(ctx context.Context, user domain.UserID) (domain.Identity, error)
-	// CurrentOf is Current for the user with a name. For a user who does not exist, it returns the error for a missing
-	// identity.
+	// CurrentOf returns the current identity of the user with the given name. For a user who does not exist, it returns
+	// the error for a missing identity.
 	CurrentOf(ctx context.Context, user domain.UserName) (domain.Identity, error)
 	// ByFingerprint returns an identity that a user has or had. Errors: NotFound with code identity_not_found.
 	ByFingerprint(ctx context.Context, fingerprint domain.Fingerprint) (domain.Identity, error)
@@ -58,9 +59,9 @@ type PastKeyring struct {
 // BoxKeyrings stores the keyrings of boxes. The keyring with the highest sequence is in force.
 type BoxKeyrings interface {
 	// Add stores a keyring and puts its key in force: no write under another key is committed after this transaction.
-	// It marks each keyring that is not among the newest domain.KeptKeyrings ones, so that the Janitor deletes it. The
-	// caller holds Boxes.Lock. Errors: Conflict with code key_id_used when the key was in force earlier and is not in
-	// force now.
+	// Add also marks all keyrings except the newest ones, so that the Janitor deletes them. domain.KeptKeyrings is the
+	// number of keyrings that stay unmarked. The caller holds Boxes.Lock. Errors: Conflict with code key_id_used when
+	// the key was in force earlier and is not in force now.
 	Add(ctx context.Context, keyring domain.BoxKeyring) error
 	// Newest returns the keyring in force without its recipients. Errors: NotFound with code keyring_not_found.
 	Newest(ctx context.Context, box domain.BoxID) (domain.BoxKeyring, error)
@@ -72,7 +73,8 @@ type BoxKeyrings interface {
 	// Wrapped returns the key of a keyring, wrapped for the user's current identity. It returns nil if this identity is
 	// not a recipient.
 	Wrapped(ctx context.Context, box domain.BoxID, sequence uint64, user domain.UserID) ([]byte, error)
-	// Members lists the active members of a box whose users are active, with their current identities, sorted by name.
+	// Members lists the members of a box with their current identities, sorted by name. It omits inactive members and
+	// inactive users.
 	Members(ctx context.Context, box domain.BoxID) ([]domain.KeyringMember, error)
 	// Past lists the stored keyrings before the given sequence, newest first.
 	Past(ctx context.Context, box domain.BoxID, before uint64) ([]PastKeyring, error)

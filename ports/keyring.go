@@ -18,7 +18,7 @@ type Keyring interface {
 	NewKey(purpose domain.KeyPurpose, generation int) (ServerKey, error)
 	// Rewrap unwraps keys with the current or the previous secret and returns them wrapped under the current one.
 	Rewrap(keys []ServerKey) ([]ServerKey, error)
-	// Status lists the keys in memory, by purpose and generation.
+	// Status lists the keys in memory, sorted by purpose and generation.
 	Status() []KeyStatus
 }
 
@@ -30,6 +30,7 @@ type KeyStatus struct {
 	CreatedAt  time.Time
 	// RetiredAt is zero while the key is in use.
 	RetiredAt time.Time
-	// UnderPrevious means that the key is wrapped under the previous secret: rotate has not run yet.
+	// UnderPrevious means that the key is wrapped under the previous secret, because lockbox secret rotate has not run
+	// yet.
 	UnderPrevious bool
 }

@@ -20,9 +20,9 @@ func (c *originContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// WithOrigin returns a context whose units of work and key derivations count for origin, such as a user or a client's
-// address. A store limits how many units of work of one origin run at once, so that one client cannot occupy all
-// database connections. The empty origin has no limit. Key derivations of different origins take turns.
+// WithOrigin returns a context that attributes units of work and key derivations to origin, such as a user or a
+// client's address. A store limits how many units of work of one origin run at once, so that one client cannot occupy
+// all database connections. The empty origin has no limit. Key derivations of different origins take turns.
 func WithOrigin(ctx context.Context, origin string) context.Context {
 	return &originContext{ctx, origin}
 }

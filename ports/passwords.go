@@ -29,15 +29,16 @@ type Argon2Params struct {
 // begins.
 type DeriveFunc func(ctx context.Context, use Workload, secret, salt []byte, params Argon2Params) ([]byte, error)
 
-// Passwords hashes and checks passwords. Hash and Check are slow on purpose: they block on the queue of PasswordWork
-// and must not run inside a transaction. Errors: Unavailable with code busy. Tests of use cases implement it without
-// Argon2id.
+// Passwords hashes and checks passwords. Hash and Check are slow on purpose. They also wait in the queue of
+// PasswordWork, so they must not run inside a transaction. Errors: Unavailable with code busy. Tests of use cases
+// replace Passwords by a test double without Argon2id.
 type Passwords interface {
 	// Hash returns a PHC string ("$argon2id$v=19$m=…,t=…,p=…$salt$hash") with a new random salt.
 	Hash(ctx context.Context, password domain.Secret) ([]byte, error)
-	// Check compares a password with a hash in constant time. With a nil phc, for an unknown user, it does the same
-	// work against a fixed hash and reports Match false, so that the response time does not reveal which users exist.
-	// The work includes a derivation for each set of parameters that the current settings or a learned hash use.
+	// Check compares a password with a hash in constant time. The argument phc is nil if the user does not exist. Check
+	// then does the same work with a fixed hash and reports Match false, so that the response time does not reveal
+	// which users exist. The work includes a derivation for each set of parameters that the current settings or a
+	// learned hash use.
 	Check(ctx context.Context, password domain.Secret, phc []byte) (PasswordCheck, error)
 	// Learn makes every later Check include a derivation with the parameters of the given stored hash. It does not
 	// block. Check also learns the parameters of the hashes that it compares.

@@ -21,7 +21,7 @@ type Place struct {
 // SealedValue is a value as it is stored: Envelope contains the data key, wrapped under the client's key and then
 // under a server key; Value is the ciphertext.
 type SealedValue struct {
-	// ServerKey is the server key that wraps Envelope. Envelope begins with the same identifier.
+	// ServerKey is the server key that wraps Envelope. Envelope begins with the identifier of this key.
 	ServerKey domain.ServerKeyID
 	Envelope  []byte
 	Value     []byte
@@ -31,10 +31,10 @@ type SealedValue struct {
 // replace it with a sealer that fails on purpose.
 type EntrySealer interface {
 	// Prepare derives a cipher from the client's key. The cipher seals values for one box and opens the given
-	// envelopes. For a passphrase, it runs one key derivation with the current parameters and the box's salt, and one
-	// for each other set of parameters among the envelopes. It blocks on the queue of key derivations and must not run
-	// inside a transaction. Errors: Unavailable when the queue is full or ctx ends; a TamperedError when an envelope
-	// does not open under its server key.
+	// envelopes. For a passphrase, Prepare runs one key derivation with the current parameters and the box's salt. If
+	// envelopes have other parameters, Prepare runs one more key derivation for each set of parameters. It blocks on
+	// the queue of key derivations and must not run inside a transaction. Errors: Unavailable when the queue is full or
+	// ctx ends; a TamperedError when an envelope does not open under its server key.
 	Prepare(ctx context.Context, key domain.EncryptionKey, salt domain.BoxSalt, sealed ...Sealed) (EntryCipher, error)
 
 	// PrepareOpen is Prepare for reading: it derives only the keys of the envelopes, and its cipher cannot seal.
@@ -73,8 +73,8 @@ type EntryCipher interface {
 	// another key; a TamperedError when the key is right and the ciphertext does not authenticate; ErrStaleServerKey
 	// when the envelope's server key is not in memory.
 	Open(place Place, sealed SealedValue) ([]byte, error)
-	// Fits reports whether the envelope was sealed under this key, without opening the value. It is false for an
-	// envelope whose derivation parameters were not prepared.
+	// Fits reports whether the envelope was sealed under this key, without opening the value. Fits is false for an
+	// envelope if the cipher has no key for the derivation parameters of the envelope.
 	Fits(at Sealed) bool
 	// Clear overwrites the derived keys. A cleared cipher fails.
 	Clear()

@@ -23,18 +23,20 @@ type ServerKey struct {
 
 // ServerKeys stores the key ring.
 type ServerKeys interface {
-	// List returns all keys, by purpose and generation. Inside a transaction it locks them against concurrent changes.
+	// List returns all keys, sorted by purpose and generation. Inside a transaction, List locks the keys against
+	// concurrent changes.
 	List(ctx context.Context) ([]ServerKey, error)
-	// Add inserts keys and skips those whose purpose and generation exist, so that many replicas may start at the same
-	// time. The caller lists the keys again to learn which ones were stored.
+	// Add inserts keys. It skips a key if another key with the same purpose and generation is stored, so that many
+	// replicas may start at the same time. The caller lists the keys again to learn which ones were stored.
 	Add(ctx context.Context, keys []ServerKey) error
-	// Rewrap replaces the wrapped bytes of keys. It must run in the transaction of the List that returned them.
+	// Rewrap replaces the wrapped bytes of keys. It must run in the same transaction as the call of List that returned
+	// the keys.
 	Rewrap(ctx context.Context, keys []ServerKey) error
-	// Retire marks a key as retired at a time.
+	// Retire marks a key as retired. The argument at is the time of the retirement.
 	Retire(ctx context.Context, id domain.ServerKeyID, at time.Time) error
 	// DeleteRetired deletes a retired key. The argument left is the number of rows under the key that the caller could
-	// not open; these rows are lost. Errors: ErrServerKeyInUse when more rows are under the key. The additional rows
-	// were written concurrently and would be lost too.
+	// not open; these rows are lost. Errors: ErrServerKeyInUse when the number of rows under the key exceeds the
+	// argument left. The additional rows were written concurrently and would be lost too.
 	DeleteRetired(ctx context.Context, id domain.ServerKeyID, left int) error
 }
 
@@ -47,7 +49,7 @@ var ErrServerKeyInUse = errors.New("rows are still sealed under the old server k
 
 // TamperedError means that a stored value does not authenticate: something other than this server changed or moved it.
 type TamperedError struct {
-	// What names the kind of value and contains no part of the value itself: "entry envelope", "entry value",
+	// The field What contains the kind of the value, never a part of the value itself: "entry envelope", "entry value",
 	// "password".
 	What string
 }
@@ -55,8 +57,8 @@ type TamperedError struct {
 // Error names the value that was tampered with.
 func (e *TamperedError) Error() string { return "tampered: " + e.What + " does not authenticate" }
 
-// IsTampered reports whether err contains a TamperedError. The request then ends with a fixed 500, and its audit event
-// has the outcome "tampered". Operators should alert on this outcome.
+// IsTampered reports whether err contains a TamperedError. The response is then a 500 with a fixed text, and the audit
+// event of the request has the outcome "tampered". Operators should alert on this outcome.
 func IsTampered(err error) bool {
 	_, ok := errors.AsType[*TamperedError](err)
 	return ok

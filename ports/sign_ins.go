@@ -8,8 +8,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// SignIns stores successful sign-ins. It combines statements of the repositories of sessions, token families and TOTP
-// secrets, because a client waits for every round trip of a sign-in.
+// SignIns stores successful sign-ins. It sends statements on sessions, token families and TOTP secrets to the database
+// together, because a client waits for every round trip of a sign-in.
 type SignIns interface {
 	// Open stores a sign-in and locks the counters of its attempt, in one round trip. It must run in a transaction,
 	// which must be rolled back after an error. Errors: ErrCodeUsed; Unauthenticated when the user was deleted

@@ -63,7 +63,7 @@ type Callers interface {
 	// zero UserID. Such a Caller does not authenticate.
 	Caller(ctx context.Context, credential domain.Credential) (domain.Caller, error)
 	// Access returns the caller, the box, and the caller's membership of the box. Box is zero when no box has that
-	// name; no box has the empty name.
+	// name. This is always the case for the empty name.
 	Access(ctx context.Context, credential domain.Credential, box domain.BoxName) (domain.Access, error)
 }
 
@@ -72,7 +72,7 @@ type Callers interface {
 // does not answer or ctx ends.
 type EntryReader interface {
 	// LookUp returns a version of an entry; version 0 means the newest. The sealed value is included only if the caller
-	// has ReadEntry, because the size of the value affects the response time.
+	// has the permission ReadEntry, because the size of the value affects the response time.
 	LookUp(ctx context.Context, credential domain.Credential, box domain.BoxName, key domain.EntryKey,
 		version uint64) (EntrySnapshot, error)
 	// LookUpForWrite returns the newest version without its value.
@@ -99,66 +99,68 @@ type EntrySnapshot struct {
 type EntryWriter interface {
 	// WriteIfUnchanged stores a version, makes it the entry's newest, deletes the oldest versions and appends the
 	// event. It does so only if the snapshot is still current when the statement begins and no other transaction is
-	// writing the entry. Otherwise it stores nothing and reports false; the caller then falls back to the locking path
-	// and decides again. Errors: Unavailable when the queue is full, the database does not answer, or the outcome is
-	// unknown, for example because ctx ended first.
+	// writing the entry. Otherwise it stores nothing and reports false. The caller then locks the entry and decides
+	// again; see Entries.Lock. Errors: Unavailable when the queue is full, the database does not answer, or the outcome
+	// is unknown, for example because ctx ended first.
 	WriteIfUnchanged(ctx context.Context, write ConditionalWrite) (stored bool, err error)
 }
 
 // ConditionalWrite is a version that follows the newest version of an existing entry.
 type ConditionalWrite struct {
 	// Snapshot is the state on which the decision to write is based. WriteIfUnchanged requires that the credential is
-	// valid and has the same expiry, that the caller is an active member of the box with the same permissions, that the
-	// entry has the same version, and that the same box key is in force.
+	// valid and that the caller is an active member of the box. Four values must be the same as in the snapshot: the
+	// expiry of the credential, the permissions of the caller, the version of the entry, and the box key in force.
 	Snapshot EntrySnapshot
 	Version  NewVersion
 	At       time.Time
 	// Keep is the number of versions to keep; 0 keeps all.
 	Keep int
 	// Limited means that the box has a limit on its storage. WriteIfUnchanged then stores the version only if the
-	// entry's reservation covers it.
+	// entry's reservation has room for the version.
 	Limited bool
 	Event   domain.Event
 }
 
 // EventWriter commits audit events that are not part of a change: reads and refusals.
 type EventWriter interface {
-	// Write returns after the event was committed, together with the events of concurrent requests. Errors: Unavailable
-	// when the queue is full, the database does not answer, or ctx ends; the event may have been committed anyway.
+	// Write commits the event and then returns. One commit may contain the events of several requests. Errors:
+	// Unavailable when the queue is full, the database does not answer, or ctx ends; the event may have been committed
+	// anyway.
 	Write(ctx context.Context, event domain.Event) error
 }
 
 // SealedRows iterates over everything that is sealed or signed under a server key. Rekey uses it in small batches,
-// which keep row locks short. The verification of a backup uses it to open every row.
+// which keep row locks short. The verification of a backup uses it to open every row. In all methods, limit is the
+// maximum number of results.
 type SealedRows interface {
-	// Count returns the number of sealed rows under all keys together, including keys that are not stored.
+	// Count returns the numbers of sealed rows under all keys together, including rows whose key is not stored.
 	Count(ctx context.Context) (SealedCounts, error)
-	// Entries returns up to limit versions whose envelope is wrapped under key, without their values, in the order of
-	// their places, beginning after the given place. The zero Place precedes all others.
+	// Entries returns versions whose envelope is wrapped under key, without their values. They are sorted by place and
+	// begin after the given place. The zero Place precedes all others.
 	Entries(ctx context.Context, key domain.ServerKeyID, after Place, limit int) ([]StoredVersion, error)
 	// ReplaceEnvelope replaces an envelope if it did not change since it was read. A changed envelope is not an error.
 	ReplaceEnvelope(ctx context.Context, was StoredVersion, key domain.ServerKeyID, envelope []byte) error
-	// Passwords returns up to limit passwords sealed under key, in the order of users, beginning after the given user.
+	// Passwords returns passwords that are sealed under key, sorted by user. They begin after the given user.
 	Passwords(ctx context.Context, key domain.ServerKeyID, after domain.UserID, limit int) ([]SealedPassword, error)
 	// ReplacePassword replaces a sealed password if it did not change since it was read.
 	ReplacePassword(ctx context.Context, was SealedPassword, key domain.ServerKeyID, sealed []byte) error
-	// Codes returns up to limit TOTP secrets sealed under key, in the order of their identifiers, beginning after the
-	// given identifier.
+	// Codes returns TOTP secrets that are sealed under key, sorted by identifier. They begin after the given
+	// identifier.
 	Codes(ctx context.Context, key domain.ServerKeyID, after domain.TOTPID, limit int) ([]SealedTOTPSecret, error)
 	// ReplaceCode replaces a sealed TOTP secret if it did not change since it was read.
 	ReplaceCode(ctx context.Context, was SealedTOTPSecret, key domain.ServerKeyID, sealed []byte) error
-	// LockedIdentities returns up to limit locked identities sealed under key, in the order of users, beginning after
-	// the given user.
+	// LockedIdentities returns locked identities that are sealed under key, sorted by user. They begin after the given
+	// user.
 	LockedIdentities(ctx context.Context, key domain.ServerKeyID, after domain.UserID, limit int) ([]SealedIdentity,
 		error)
 	// ReplaceLockedIdentity replaces a sealed identity if it did not change since it was read.
 	ReplaceLockedIdentity(ctx context.Context, was SealedIdentity, key domain.ServerKeyID, sealed []byte) error
 	// TokensUnder lists the API keys that were signed under key.
 	TokensUnder(ctx context.Context, key domain.ServerKeyID) ([]OwnedAPIKey, error)
-	// PlainRecoveryCodeCounts returns the users who have recovery codes without a keyed digest, in the order of their
-	// names, with the number of these codes.
+	// PlainRecoveryCodeCounts returns the users who have recovery codes without a keyed digest, sorted by name. Each
+	// result contains the number of these codes.
 	PlainRecoveryCodeCounts(ctx context.Context) ([]PlainRecoveryCodeCount, error)
-	// PlainRecoveryCodes returns up to limit recovery codes of a user that have no keyed digest.
+	// PlainRecoveryCodes returns recovery codes of a user that have no keyed digest.
 	PlainRecoveryCodes(ctx context.Context, user domain.UserID, limit int) ([]PlainRecoveryCode, error)
 	// KeyRecoveryCode replaces the hash of a recovery code with its keyed digest, and reports whether it did. It
 	// reports false if the code was used or converted since it was read.
@@ -167,7 +169,7 @@ type SealedRows interface {
 	// DeletePlainRecoveryCodes deletes all recovery codes of a user that have no keyed digest, and returns how many it
 	// deleted.
 	DeletePlainRecoveryCodes(ctx context.Context, user domain.UserID) (int, error)
-	// OpenTransactions returns identifiers of the open transactions of all other sessions in the database. They include
+	// OpenTransactions returns identifiers of the open transactions of all other sessions in the database, including
 	// transactions of other roles and transactions that have written nothing yet. Identifiers are never reused.
 	OpenTransactions(ctx context.Context) ([]string, error)
 	// OldestTransaction returns the age of the oldest open transaction of a server, or 0 when no transaction is open.

@@ -7,7 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// TokenClaims is the content of a signed token. IssuedAt and ExpiresAt are whole seconds; a zero ExpiresAt means never.
+// TokenClaims is the content of a signed token. IssuedAt and ExpiresAt are whole seconds; a zero ExpiresAt means that
+// the token never expires.
 type TokenClaims struct {
 	Credential domain.Credential
 	IssuedAt   time.Time
@@ -15,8 +16,8 @@ type TokenClaims struct {
 }
 
 // Tokens signs and verifies the tokens that clients hold. The database stores the identifiers of tokens, never the
-// tokens. Tokens checks signatures only. A token that verifies may have been revoked, so the caller must look it up in
-// the database.
+// tokens. Tokens checks signatures only. Even a token with a valid signature may have been revoked, so the caller must
+// look the token up in the database.
 type Tokens interface {
 	// Mint signs claims under the current server key of their kind and returns the token and that key's identifier. The
 	// result is deterministic: the same claims under the same key give the same token.

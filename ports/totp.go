@@ -13,9 +13,9 @@ type TOTP interface {
 	NewSecret() (domain.Secret, error)
 	// Enrolment returns the forms in which a user can transfer the secret to an authenticator app.
 	Enrolment(secret domain.Secret, account string) (Enrolment, error)
-	// Match returns the time step of the code, accepting one step before and one after now; ok is false when the code
-	// matches none of them. It compares in constant time. It does not detect the reuse of a code; storage detects a
-	// reuse by the step.
+	// Match returns the time step to which the code belongs. It accepts the current step, the step before it and the
+	// step after it. ok is false when the code belongs to none of these steps. Match compares in constant time. It does
+	// not detect the reuse of a code. TOTPSecrets.Accept detects it by the step.
 	Match(secret domain.Secret, code string, now time.Time) (step int64, ok bool)
 }
 

@@ -25,20 +25,21 @@ type SignIn struct {
 	Code     SealedTOTPSecret
 }
 
-// TOTPSecrets stores TOTP secrets, and the steps and recovery codes that were used. A user has at most one confirmed
-// secret and one pending secret.
+// TOTPSecrets stores TOTP secrets, and the steps and recovery codes that were used. A user has at most one secret in
+// force and one pending secret.
 type TOTPSecrets interface {
-	// Put stores a secret with its recovery codes and replaces the user's pending secret, or the confirmed one if the
-	// new secret is confirmed. Errors: ErrStaleServerKey.
+	// Put stores a secret with its recovery codes. A pending secret replaces the user's pending secret, and any other
+	// secret replaces the secret in force. Errors: ErrStaleServerKey.
 	Put(ctx context.Context, code SealedTOTPSecret, recovery RecoveryCodes) error
-	// Get returns the pending or the confirmed secret of a user. Errors: NotFound with code totp_not_found.
+	// Get returns the pending secret of a user, or the secret in force if pending is false. Errors: NotFound with code
+	// totp_not_found.
 	Get(ctx context.Context, user domain.UserID, pending bool) (SealedTOTPSecret, error)
 	// Accept marks all codes up to the given time step as used, and confirms an unconfirmed secret. It reports false
 	// when the step was already used or the secret was deleted.
 	Accept(ctx context.Context, id domain.TOTPID, step int64, now time.Time) (bool, error)
 	// SpendRecovery deletes the recovery code with the given keyed digest, and reports whether the code existed.
 	SpendRecovery(ctx context.Context, id domain.TOTPID, digest domain.Digest) (bool, error)
-	// Promote replaces the user's confirmed secret with the pending one.
+	// Promote replaces the user's secret in force with the pending secret.
 	Promote(ctx context.Context, user domain.UserID) error
 	// Delete removes all TOTP secrets of a user and reports whether there were any.
 	Delete(ctx context.Context, user domain.UserID) (bool, error)
@@ -47,12 +48,12 @@ type TOTPSecrets interface {
 // TokenFamilies stores sign-ins with opaque tokens. A family is one sign-in; each refresh adds a pair of tokens to it.
 type TokenFamilies interface {
 	// Add inserts a family. Errors: Unauthenticated when the user was deleted concurrently; ErrStaleServerKey when one
-	// of its keys was retired.
+	// of the server keys of the family was retired.
 	Add(ctx context.Context, family domain.TokenFamily) error
 	// AddPair inserts a pair of a family.
 	AddPair(ctx context.Context, pair domain.TokenPair) error
-	// LockByRefresh locks the family of a user's refresh token until the transaction ends, and returns it with the
-	// token's pair. Errors: NotFound for an unknown token, and for a token of another user.
+	// LockByRefresh locks the family of a user's refresh token until the transaction ends. It returns the family and
+	// the pair of the token. Errors: NotFound for an unknown token, and for a token of another user.
 	LockByRefresh(ctx context.Context, user domain.UserID, refresh domain.Digest) (domain.TokenFamily,
 		domain.TokenPair, error)
 	// Spend marks a pair as used. Its tokens stay stored, so that a reuse is detected.

@@ -1,6 +1,6 @@
 // Package boot assembles the program: the settings, the adapters that they select, and the use cases on top of them. It
-// is the only package that names concrete adapters. The program is a value (App), so tests run the same code as the
-// released program.
+// is the only package that names concrete adapters. The server is a value of type App, so that tests run the same code
+// as the released program.
 package boot
 
 import (
@@ -27,13 +27,15 @@ const (
 	// drainTimeout is how long requests in flight may take after SIGTERM. It equals the default grace period of
 	// Kubernetes.
 	drainTimeout = 30 * time.Second
-	// closeTimeout is how long statements may continue after the last request, such as those of the audit log. If the
-	// database does not answer, a shutdown takes at most closeTimeout longer than the longest request.
+	// closeTimeout is how long running statements, such as those of the audit log, may continue after the last request.
+	// If the database does not answer, a shutdown takes at most closeTimeout longer than the longest request.
 	closeTimeout = 5 * time.Second
-	// keyringRefresh is how often a server reads the server keys again. A server that signs or seals with a replaced
-	// key reads the keys immediately. All other servers learn about a replaced key at this interval.
+	// keyringRefresh is how often a server reads the server keys again. If the database refuses a write because its
+	// server key was replaced, the server reads the keys immediately. All other servers learn about the replaced key at
+	// this interval.
 	keyringRefresh = time.Minute
-	// refusalFlush is how often a server writes the audit events that summarize the repeated refusals of past minutes.
+	// refusalFlush is how often a server writes summaries of repeated refusals to the audit log. Each summary covers
+	// the refusals of one caller within a minute.
 	refusalFlush = 10 * time.Second
 )
 
@@ -45,7 +47,8 @@ type App struct {
 	Listener net.Listener
 	// LoopbackOnly refuses requests whose Host or Origin header names another machine. Set it before Run.
 	LoopbackOnly bool
-	// PrintInitToken logs the token that POST /init requires, until there is an owner. Set it before Run.
+	// If PrintInitToken is set and there is no owner yet, Run logs the token that POST /init requires. Set
+	// PrintInitToken before Run.
 	PrintInitToken bool
 	// Reload makes the server read the files of its certificate again at each signal. Set it before Run.
 	Reload <-chan os.Signal
@@ -74,9 +77,9 @@ func (a *App) Addr() net.Addr { return a.addr }
 // HasOwner reports whether there was an owner when the server started. Call it only after Ready.
 func (a *App) HasOwner() bool { return a.hasOwner }
 
-// Run opens the database, upgrades its schema, opens the server keys and serves until ctx ends. Then it fails
-// readiness, waits for Config.DrainDelay, finishes the requests in flight and returns nil. It returns an error if the
-// server cannot start, if serving fails, or if requests take longer than drainTimeout. Run may be called once.
+// Run opens the database, upgrades its schema, opens the server keys and serves until ctx ends. From then on, /readyz
+// returns 503. Run waits for Config.DrainDelay, finishes the requests in flight and returns nil. It returns an error if
+// the server cannot start, if serving fails, or if requests take longer than drainTimeout. Run may be called once.
 func (a *App) Run(ctx context.Context) error {
 	a.limitMemory()
 	traces, err := a.openTraces(ctx)
@@ -121,7 +124,7 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	defer stopMetrics()
 	defer a.startBackground(ctx, core, events)()
-	// The functions that are deferred above write to the database. closeTimeout limits them all together.
+	// The functions that are deferred above write to the database. Together they may take closeTimeout.
 	defer core.store.CloseWithin(closeTimeout)
 	a.addr = listener.Addr()
 	a.log.Info("listening", slog.String("address", a.addr.String()), slog.String("version", Version()))
@@ -189,14 +192,14 @@ func (a *App) announceInit(ctx context.Context, core *core) error {
 		return nil
 	}
 	if len(a.config.InitToken.Bytes()) == 0 {
-		a.log.Warn(waiting + "; the first client to send it becomes the owner, so set LOCKBOX_INIT_TOKEN if others " +
-			"can reach the server")
+		a.log.Warn(waiting + "; the first client to send this request becomes the owner, so set LOCKBOX_INIT_TOKEN " +
+			"if others can reach the server")
 	}
 	return nil
 }
 
-// api makes the use cases and the API for an open core. It returns an error if an adapter detects a mistake in a
-// setting.
+// api makes the use cases on top of core, and the HTTP API on top of the use cases. core must be open. The error means
+// that an adapter detected a mistake in a setting or that a query failed.
 func (a *App) api(ctx context.Context, core *core, events *postgres.EventWriter) (*httpapi.API, error) {
 	entrySealer, err := core.entrySealer()
 	if err != nil {
@@ -278,8 +281,8 @@ func (a *App) listen() (net.Listener, error) {
 	return listener, nil
 }
 
-// serve answers requests until ctx ends. Then it fails readiness, accepts connections for the drain delay, closes the
-// listener and finishes the requests in flight.
+// serve answers requests until ctx ends. From then on, /readyz returns 503, and serve accepts connections only for the
+// drain delay. Finally it closes the listener and finishes the requests in flight.
 func (a *App) serve(ctx context.Context, api *httpapi.API, listener net.Listener) error {
 	server := api.Server()
 	var secured *tls.Config
@@ -293,7 +296,8 @@ func (a *App) serve(ctx context.Context, api *httpapi.API, listener net.Listener
 		return err
 	case <-ctx.Done():
 	}
-	// Fail readiness first, while the server still accepts connections from clients that have not noticed the shutdown.
+	// First make /readyz return 503. The server still accepts connections from clients that have not noticed the
+	// shutdown.
 	a.log.Info("stopping: finishing requests in flight", slog.Duration("drain_delay", a.config.DrainDelay))
 	api.Drain()
 	if a.config.DrainDelay > 0 {
@@ -324,8 +328,8 @@ func (a *App) refreshKeys(ctx context.Context, core *core) {
 	})
 }
 
-// probe checks at an interval that the database accepts writes. The store logs changes and reports the last result to
-// /readyz and in metrics.
+// probe checks at an interval that the database accepts writes. The store logs each change of the result, and reports
+// the last result to /readyz and in metrics.
 func (a *App) probe(ctx context.Context, store *postgres.Store) {
 	_ = store.Probe(ctx)
 	every(ctx, postgres.ProbeInterval, func() { _ = store.Probe(ctx) })

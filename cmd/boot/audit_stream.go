@@ -17,8 +17,8 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/httpapi"
 )
 
-// StreamTarget is where the audit stream delivers. The zero StreamTarget means no stream. It has no String method, so
-// that the URL of a webhook, whose query may contain a secret, is not logged by mistake.
+// StreamTarget is the destination to which the audit stream delivers events. The zero StreamTarget means no stream. It
+// has no String method, so that the URL of a webhook, whose query may contain a secret, is not logged by mistake.
 type StreamTarget struct {
 	stdout  bool
 	file    string
@@ -47,7 +47,8 @@ func (t *StreamTarget) UnmarshalText(text []byte) error {
 	case address.User != nil:
 		return rule("must be a URL without a user name: set LOCKBOX_AUDIT_STREAM_HEADER instead")
 	case address.Scheme == "http" && !isLoopback(address.Hostname()):
-		return rule("must be an https URL, except on this machine: events and the header can be read on the network")
+		return rule("must be an https URL, because plain HTTP exposes the events and the header; http is " +
+			"allowed only to this machine")
 	}
 	t.webhook = target
 	return nil
@@ -62,10 +63,10 @@ func isLoopback(host string) bool {
 // IsZero reports whether there is no stream.
 func (t StreamTarget) IsZero() bool { return t == StreamTarget{} }
 
-// isWebhook reports whether the events are sent in requests.
+// isWebhook reports whether events are sent to a webhook, in HTTP requests.
 func (t StreamTarget) isWebhook() bool { return t.webhook != "" }
 
-// kind describes the target in the log, without the URL.
+// kind returns the description of the target for the log. It omits the URL of a webhook.
 func (t StreamTarget) kind() string {
 	switch {
 	case t.stdout:
@@ -93,7 +94,8 @@ func (c Config) streamHeader() (name, value string, ok bool) {
 func (c Config) streamDestination() (auditstream.Destination, error) {
 	switch target := c.AuditStream; {
 	case target.stdout:
-		// By default, a write to a pipe whose reader has ended would end the server with SIGPIPE.
+		// If standard output is a pipe whose reader has ended, a write raises SIGPIPE, which by default ends the
+		// server.
 		signal.Ignore(syscall.SIGPIPE)
 		return auditstream.NewWriter(os.Stdout), nil
 	case target.isWebhook():

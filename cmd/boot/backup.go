@@ -16,7 +16,7 @@ import (
 
 // BackupReport describes a backup for the output of commands.
 type BackupReport struct {
-	// Manifest is the path of the manifest, and Dump the path of the dump.
+	// Manifest and Dump are the paths of the manifest and of the dump.
 	Manifest, Dump string
 	CreatedAt      time.Time
 	Bytes          int64
@@ -25,9 +25,9 @@ type BackupReport struct {
 	Rows int64
 }
 
-// CreateBackup writes a backup of the configured database into a folder and returns its report. An empty dir means the
-// setting BACKUP_DIR. Servers may keep running: the dump and the manifest describe one snapshot. It makes no backup if
-// the configured secret cannot open the server keys.
+// CreateBackup writes a backup of the configured database into a folder and returns its report. If dir is empty, the
+// setting BACKUP_DIR names the folder. Servers may keep running, because the dump and the manifest describe one
+// snapshot. CreateBackup returns an error and makes no backup if the configured secret cannot open the server keys.
 func CreateBackup(ctx context.Context, config Config, dir string) (BackupReport, error) {
 	dir, err := config.backupDir(dir)
 	if err != nil {
@@ -67,9 +67,9 @@ func CreateBackup(ctx context.Context, config Config, dir string) (BackupReport,
 	return report, nil
 }
 
-// CheckRestored compares the configured database with the manifest of the backup from which it was restored, and checks
-// that the configured secret opens its server keys. Call it before a server starts on the database, because a server
-// changes rows. CheckRestored writes nothing. The error lists all differences.
+// CheckRestored compares the configured database with the manifest of the backup from which the database was restored.
+// It also checks that the configured secret opens the server keys of the database. Call it before a server starts on
+// the database, because a server changes rows. CheckRestored writes nothing. The error lists all differences.
 func CheckRestored(ctx context.Context, config Config, path string) (BackupReport, error) {
 	if err := config.checkStorage(); err != nil {
 		return BackupReport{}, err

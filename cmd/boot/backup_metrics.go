@@ -22,7 +22,8 @@ const (
 type backupTimes struct{ created, verified time.Time }
 
 // readBackupTimes reads the newest manifests in a folder. It ignores manifests that are not authentic or have no dump
-// of the right size: a writer to the folder could otherwise hide that backups are missing.
+// of the right size. Otherwise anyone who can write to the folder could forge a manifest and hide that backups are
+// missing.
 func (c Config) readBackupTimes() (backupTimes, error) {
 	var times backupTimes
 	paths, err := backup.Newest(c.BackupDir, maxScannedBackups)
@@ -65,8 +66,8 @@ func registerBackupMetrics(registry *prometheus.Registry, config Config) {
 		}, func() float64 { return seconds(g.read().created) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "lockbox_backup_last_verified_timestamp_seconds",
-			Help: "Time of the last successful lockbox backup verify of a backup in LOCKBOX_BACKUP_DIR, in seconds " +
-				"since 1970; 0 if there is none.",
+			Help: "Time of the last successful verification of a backup in LOCKBOX_BACKUP_DIR, in seconds since " +
+				"1970; 0 if there is none.",
 		}, func() float64 { return seconds(g.read().verified) }),
 	)
 }

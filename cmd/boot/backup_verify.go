@@ -25,13 +25,14 @@ type Verification struct {
 	Opened ports.SealedCounts
 }
 
-// VerifyBackup restores a backup into a scratch database and proves that it can be used: the manifest is authentic, the
-// dump has its hash, the restored tables have the rows of the manifest, the secret opens the server keys, and the
-// server's layer of every sealed row opens. On success, it writes the time into the manifest.
+// VerifyBackup restores a backup into a scratch database and proves that the backup can be used. The manifest must be
+// authentic, and the dump must have the hash in the manifest. The restored tables must have the number of rows in the
+// manifest. The secret must open the server keys, and these keys must open the server's layer of every sealed row. On
+// success, VerifyBackup writes the time of the verification into the manifest.
 //
-// An empty path means the newest backup in the setting BACKUP_DIR. scratchURL is the URL of an empty database, which
-// VerifyBackup empties again afterwards. If scratchURL is "", VerifyBackup starts a private PostgreSQL server. It never
-// opens the configured database.
+// If path is empty, VerifyBackup uses the newest backup in the folder of the setting BACKUP_DIR. scratchURL is the URL
+// of an empty database. At the end, VerifyBackup drops everything that it restored there. If scratchURL is "",
+// VerifyBackup starts a private PostgreSQL server. VerifyBackup never opens the configured database.
 func VerifyBackup(ctx context.Context, config Config, path, scratchURL string) (Verification, error) {
 	if config.SecretKey.IsZero() {
 		return Verification{}, config.missingSecret()
@@ -64,7 +65,8 @@ func VerifyBackup(ctx context.Context, config Config, path, scratchURL string) (
 	return Verification{BackupReport: reportOf(path, manifest), Opened: opened}, nil
 }
 
-// backupPath returns path, or the path of the newest manifest in the setting BACKUP_DIR.
+// backupPath returns path. If path is empty, it returns the path of the newest manifest in the folder of the setting
+// BACKUP_DIR.
 func (c Config) backupPath(path string) (string, error) {
 	if path != "" {
 		return path, nil
@@ -140,8 +142,8 @@ type scratch struct {
 	close func() error
 }
 
-// openScratch returns the scratch database at a URL, or on a private server if the URL is "". Its role cannot reach
-// beyond the database server.
+// openScratch returns the scratch database at a URL, or on a private server if the URL is "". The role of that database
+// has no rights to access files or to run programs on the machine of the database server.
 func openScratch(ctx context.Context, address string, manifest backup.Manifest) (scratch, error) {
 	stop := func() error { return nil }
 	if address == "" {
@@ -164,18 +166,20 @@ func openScratch(ctx context.Context, address string, manifest backup.Manifest) 
 	return scratch{address, func() error { return errors.Join(emptyScratch(address), stop()) }}, nil
 }
 
-// requireMajor returns an error if the scratch server is older than the server of the backup: PostgreSQL does not
-// restore into an older version.
+// requireMajor returns an error if the PostgreSQL version of the scratch server is older than that of the backup,
+// because PostgreSQL does not restore into an older version.
 func requireMajor(ctx context.Context, inspector *postgres.Inspector, manifest backup.Manifest) error {
 	major, err := inspector.Major(ctx)
 	if err == nil && major < manifest.PostgreSQL {
-		return fmt.Errorf("the backup is from PostgreSQL %d, and the scratch server is %d: install that version, or "+
-			"name a database on such a server with --scratch-url-file", manifest.PostgreSQL, major)
+		return fmt.Errorf("the backup is from PostgreSQL %[1]d, but the scratch server is PostgreSQL %[2]d: install "+
+			"PostgreSQL %[1]d, or name a database on a server of that version with --scratch-url-file",
+			manifest.PostgreSQL, major)
 	}
 	return err
 }
 
-// emptyScratch drops everything that a verification restored. It also works after a cancellation.
+// emptyScratch drops everything that a verification restored. It also works if the context of the verification has been
+// cancelled.
 func emptyScratch(address string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), postgres.LargeDeletion)
 	defer cancel()
@@ -187,8 +191,8 @@ func emptyScratch(address string) error {
 	return inspector.Clear(ctx)
 }
 
-// withSearchPath returns an address whose sessions use a schema by default. If the address is not a URL, withSearchPath
-// returns it unchanged.
+// withSearchPath adds the parameter search_path to an address, so that sessions at this address use the schema by
+// default. If schema is public or the address is not a URL, withSearchPath returns it unchanged.
 func withSearchPath(address, schema string) string {
 	if schema == "public" || !strings.Contains(address, "://") {
 		return address

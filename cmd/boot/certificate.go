@@ -16,19 +16,20 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// certificateCheck is how often a server reads its certificate files again. The certificate and its key are replaced
-// one after the other, and a read in between fails. With two reads per minute, a renewal still takes effect within a
-// minute.
+// certificateCheck is how often a server reads its certificate files again. A renewal replaces the certificate and the
+// key one after the other, and a read between the two replacements fails. The next read succeeds, so a renewal takes
+// effect within a minute.
 const certificateCheck = 30 * time.Second
 
-// certificateFiles are the files of the settings TLS_CERT and TLS_KEY. A name is "" if the setting is a value.
+// certificateFiles are the files of the settings TLS_CERT and TLS_KEY. A name is "" if the setting contains the PEM
+// text itself instead of naming a file.
 type certificateFiles struct{ chain, key string }
 
 // certificate is the certificate of the server, which can be replaced while the server runs. It is safe for concurrent
 // use.
 type certificate struct {
 	files certificateFiles
-	// chain and key are the PEM texts of the settings. They are used if the setting is not a file.
+	// chain and key are the PEM texts of the settings. They are used if the settings do not name files.
 	chain, key []byte
 
 	mu      sync.Mutex // serializes reloads and guards digest
@@ -82,7 +83,7 @@ func digestCertificate(chain, key []byte) [sha256.Size]byte {
 	return sha256.Sum256(append(first[:], key...))
 }
 
-// hasFiles reports whether a reload can find another certificate.
+// hasFiles reports whether the certificate or its key comes from a file. Only then can a reload find a new certificate.
 func (c *certificate) hasFiles() bool { return c.files != certificateFiles{} }
 
 // tlsConfig returns the configuration of a listener. Each handshake uses the current certificate; established
@@ -124,7 +125,7 @@ func (c *certificate) reload() (changed bool, err error) {
 	return true, nil
 }
 
-// readOr reads a file as a setting, or returns text if path is "".
+// readOr returns the setting in the file at path, or text if path is "".
 func readOr(path string, text []byte) ([]byte, error) {
 	if path == "" {
 		return text, nil
@@ -161,8 +162,8 @@ func (c *certificate) register(registry *prometheus.Registry) {
 	)
 }
 
-// watchCertificate reloads the certificate at each signal of App.Reload, and at an interval if it comes from files. It
-// returns when ctx ends. Without TLS it only consumes the signals.
+// watchCertificate reloads the certificate at each signal of App.Reload, and at an interval if it comes from files.
+// Without TLS, watchCertificate only consumes the signals. It returns when ctx ends.
 func (a *App) watchCertificate(ctx context.Context) {
 	c := a.config.derived.certificate
 	var tick <-chan time.Time // never receives if there is no file to read
@@ -189,7 +190,8 @@ func (a *App) watchCertificate(ctx context.Context) {
 	}
 }
 
-// reloadCertificate reloads the certificate and logs the result if it is new. It returns the error as text, or "".
+// reloadCertificate reloads the certificate. It logs a new certificate. It logs an error only if the text differs from
+// reported. It returns the text of the error, or "".
 func (a *App) reloadCertificate(c *certificate, reported string) string {
 	changed, err := c.reload()
 	if err != nil {

@@ -208,7 +208,7 @@ func TestCertificateChangesAreNoticed(t *testing.T) {
 	})
 }
 
-// TestReloadSignal verifies that a signal reloads the certificate at once, and is harmless if there are no files.
+// TestReloadSignal verifies that a signal reloads the certificate immediately, and is harmless if there are no files.
 func TestReloadSignal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -31,8 +31,8 @@ type Config struct {
 	HTTPAddr Address `env:"HTTP_ADDR" envDefault:":5000"`
 	// MetricsAddr is the address that serves /metrics over plain HTTP. If it is zero, HTTPAddr serves /metrics.
 	MetricsAddr Address `env:"METRICS_ADDR"`
-	// TLSCert and TLSKey are PEM texts as read at the start. Both must be set, or neither. Because the files can change
-	// later, the server uses derived.certificate instead.
+	// TLSCert and TLSKey are the PEM texts that were read at the start. Both must be set, or neither. Because the files
+	// can change later, the server uses derived.certificate instead.
 	TLSCert string        `env:"TLS_CERT"`
 	TLSKey  domain.Secret `env:"TLS_KEY"`
 	// DrainDelay is how long the server still accepts connections after SIGTERM, while /readyz returns 503.
@@ -48,7 +48,7 @@ type Config struct {
 	TracesURL     CollectorURL  `env:"TRACES_URL"`
 	TracesHeaders domain.Secret `env:"TRACES_HEADERS"`
 	TracesRatio   float64       `env:"TRACES_RATIO" envDefault:"1"`
-	// AuditStream is zero if the audit log is not delivered. AuditStreamHeader authenticates to a webhook.
+	// AuditStream is zero if there is no audit stream. AuditStreamHeader authenticates to a webhook.
 	AuditStream       StreamTarget  `env:"AUDIT_STREAM"`
 	AuditStreamHeader domain.Secret `env:"AUDIT_STREAM_HEADER"`
 
@@ -74,11 +74,13 @@ type Config struct {
 	MaxUsersPerBox  int   `env:"MAX_USERS_PER_BOX" envDefault:"1000"`
 	MaxBoxesPerUser int   `env:"MAX_BOXES_PER_USER" envDefault:"100"`
 	EntryVersions   int   `env:"ENTRY_VERSIONS" envDefault:"10"`
-	// A deleted entry can be restored during this time. Afterwards the sweep deletes the entry permanently.
+	// DeletedEntryRetention is how long a deleted entry can be restored. Afterwards the sweep deletes the entry
+	// permanently.
 	DeletedEntryRetention time.Duration `env:"DELETED_ENTRY_RETENTION" envDefault:"720h"`
 	EventRetention        time.Duration `env:"EVENT_RETENTION" envDefault:"0"`
 
-	// BackupDir is the folder of `lockbox backup`. A server reports the newest backup there as metrics.
+	// BackupDir is the folder of `lockbox backup`. A server reports the time of the newest backup in this folder as a
+	// metric.
 	BackupDir string `env:"BACKUP_DIR"`
 
 	// DockerHost is zero if droplets are off. In that case, the other settings of droplets are checked but not used.
@@ -92,7 +94,7 @@ type Config struct {
 	DropletCPUs   float64              `env:"DROPLET_CPUS" envDefault:"1"`
 	DropletLog    ByteSize             `env:"DROPLET_LOG_SIZE" envDefault:"10m"`
 
-	// DBMaxConns applies to each server. The database must accept the total of all servers.
+	// DBMaxConns applies to each server. The database must accept the connections of all servers together.
 	DBMaxConns int32 `env:"DB_MAX_CONNS" envDefault:"0"`
 	// DBPooling states whether a pooler may run each transaction in another session of the database.
 	DBPooling Pooling `env:"DB_POOLING" envDefault:"session"`
@@ -100,8 +102,8 @@ type Config struct {
 	KDFMemoryKiB uint32 `env:"KDF_MEMORY_KIB" envDefault:"19456"`
 	KDFTime      uint32 `env:"KDF_TIME" envDefault:"2"`
 
-	// MemoryLimit is the memory of the server; zero means the memory limit of the process. If one of the following
-	// bounds is zero, it is derived from this memory.
+	// Each of the following limits that is zero is derived from MemoryLimit. If MemoryLimit is zero, the memory limit
+	// of the process takes its place.
 	MemoryLimit           ByteSize `env:"MEMORY_LIMIT" envDefault:"0"`
 	MaxConnections        int      `env:"MAX_CONNECTIONS" envDefault:"0"`
 	MaxRequests           int      `env:"MAX_REQUESTS" envDefault:"0"`
@@ -124,8 +126,8 @@ type derived struct {
 	tracesHeaders http.Header
 }
 
-// derive computes the derived settings and returns all mistakes, joined. files are the files of the server's
-// certificate.
+// derive computes the derived settings. It returns one error with all mistakes. The argument files names the files of
+// the server's certificate.
 func (c *Config) derive(files certificateFiles) error {
 	var serverErr, dockerErr, totpErr, tracesErr error
 	c.derived.certificate, serverErr = c.serverCertificate(files)
@@ -137,13 +139,13 @@ func (c *Config) derive(files certificateFiles) error {
 	return errors.Join(serverErr, dockerErr, totpErr, tracesErr)
 }
 
-// Validate compares settings with each other and with their ranges. It returns all mistakes, joined. Each mistake names
-// its variable and repeats no secret.
+// Validate compares settings with each other and with their ranges. It returns one error with all mistakes. Each
+// mistake names its variable and repeats no secret.
 func (c Config) Validate() error {
 	return errors.Join(c.checkStorage(), c.checkLimits(), c.checkDroplets())
 }
 
-// checkStorage checks the settings of every command that opens the database.
+// checkStorage checks the settings that a command needs to open the database and its server keys.
 func (c Config) checkStorage() error {
 	var mistakes []error
 	if len(c.DatabaseURL.Bytes()) == 0 {
@@ -156,7 +158,7 @@ func (c Config) checkStorage() error {
 	return errors.Join(mistakes...)
 }
 
-// missingSecret is the mistake of commands that need the secret.
+// missingSecret returns the error for a setting SECRET_KEY that is empty.
 func (c Config) missingSecret() error {
 	return mistake("SECRET_KEY",
 		"is not set: create one with lockbox keygen --secret and keep it apart from backups of the database")
@@ -173,7 +175,8 @@ func (c Config) checkLimits() error {
 	check(c.DrainDelay >= 0 && c.DrainDelay <= maxDrainDelay, "DRAIN_DELAY", "must be from 0s to 5m")
 	check(c.TracesRatio >= 0 && c.TracesRatio <= 1, "TRACES_RATIO", "must be from 0 to 1")
 	check(len(c.TracesHeaders.Bytes()) == 0 || c.TracesURL.isPrivate(), "TRACES_HEADERS",
-		"requires an https URL in LOCKBOX_TRACES_URL, except on this machine: the headers can be read on the network")
+		"requires an https URL in LOCKBOX_TRACES_URL, because plain HTTP exposes the headers; http is allowed only to "+
+			"this machine")
 	_, _, wellFormed := c.streamHeader()
 	check(wellFormed, "AUDIT_STREAM_HEADER", "must be a header with its value, such as Authorization: Bearer TOKEN")
 	check(len(c.AuditStreamHeader.Bytes()) == 0 || c.AuditStream.isWebhook(), "AUDIT_STREAM_HEADER",
@@ -194,7 +197,7 @@ func (c Config) checkLimits() error {
 	check(c.DeletedEntryRetention >= 0, "DELETED_ENTRY_RETENTION", notNegative)
 	check(c.EventRetention >= 0, "EVENT_RETENTION", notNegative)
 	check(c.DBMaxConns >= 0, "DB_MAX_CONNS", notNegative)
-	// The lower limits are those of Argon2id. The upper limits keep a sign-in within seconds.
+	// The lower limits are those of Argon2id. With the upper limits, a sign-in still takes only seconds.
 	check(c.KDFMemoryKiB >= 8 && c.KDFMemoryKiB <= 262144, "KDF_MEMORY_KIB", "must be from 8 to 262144")
 	check(c.KDFTime >= 1 && c.KDFTime <= 16, "KDF_TIME", "must be from 1 to 16")
 	check(c.MemoryLimit == 0 || c.MemoryLimit >= minMemory, "MEMORY_LIMIT", "must be 0 or at least 64m")
@@ -221,15 +224,15 @@ type settingMistake struct{ setting, text string }
 // Error returns the whole sentence, beginning with the name of the variable.
 func (m *settingMistake) Error() string { return m.text }
 
-// mistake returns an error about a setting. The name comes without the prefix. The rule completes a sentence that
-// begins with the name of the variable.
+// mistake returns an error about a setting. name is the name of the setting without the prefix LOCKBOX_. rule is the
+// rest of a sentence that begins with the name of the variable.
 func mistake(name, rule string) error {
 	return &settingMistake{setting: prefix + name, text: prefix + name + " " + rule}
 }
 
-// AllMistakes joins the errors of ReadEnvironment and Config.Validate, with one line per setting: without this rule, a
-// setting that cannot be parsed would also be reported as missing. If there are mistakes, AllMistakes also names the
-// unknown variables, because one of them may be a misspelled setting.
+// AllMistakes joins the errors of ReadEnvironment and Config.Validate. It reports only the first mistake of each
+// setting. Otherwise a setting that cannot be parsed would also be reported as missing. If there are mistakes,
+// AllMistakes also names the unknown variables, because one of them may be a misspelled setting.
 func AllMistakes(reading, validating error, unknown []string) error {
 	var lines []error
 	seen := make(map[string]bool)

@@ -46,12 +46,12 @@ type core struct {
 	ids          system.IDs
 	// engine is nil without a droplet host.
 	engine *docker.Host
-	// tracer is nil without traces, as in the commands of an operator.
+	// tracer is nil if tracing is off. The commands of an operator make no traces.
 	tracer trace.Tracer
 	// entrance is the gate that all use cases share.
 	entrance *gate.Gate
-	// sweeps are the metrics of sweeps, and stream is the audit stream. Only a server sets them. stream is nil if the
-	// audit stream is off.
+	// sweeps holds the metrics of sweeps, and stream is the audit stream. Only a server sets these fields. stream is
+	// nil if the audit stream is off.
 	sweeps *sweepMetrics
 	stream *auditstream.Stream
 }
@@ -101,7 +101,7 @@ func (c *core) open(ctx context.Context, log *slog.Logger) error {
 	return nil
 }
 
-// serverKeys returns the use cases of the server keys. Only a rekey needs entries.
+// serverKeys returns the use cases of the server keys. The argument entries is used only by a rekey.
 func (c *core) serverKeys(entries ports.EntrySealer, grace time.Duration) *serverkeys.Service {
 	return serverkeys.New(serverkeys.Config{
 		Store:   c.store,
@@ -189,7 +189,7 @@ func upgradeSchema(ctx context.Context, config Config, log *slog.Logger) error {
 	return nil
 }
 
-// openKeyring reads the server keys and decrypts them with the secret. If it cannot decrypt one of them, the secret is
+// openKeyring reads the server keys and decrypts them with the secret. If a key cannot be decrypted, the secret is
 // wrong.
 func openKeyring(ctx context.Context, c *core) (*sealing.Keyring, error) {
 	return sealing.OpenKeyring(ctx, c.config.keyringConfig(c.store.Read().ServerKeys))
@@ -207,7 +207,7 @@ func (c *core) hasher() (*passwords.Hasher, error) {
 	return passwords.New(passwords.Config{Derive: c.derivations.Derive, Params: c.params()})
 }
 
-// entrySealer returns the encryption of values.
+// entrySealer returns the sealer that encrypts the values of entries.
 func (c *core) entrySealer() (*sealing.EntrySealer, error) {
 	return sealing.NewEntrySealer(sealing.EntryConfig{Keys: c.keyring, Derive: c.derivations.Derive,
 		Params: c.params()})
@@ -268,14 +268,14 @@ func (c *core) signer() (*tokens.Signer, error) {
 	return tokens.New(tokens.Config{Keys: c.keyring, Installation: c.installation.String(), Clock: c.clock})
 }
 
-// accountSealer returns the encryption of password hashes and TOTP secrets.
+// accountSealer returns the sealer that encrypts password hashes and TOTP secrets.
 func (c *core) accountSealer() *sealing.AccountSealer {
 	return sealing.NewAccountSealer(c.keyring, nil)
 }
 
 // OpenServerKeys opens the database and the key ring for the commands about server keys. A rekey waits until all
-// transactions that were open at its beginning have ended. After the time grace has passed, the rekey waits only for
-// the transactions of servers. The caller must call closeAll.
+// transactions that were open at its beginning have ended. After the duration in grace, the rekey waits only for the
+// transactions of servers. The caller must call closeAll.
 func OpenServerKeys(ctx context.Context, config Config, log *slog.Logger,
 	grace time.Duration) (service *serverkeys.Service, closeAll func(), err error) {
 	// Rotating a secret must be possible even if the other settings of a server are wrong or absent.

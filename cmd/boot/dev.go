@@ -51,10 +51,11 @@ func NewDev(ctx context.Context, config Config, log *slog.Logger, dir string) (*
 		return nil, err
 	}
 	if shared := database.SharedAccount(); shared != "" {
-		log.Warn("PostgreSQL runs as a user whose other programs can read its files; create the user postgres",
+		log.Warn("PostgreSQL runs as a user that also runs other programs, which can read the files of the database; "+
+			"create the user postgres",
 			slog.String("user", shared))
 	}
-	// After this point, an error must also stop the database.
+	// From here on, the database runs and must be stopped if an error occurs.
 	dev := &Dev{database: database}
 	if err := dev.prepare(ctx, config, log, dir); err != nil {
 		_ = dev.Close()
@@ -92,7 +93,7 @@ func (d *Dev) prepare(ctx context.Context, config Config, log *slog.Logger, dir 
 	return d.configure(config, log)
 }
 
-// configure makes the server on a free port.
+// configure makes the server and a listener for it on a free port.
 func (d *Dev) configure(config Config, log *slog.Logger) error {
 	// The port is taken before the server starts, so that the URL is known and no other program can take it.
 	listener, err := freePort()
@@ -119,8 +120,8 @@ func (c Config) scheme() string {
 // DataDir returns the folder of the database, which may differ from the requested folder; see localpg.Config.
 func (d *Dev) DataDir() string { return d.database.Dir() }
 
-// checkOwn returns an error unless dir is a folder that only the current user can write to. Another user who can write
-// to the folder could replace the secret.
+// checkOwn returns an error if dir is not a folder of the current user, or if other users can write to it. A user who
+// can write to the folder could replace the secret.
 func checkOwn(dir string) error {
 	// Lstat does not follow a symbolic link, which another user could have created.
 	info, err := os.Lstat(dir)

@@ -18,7 +18,7 @@ const (
 	minDropletLog ByteSize = 64 << 10
 )
 
-// checkDroplets returns the mistakes in the settings of droplets, joined.
+// checkDroplets checks the settings of droplets. It returns one error with all mistakes.
 func (c Config) checkDroplets() error {
 	var mistakes []error
 	if c.DropletMemory < minDropletMemory {
@@ -55,15 +55,16 @@ func (c Config) hasDockerTLS() bool {
 	return c.DockerTLSCA != "" || c.DockerTLSCert != "" || len(c.DockerTLSKey.Bytes()) > 0
 }
 
-// dockerTLS makes the TLS configuration of the Docker client, which verifies the server against the CA and the name in
-// the address. It returns nil without TLS.
+// dockerTLS returns the TLS configuration of the Docker client, or nil if no TLS setting is set. With this
+// configuration, the client accepts only a certificate that the configured CA has signed and that matches the name in
+// the address.
 func (c *Config) dockerTLS() (*tls.Config, error) {
 	if !c.hasDockerTLS() {
 		return nil, nil
 	}
 	if c.DockerTLSCA == "" || c.DockerTLSCert == "" || len(c.DockerTLSKey.Bytes()) == 0 {
 		return nil, mistake("DOCKER_TLS_CA",
-			"and LOCKBOX_DOCKER_TLS_CERT and LOCKBOX_DOCKER_TLS_KEY must be set together, or none of them")
+			"and LOCKBOX_DOCKER_TLS_CERT and LOCKBOX_DOCKER_TLS_KEY must be set together or not at all")
 	}
 	// Trust only this CA and not the system's CAs, because the operator runs the engine.
 	trusted := x509.NewCertPool()

@@ -53,11 +53,12 @@ func failed(name, detail, remedy string) Check {
 	}
 }
 
-// doctorTimeout limits all checks of the database together.
+// doctorTimeout is the time that all checks of the database may take together.
 const doctorTimeout = 20 * time.Second
 
 // Doctor checks the settings in variables of the form NAME=value, and everything that a server with these settings
-// needs. It writes nothing, and a server may run at the same time. It makes every check, even after one has failed.
+// needs. A server may run at the same time, because Doctor changes nothing permanently: its only write is a test, which
+// it deletes again. After a failed check, Doctor still makes the other checks.
 func Doctor(ctx context.Context, environ []string) []Check {
 	config, unknown, reading := ReadEnvironment(environ)
 	checks := []Check{checkSettings(config, unknown, reading), checkMemory(config)}
@@ -80,10 +81,10 @@ func checkSettings(config Config, unknown []string, reading error) Check {
 	return ok(name, "valid")
 }
 
-// checkMemory prints the bounds of a server with this memory. It never fails.
+// checkMemory reports the limits that a server would derive from the memory. This check never fails.
 func checkMemory(config Config) Check {
 	bounds := config.bounds()
-	return ok("memory", fmt.Sprintf("%d MiB: %d connections, %d requests in flight (%d of one user), %d key "+
-		"derivations at once", config.memoryBudget()>>20, bounds.Connections, bounds.Requests, bounds.RequestsPerUser,
-		config.maxDerivations()))
+	return ok("memory", fmt.Sprintf("%d MiB of memory allow %d connections, %d requests in flight (%d of one user) "+
+		"and %d key derivations at once", config.memoryBudget()>>20, bounds.Connections, bounds.Requests,
+		bounds.RequestsPerUser, config.maxDerivations()))
 }

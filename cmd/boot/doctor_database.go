@@ -80,19 +80,19 @@ func checkServer(d postgres.Diagnosis) Check {
 	switch {
 	case d.Standby:
 		return failed(checkNameDatabase, detail+", a standby that refuses writes",
-			"name the primary in LOCKBOX_DATABASE_URL, or all servers and target_session_attrs=read-write")
+			"in LOCKBOX_DATABASE_URL, name the primary, or name all servers and add target_session_attrs=read-write")
 	case d.ReadOnly:
 		return failed(checkNameDatabase, detail+", read-only",
 			"set default_transaction_read_only to off for the role and the database")
 	case d.WriteErr != nil:
 		return failed(checkNameDatabase, detail+", refuses writes: "+d.WriteErr.Error(),
-			"read the log of PostgreSQL, and check its disk and its synchronous standbys")
+			"read the log of PostgreSQL; check the disk and the synchronous standbys of the database")
 	case d.Encoding != "UTF8":
 		return failed(checkNameDatabase, detail,
 			"create the database with the encoding UTF8 and restore a backup into it")
 	case d.Major < oldestPostgres:
-		return failed(checkNameDatabase, detail, fmt.Sprintf("upgrade to PostgreSQL %d to %d", oldestPostgres,
-			newestPostgres))
+		return failed(checkNameDatabase, detail, fmt.Sprintf("upgrade PostgreSQL to a version from %d to %d",
+			oldestPostgres, newestPostgres))
 	case d.Major > newestPostgres:
 		return warning(checkNameDatabase, detail+", which Lockbox is not tested with",
 			fmt.Sprintf("use PostgreSQL %d to %d", oldestPostgres, newestPostgres))
@@ -110,14 +110,15 @@ func (c Config) checkSchema(ctx context.Context) Check {
 	if err != nil {
 		return failed(checkNameSchema, err.Error(), "check the privileges of the role on the schema")
 	}
-	detail := fmt.Sprintf("version %06d, this program has %06d", current, newest)
+	detail := fmt.Sprintf("the schema has version %06d, and this program has migrations up to %06d", current, newest)
 	if err := migrate.CheckSchema(current, newest); err != nil {
-		return failed(checkNameSchema, detail, "run the newer program; docs/upgrade.md describes the rollback")
+		return failed(checkNameSchema, detail,
+			"run the release that upgraded the schema; docs/upgrade.md describes how to roll the schema back")
 	}
 	switch {
 	case current == 0:
 		return warning(checkNameSchema, "the database is empty",
-			"start a server, which creates the tables; after data was lost, restore a backup first")
+			"if data was lost, restore a backup; otherwise start a server, which creates the tables")
 	case current < newest:
 		return warning(checkNameSchema, detail, "make a backup, then start a server or run lockbox migrate up")
 	case current > newest:
@@ -141,11 +142,11 @@ func (c Config) checkSecret(ctx context.Context, inspector *postgres.Inspector, 
 		return failed(checkNameSecret, err.Error(),
 			"set LOCKBOX_SECRET_KEY to the secret of this database; without it, the entries cannot be read")
 	case underPrevious > 0:
-		return warning(checkNameSecret, fmt.Sprintf("%d of %d server keys are under LOCKBOX_SECRET_KEY_PREVIOUS",
-			underPrevious, keys), "run lockbox secret rotate")
+		return warning(checkNameSecret, fmt.Sprintf("%d of %d server keys are still encrypted with "+
+			"LOCKBOX_SECRET_KEY_PREVIOUS", underPrevious, keys), "run lockbox secret rotate")
 	case !c.SecretKeyPrevious.IsZero():
 		return warning(checkNameSecret, "LOCKBOX_SECRET_KEY_PREVIOUS is set, but no server key needs it",
-			"remove it and restart the servers")
+			"remove LOCKBOX_SECRET_KEY_PREVIOUS and restart the servers")
 	}
 	return ok(checkNameSecret, fmt.Sprintf("opens all %d server keys", keys))
 }
@@ -166,11 +167,11 @@ func checkClock(d postgres.Diagnosis) Check {
 
 // checkReplication reports whether a committed change survives a crash and a failover.
 func checkReplication(d postgres.Diagnosis) Check {
-	const synchronous = "set synchronous_standby_names; docs/operating.md describes what is lost otherwise"
+	const synchronous = "set synchronous_standby_names; docs/operating.md describes what a failover loses without it"
 	standbys := fmt.Sprintf("%d standbys", d.Standbys)
 	switch {
 	case d.Standby:
-		return skipped(checkNameReplication, "a standby does not know")
+		return skipped(checkNameReplication, "a standby has no information about replication")
 	case !d.Durable:
 		return failed(checkNameReplication, "a crash of the database can lose acknowledged changes",
 			"set fsync, full_page_writes and synchronous_commit to on")
@@ -183,15 +184,17 @@ func checkReplication(d postgres.Diagnosis) Check {
 		return warning(checkNameReplication, "synchronous_commit is local: a failover can lose acknowledged changes",
 			"set synchronous_commit to on for the role of LOCKBOX_DATABASE_URL")
 	case d.Standbys == 0 || d.SyncStandbys == 0:
-		return failed(checkNameReplication, standbys+", none of them synchronous: writes wait",
+		return failed(checkNameReplication,
+			standbys+", none of them synchronous: every write waits for a synchronous standby",
 			"connect a standby that synchronous_standby_names names")
 	case d.SyncStandbys < 0:
-		return ok(checkNameReplication, standbys+", synchronous; the role may not see their state")
+		return ok(checkNameReplication, standbys+"; the role has no privilege to see which of them are synchronous")
 	}
 	return ok(checkNameReplication, fmt.Sprintf("%s, %d synchronous", standbys, d.SyncStandbys))
 }
 
-// checkPooler warns, because a pooler must be configured for Lockbox.
+// checkPooler returns a warning if connections to the database pass through a pooler. A pooler must be configured for
+// Lockbox.
 func checkPooler(d postgres.Diagnosis) Check {
 	if d.Pooled {
 		return warning(checkNamePooler, "LOCKBOX_DATABASE_URL leads to a pooler, such as PgBouncer",
@@ -203,7 +206,8 @@ func checkPooler(d postgres.Diagnosis) Check {
 // checkConnections compares the size of the connection pool with the limit of PostgreSQL.
 func (c Config) checkConnections(d postgres.Diagnosis) Check {
 	wanted := postgres.PoolSize(c.DBMaxConns)
-	detail := fmt.Sprintf("up to %d for each server, of %d", wanted, d.FreeConnections)
+	detail := fmt.Sprintf("each server opens up to %d connections; PostgreSQL accepts %d in total", wanted,
+		d.FreeConnections)
 	if wanted > d.FreeConnections {
 		return failed(checkNameConnections, detail,
 			"lower LOCKBOX_DB_MAX_CONNS, or raise max_connections of PostgreSQL")

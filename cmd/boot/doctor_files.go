@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// renewBefore is the remaining lifetime of a certificate below which its renewal is late. ACME clients renew a
-	// certificate with a lifetime of 90 days when 30 days remain.
+	// renewBefore is the shortest remaining lifetime of a certificate for which doctor prints no warning. ACME clients
+	// renew a certificate with a lifetime of 90 days when 30 days remain.
 	renewBefore = 14 * 24 * time.Hour
 	// oldBackup and oldVerification are the ages at which doctor reports a missing backup or verification. They mean
 	// that a nightly backup or a monthly verification was missed.
@@ -63,7 +63,7 @@ func (c Config) listensOnLoopback() bool {
 func checkFiles(environ []string) Check {
 	const name = "files"
 	if runtime.GOOS == "windows" {
-		return skipped(name, "permissions of Windows are not checked")
+		return skipped(name, "file permissions are not checked on Windows")
 	}
 	var problems []string
 	checked := 0
@@ -104,21 +104,21 @@ func exposure(path string) string {
 	_, linkReplaceable := reachableByOthers(filepath.Dir(given))
 	switch {
 	case replaceable || linkReplaceable:
-		return "other users can replace it, because they can write to its folder or to a folder above it"
+		return "other users can replace the file, because they can write to its folder or to a folder above"
 	case reachable && mode&0o002 != 0:
-		return fmt.Sprintf("other users can write to it (mode %04o)", mode)
+		return fmt.Sprintf("other users can write to the file (mode %04o)", mode)
 	case reachable && mode&0o004 != 0:
-		return fmt.Sprintf("other users can read it (mode %04o)", mode)
+		return fmt.Sprintf("other users can read the file (mode %04o)", mode)
 	case mode&0o020 != 0:
-		return fmt.Sprintf("its group can write to it (mode %04o)", mode)
+		return fmt.Sprintf("the group can write to the file (mode %04o)", mode)
 	}
 	return ""
 }
 
 // reachableByOthers reports whether other users can pass through a folder and all folders above it, and whether they
-// can replace a file in the folder. They can replace the file if they can reach and write to the folder, or to a folder
-// above it: in a folder above it, they can rename the next folder of the path and put another folder in its place. In a
-// folder with the sticky bit, such as /tmp, only the owner of a file or folder can replace it.
+// can replace a file in the folder. Users who can reach a folder and write to it can replace each file in it. They can
+// also rename each folder in it and create another folder under the same name. This replaces all files in the renamed
+// folder. In a folder with the sticky bit, such as /tmp, only the owner of a file or folder can replace it.
 func reachableByOthers(dir string) (reachable, replaceable bool) {
 	reachable = true
 	for ; ; dir = filepath.Dir(dir) {
@@ -154,12 +154,12 @@ func (c Config) checkBackups(now time.Time) Check {
 	case times.created.IsZero():
 		return failed(name, "no manifest in "+c.BackupDir+" is authentic and has its dump", create)
 	case now.Sub(times.created) > oldBackup:
-		return warning(name, "the newest backup is of "+times.created.Format(time.DateTime), create)
+		return warning(name, "the newest backup is from "+times.created.Format(time.DateTime), create)
 	case times.verified.IsZero():
 		return warning(name, "no backup was verified", verify)
 	case now.Sub(times.verified) > oldVerification:
 		return warning(name, "the last verification was on "+times.verified.Format(time.DateTime), verify)
 	}
-	return ok(name, fmt.Sprintf("newest of %s, verified on %s", times.created.Format(time.DateTime),
-		times.verified.Format(time.DateTime)))
+	return ok(name, fmt.Sprintf("the newest backup is from %s, and the last verification was on %s",
+		times.created.Format(time.DateTime), times.verified.Format(time.DateTime)))
 }

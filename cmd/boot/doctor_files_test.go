@@ -22,11 +22,11 @@ func TestDoctorFiles(t *testing.T) {
 	}{
 		"private":                    {0o755, 0o600, ""},
 		"readable by the group":      {0o755, 0o640, ""},
-		"writable by the group":      {0o755, 0o660, "its group can write to it (mode 0660)"},
-		"readable by all":            {0o755, 0o644, "other users can read it (mode 0644)"},
-		"writable by all":            {0o755, 0o666, "other users can write to it (mode 0666)"},
+		"writable by the group":      {0o755, 0o660, "the group can write to the file (mode 0660)"},
+		"readable by all":            {0o755, 0o644, "other users can read the file (mode 0644)"},
+		"writable by all":            {0o755, 0o666, "other users can write to the file (mode 0666)"},
 		"readable, private folder":   {0o700, 0o444, ""},
-		"folder writable by all":     {0o777, 0o600, "other users can replace it"},
+		"folder writable by all":     {0o777, 0o600, "other users can replace the file"},
 		"folder with the sticky bit": {0o777 | os.ModeSticky, 0o600, ""},
 	} {
 		top, err := os.MkdirTemp("/tmp", "lockbox-doctor-")
@@ -52,11 +52,11 @@ func TestDoctorFiles(t *testing.T) {
 	require.Equal(t, "cannot be found", exposure(filepath.Join(t.TempDir(), "none")))
 }
 
-// TestDoctorFilesAboveTheFolder verifies that doctor checks every folder in the path of a file. It reports a folder in
-// which other users can replace the next folder or link of the path.
+// TestDoctorFilesAboveTheFolder verifies that doctor checks every folder in the path of a file. It reports a file if
+// other users can replace a folder or a link in the path.
 func TestDoctorFilesAboveTheFolder(t *testing.T) {
 	t.Parallel()
-	const replaceable = "other users can replace it"
+	const replaceable = "other users can replace the file"
 	for name, c := range map[string]struct {
 		outer, inner os.FileMode
 		want         string
@@ -125,9 +125,11 @@ func TestDoctorBackups(t *testing.T) {
 		want              Status
 		detail            string
 	}{
-		"new and verified": {time.Hour, 20 * 24 * time.Hour, doctorSecret, false, StatusOK, "newest of "},
-		"old":              {72 * time.Hour, time.Hour, doctorSecret, false, StatusWarning, "the newest backup is of"},
-		"never verified":   {time.Hour, 0, doctorSecret, false, StatusWarning, "no backup was verified"},
+		"new and verified": {time.Hour, 20 * 24 * time.Hour, doctorSecret, false, StatusOK,
+			"the newest backup is from "},
+		"old": {72 * time.Hour, time.Hour, doctorSecret, false, StatusWarning,
+			"the newest backup is from"},
+		"never verified": {time.Hour, 0, doctorSecret, false, StatusWarning, "no backup was verified"},
 		"verified long ago": {time.Hour, 90 * 24 * time.Hour, doctorSecret, false, StatusWarning,
 			"the last verification was on"},
 		"forged":       {time.Hour, time.Hour, otherSecret, false, StatusError, "is authentic"},

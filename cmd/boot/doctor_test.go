@@ -19,7 +19,7 @@ const (
 	otherSecret  = "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8"
 )
 
-// byName returns the checks of a run of Doctor by their names.
+// byName runs Doctor and returns the checks. The keys of the map are the names of the checks.
 func byName(t *testing.T, environ ...string) map[string]Check {
 	t.Helper()
 	found := make(map[string]Check)
@@ -133,7 +133,7 @@ func settingFaults(database string) map[string]doctorFault {
 	}
 }
 
-// surroundingFaults are faults outside the settings, in the things that a server needs.
+// surroundingFaults are faults of the database, of the backups and of the connections of clients.
 func surroundingFaults(t *testing.T, database string) map[string]doctorFault {
 	t.Helper()
 	return map[string]doctorFault{
@@ -157,8 +157,8 @@ func surroundingFaults(t *testing.T, database string) map[string]doctorFault {
 	}
 }
 
-// TestDoctorSchema verifies that an older and a newer schema of the same line are warnings, and that a newer line is an
-// error.
+// TestDoctorSchema verifies that doctor warns about an older or newer schema of the same release line, and reports an
+// error for a schema of a newer line.
 func TestDoctorSchema(t *testing.T) {
 	t.Parallel()
 	for version, want := range map[string]Status{"1": StatusWarning, "999": StatusWarning, "1001": StatusError} {
@@ -216,7 +216,7 @@ func TestDoctorDatabase(t *testing.T) {
 	}
 }
 
-// synchronous returns a change to a server with synchronous_standby_names.
+// synchronous returns a function that changes a diagnosis to that of a server with synchronous_standby_names.
 func synchronous(standbys, sync int, commit string) func(*postgres.Diagnosis) {
 	return func(d *postgres.Diagnosis) {
 		d.SyncNames, d.Standbys, d.SyncStandbys, d.SyncCommit = "*", standbys, sync, commit

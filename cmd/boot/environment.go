@@ -17,9 +17,9 @@ const (
 	fileSuffix = "_FILE"
 )
 
-// ReadEnvironment parses the settings out of variables of the form NAME=value. It returns all mistakes, joined;
-// Config.Validate finds the remaining ones. Unknown lists variables that look like settings but are not, in
-// alphabetical order.
+// ReadEnvironment parses the settings out of variables of the form NAME=value. The error contains all mistakes that
+// prevent parsing. Config.Validate finds the other mistakes. The result unknown lists, in alphabetical order, the
+// variables that look like settings but are not.
 func ReadEnvironment(environ []string) (config Config, unknown []string, err error) {
 	variables, files, unknown, mistakes := gather(environ)
 	options := env.Options{Prefix: prefix, Environment: variables, FuncMap: parsers}
@@ -35,8 +35,9 @@ func ReadEnvironment(environ []string) (config Config, unknown []string, err err
 	return config, unknown, errors.Join(mistakes...)
 }
 
-// gather returns the settings among the variables, by name. If a setting is given as a file, gather reads the file and
-// also returns its path, by the name of the setting. A variable that is set to an empty text counts as not set.
+// gather finds the settings in environ. The map variables contains the values of the settings, and the map files
+// contains the paths of those settings that are given as files. The keys of both maps are the names of settings. A
+// variable that is set to an empty text counts as not set.
 func gather(environ []string) (variables, files map[string]string, unknown []string, mistakes []error) {
 	variables, files = make(map[string]string), make(map[string]string)
 	known := make(map[string]bool)

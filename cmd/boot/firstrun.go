@@ -15,7 +15,7 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/sealing"
 )
 
-// CreateSecretFile creates the file that LOCKBOX_SECRET_KEY_FILE names, with a new secret, if the file is missing. It
+// If the file that LOCKBOX_SECRET_KEY_FILE names is missing, CreateSecretFile creates the file with a new secret. It
 // returns an error if the database already has server keys. In this case the secret of these keys is lost or not
 // mounted, and a new secret would open none of them.
 func CreateSecretFile(ctx context.Context, environ []string) error {
@@ -60,8 +60,8 @@ func createSecret(ctx context.Context, config Config, path string) error {
 func refuseKeys(ctx context.Context, store *postgres.Store, path string) error {
 	has, err := store.HasServerKeys(ctx)
 	if err == nil && has {
-		return fmt.Errorf("the database has keys already, but the secret that opens them is missing: put it back "+
-			"into %s", path)
+		return fmt.Errorf("the database already has server keys, but the secret that opens them is missing: put "+
+			"the secret back into %s", path)
 	}
 	return err
 }
@@ -69,9 +69,9 @@ func refuseKeys(ctx context.Context, store *postgres.Store, path string) error {
 // NewSecret returns a new secret for LOCKBOX_SECRET_KEY.
 func NewSecret() string { return sealing.GenerateSecret(rand.Reader) }
 
-// FirstRun creates the files that a Docker Compose installation keeps in a volume, if they are missing: a password for
-// the database, the URL with that password, and the token that POST /init requires. Only owner (a user id) can read the
-// folder and its files. FirstRun changes the owner only when it runs as root.
+// FirstRun creates three files that a Docker Compose installation keeps in a volume: a password for the database, the
+// URL with that password, and the token that POST /init requires. It leaves existing files unchanged. If FirstRun runs
+// as root, the user with the id in the argument owner owns the folder and the files. Only their owner can read them.
 func FirstRun(dir, databaseHost string, owner int) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
@@ -113,8 +113,8 @@ func keepFile(path string, content func() string) (string, error) {
 	return strings.TrimSuffix(string(kept), "\n"), err
 }
 
-// writeNewFile creates a file, or returns fs.ErrExist. When it returns, the file survives a power failure: no data may
-// be encrypted with a secret that could still be lost.
+// writeNewFile creates a file. It returns fs.ErrExist if the file exists. After writeNewFile has returned, the file
+// survives a power failure. Otherwise data could be encrypted with a secret that is then lost.
 func writeNewFile(path, content string) error {
 	// The content is complete and on disk before the file gets its name.
 	temporary, err := os.CreateTemp(filepath.Dir(path), ".new-*") // with mode 0600

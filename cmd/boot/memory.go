@@ -17,8 +17,8 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/httpapi"
 )
 
-// The memory of the process is divided as follows. adapters/httpapi bounds what clients can make the server hold; see
-// httpapi.NewBounds.
+// The memory of the process is divided as follows. adapters/httpapi limits the memory that requests and connections
+// use; see httpapi.NewBounds.
 const (
 	// assumedMemory is the budget, in bytes, if nothing limits the memory of the process.
 	assumedMemory = 1 << 30
@@ -31,8 +31,9 @@ const (
 	minMemory = 64 << 20
 )
 
-// memoryBudget returns the memory, in bytes, from which all bounds are derived: the setting, or the lowest of the
-// limits of the control groups, GOMEMLIMIT and assumedMemory.
+// memoryBudget returns the memory, in bytes, from which all bounds are derived. It is MemoryLimit if that setting is
+// not zero. Otherwise it is the smallest of the limit of the control groups, GOMEMLIMIT, and assumedMemory, but at
+// least minMemory.
 func (c Config) memoryBudget() int64 {
 	if c.MemoryLimit > 0 {
 		return int64(c.MemoryLimit)
@@ -67,8 +68,8 @@ func (c Config) bounds() httpapi.Bounds {
 	return bounds
 }
 
-// controlGroupLimit returns the lowest memory limit of the control groups (version 1 or 2) of the process, or
-// math.MaxInt64. root is the root of the file system.
+// controlGroupLimit returns the lowest memory limit of the control groups (version 1 or 2) of the process. It returns
+// math.MaxInt64 if there is no limit. root is the root of the file system.
 func controlGroupLimit(root string) int64 {
 	groups, err := os.Open(path.Join(root, "proc/self/cgroup")) //nolint:gosec // a path of the kernel
 	if err != nil {                                             // not Linux
@@ -93,8 +94,9 @@ func controlGroupLimit(root string) int64 {
 	return lowest
 }
 
-// lowestLimit returns the lowest limit in the file of a control group and of its parents. In a container, the folders
-// of the parents may be missing, and the group of the container is mounted at the top.
+// lowestLimit returns the lowest of the limits of a control group and its parents. file is the name of the file that
+// contains the limit of a group. In a container, the folders of the parents may be missing, and the group of the
+// container is mounted at the top.
 func lowestLimit(mount, group, file string) int64 {
 	lowest := int64(math.MaxInt64)
 	for group = path.Clean("/" + group); ; group = path.Dir(group) {
@@ -111,13 +113,14 @@ func lowestLimit(mount, group, file string) int64 {
 	}
 }
 
-// maxDerivations returns how many key derivations may run at once: one for every two cores, and not more than fit into
-// their part of the memory. A derivation counts twice, because its memory is garbage until the next collection.
+// maxDerivations returns how many key derivations may run at once: one for every two cores, but at most as many as the
+// memory allows.
 func (c Config) maxDerivations() int {
 	return max(1, min(runtime.GOMAXPROCS(0)/2, c.derivationsInMemory()))
 }
 
-// derivationsInMemory returns how many key derivations the memory allows at once, at least one.
+// derivationsInMemory returns how many key derivations the memory allows at once. The result is at least one. Each
+// derivation is counted with twice its memory, because its memory stays in use until the next garbage collection.
 func (c Config) derivationsInMemory() int {
 	each := 2 * int64(c.KDFMemoryKiB) << 10
 	return max(1, int(c.memoryBudget()*kdfShare/100/max(1, each)))
@@ -156,7 +159,8 @@ func (a *App) releaseMemory(ctx context.Context) {
 		objects, allocated := read(2), read(4)
 		garbage := objects - min(objects, read(3))
 		idle := read(0) + read(1) + garbage
-		// A busy server uses the memory again soon.
+		// If the server has allocated more memory since the last tick than is unused now, it is busy and will soon need
+		// the unused memory again.
 		if idle > releaseAbove && allocated-allocatedBefore < idle {
 			debug.FreeOSMemory()
 			a.log.Debug("returned unused memory to the operating system", slog.Uint64("bytes", idle))

@@ -15,7 +15,7 @@ import (
 func registerMetrics(registry *prometheus.Registry, core *core) {
 	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name:        "lockbox_build_info",
-		Help:        "Constant 1, labelled with the version of Lockbox and of Go.",
+		Help:        "Always 1. The labels are the versions of Lockbox and of Go.",
 		ConstLabels: prometheus.Labels{"version": Version(), "go": runtime.Version()},
 	}, func() float64 { return 1 })
 	registry.MustRegister(
@@ -82,8 +82,8 @@ type metric struct {
 	values      func(stats) values
 }
 
-// values maps the values of a metric's label to its samples. A metric without a label has one
-// sample, under "".
+// values holds the samples of a metric. The key of a sample is the value of its label, or "" if the metric has no
+// label.
 type values map[string]float64
 
 const (
@@ -100,7 +100,7 @@ func newMetric(kind prometheus.ValueType, name, label, help string, read func(st
 	return metric{description: prometheus.NewDesc(name, help, labels, nil), kind: kind, values: read}
 }
 
-// one returns the samples of a metric without a label.
+// one returns value as the only sample of a metric without a label.
 func one[N int | int64 | uint64 | float64](value N) values { return values{"": float64(value)} }
 
 // writable returns 1 if the last probe succeeded, and 0 if it failed or if there was no probe yet.
@@ -132,10 +132,10 @@ var metrics = []metric{
 		"Number of database connections that this server opened.",
 		func(s stats) values { return one(s.db.Pool.Opened) }),
 	newMetric(counter, "lockbox_db_connection_waits_total", "",
-		"Number of times that work waited for a free database connection.",
+		"Number of times that a query or transaction waited for a free database connection.",
 		func(s stats) values { return one(s.db.Pool.Waits) }),
 	newMetric(counter, "lockbox_db_connection_wait_seconds_total", "",
-		"Total time that work waited for a free database connection, in seconds.",
+		"Total time that queries and transactions waited for a free database connection, in seconds.",
 		func(s stats) values { return one(s.db.Pool.WaitTime.Seconds()) }),
 
 	newMetric(counter, "lockbox_db_connections_replaced_total", "",
@@ -162,7 +162,7 @@ var metrics = []metric{
 		"Number of requests that were refused because the batch queue was full, by kind (lookup or write of an entry).",
 		func(s stats) values { return byKind(s.db.Lookups.Refused, s.db.Writes.Refused) }),
 	newMetric(counter, "lockbox_db_write_fallbacks_total", "",
-		"Number of entry writes that fell back from a batch to the locking path.",
+		"Number of entry writes that a batch did not store and that were then repeated under locks.",
 		func(s stats) values { return one(s.db.WriteFallbacks) }),
 
 	newMetric(gauge, "lockbox_events_waiting", "", "Number of audit events that wait to be committed.",

@@ -11,7 +11,7 @@ import (
 )
 
 // serveMetrics serves /metrics on LOCKBOX_METRICS_ADDR until stop is called. It does nothing if the setting is empty.
-// The server stops after the API, so that the shutdown itself can be observed.
+// The API must stop before the metrics server, so that the metrics are available during a shutdown.
 func (a *App) serveMetrics(api *httpapi.API) (stop func(), err error) {
 	if a.config.MetricsAddr.IsZero() {
 		return func() {}, nil
@@ -35,6 +35,6 @@ func (a *App) serveMetrics(api *httpapi.API) (stop func(), err error) {
 	}, nil
 }
 
-// MetricsAddr returns the address that the server listens on for LOCKBOX_METRICS_ADDR, or nil. Call it only after
-// Ready.
+// MetricsAddr returns the address on which the server serves metrics, or nil if LOCKBOX_METRICS_ADDR is empty. Call it
+// only after Ready.
 func (a *App) MetricsAddr() net.Addr { return a.metricsAddr }

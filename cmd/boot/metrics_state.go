@@ -7,7 +7,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// keyStatus lists the server keys. In the program, it is a method of sealing.Keyring.
+// keyStatus is a function that lists the server keys. The program uses the method Status of sealing.Keyring.
 type keyStatus func() []ports.KeyStatus
 
 // serverKeyCollector reports the times of the server keys in memory.
@@ -15,7 +15,7 @@ type serverKeyCollector struct{ status keyStatus }
 
 var serverKeyCreated = prometheus.NewDesc("lockbox_server_key_created_timestamp_seconds",
 	"Time at which the newest server key of a purpose was created, in seconds since 1970. lockbox secret rekey "+
-		"replaces it.", []string{"purpose"}, nil)
+		"replaces this key.", []string{"purpose"}, nil)
 
 // Describe implements prometheus.Collector.
 func (c serverKeyCollector) Describe(descriptions chan<- *prometheus.Desc) {
@@ -40,7 +40,8 @@ var (
 	streamEvents = prometheus.NewDesc("lockbox_audit_stream_events_total",
 		"Number of audit events that this server delivered to the audit stream.", nil, nil)
 	streamFailures = prometheus.NewDesc("lockbox_audit_stream_failures_total",
-		"Number of failed attempts of this server to deliver to the audit stream or to use its queue.", nil, nil)
+		"Number of failed attempts of this server to deliver events to the audit stream, or to read or update "+
+			"their queue.", nil, nil)
 	streamLag = prometheus.NewDesc("lockbox_audit_stream_lag_seconds",
 		"Age of the oldest audit event in the queue of the audit stream, in seconds; 0 if all events are delivered.",
 		nil, nil)

@@ -19,8 +19,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// rule is the error of a setting that breaks a rule. The text completes a sentence that begins with the name of the
-// variable. It never repeats the value.
+// rule is the error of a setting with an invalid value. Its text states what is valid, as the rest of a sentence that
+// begins with the name of the variable. It never repeats the value.
 type rule string
 
 // Error returns the rule.
@@ -33,7 +33,8 @@ var parsers = map[reflect.Type]env.ParserFunc{
 	reflect.TypeFor[sealing.Secret](): func(text string) (any, error) {
 		secret, err := sealing.ParseSecret(text)
 		if err != nil {
-			return nil, rule("is malformed: " + err.Error() + "; copy it as lockbox keygen --secret printed it")
+			return nil, rule("is malformed: " + err.Error() +
+				"; copy the whole line that lockbox keygen --secret printed")
 		}
 		return secret, nil
 	},
@@ -56,7 +57,8 @@ var parsers = map[reflect.Type]env.ParserFunc{
 // leadingDays matches the weeks and days at the beginning of a duration.
 var leadingDays = regexp.MustCompile(`^(?:(\d{1,4})w)?(?:(\d{1,5})d)?`)
 
-// parseDuration is time.ParseDuration with two more units, which come first: weeks (w) and days of 24 hours (d).
+// parseDuration is time.ParseDuration with two more units: weeks (w) and days of 24 hours (d). Weeks and days must come
+// before the other units.
 func parseDuration(text string) (time.Duration, error) {
 	found := leadingDays.FindStringSubmatch(text)
 	weeks, _ := strconv.Atoi("0" + found[1])
@@ -96,8 +98,8 @@ func (a Address) String() string { return net.JoinHostPort(a.Host, a.Port) }
 // CollectorURL is the URL that traces are sent to.
 type CollectorURL struct{ url *url.URL }
 
-// UnmarshalText parses an http or https URL. It refuses a URL with a user name or password: credentials belong in
-// TRACES_HEADERS, which is never printed.
+// UnmarshalText parses an http or https URL. It refuses a URL with a user name or password, because credentials belong
+// in TRACES_HEADERS, which is never printed.
 func (u *CollectorURL) UnmarshalText(text []byte) error {
 	parsed, err := url.Parse(string(text))
 	if err != nil || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.Host == "" || parsed.User != nil {
@@ -108,8 +110,8 @@ func (u *CollectorURL) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// isPrivate reports whether requests to the collector are safe from readers on the network, because the collector uses
-// TLS or is on this machine. It returns true for the zero CollectorURL, to which nothing is sent.
+// isPrivate reports whether requests to the collector stay secret, because the collector uses TLS or is on this
+// machine. It returns true for the zero CollectorURL, to which nothing is sent.
 func (u CollectorURL) isPrivate() bool {
 	return u.url == nil || u.url.Scheme == "https" || isLoopback(u.url.Hostname())
 }
@@ -170,7 +172,7 @@ func (p *Pooling) UnmarshalText(text []byte) error {
 // ByteSize is a number of bytes.
 type ByteSize int64
 
-// UnmarshalText parses a size as Docker does: 512m, 2g. The units are powers of 1024.
+// UnmarshalText parses a size in Docker's format, such as 512m or 2g. The units are powers of 1024.
 func (b *ByteSize) UnmarshalText(text []byte) error {
 	// Use Docker's own parser, because users know its format from docker run --memory.
 	size, err := units.RAMInBytes(string(text))
@@ -226,7 +228,7 @@ func (c *Config) serverCertificate(files certificateFiles) (*certificate, error)
 		return nil, nil
 	}
 	if c.TLSCert == "" || len(c.TLSKey.Bytes()) == 0 {
-		return nil, mistake("TLS_CERT", "and LOCKBOX_TLS_KEY must be set together, or neither")
+		return nil, mistake("TLS_CERT", "and LOCKBOX_TLS_KEY must be set together or not at all")
 	}
 	loaded, err := newCertificate([]byte(c.TLSCert), c.TLSKey.Bytes(), files)
 	if err != nil {
@@ -244,7 +246,7 @@ func ruleBroken(wrong env.ParseError) string {
 	return fmt.Sprintf("cannot be read as %s", kindOfSetting(wrong.Type))
 }
 
-// kindOfSetting names a type of the standard library for people.
+// kindOfSetting returns a readable description of a Go type.
 func kindOfSetting(wanted reflect.Type) string {
 	switch wanted.String() {
 	case "time.Duration":

@@ -37,28 +37,29 @@ var settingDocs = map[string]string{
 		"hexadecimal or base64; lockbox keygen --secret prints one. Required",
 	"SECRET_KEY_PREVIOUS": "Previous secret, needed until lockbox secret rotate has run",
 
-	"HTTP_ADDR": "Address and port to listen on; without an address, on all interfaces",
+	"HTTP_ADDR": "Address and port on which the server listens. Without an address, it listens on all interfaces",
 	"METRICS_ADDR": "Address and port that serve /metrics over plain HTTP, such as :9090. If it is empty, the " +
 		"server's own port serves /metrics",
 	"TLS_CERT": "Certificate chain in PEM; turns HTTPS on. Usually set as LOCKBOX_TLS_CERT_FILE",
 	"TLS_KEY":  "Private key of the certificate in PEM. Usually set as LOCKBOX_TLS_KEY_FILE",
 	"DRAIN_DELAY": "Time after SIGTERM, from 0s to 5m, during which /readyz returns 503 and the server still accepts " +
 		"connections, so that load balancers stop sending requests to it",
-	"TRUSTED_PROXIES": "Networks of proxies, separated by commas (10.0.0.0/8,192.168.1.1/32); " +
-		"Lockbox takes the client address from their X-Forwarded-For",
+	"TRUSTED_PROXIES": "Networks of proxies, separated by commas (10.0.0.0/8,192.168.1.1/32). For requests from " +
+		"these networks, Lockbox takes the client address from the header X-Forwarded-For",
 	"CORS_ORIGINS": "Origins, separated by commas (https://app.example.org), from which " +
 		"browsers may call the API; * allows all. Empty turns CORS off",
-	"MAX_BODY_BYTES": "Largest request body in bytes, at least 1024; without a token the limit is" +
-		" 16384",
+	"MAX_BODY_BYTES": "Largest request body in bytes, at least 1024. For requests without a token, the limit is " +
+		"16384",
 
 	"LOG_LEVEL":  "Lowest level that is logged: debug, info, warn or error",
 	"LOG_FORMAT": "Format of the log: json or text",
 	"TRACES_URL": "Collector that receives OpenTelemetry traces with OTLP over HTTP, such as " +
 		"http://localhost:4318/v1/traces. Empty turns traces off",
-	"TRACES_HEADERS": "Headers that are sent to the collector, such as Authorization=Bearer abc, with commas between " +
-		"them. They require an https URL, except on this machine. Usually set as LOCKBOX_TRACES_HEADERS_FILE",
-	"TRACES_RATIO": "Share of this server's traces that it sends, from 0 to 1. For a request with the header " +
-		"traceparent, the caller decides, unless the share is 0",
+	"TRACES_HEADERS": "Headers that are sent to the collector, such as Authorization=Bearer abc, with commas " +
+		"between them. They require an https URL unless the collector is on this machine. Usually set as " +
+		"LOCKBOX_TRACES_HEADERS_FILE",
+	"TRACES_RATIO": "Share of traces that this server sends, from 0 to 1. If a request has the header traceparent, " +
+		"that header decides whether its trace is sent, unless the share is 0",
 	"AUDIT_STREAM": "Where audit events are delivered as JSON lines: stdout, file:/path, or the https URL of a " +
 		"webhook. Empty delivers none",
 	"AUDIT_STREAM_HEADER": "Header that authenticates to the webhook, such as Authorization: Bearer TOKEN. Usually " +
@@ -74,26 +75,26 @@ var settingDocs = map[string]string{
 	"REFRESH_TOKEN_TTL": "Time after a sign-in during which its tokens can be refreshed; not below " +
 		"LOCKBOX_ACCESS_TOKEN_TTL",
 	"TOTP_ISSUER": "Issuer that authenticator apps show for an account",
-	"THROTTLE_FREE_ATTEMPTS": "Wrong credentials per account before a lockout, from 1 to 1000000; 15 " +
-		"minutes without an attempt reset the count. An address has 40 times as many attempts. " +
-		"All new addresses together have ten times as many attempts for each account within 30 days",
+	"THROTTLE_FREE_ATTEMPTS": "Number of wrong credentials that an account may receive before a lockout, from 1 to " +
+		"1000000. After 15 minutes without an attempt, the count is reset. An address may send 40 times as many. " +
+		"Addresses that are new to an account may together send ten times as many to that account within 30 days",
 
 	"MAX_VALUE_BYTES": "Largest value, in bytes of JSON text; not above LOCKBOX_MAX_BODY_BYTES. 0 " +
 		"means no limit",
 	"MAX_ENTRIES_PER_BOX": "Largest number of entries in a box; a deleted entry counts until " +
 		"LOCKBOX_DELETED_ENTRY_RETENTION has passed. 0 means no limit",
-	"MAX_BYTES_PER_BOX": "Largest storage that a box reserves for its entries, in bytes: all versions, those of " +
-		"deleted entries, and 256 bytes for each version. 0 means no limit",
+	"MAX_BYTES_PER_BOX": "Maximum storage, in bytes, that a box reserves for its entries. It covers all versions, " +
+		"even those of deleted entries, and 256 bytes for each version. 0 means no limit",
 	"MAX_USERS_PER_BOX": "Largest number of members of a box. 0 means no limit",
 	"MAX_BOXES_PER_USER": "Largest number of boxes that a user may own; does not apply to admins. 0 " +
 		"means no limit",
-	"ENTRY_VERSIONS": "Number of versions kept of an entry; a write deletes older ones. 0 keeps all",
+	"ENTRY_VERSIONS": "Number of versions of an entry that are kept; a write deletes older ones. 0 keeps all",
 	"DELETED_ENTRY_RETENTION": "Time during which a deleted entry can be restored; then it is deleted " +
 		"permanently",
 	"EVENT_RETENTION": "Age at which audit events are deleted. 0 keeps them permanently",
 
-	"BACKUP_DIR": "Folder in which lockbox backup create writes and lockbox backup verify reads. Servers report the " +
-		"newest backup in it as metrics",
+	"BACKUP_DIR": "Folder in which lockbox backup create writes and lockbox backup verify reads. The metrics of a " +
+		"server report the time of the newest backup in this folder",
 
 	"DOCKER_HOST": "Docker engine for droplets: unix:///var/run/docker.sock or " +
 		"tcp://host:2376. Empty turns droplets off",
@@ -106,24 +107,25 @@ var settingDocs = map[string]string{
 		"first is the default. Required with LOCKBOX_DOCKER_HOST",
 	"DROPLET_PREFIX": "Prefix of droplet names, before two digits: 1 to 40 lower-case letters, " +
 		"digits and -, beginning with a letter",
-	"DROPLET_MEMORY": "Memory limit of a droplet, such as 512m or 2g; at least 6m. Droplets get no swap",
+	"DROPLET_MEMORY": "Memory limit of a droplet, without swap, such as 512m or 2g; at least 6m",
 	"DROPLET_CPUS":   "CPU limit of a droplet, in cores, from 0.01 to 1024",
 	"DROPLET_LOG_SIZE": "Disk space on the host for the log of a droplet, such as 10m; at least 64k. The host " +
 		"deletes the oldest half of a full log",
 
-	"DB_MAX_CONNS": "Maximum number of connections of one server to the database. 0 means 10, or one per " +
-		"core if that is more",
+	"DB_MAX_CONNS": "Maximum number of connections of one server to the database. 0 means 10, or one per core if " +
+		"that is more",
 	"DB_POOLING": "transaction if a pooler, such as PgBouncer with pool_mode=transaction, may run each transaction " +
 		"in another session of the database; session in all other cases",
 	"KDF_MEMORY_KIB": "Memory of one Argon2id derivation, for a password or passphrase, in KiB, " +
 		"from 8 to 262144",
-	"KDF_TIME": "Passes of one Argon2id derivation, from 1 to 16",
-	"MEMORY_LIMIT": "Memory, such as 256m or 1g, from which the bounds on clients are derived; at least 64m. 0 means " +
-		"the limit of the container or GOMEMLIMIT, and at most 1g",
-	"MAX_CONNECTIONS": "Most open connections of clients. 0 derives the number from the memory",
-	"MAX_REQUESTS": "Most requests in flight whose caller is verified. Of other requests, half as many are allowed. " +
-		"0 derives the number from the memory",
-	"MAX_REQUESTS_PER_USER": "Most requests in flight of one user. 0 derives the number from the memory",
-	"MAX_REQUESTS_PER_ADDRESS": "Most requests in flight of one address whose caller is not verified. 0 derives the " +
-		"number from the memory",
+	"KDF_TIME": "Number of passes of one Argon2id derivation, from 1 to 16",
+	"MEMORY_LIMIT": "Memory, such as 256m or 1g, from which the limits on clients are derived; at least 64m. 0 " +
+		"means the memory limit of the container or GOMEMLIMIT, but at most 1g",
+	"MAX_CONNECTIONS": "Maximum number of open connections of clients. 0 derives the number from the memory",
+	"MAX_REQUESTS": "Maximum number of requests in flight from verified callers. In addition, half as many requests " +
+		"from unverified callers are allowed. 0 derives the number from the memory",
+	"MAX_REQUESTS_PER_USER": "Maximum number of requests in flight from one user. 0 derives the number from the " +
+		"memory",
+	"MAX_REQUESTS_PER_ADDRESS": "Maximum number of requests in flight from unverified callers at one address. 0 " +
+		"derives the number from the memory",
 }

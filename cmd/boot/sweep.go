@@ -15,22 +15,22 @@ const (
 	sweepInterval = time.Minute
 	// sweepBatch is how many rows one statement deletes. A small batch holds its locks briefly.
 	sweepBatch = 500
-	// sweepEventBatch is the batch of audit events. It is larger than sweepBatch, because no other statement locks an
-	// event.
+	// sweepEventBatch is how many audit events one statement deletes. It is larger than sweepBatch, because no other
+	// statement locks an event.
 	sweepEventBatch = 2000
-	// sweepTime limits the deletion of one kind of rows in one sweep, so that other kinds are not delayed. The next
-	// sweep continues.
+	// sweepTime is how long one sweep may delete rows of one kind, so that rows of other kinds are not delayed. The
+	// next sweep continues.
 	sweepTime = 20 * time.Second
-	// sweepEntryBatch is the batch of entries. It is smaller than sweepBatch, because an entry may have many large
-	// versions.
+	// sweepEntryBatch is how many entries one statement deletes. It is smaller than sweepBatch, because an entry may
+	// have many large versions.
 	sweepEntryBatch = 20
 	// expiredKeyRetention is how long an expired API key is still listed, so that its user sees why it stopped working.
 	expiredKeyRetention = 30 * 24 * time.Hour
 	// oldKeyringRetention is how long every keyring of a box is kept. The newest keyrings are kept longer, regardless
 	// of their age; see domain.KeptKeyrings.
 	oldKeyringRetention = 30 * 24 * time.Hour
-	// abandonedStream is how long events wait for the audit stream while no server has the setting. It exceeds a
-	// restart of all servers and a weekend without servers.
+	// abandonedStream is how long events wait for the audit stream if no server has the setting AUDIT_STREAM. It is
+	// long enough for a weekend on which no server runs.
 	abandonedStream = 7 * 24 * time.Hour
 )
 
@@ -62,8 +62,8 @@ func sweepTasks(config Config, janitor ports.Janitor, now time.Time) []sweepTask
 	return tasks
 }
 
-// sweep deletes expired rows every minute until ctx ends. All servers of an installation sweep. If two servers find the
-// same row, only one of them deletes it.
+// sweep deletes expired rows every minute until ctx ends. Every server of an installation does this. If two servers
+// find the same row, only one of them deletes it.
 func (a *App) sweep(ctx context.Context, core *core) {
 	a.measureEventLog(ctx, core.store)
 	every(ctx, sweepInterval, func() {
@@ -124,8 +124,8 @@ func newSweepMetrics(config Config) *sweepMetrics {
 	m := &sweepMetrics{
 		lastSuccess: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "lockbox_sweep_last_success_timestamp_seconds",
-			Help: "Time of the last sweep of expired rows without an error, in seconds since 1970; before the first " +
-				"such sweep, the time when the server started.",
+			Help: "Time of the last sweep that deleted the expired rows without an error, in seconds since 1970; " +
+				"before the first such sweep, the time when the server started.",
 		}),
 		deleted: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "lockbox_sweep_deleted_total",

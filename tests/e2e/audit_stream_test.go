@@ -160,7 +160,7 @@ func TestAuditStreamSettings(t *testing.T) {
 			"AUDIT_STREAM=file:audit.jsonl",
 			"AUDIT_STREAM=file:/var/log/",
 		},
-		"must be an https URL, except on this machine": {
+		"must be an https URL, because plain HTTP exposes the events": {
 			"AUDIT_STREAM=http://logs.example.org/x",
 			"AUDIT_STREAM=http://10.0.0.1/x",
 		},
