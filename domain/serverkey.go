@@ -5,7 +5,7 @@ import "slices"
 // ServerKeyID identifies a key of the server's key ring.
 type ServerKeyID = ID[serverKey]
 
-// serverKey exists only to make ServerKeyID a type of its own.
+// serverKey exists only to make ServerKeyID a separate type.
 type serverKey struct{}
 
 // KeyPurpose names the use of a server key. Different purposes have different keys. The names are stored.
