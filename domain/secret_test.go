@@ -158,7 +158,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	require.JSONEq(t, `{"key":"[secret]"}`, string(encoded))
 }
 
-// requireNothingOf requires that a text does not contain the secret in any form in which Go prints bytes.
+// requireNothingOf requires that output does not contain the secret, in any of the forms in which Go prints bytes.
 func requireNothingOf(t *testing.T, output, secret string) {
 	t.Helper()
 	decimal := strings.Trim(fmt.Sprintf("%d", []byte(secret)[:6]), "[]")

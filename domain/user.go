@@ -6,7 +6,7 @@ import "time"
 type User struct {
 	ID   UserID
 	Name UserName
-	// Spelling is the name in the letter case that it had when the user was created.
+	// Spelling is the name as it was typed when the user was created; Name is in lower case.
 	Spelling string
 	Role     Role
 	// Group is GroupOwner for the owner, and for no other user.

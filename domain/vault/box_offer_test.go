@@ -55,7 +55,7 @@ func TestBoxOfferEnds(t *testing.T) {
 			return b.Vault.TransferBox(b.t.Context(), b.owner, vault.TransferBox{Box: "box", NewOwner: "owner"})
 		},
 		"expired": func(b *boxed) error {
-			// The session of the test would expire with the offer if the clock advanced.
+			// The clock cannot advance instead, because the sessions of the test would expire too.
 			b.Execute(b.t, `UPDATE boxes SET offer_expires_at = now() - interval '1 second'`)
 			return nil
 		},

@@ -23,7 +23,7 @@ func (s *Service) OpenBox(ctx context.Context, by domain.Requester, in ports.Ope
 		return nil, err
 	}
 	if in.Permissions.Have(domain.CreateEntry) {
-		// The write checks the key again. A refusal here comes before a droplet is built.
+		// Write checks the key again. The check here refuses a wrong key before the droplet is built.
 		if err := checkBoxKey(in.EncryptionKey, access.Box); err != nil {
 			return nil, err
 		}
