@@ -8,7 +8,7 @@ import (
 
 // RateLimits sets how many attempts with wrong credentials are free before the first lockout.
 type RateLimits struct {
-	// FreePerAccount applies to the sign-ins to one account, FreePerAddress to the sign-ins from one address.
+	// FreePerAccount applies to the sign-ins to one account. FreePerAddress applies to the sign-ins from one address.
 	FreePerAccount int
 	FreePerAddress int
 	// FreePerMonth applies to the sign-ins to an account from unknown addresses. The counter keeps these attempts for a
@@ -33,8 +33,8 @@ const AttemptWindow = 15 * time.Minute
 const (
 	firstLockout   = 30 * time.Second
 	longestLockout = 24 * time.Hour
-	// longestSharedLockout is the maximum length of a lockout of an account after attempts from unknown addresses. It
-	// limits how long strangers can keep a user from signing in at a new address.
+	// longestSharedLockout is the maximum length of a lockout after attempts from unknown addresses. It limits how long
+	// strangers can keep a user from signing in at a new address.
 	longestSharedLockout = time.Hour
 	// monthWindow and monthFactor define the limit per month: FreePerMonth is FreePerAccount times monthFactor.
 	monthWindow = 30 * 24 * time.Hour

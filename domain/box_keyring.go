@@ -38,10 +38,10 @@ const (
 	// MaxChainKeys is the maximum number of earlier keys in a chain.
 	MaxChainKeys = 4096
 	// MaxSequenceStep is the largest difference between the sequence numbers of successive keyrings. A restored
-	// database may lack the newest keyrings. A client that remembers a lost keyring may continue from the lost sequence
-	// number, so a gap must be allowed.
+	// database may lack the newest keyrings. A client that remembers a lost keyring continues from its sequence number,
+	// so a gap must be allowed.
 	MaxSequenceStep = 1000
-	// KeptKeyrings is the number of newest keyrings of a box that are kept regardless of their age.
+	// KeptKeyrings is how many of the newest keyrings of a box are kept regardless of their age.
 	KeptKeyrings = 10
 )
 

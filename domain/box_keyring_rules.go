@@ -19,7 +19,7 @@ var (
 	ErrKeyChangeRequired = Refuse(Conflict, "key_change_required",
 		"recipients can be removed only together with a change of the key: send a keyring with a new key")
 	ErrKeyIDUsed = Refuse(Conflict, "key_id_used", "the box used this key before: send a keyring with a fresh key")
-	// ErrKeyNotCurrent refuses to write a value that is encrypted under another key than the current box key.
+	// ErrKeyNotCurrent is the refusal to write a value that is not encrypted under the current box key.
 	ErrKeyNotCurrent = Refuse(Conflict, "key_not_current",
 		"the box has a keyring, and the encryption key is not its current key: fetch the keyring and use its key")
 )
@@ -174,7 +174,8 @@ func (k BoxKeyring) Describe(stored BoxKeyring, members []KeyringMember, reset b
 		listed(", removed ", removed)
 }
 
-// missingFrom returns the names of the recipients that the keyring other has and k does not have.
+// missingFrom compares two keyrings, and returns the names of the recipients that are in the argument other but not in
+// k.
 func missingFrom(k, other BoxKeyring, names map[UserID]UserName) (missing []string) {
 	present := make(map[KeyringMember]bool, len(k.Recipients))
 	for _, recipient := range k.Recipients {

@@ -50,12 +50,12 @@ func Properties() []Property {
 // String returns the property's name.
 func (p Property) String() string { return p.name }
 
-// RestoreProperty rebuilds a property from storage, which may contain properties of other releases.
+// RestoreProperty rebuilds a property from storage. It accepts every name, because another release may have stored it.
 func RestoreProperty(name string) Property { return Property{name} }
 
 // Change is a property that an action has changed. It never contains a value, key, password, token or code: From and To
-// are names, times, or words of a closed set. An empty From means that the property is new. An empty To means that the
-// property no longer exists.
+// are names, times or fixed words. An empty From means that the property is new. An empty To means that the property no
+// longer exists.
 type Change struct {
 	Property Property
 	From, To string
@@ -73,8 +73,8 @@ func (e Event) Changed(changes ...Change) Event {
 	return e
 }
 
-// ExpiryChange returns the change of an expiry. The argument from is nil if the object did not exist before, and to is
-// nil if it no longer exists. The zero time means never.
+// ExpiryChange returns the change of an object's expiry. An argument is nil if the object did not exist at that time.
+// The zero time means that the object never expires.
 func ExpiryChange(from, to *time.Time) Change {
 	return Change{Property: PropertyExpiry, From: expiryText(from), To: expiryText(to)}
 }

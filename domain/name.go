@@ -120,8 +120,8 @@ func invalidName(field string) *Error {
 }
 
 func invalidEntryKey() *Error {
-	return InvalidField("key", "invalid_key", "key must be segments joined by single '/' or ':', "+
-		"each of letters, digits, '.', '_', '@' and '-' and beginning with a letter, a digit or '_'")
+	return InvalidField("key", "invalid_key", "key must be segments joined by single '/' or ':'; "+
+		"a segment contains only letters, digits, '.', '_', '@' and '-', and begins with a letter, a digit or '_'")
 }
 
 func isAlphanumeric(c byte) bool {

@@ -13,8 +13,8 @@ import (
 func (s *Service) listAndCleanUp(ctx context.Context, by domain.Requester) ([]domain.Droplet, error) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
-	// The containers must be listed before the records. A build inserts its record before it creates its container, so
-	// the records of all listed containers are then in the list of records.
+	// The containers must be listed before the records. A build inserts its record before it creates its container. The
+	// later list of records therefore contains the record of each listed container, unless the record was deleted.
 	droplets, err := s.config.Host.List(ctx)
 	if err != nil {
 		return nil, err

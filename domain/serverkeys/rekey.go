@@ -95,8 +95,8 @@ func (s *Service) retireOld(ctx context.Context, purpose domain.KeyPurpose) ([]p
 
 // awaitTransactions waits for the transactions that were open when the old keys were retired. It returns when all of
 // them have ended. Transactions that began later see the retirement and are refused. Transactions of other programs,
-// such as a backup, may stay open for long. After Grace, awaitTransactions therefore ignores them, and waits only for
-// transactions of servers that began before since.
+// such as a backup, may stay open for long. After Grace, awaitTransactions therefore ignores them. It then waits only
+// for transactions of servers, and only for those that began before the old keys were retired.
 func (s *Service) awaitTransactions(ctx context.Context, since time.Time, open []string) error {
 	rows := s.config.Store.Read().SealedRows
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {

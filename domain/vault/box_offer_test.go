@@ -25,7 +25,8 @@ func (b *boxed) boxOwner() (owner, offered domain.UserName) {
 	return described.Owner, described.Offer.ToName
 }
 
-// TestBoxOffer verifies that a transfer takes effect only when the member accepts it, and that it is audited.
+// TestBoxOffer verifies that a transfer takes effect only when the member accepts the offer, and that both steps are
+// audited.
 func TestBoxOffer(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.NoPermissions)
@@ -134,8 +135,8 @@ func TestLeaveBox(t *testing.T) {
 	require.ErrorIs(t, b.Vault.RemoveBoxUser(t.Context(), b.member, "box", "member"), domain.ErrBoxNotFound)
 }
 
-// TestBoxOfferAtOnce verifies that exactly one of two concurrent requests succeeds if one accepts an offer and the
-// other withdraws it.
+// TestBoxOfferAtOnce covers two concurrent requests: one accepts an offer, and the other withdraws the offer. Exactly
+// one of the requests must succeed.
 func TestBoxOfferAtOnce(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.NoPermissions)

@@ -15,7 +15,7 @@ func (s *Service) ListBoxEvents(ctx context.Context, by domain.Requester, box st
 	if err != nil {
 		return ports.EventPage{}, err
 	}
-	// The identifier, not the name, selects the events: an earlier box may have had the same name.
+	// The events are selected by the identifier of the box, because an earlier box may have had the same name.
 	filter.Box = access.Box.ID
 	return s.config.Gate.Events(ctx, access.Caller.UserID, filter)
 }

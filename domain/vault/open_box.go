@@ -57,7 +57,7 @@ func (b *openBox) Read(ctx context.Context, key string) ([]byte, error) {
 	return value.JSON, err
 }
 
-// Write writes a new version of an entry and notes it in the droplet's record; see ports.DropletBox.
+// Write writes a new version of an entry, and notes the version in the droplet's record; see ports.DropletBox.
 func (b *openBox) Write(ctx context.Context, key domain.EntryKey, value []byte, droplet domain.DropletID) error {
 	_, err := b.service.writeEntry(ctx, b.by, WriteEntry{Box: b.box, Key: string(key), Value: value}, &b.key, droplet)
 	return err

@@ -25,8 +25,8 @@ type WrittenEntry struct {
 	Box     domain.BoxName
 	Key     domain.EntryKey
 	Version uint64
-	// KeyChanged means that the previous version was sealed under another encryption key. The response reports it,
-	// because otherwise only the next reader would notice a write with a mistyped key.
+	// KeyChanged means that the previous version was sealed under another encryption key. The response reports the
+	// change of the key. Otherwise, only the next reader would notice a write with a mistyped key.
 	KeyChanged bool
 	// BoxKey identifies the box key under which the version is encrypted. It is zero if the box has no keyring, or if
 	// the caller lacks readEntry.

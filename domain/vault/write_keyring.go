@@ -44,8 +44,8 @@ type WrittenKeyring struct {
 // more. Members are removed in the same transaction. The server cannot check the wrapped keys and the chain; only
 // clients can.
 //
-// Errors, in this order: those of Access.Manage; for a reset, those of Access.ResetKeyring, otherwise ErrNotRecipient;
-// ErrKeyringChanged; keyring_invalid; ErrKeyringSequence; ErrKeyChangeRequired; those of RemoveBoxUser;
+// Errors, in this order: those of Access.Manage; those of Access.ResetKeyring for a reset, and ErrNotRecipient for any
+// other request; ErrKeyringChanged; keyring_invalid; ErrKeyringSequence; ErrKeyChangeRequired; those of RemoveBoxUser;
 // recipient_stale; ErrKeyIDUsed.
 func (s *Service) WriteKeyring(ctx context.Context, by domain.Requester, in WriteKeyring) (WrittenKeyring, error) {
 	repos := s.config.Store.Read()
