@@ -47,8 +47,8 @@ func TestOpaqueTokens(t *testing.T) {
 	}
 }
 
-// TestNextPair verifies that the lifetime of an access token is a whole number of seconds and never exceeds the
-// expiry of its family.
+// TestNextPair verifies that the lifetime of an access token is a whole number of seconds, and that no access token
+// outlives its token family.
 func TestNextPair(t *testing.T) {
 	t.Parallel()
 	user := User{ID: UserID{1}, Active: true, SessionEpoch: 3}
@@ -95,8 +95,8 @@ func TestRecoveryCodes(t *testing.T) {
 	}
 }
 
-// TestTakeOver verifies that exactly one owner exists before and after, and that the former owner becomes an admin
-// and a manager.
+// TestTakeOver verifies that a handover leaves exactly one owner, and that the former owner becomes an admin and a
+// manager.
 func TestTakeOver(t *testing.T) {
 	t.Parallel()
 	former := User{

@@ -9,8 +9,8 @@ import (
 // maxAPIKeyName is the maximum length of the name of an API key, in characters.
 const maxAPIKeyName = 100
 
-// APIKey is a credential for programs. The signed key is shown once, at creation, and never stored; APIKey is the
-// stored part.
+// APIKey is the stored part of an API key, a credential for programs. The signed key itself is shown once, at creation,
+// and is never stored.
 type APIKey struct {
 	ID   CredentialID
 	User UserID
@@ -25,8 +25,8 @@ type APIKey struct {
 	LastUsedAt time.Time
 }
 
-// ParseAPIKeyName parses the note of an API key: 0 to 100 printable characters. Existing keys keep names that an
-// earlier version accepted.
+// ParseAPIKeyName parses the name of a new API key: 0 to 100 printable characters. Existing keys may have names that an
+// earlier version accepted and this version refuses.
 func ParseAPIKeyName(text string) (string, error) {
 	if utf8.RuneCountInString(text) > maxAPIKeyName {
 		return "", InvalidField("name", "invalid_name", "name must have at most 100 characters")
@@ -65,9 +65,9 @@ func CheckAPIKeyQuota(count int) error {
 	return nil
 }
 
-// CapAPIKeyExpiry returns the expiry of a new API key, given the requested expiry; zero means never. If the maker used
-// an API key that expires, the new key expires no later than that API key. Otherwise the holder of a short-lived key
-// could use it to create a key that lives longer.
+// CapAPIKeyExpiry returns the expiry of a new API key, given the requested expiry; zero means never. If the maker of
+// the new key authenticated with an API key that expires, the new key expires no later than that API key. Otherwise the
+// holder of a short-lived key could use it to create a key that lives longer.
 func CapAPIKeyExpiry(requested time.Time, maker Caller) time.Time {
 	if !maker.HasExpiringAPIKey() {
 		return requested
@@ -78,8 +78,8 @@ func CapAPIKeyExpiry(requested time.Time, maker Caller) time.Time {
 	return requested
 }
 
-// CheckRevocable decides whether a user's key may be deleted. It refuses to delete the last key that is usable at now.
-// keys must contain all keys of the user.
+// CheckRevocable decides whether a user's API key may be deleted. It refuses to delete the last key that has not
+// expired at now. keys must contain all keys of the user.
 func CheckRevocable(key CredentialID, keys []APIKey, now time.Time) error {
 	usable, wasUsable := 0, false
 	for _, each := range keys {

@@ -8,7 +8,7 @@ import (
 
 // RateLimits sets how many attempts with wrong credentials are free before the first lockout.
 type RateLimits struct {
-	// FreePerAccount applies to the sign-ins to one account, FreePerAddress to the sign-ins from one address.
+	// FreePerAccount applies to the sign-ins to one account. FreePerAddress applies to the sign-ins from one address.
 	FreePerAccount int
 	FreePerAddress int
 	// FreePerMonth applies to the sign-ins to an account from unknown addresses. The counter keeps these attempts for a
@@ -20,7 +20,7 @@ type RateLimits struct {
 type Limit struct {
 	// Free is the number of attempts before the first lockout.
 	Free int
-	// First is the length of the first lockout. Each later one is twice as long, up to Longest.
+	// First is the length of the first lockout. Each later lockout is twice as long as the previous one, up to Longest.
 	First, Longest time.Duration
 	// Window is how long the counter keeps its attempts. The window begins at the latest attempt, or at the end of the
 	// lockout if that is later.
@@ -33,8 +33,8 @@ const AttemptWindow = 15 * time.Minute
 const (
 	firstLockout   = 30 * time.Second
 	longestLockout = 24 * time.Hour
-	// longestSharedLockout is the maximum length of a lockout of an account after attempts from unknown addresses. It
-	// limits how long strangers can keep a user from signing in at a new address.
+	// longestSharedLockout is the maximum length of a lockout after attempts from unknown addresses. It limits how long
+	// strangers can keep a user from signing in at a new address.
 	longestSharedLockout = time.Hour
 	// monthWindow and monthFactor define the limit per month: FreePerMonth is FreePerAccount times monthFactor.
 	monthWindow = 30 * 24 * time.Hour
@@ -56,7 +56,7 @@ func NewRateLimits(freePerAccount int) RateLimits {
 	}
 }
 
-// NewLimit returns the limit with the given number of free attempts, lockouts of up to a day, and the window
+// NewLimit returns a limit with the given number of free attempts. Its lockouts last at most a day, and its Window is
 // AttemptWindow.
 func NewLimit(free int) Limit {
 	return Limit{
@@ -67,15 +67,16 @@ func NewLimit(free int) Limit {
 	}
 }
 
-// Account returns the limit on the attempts to sign in to one account from all unknown addresses together.
+// Account returns the limit on the attempts to sign in to one account. It counts the attempts from all unknown
+// addresses together.
 func (l RateLimits) Account() Limit {
 	limit := NewLimit(l.FreePerAccount)
 	limit.Longest = longestSharedLockout
 	return limit
 }
 
-// Month returns the limit on sign-in attempts to one account within a month. Attempts from all unknown addresses count
-// together. Each attempt beyond this limit causes a lockout of an hour.
+// Month returns the monthly limit on the attempts to sign in to one account. It counts the attempts from all unknown
+// addresses together. Each attempt beyond this limit causes a lockout of an hour.
 func (l RateLimits) Month() Limit {
 	return Limit{
 		Free:    l.FreePerMonth,
@@ -107,7 +108,7 @@ func (a Attempts) Reserve(now time.Time, free int) Attempts {
 	return a.ReserveUnder(now, NewLimit(free))
 }
 
-// ReserveUnder is Reserve with another limit.
+// ReserveUnder is like Reserve, but applies the given limit.
 func (a Attempts) ReserveUnder(now time.Time, limit Limit) Attempts {
 	quietSince := a.LastAt
 	if a.BlockedUntil.After(quietSince) {
@@ -124,8 +125,8 @@ func (a Attempts) ReserveUnder(now time.Time, limit Limit) Attempts {
 	return a
 }
 
-// lockoutAfter returns the length of a lockout. over is the number of attempts after the one that caused the first
-// lockout. Each of these attempts doubles the length.
+// lockoutAfter returns the length of a lockout. The argument over is the number of attempts after the one that caused
+// the first lockout. Each of these attempts doubles the length, up to Longest.
 func (l Limit) lockoutAfter(over int) time.Duration {
 	lockout := l.First
 	for range over {

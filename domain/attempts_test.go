@@ -9,8 +9,8 @@ import (
 
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
-// TestLockouts verifies that the first lockout lasts 30 seconds, and that each later one lasts twice as long, up to
-// one day.
+// TestLockouts verifies that the first lockout lasts 30 seconds, and that each later lockout lasts twice as long as the
+// previous one, up to one day.
 func TestLockouts(t *testing.T) {
 	t.Parallel()
 	const free = 5
@@ -33,7 +33,8 @@ func TestLockouts(t *testing.T) {
 }
 
 // TestLimits verifies the lockouts of each limit. Attempts from unknown addresses lock an account out for at most an
-// hour at a time. Each attempt beyond the free attempts of a month locks the account out for exactly an hour.
+// hour at a time. After the free attempts of a month are used, each further attempt locks the account out for exactly
+// an hour.
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	limits := NewRateLimits(5)

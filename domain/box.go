@@ -11,19 +11,20 @@ type Box struct {
 	Name  BoxName
 	Owner UserID
 	Salt  BoxSalt
-	// Key identifies the box key in force. It is zero for a box without a keyring.
-	Key KeyID
-	// CreatedAt and UpdatedAt are times of the box itself. Entries have their own times.
+	// Key identifies the current box key. It is zero for a box without a keyring.
+	Key       KeyID
 	CreatedAt time.Time
+	// UpdatedAt is the time of the latest change of the box or its members. Adding or deleting an entry also counts as
+	// a change, but overwriting a value does not.
 	UpdatedAt time.Time
 }
 
 // BoxOfferTTL is how long an offer of ownership is open.
 const BoxOfferTTL = 7 * 24 * time.Hour
 
-// BoxOffer is the offer of the ownership of a box to one of its members. Ownership counts against the quota of a user
-// and keeps the user from being deleted, so no user becomes an owner without accepting. The zero BoxOffer means that
-// there is no offer.
+// BoxOffer is the offer of the ownership of a box to one of its members. A box counts against its owner's quota, and an
+// owner of boxes cannot be deleted. A box that is offered therefore changes its owner only when the member accepts the
+// offer. The zero BoxOffer means that there is no offer.
 type BoxOffer struct {
 	To UserID
 	// ToName is the name of the member.
@@ -112,7 +113,7 @@ func (a Access) Transfer() error {
 func (a Access) TransfersDirectly() bool { return a.Caller.IsAdmin() }
 
 // EndOffer decides whether the caller may end an offer. The owner of the box and admins may withdraw the offer. The
-// member to whom it was made may decline it.
+// member who received the offer may decline it.
 func (a Access) EndOffer(offer BoxOffer) error {
 	if err := a.See(); err != nil {
 		return err

@@ -38,10 +38,10 @@ const (
 	// MaxChainKeys is the maximum number of earlier keys in a chain.
 	MaxChainKeys = 4096
 	// MaxSequenceStep is the largest difference between the sequence numbers of successive keyrings. A restored
-	// database may lack the newest keyrings. A client that remembers one of these can still continue from its sequence
-	// number.
+	// database may lack the newest keyrings. A client that remembers a lost keyring continues from its sequence number,
+	// so a gap must be allowed.
 	MaxSequenceStep = 1000
-	// KeptKeyrings is the number of newest keyrings of a box that are kept regardless of their age.
+	// KeptKeyrings is how many of the newest keyrings of a box are kept regardless of their age.
 	KeptKeyrings = 10
 )
 
@@ -59,7 +59,7 @@ func (k KeyID) String() string {
 	return canonical.EncodeToString(k[:])
 }
 
-// ID returns the identifier of a generated key. It returns zero for a passphrase and for an unusable key.
+// ID returns the identifier of a generated key. A passphrase or an unusable key has no identifier: ID returns zero.
 func (k EncryptionKey) ID() KeyID {
 	if !k.generated || k.unusable != nil {
 		return KeyID{}
@@ -71,7 +71,8 @@ func (k EncryptionKey) ID() KeyID {
 	return KeyID(raw)
 }
 
-// KeyringHead is the part of a keyring that its chain and its signature authenticate.
+// KeyringHead contains the properties of a keyring. The encryption of the chain and the signature both authenticate the
+// head.
 type KeyringHead struct {
 	Installation InstallationID
 	Box          BoxID
@@ -84,11 +85,11 @@ type KeyringHead struct {
 	Lines [sha256.Size]byte
 }
 
-// ParseKeyringHead parses the bytes of a head. It accepts only bytes that Bytes can return. Errors: Invalid with code
-// keyring_invalid.
+// ParseKeyringHead parses the bytes of a head. It refuses any bytes that Bytes would not return for a head. Errors:
+// Invalid with code keyring_invalid.
 func ParseKeyringHead(raw []byte) (KeyringHead, error) {
 	var head KeyringHead
-	malformed := keyringInvalid("head", "head is not the head of a keyring")
+	malformed := keyringInvalid("head", "head does not have the format of a keyring head")
 	if len(raw) != len(head.Bytes()) {
 		return KeyringHead{}, malformed
 	}
@@ -126,7 +127,7 @@ func (h KeyringHead) Bytes() []byte {
 	return append(raw, h.Lines[:]...)
 }
 
-// appendPart appends part(x), as the comments on the formats define it.
+// appendPart appends part(x): the length of x as u32, followed by x.
 func appendPart(to, x []byte) []byte {
 	to = binary.BigEndian.AppendUint32(to, uint32(len(x))) //nolint:gosec // labels, identifiers and heads are short
 	return append(to, x...)
@@ -138,11 +139,11 @@ type KeyRecipient struct {
 	// Name is set only for recipients from storage. It is empty if the user was deleted.
 	Name        UserName
 	Fingerprint Fingerprint
-	// Wrapped may be absent if the recipient was read from storage.
+	// Wrapped may be nil in a recipient that was read from storage.
 	Wrapped []byte
 }
 
-// BoxKeyring is the keyring of a box: its key, wrapped to each recipient, and all its earlier keys.
+// BoxKeyring is the keyring of a box: the current box key, wrapped to each recipient, and all earlier keys of the box.
 type BoxKeyring struct {
 	KeyringHead
 	Chain     []byte
@@ -177,11 +178,11 @@ func (k BoxKeyring) checkParts() error {
 	case k.Mode != modeServerEncryption:
 		return keyringInvalid("head", "the encryption mode in head must be 0")
 	case k.Sequence == 0 || k.Sequence > 1<<62:
-		return keyringInvalid("head", "the sequence in head must be a number from 1")
+		return keyringInvalid("head", "the sequence in head must be at least 1 and at most 2^62")
 	case k.Key.IsZero():
 		return keyringInvalid("head", "the key id in head must not be zero")
 	case keys < 0 || keys%chainKeyBytes != 0 || keys/chainKeyBytes > MaxChainKeys:
-		return keyringInvalid("chain", "chain must be 80 bytes and 32 for each of at most 4096 keys")
+		return keyringInvalid("chain", "chain must have 80 bytes plus 32 for each of at most 4096 earlier keys")
 	case len(k.Recipients) == 0 || len(k.Recipients) > MaxKeyRecipients:
 		return keyringInvalid("recipients", "a keyring must have 1 to 1000 recipients")
 	}
@@ -211,14 +212,16 @@ func (k BoxKeyring) linesDigest() [sha256.Size]byte {
 	return [sha256.Size]byte(lines.Sum(nil))
 }
 
-// Tag returns a digest of the whole keyring. It covers the recipients too, because the head contains their digest.
+// Tag returns a digest of the whole keyring. The digest covers the recipients too, because the head contains a digest
+// of the recipients.
 func (k BoxKeyring) Tag() Digest {
 	all := appendPart(nil, k.KeyringHead.Bytes())
 	all = appendPart(all, k.Chain)
 	return sha256.Sum256(appendPart(all, k.Signature))
 }
 
-// HasRecipient reports whether a user is a recipient, under the present identity or an earlier one.
+// HasRecipient reports whether a user is a recipient. The key may be wrapped to the user's present identity or to an
+// earlier one.
 func (k BoxKeyring) HasRecipient(user UserID) bool {
 	return slices.ContainsFunc(k.Recipients, func(r KeyRecipient) bool { return r.User == user })
 }

@@ -6,33 +6,34 @@ import (
 	"strings"
 )
 
-// The refusals of a new keyring. The messages state what the client must do, because only a client can build a keyring.
+// Errors about keyrings and their keys. The messages state what the client must do, because only a client can build a
+// keyring.
 var (
 	ErrKeyringNotFound = Refuse(NotFound, "keyring_not_found", "the box has no such keyring")
 	ErrNotRecipient    = Refuse(Forbidden, "not_recipient",
 		"only a recipient of the box's keyring may replace it: ask a recipient to grant you access")
 	ErrKeyringChanged = Refuse(Precondition, "precondition_failed",
-		"the box has another keyring than the request requires: read the keyring and try again")
+		"the keyring of the box is not the one that the request requires: read the keyring and try again")
 	ErrKeyringSequence = Refuse(Conflict, "keyring_sequence",
-		"the sequence of the new keyring must be higher than that of the present one, by at most 1000")
+		"the sequence of the new keyring must be 1 to 1000 higher than the sequence of the present keyring")
 	ErrKeyChangeRequired = Refuse(Conflict, "key_change_required",
 		"recipients can be removed only together with a change of the key: send a keyring with a new key")
 	ErrKeyIDUsed = Refuse(Conflict, "key_id_used", "the box used this key before: send a keyring with a fresh key")
-	// ErrKeyNotCurrent is the refusal of a write under a key that is not in force.
+	// ErrKeyNotCurrent is the refusal to write a value that is not encrypted under the current box key.
 	ErrKeyNotCurrent = Refuse(Conflict, "key_not_current",
 		"the box has a keyring, and the encryption key is not its current key: fetch the keyring and use its key")
 )
 
-// KeyringMember is an active member of a box, with the fingerprint of the present identity. The fingerprint is zero for
-// a member without an identity.
+// KeyringMember is an active member of a box, with the fingerprint of the member's present identity. The fingerprint is
+// zero for a member without an identity.
 type KeyringMember struct {
 	User        UserID
 	Name        UserName
 	Fingerprint Fingerprint
 }
 
-// CheckSignature checks who made a keyring: the author named in the head must be the given identity, and its signature
-// must verify. Errors: Invalid with code keyring_invalid.
+// CheckSignature checks that author made the keyring: the head must name this identity as the author, and its public
+// key must verify the signature. Errors: Invalid with code keyring_invalid.
 func (k BoxKeyring) CheckSignature(author Identity) error {
 	if k.Author != author.Fingerprint {
 		return keyringInvalid("head", "the author in head must be your present identity")
@@ -90,7 +91,7 @@ func (r KeyRecipient) line() KeyringMember {
 }
 
 // CheckRecipients refuses a keyring if a recipient is not an active member of the box, or has another identity now.
-// Errors: Conflict with code recipient_stale; the message names these recipients.
+// Errors: Conflict with code recipient_stale; the message names the refused recipients.
 func (k BoxKeyring) CheckRecipients(members []KeyringMember) error {
 	due := KeyChangeDue(k.Recipients, members)
 	if len(due) == 0 {
@@ -101,13 +102,14 @@ func (k BoxKeyring) CheckRecipients(members []KeyringMember) error {
 		byUser[member.User] = member.Name
 	}
 	names := missingFrom(BoxKeyring{}, BoxKeyring{Recipients: due}, byUser)
-	return Refuse(Conflict, "recipient_stale", listed("these recipients are not active members with that identity: ",
-		names)+"; send a keyring with a new key and without them")
+	return Refuse(Conflict, "recipient_stale",
+		listed("these recipients are not active members, or have another identity now: ", names)+
+			"; send a keyring with a new key and without them")
 }
 
 // KeyChangeDue returns the recipients who are no longer active members of the box, or have another identity now. If
-// there are any, the key of the box must be changed. The result is computed from the present state. No flag is stored
-// that a change of a member or an identity could fail to set.
+// there are any, the key of the box must be changed. The result is computed from the present state each time. A stored
+// flag could be wrong if a change of a member or an identity failed to set it.
 func KeyChangeDue(recipients []KeyRecipient, members []KeyringMember) []KeyRecipient {
 	entitled := make(map[KeyringMember]bool, len(members))
 	for _, member := range members {
@@ -137,8 +139,8 @@ func WaitingMembers(recipients []KeyRecipient, members []KeyringMember) []Keyrin
 	return waiting
 }
 
-// CheckKey decides whether a version under the given key may be written to the box. In a box with a keyring, only the
-// key in force is allowed.
+// CheckKey decides whether a value that is encrypted under the given key may be written to the box. In a box with a
+// keyring, only the current key is allowed.
 func (b Box) CheckKey(used KeyID) error {
 	if !b.Key.IsZero() && b.Key != used {
 		return ErrKeyNotCurrent
@@ -172,7 +174,8 @@ func (k BoxKeyring) Describe(stored BoxKeyring, members []KeyringMember, reset b
 		listed(", removed ", removed)
 }
 
-// missingFrom returns the names of the recipients of other who are not recipients of k.
+// missingFrom compares two keyrings, and returns the names of the recipients that are in the argument other but not in
+// k.
 func missingFrom(k, other BoxKeyring, names map[UserID]UserName) (missing []string) {
 	present := make(map[KeyringMember]bool, len(k.Recipients))
 	for _, recipient := range k.Recipients {
@@ -194,7 +197,7 @@ func missingFrom(k, other BoxKeyring, names map[UserID]UserName) (missing []stri
 	return missing
 }
 
-// listed joins up to ten names after a label, and returns "" for no names.
+// listed returns the label, up to ten names and the number of further names. It returns "" if there are no names.
 func listed(label string, names []string) string {
 	const shown = 10
 	if len(names) == 0 {

@@ -57,14 +57,14 @@ func TestCheckSuccessor(t *testing.T) {
 	require.ErrorIs(t, keyringOf(1001, 1, anna).CheckSuccessor(BoxKeyring{}, false, false), ErrKeyringSequence)
 }
 
-// TestKeyChangeDue covers each way in which a recipient loses the right to the key.
+// TestKeyChangeDue covers each way in which a recipient loses access to the key.
 func TestKeyChangeDue(t *testing.T) {
 	t.Parallel()
 	recipients := []KeyRecipient{recipient(1, 1), recipient(2, 2), recipient(3, 3)}
 	members := []KeyringMember{
 		{User: UserID{1}, Name: "anna", Fingerprint: Fingerprint{1}},
 		{User: UserID{2}, Name: "boris", Fingerprint: Fingerprint{9}}, // has a new identity
-		// The user 3 was removed, deactivated or deleted.
+		// User 3 was removed, deactivated or deleted.
 		{User: UserID{4}, Name: "dora", Fingerprint: Fingerprint{4}},
 		{User: UserID{5}, Name: "emil"},
 	}

@@ -141,8 +141,8 @@ func TestKeyringVectors(t *testing.T) {
 	}
 }
 
-// TestKeyringFlippedBytes flips each byte of the head and some bytes of the other parts, one at a time. Each time, the
-// parser must refuse the keyring, or the digest of the recipients or the signature must not match.
+// TestKeyringFlippedBytes flips each byte of the head and some bytes of the other parts, one at a time. Each flipped
+// byte must cause an error, either from NewBoxKeyring or from CheckSignature.
 func TestKeyringFlippedBytes(t *testing.T) {
 	t.Parallel()
 	vector, author := signedVector(t)
@@ -180,7 +180,8 @@ func TestKeyringFlippedBytes(t *testing.T) {
 	require.Error(t, check(vector.Head, vector.Chain, vector.Signature, recipients), "user")
 }
 
-// signedVector returns a keyring whose author is also a recipient, and the author.
+// signedVector returns the first keyring of the vectors, and the identity of its author. The author is also a
+// recipient.
 func signedVector(t *testing.T) (keyringVector, Identity) {
 	t.Helper()
 	vectors := readKeyVectors(t)
@@ -195,8 +196,8 @@ func signedVector(t *testing.T) (keyringVector, Identity) {
 	return vector, Identity{Public: public, Fingerprint: head.Author, Current: true}
 }
 
-// FuzzKeyringHead verifies that a head has only one spelling: Bytes of a parsed head returns the bytes that were
-// parsed.
+// FuzzKeyringHead verifies that each head has only one binary form: if a head can be parsed, its method Bytes returns
+// exactly the parsed bytes.
 func FuzzKeyringHead(f *testing.F) {
 	for _, vector := range readKeyVectors(f).Keyrings {
 		f.Add([]byte(vector.Head))

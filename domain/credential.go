@@ -16,8 +16,8 @@ const (
 	SessionCredential CredentialKind = "session"
 	// AccessTokenCredential is an opaque token from a sign-in with a TOTP code.
 	AccessTokenCredential CredentialKind = "access-token"
-	// RefreshTokenCredential is an opaque token that is exchanged for a new pair of tokens. As a credential it is
-	// accepted only to revoke sessions.
+	// RefreshTokenCredential is an opaque token that is exchanged for a new pair of tokens. The only other request that
+	// accepts a refresh token is the one that revokes sessions.
 	RefreshTokenCredential CredentialKind = "refresh-token"
 )
 
@@ -36,10 +36,11 @@ type Credential struct {
 // IsZero reports whether there is no credential.
 func (c Credential) IsZero() bool { return c.ID.IsZero() && c.Digest.IsZero() }
 
-// ErrCredentialExpired is the cause of the refusal of an expired credential.
+// ErrCredentialExpired is the Cause of an error that refuses an expired credential.
 var ErrCredentialExpired = errors.New("the token has expired")
 
-// Caller is the user who makes a request and the credential of the request, in their current state in the database.
+// Caller is the user who makes a request, with the credential of the request. Both are in the state that the database
+// currently holds.
 type Caller struct {
 	UserID UserID
 	Name   UserName

@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// wrappedBase64Key finds "b64:" behind quotes, blanks, a byte order mark, or a name such as "KEY=" or
-// "X-Encryption-Key: ".
+// wrappedBase64Key finds "b64:" after quotes, blanks, a byte order mark, or a name such as "KEY=" or "X-Encryption-Key:
+// ".
 var wrappedBase64Key = regexp.MustCompile("^[\"'`\\s\ufeff]*([A-Za-z_-]+\\s*[:=])?[\"'`\\s\ufeff]*b64:")
 
 // looksLikeKey reports whether a text that is not a valid key contains a generated key, whole or damaged. If such a
-// text were accepted as a passphrase, the right key could not open the values sealed under it. A client that needs such
-// a passphrase sends it as "b64:…".
+// text were accepted as a passphrase, values would be sealed under the text, and the right key could not open them. A
+// client that really has such a passphrase sends "b64:" and the base64 of the passphrase.
 func looksLikeKey(text string) bool {
 	// A copied key must be found even if it contains quotes, a byte order mark, line breaks or the zero bytes of
 	// UTF-16.
@@ -26,8 +26,8 @@ func looksLikeKey(text string) bool {
 		wrappedBase64Key.MatchString(text) || isEncodedKey(printed)
 }
 
-// containsGeneratedKey reports whether text contains, at any position, the 49 digits of a generated key with their
-// checksum. The checksum rejects random text with a probability of 1 - 2^-36.
+// containsGeneratedKey reports whether a generated key without its prefix begins at any position of text. The checksum
+// of the key rejects random text with a probability of 1 - 2^-36.
 func containsGeneratedKey(text string) bool {
 	for i := range len(text) - generatedKeyDigits - generatedKeyChecksum + 1 {
 		if _, err := parseGeneratedKey(generatedKeyPrefix +

@@ -44,7 +44,7 @@ func TestTextAroundKeys(t *testing.T) {
 		require.NoError(t, err, text)
 		require.Equal(t, text, string(key.Bytes()))
 	}
-	// Any other text is accepted as a passphrase, whatever its length and its similarity to a key.
+	// Any other text is accepted as a passphrase, even if it is short or looks like a key.
 	for _, text := range []string{
 		"lbk1", "lbk 1", "lbk1-x", "lbk2_x", `"hunter2"`, "KEY=value", "my b64: words", "bGJr", "a_b_c",
 		strings.Repeat("A", 49), strings.Repeat("aB3-_", 200), "WPN0000000000000000000000000000000000000000000000000",

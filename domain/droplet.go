@@ -16,18 +16,19 @@ type DropletID = ID[Droplet]
 // DropletName is the name of a droplet and of its container: the prefix and two digits, from 01 to 99.
 type DropletName string
 
-// DropletPrefix is the common prefix of the names of all droplets of this installation.
+// DropletPrefix begins the name of every droplet of this installation.
 type DropletPrefix string
 
 const (
 	// MaxDroplets is the maximum number of droplets on one host, because the number in a name has two digits.
 	MaxDroplets = 99
-	// maxPrefix keeps prefix and number well below the 63 characters of a host name label (RFC 1123).
+	// maxPrefix is the maximum length of a prefix. With two digits appended, the name stays well below the 63
+	// characters that a label of a host name may have (RFC 1123).
 	maxPrefix      = 40
 	shortContainer = 12
 )
 
-// The refusals about droplets that more than one place returns.
+// Errors about droplets that are returned in several places.
 var (
 	// ErrDropletNotFound is returned for every name that is not a droplet of this installation, whether or not the
 	// host has a container of that name: callers must not learn about other containers.
@@ -36,7 +37,7 @@ var (
 	ErrDropletHostRefused = Refuse(Invalid, "droplet_host_refused", "the droplet host refused the request")
 	// ErrDropletReasonWithheld replaces a refusal of the host whose reason contains a secret.
 	ErrDropletReasonWithheld = Refuse(Invalid, "droplet_reason_withheld",
-		"the droplet host refused, in words that are withheld because they repeat a value of env")
+		"the droplet host refused the request; its reason is withheld because it contains a value of env")
 )
 
 // HostRefused returns ErrDropletHostRefused with the host's reason as its message.
@@ -46,7 +47,7 @@ func HostRefused(reason string) *Error {
 	return &refusal
 }
 
-// AsHostRefusal returns the refusal in err if the droplet host made it.
+// AsHostRefusal returns the *Error in err, and whether err is a refusal by the droplet host.
 func AsHostRefusal(err error) (*Error, bool) {
 	if CodeOf(err) != ErrDropletHostRefused.Code {
 		return nil, false
@@ -109,8 +110,9 @@ func (p DropletPrefix) NoFreeNumber() *Error {
 		"all numbers from "+string(p.Name(1))+" to "+string(p.Name(MaxDroplets))+" are taken")
 }
 
-// NoUsableNumber is the refusal to create a droplet when ports of all remaining numbers are in use on the host.
-// occupied lists those numbers in ascending order; untried lists the numbers that were not tried within the time limit.
+// NoUsableNumber is the refusal to create a droplet when no free number could be used. In ascending order, occupied
+// lists the numbers whose ports are in use on the host, and untried lists the numbers that were not tried within the
+// time limit.
 func (p DropletPrefix) NoUsableNumber(occupied, untried []int) *Error {
 	if len(occupied) == 0 {
 		return p.NoFreeNumber()
@@ -152,7 +154,7 @@ type PublishedPort struct {
 	Port int
 	// Protocol is tcp or udp.
 	Protocol string
-	// HostIP is the address on the host; empty means every interface.
+	// HostIP is the host's address on which the port is published; empty means every interface.
 	HostIP   string
 	HostPort int
 }
@@ -160,8 +162,8 @@ type PublishedPort struct {
 // loopback is the host address of ports that only a proxy on the host may reach.
 const loopback = "127.0.0.1"
 
-// DropletPorts returns the published ports of droplet NN: 22 as 22NN on every interface, 80 as 80NN and 443 as 443NN on
-// the host's loopback address.
+// DropletPorts returns the published ports of the droplet with the number NN. Port 22 is published as 22NN on every
+// interface of the host. Ports 80 and 443 are published as 80NN and 443NN on the host's loopback address only.
 func DropletPorts(number int) []PublishedPort {
 	return []PublishedPort{
 		{Port: 22, Protocol: "tcp", HostPort: 2200 + number},
@@ -180,7 +182,7 @@ func DropletPorts(number int) []PublishedPort {
 	}
 }
 
-// Droplet is a container that behaves like a small server, in the state that its host reports.
+// Droplet is a container that behaves like a small server. The fields contain what its host reports.
 type Droplet struct {
 	// Container is the host's identifier, 64 hexadecimal digits.
 	Container string
@@ -223,7 +225,7 @@ type VersionRef struct {
 	Version uint64
 }
 
-// IsZero reports whether the reference names no version, or a version of a deleted box.
+// IsZero reports whether the reference names no version. A reference to a version of a deleted box also counts as zero.
 func (r VersionRef) IsZero() bool { return r.Version == 0 || r.Box.IsZero() }
 
 // DropletRecord is the database's record of a droplet: where its private key is stored, and whether its build or its

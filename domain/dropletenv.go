@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// The limits of a droplet's environment. Linux limits each string, NAME=value with a terminating zero byte, to 128 KiB.
-// It limits all strings together to a fraction of the stack size.
+// The limits of a droplet's environment. Linux limits each string NAME=value to 128 KiB, including the terminating zero
+// byte. It limits the total length of all strings to a fraction of the stack size.
 const (
 	MaxEnvEntries = 64
 	maxEnvString  = 128<<10 - 1
@@ -104,8 +104,8 @@ func CheckEnvSize(env []Secret) error {
 // WithoutValues returns the host's refusal, or ErrDropletReasonWithheld if the host's reason contains a value of env.
 //
 // It searches the reason for each line of a value, both plain and escaped as in a quoted string. It skips lines of less
-// than four bytes, because these occur in ordinary text by chance. It also searches for the whole NAME=value, which
-// covers short values.
+// than four bytes, because these occur in ordinary text by chance. It also searches for the whole string NAME=value, so
+// that a value of less than four bytes is found with its name.
 func WithoutValues(refusal *Error, env []Secret) *Error {
 	for _, each := range env {
 		_, value, _ := strings.Cut(string(each.Bytes()), "=")

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Entry is a key of a box with the number of its newest version. The entry stays when its value is deleted, so that
-// version numbers never restart.
+// Entry is an entry of a box, without its value. The entry stays in storage when its value is deleted, so that version
+// numbers never restart.
 type Entry struct {
 	Box BoxID
 	Key EntryKey
@@ -28,13 +28,15 @@ func (e Entry) Next(now time.Time) Entry {
 	return e
 }
 
-// EntryVersion is one line of an entry's history. Author is empty if the user who wrote the version was deleted.
+// EntryVersion describes one version of an entry, without its value. Author is empty if the user who wrote the version
+// was deleted.
 type EntryVersion struct {
 	Version   uint64
 	Author    UserName
 	CreatedAt time.Time
 	Current   bool
-	// BoxKey is the box key that the version was written under. It is zero if the box had no keyring at that time.
+	// BoxKey identifies the box key under which the version was encrypted. It is zero if the box had no keyring at that
+	// time.
 	BoxKey KeyID
 }
 
@@ -46,14 +48,15 @@ type Versions struct {
 
 // Condition restricts which version of an entry a request may replace or read. A nil field requires nothing.
 type Condition struct {
-	// OneOf must contain the version.
+	// The condition holds only if OneOf contains the version.
 	OneOf *Versions
-	// NoneOf must not contain the version. For a read, NoneOf lists the versions that the caller already has.
+	// The condition holds only if NoneOf does not contain the version. For a read, NoneOf lists the versions that the
+	// caller already has.
 	NoneOf *Versions
 }
 
 // Check returns ErrPrecondition if the entry does not satisfy the condition. An entry without a value has no current
-// version, so no set matches the entry, even if Any is set.
+// version. No set contains its version then, not even a set with Any.
 func (c Condition) Check(entry Entry) error {
 	if c.OneOf != nil && !c.OneOf.contain(entry) || c.NoneOf != nil && c.NoneOf.contain(entry) {
 		return ErrPrecondition
@@ -61,8 +64,8 @@ func (c Condition) Check(entry Entry) error {
 	return nil
 }
 
-// CheckRead checks the condition for the read of the newest or an older version. It returns ErrPrecondition if OneOf
-// does not contain the version. unmodified reports whether NoneOf contains the version; the caller then needs no value.
+// CheckRead checks the condition for a read of the given version. It returns ErrPrecondition if OneOf does not contain
+// the version. If NoneOf contains the version, unmodified is true: the caller already has the value.
 func (c Condition) CheckRead(version uint64) (unmodified bool, err error) {
 	read := Entry{Version: version}
 	if c.OneOf != nil && !c.OneOf.contain(read) {

@@ -24,8 +24,8 @@ func TestEntry(t *testing.T) {
 	require.Equal(t, domain.Entry{Version: 3, UpdatedAt: now}, deleted.Next(now), "versions never restart")
 }
 
-// TestConditions verifies that an entry without a value matches no set of versions, including the set of all versions:
-// every OneOf condition fails for it, and every NoneOf condition holds.
+// TestConditions covers entries with and without a value. For an entry without a value, every OneOf condition fails,
+// even with the set of all versions, and every NoneOf condition holds.
 func TestConditions(t *testing.T) {
 	t.Parallel()
 	all := &domain.Versions{Any: true}

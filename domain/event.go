@@ -93,7 +93,7 @@ var (
 	OutcomeSuccess = Outcome{"success"}
 	// OutcomeDenied: the action was refused because of the caller, the credential or the encryption key.
 	OutcomeDenied = Outcome{"denied"}
-	// OutcomeTampered: stored data does not authenticate. The data was changed outside the program, and an operator
+	// OutcomeTampered: stored data failed authentication. The data was changed outside the program, and an operator
 	// should investigate.
 	OutcomeTampered = Outcome{"tampered"}
 	// OutcomeRateLimited: the action was refused during a lockout. One event stands for all attempts of a lockout.
@@ -113,29 +113,29 @@ func (o Outcome) String() string { return o.name }
 // RestoreOutcome rebuilds an outcome from storage.
 func RestoreOutcome(name string) Outcome { return Outcome{name} }
 
-// RestoreAction rebuilds an action from storage. Storage may contain actions of older releases that the set no longer
-// contains.
+// RestoreAction rebuilds an action from storage. It accepts every name, because an older release may have stored an
+// action that this release no longer has.
 func RestoreAction(name string) Action { return Action{name} }
 
 // OperatorActor is the actor of the commands that an operator runs on the database. No user can have this name.
 const OperatorActor = "(terminal)"
 
-// ServiceActor is the actor of actions that Lockbox takes on its own, such as the rollback of a droplet whose creation
-// failed.
+// ServiceActor is the actor of actions that Lockbox takes on its own. An example is the cleanup of a droplet whose
+// creation failed.
 const ServiceActor = "(service)"
 
-// TargetUnmodified is the target in the audit event of a read that returned no value because the caller already has the
-// version.
+// TargetUnmodified is the Target of an event if a read returned no value because the caller already has the version.
 const TargetUnmodified = "unmodified"
 
-// Requester is the sender of a request, identified only by the request itself.
+// Requester describes the sender of a request, as far as the request itself shows. It is not authenticated yet; see
+// [Caller].
 type Requester struct {
 	// Credential is zero for a request without a token.
 	Credential Credential
 	RequestID  string
 	Address    string
-	// SharedAddress is set if the peer forwards requests of other clients although it is not a trusted proxy. Address
-	// is then the address of the peer.
+	// SharedAddress is set if the request came through a proxy that is not trusted. Address is then the address of this
+	// proxy, which other clients may share.
 	SharedAddress bool
 }
 
@@ -153,15 +153,16 @@ type Event struct {
 	Box        BoxID
 	BoxName    BoxName
 	Key        EntryKey
-	// Target is the object of the action, apart from the box and the key: the name of a user or of a droplet, the id of
-	// an API key, the fingerprint of an identity, the summary of a keyring, or TargetUnmodified.
+	// Target is the object of the action, if the object is not the box or the entry itself. It is the name of a user or
+	// of a droplet, the id of an API key, the fingerprint of an identity, the summary of a keyring, or
+	// TargetUnmodified.
 	Target    string
 	RequestID string
 	Address   string
-	// Suppressed is the number of refusals that have no event of their own and that this event stands for. It is 0 for
-	// every event of a single action.
+	// Suppressed is the number of refusals that this event summarises, because they have no separate events. It is 0
+	// for every event of a single action.
 	Suppressed int
-	// Changes states what the action has changed. It is nil for an action that changes none of the Properties.
+	// Changes lists the properties that the action has changed. It is nil if the action has changed none.
 	Changes []Change
 }
 
@@ -180,25 +181,25 @@ func NewEvent(id EventID, action Action, by Requester, caller Caller, now time.T
 	}
 }
 
-// About returns the event as an event about a box.
+// About returns the event with the given box as its Box and BoxName.
 func (e Event) About(box Box) Event {
 	e.Box, e.BoxName = box.ID, box.Name
 	return e
 }
 
-// On returns the event as an event about the entry with this key.
+// On returns the event with the given key of an entry.
 func (e Event) On(key EntryKey) Event {
 	e.Key = key
 	return e
 }
 
-// To returns the event with its target.
+// To returns the event with the given target.
 func (e Event) To(target string) Event {
 	e.Target = target
 	return e
 }
 
-// Ended returns the event with another outcome.
+// Ended returns the event with the given outcome.
 func (e Event) Ended(outcome Outcome) Event {
 	e.Outcome = outcome
 	return e

@@ -18,25 +18,25 @@ var (
 	PropertyFormerOwnerGroup = Property{"formerOwnerGroup"}
 	// PropertyState is the state of a user or of a member: active or inactive.
 	PropertyState = Property{"state"}
-	// PropertyPermissions lists the names of a member's permissions. It is the text none if there are no permissions.
+	// PropertyPermissions lists the names of a member's permissions. It is "none" if there are no permissions.
 	PropertyPermissions = Property{"permissions"}
 	// PropertyOwner is the name of the owner of a box or of the system.
 	PropertyOwner = Property{"owner"}
 	// PropertyOfferedTo is the name of the member to whom a box is offered.
 	PropertyOfferedTo = Property{"offeredTo"}
-	// PropertyExpiry is a time in the format of RFC 3339, or never.
+	// PropertyExpiry is a time in the format of RFC 3339, or "never".
 	PropertyExpiry = Property{"expiry"}
-	// PropertyPassword is the state of a user's password: none, set or replaced.
+	// PropertyPassword is the state of a user's password: "none", "set" or "replaced".
 	PropertyPassword = Property{"password"}
-	// PropertySessions has the text revoked if the change revoked all sessions of a user.
+	// PropertySessions is "revoked" if all sessions of a user were revoked.
 	PropertySessions = Property{"sessions"}
-	// PropertyAPIKeys has the text issued for the first API key of a new user. It has the text revoked if all API keys
-	// of a user were revoked.
+	// PropertyAPIKeys is "issued" if a new user received a first API key, and "revoked" if all API keys of a user were
+	// revoked.
 	PropertyAPIKeys = Property{"apiKeys"}
 	// PropertyTOTP is the state of a user's TOTP secrets; see TOTPState.ChangeFrom.
 	PropertyTOTP = Property{"totp"}
-	// PropertyRecoveryCode is unused or used for a code that a user sent. It is plain, keyed or deleted for the codes
-	// of an older release.
+	// PropertyRecoveryCode changes from "unused" to "used" when a user uses a recovery code. For the codes of an older
+	// release, it changes from "plain" to "keyed" or "deleted".
 	PropertyRecoveryCode = Property{"recoveryCode"}
 )
 
@@ -50,12 +50,12 @@ func Properties() []Property {
 // String returns the property's name.
 func (p Property) String() string { return p.name }
 
-// RestoreProperty rebuilds a property from storage, which may contain properties of other releases.
+// RestoreProperty rebuilds a property from storage. It accepts every name, because another release may have stored it.
 func RestoreProperty(name string) Property { return Property{name} }
 
 // Change is a property that an action has changed. It never contains a value, key, password, token or code: From and To
-// are names, times, or words of a closed set. An empty From means that the property is new. An empty To means that the
-// property no longer exists.
+// are names, times or fixed words. An empty From means that the property is new. An empty To means that the property no
+// longer exists.
 type Change struct {
 	Property Property
 	From, To string
@@ -73,8 +73,8 @@ func (e Event) Changed(changes ...Change) Event {
 	return e
 }
 
-// ExpiryChange is the change of an expiry. Nil stands for an object that did not exist before, or no longer exists. The
-// zero time means never.
+// ExpiryChange returns the change of an object's expiry. An argument is nil if the object did not exist at that time.
+// The zero time means that the object never expires.
 func ExpiryChange(from, to *time.Time) Change {
 	return Change{Property: PropertyExpiry, From: expiryText(from), To: expiryText(to)}
 }
@@ -90,7 +90,8 @@ func expiryText(at *time.Time) string {
 	return at.UTC().Format(time.RFC3339)
 }
 
-// PasswordChange is the change to a new password. The argument had reports whether the user had a password before.
+// PasswordChange returns the change that a new password causes. The argument had reports whether the user had a
+// password before.
 func PasswordChange(had bool) Change {
 	if had {
 		return Change{Property: PropertyPassword, From: "set", To: "replaced"}
@@ -98,18 +99,18 @@ func PasswordChange(had bool) Change {
 	return Change{Property: PropertyPassword, From: "none", To: "set"}
 }
 
-// APIKeysRevoked is the revocation of all API keys of a user.
+// APIKeysRevoked returns the change for the revocation of all API keys of a user.
 func APIKeysRevoked() Change { return Change{Property: PropertyAPIKeys, To: "revoked"} }
 
-// APIKeyIssued is the first API key of a new user.
+// APIKeyIssued returns the change for the first API key of a new user.
 func APIKeyIssued() Change { return Change{Property: PropertyAPIKeys, To: "issued"} }
 
-// RecoveryCodeUsed is the use of a recovery code.
+// RecoveryCodeUsed returns the change for the use of a recovery code.
 func RecoveryCodeUsed() Change {
 	return Change{Property: PropertyRecoveryCode, From: "unused", To: "used"}
 }
 
-// ChangesFrom returns the differences to an earlier state of the user. The zero User stands for a user who does not
+// ChangesFrom returns the changes from an earlier state of the user. The zero User stands for a user who does not
 // exist.
 func (u User) ChangesFrom(before User) []Change {
 	changes := []Change{
@@ -132,8 +133,8 @@ func (u User) groupText() string {
 	return u.Group.String()
 }
 
-// ChangesFrom returns the differences to an earlier state of the member. The zero BoxUser stands for a user who is not
-// a member.
+// ChangesFrom returns the changes from an earlier state of the member. The zero BoxUser stands for a user who is not a
+// member.
 func (m BoxUser) ChangesFrom(before BoxUser) []Change {
 	return []Change{
 		{Property: PropertyRole, From: before.Role.String(), To: m.Role.String()},
@@ -165,7 +166,7 @@ func stateText(exists, active bool) string {
 	return "inactive"
 }
 
-// ChangesFrom returns the differences to an earlier offer. The zero BoxOffer means that there is no offer.
+// ChangesFrom returns the changes from an earlier offer. The zero BoxOffer means that there is no offer.
 func (o BoxOffer) ChangesFrom(before BoxOffer) []Change {
 	return []Change{
 		{Property: PropertyOfferedTo, From: string(before.ToName), To: string(o.ToName)},
@@ -181,7 +182,7 @@ func (o BoxOffer) expiry() *time.Time {
 	return &o.ExpiresAt
 }
 
-// ChangesFrom returns the differences to an earlier invitation. The zero Invitation means that there is no invitation.
+// ChangesFrom returns the changes from an earlier invitation. The zero Invitation means that there is no invitation.
 func (i Invitation) ChangesFrom(before Invitation) []Change {
 	return []Change{
 		{Property: PropertyRole, From: before.Role.String(), To: i.Role.String()},

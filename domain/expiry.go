@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// The forms of a time span. The names of the groups are the keys of match's result.
+// These patterns match the forms of a time span. match returns a map whose keys are the names of the groups.
 var (
 	// d:hh:mm:ss
 	colonSpan = regexp.MustCompile(`^(?P<d>\d{1,8}):(?P<h>\d{1,2}):(?P<m>\d{1,2}):(?P<s>\d{1,2})$`)
@@ -78,8 +78,9 @@ func addSpan(parts map[string]int, now time.Time) (time.Time, bool) {
 }
 
 // addISODuration adds an ISO 8601 duration. It first adds years and months by the calendar, and then the other
-// components. A fraction of a year is converted to months. A fraction of a month is converted to the same fraction of
-// the length of the calendar month that follows.
+// components. A fraction of a year is converted to months. A whole month lasts from one day to the same day of the next
+// month, and a fraction of a month is that fraction of its length: half a month from 1 February is 14 days in a common
+// year.
 func addISODuration(text string, now time.Time) (time.Time, bool) {
 	fraction, unit := 0, "" // in billionths of the last component
 	if parts := isoFraction.FindStringSubmatch(text); parts != nil {

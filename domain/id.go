@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// ID identifies a T: sixteen bytes, written as a UUID (RFC 9562). Because of the type parameter, the compiler refuses
-// the identifier of a user where the identifier of a box is needed.
+// ID identifies an object of type T by sixteen bytes, written as a UUID (RFC 9562). The type parameter makes each kind
+// of identifier a separate type, so that the compiler refuses a UserID where a BoxID is needed.
 type ID[T any] [16]byte
 
 // The identifiers of the domain.
@@ -23,7 +23,7 @@ type (
 	InstallationID = ID[Installation]
 )
 
-// Installation exists only to make InstallationID a type of its own.
+// Installation exists only to make InstallationID a separate type.
 type Installation struct{}
 
 // IsZero reports whether the identifier is not set.

@@ -10,21 +10,21 @@ import (
 type InvitationID = ID[Invitation]
 
 const (
-	// defaultInvitationTTL is how long an invitation is open unless the request has an expiry.
+	// defaultInvitationTTL is how long an invitation is open if the request specifies no expiry.
 	defaultInvitationTTL = 7 * 24 * time.Hour
-	// maxInvitationTTL is the longest time that an invitation can be open: a forgotten invitation in a mailbox must not
-	// stay usable.
+	// maxInvitationTTL is the longest time for which an invitation can be open. It is limited because a forgotten
+	// invitation in a mailbox must not stay usable.
 	maxInvitationTTL = 30 * 24 * time.Hour
 	// MaxInvitations is the maximum number of open invitations of an installation.
 	MaxInvitations = 1000
 )
 
-// Invitation lets its holder create one user with a password of the holder's choice. It is open until it is accepted,
-// revoked or replaced, or expires. The holder has the InvitationCode, which is not stored.
+// Invitation lets its holder create one user with a password of the holder's choice. It is open until it expires or is
+// accepted, revoked or replaced. The holder proves the right to accept it with the InvitationCode, which is not stored.
 type Invitation struct {
 	ID   InvitationID
 	Name UserName
-	// Spelling is the name in the letter case of the request that made the invitation.
+	// Spelling is the name as the inviter typed it; Name is in lower case.
 	Spelling string
 	Role     Role
 	// Inviter is the admin who made the invitation. InviterName is for display.
@@ -34,8 +34,8 @@ type Invitation struct {
 	ExpiresAt   time.Time
 	// Proof is the keyed digest of Terms.
 	Proof Digest
-	// SignedBy is the server key of the proof. Zero means that an older release made the proof, under the key of
-	// purpose throttle.
+	// SignedBy is the server key that the Proof was made with. It is zero if an older release made the Proof with the
+	// key of purpose throttle.
 	SignedBy ServerKeyID
 }
 
@@ -96,8 +96,8 @@ func (i Invitation) CheckAcceptable(inviter User, now time.Time) error {
 	return nil
 }
 
-// InvitationState states whether an invitation that has not expired can be accepted at present, and if not, why.
-// Clients depend on the texts.
+// InvitationState is the state of an invitation that has not expired: open, or the reason why it cannot be accepted at
+// present. Clients depend on the texts.
 type InvitationState string
 
 // The states.
@@ -119,8 +119,8 @@ func (i Invitation) State(inviter User, nameTaken bool, now time.Time) Invitatio
 	return InvitationOpen
 }
 
-// ParseInvitationExpiry parses the expiry of an invitation in the forms of ParseExpiry, at most 30 days from now. An
-// empty text means seven days. Errors: Invalid.
+// ParseInvitationExpiry parses the expiry of an invitation. It accepts the texts that ParseExpiry accepts, up to 30
+// days from now. An empty text means seven days from now. Errors: Invalid.
 func ParseInvitationExpiry(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return now.Add(defaultInvitationTTL).Truncate(time.Second), nil
@@ -129,7 +129,7 @@ func ParseInvitationExpiry(text string, now time.Time) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	// ParseExpiry rounds up to a whole second.
+	// ParseExpiry rounds up to a whole second, so 30 days may become up to a second longer.
 	if expiry.After(now.Add(maxInvitationTTL + time.Second)) {
 		return time.Time{}, InvalidField("expiry", "invalid_expiry",
 			"expiry of an invitation must be at most 30 days from now")

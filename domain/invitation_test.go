@@ -10,7 +10,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// TestInvitationCode verifies that every code has exactly one spelling.
+// TestInvitationCode verifies that a code is accepted only in the exact text form that String returns.
 func TestInvitationCode(t *testing.T) {
 	t.Parallel()
 	code := domain.NewInvitationCode(domain.InvitationID{1, 2, 3})

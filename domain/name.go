@@ -73,14 +73,14 @@ func ParseKeyPrefix(text string) (string, error) {
 		return "", InvalidField("prefix", "invalid_prefix",
 			"prefix must have fewer than 200 characters, because a key has at most 200")
 	}
-	// A text is the prefix of a valid key if appending a letter makes it a valid key.
+	// A text can begin a key if the text with a letter appended is a valid key.
 	if _, err := ParseEntryKey(text + "a"); err != nil {
 		return "", InvalidField("prefix", "invalid_prefix", "prefix must be the beginning of a key")
 	}
 	return strings.ToLower(text), nil
 }
 
-// checkName checks the name of a user or of a box. field is the name of the field in the error.
+// checkName checks the name of a user or of a box. An error names the field that contained the name.
 func checkName(field, text string, limit int) error {
 	if err := checkLength(field, text, limit); err != nil {
 		return err
@@ -120,8 +120,8 @@ func invalidName(field string) *Error {
 }
 
 func invalidEntryKey() *Error {
-	return InvalidField("key", "invalid_key", "key must be segments joined by single '/' or ':', "+
-		"each of letters, digits, '.', '_', '@' and '-' and beginning with a letter, a digit or '_'")
+	return InvalidField("key", "invalid_key", "key must be segments joined by single '/' or ':'; "+
+		"a segment contains only letters, digits, '.', '_', '@' and '-', and begins with a letter, a digit or '_'")
 }
 
 func isAlphanumeric(c byte) bool {

@@ -8,8 +8,8 @@ import (
 // maxPasswordLength is the maximum length of a password, in characters.
 const maxPasswordLength = 100
 
-// ParseNewPassword parses a password to be set: at least minLength and at most 100 characters of UTF-8. The caller
-// clears the result.
+// ParseNewPassword parses a new password: at least minLength and at most 100 characters of UTF-8. The caller clears the
+// result.
 func ParseNewPassword(text string, minLength int) (Secret, error) {
 	length := utf8.RuneCountInString(text)
 	switch {
@@ -26,9 +26,9 @@ func ParseNewPassword(text string, minLength int) (Secret, error) {
 	return NewSecret(text), nil
 }
 
-// ParseGivenPassword parses a password to be compared. It refuses only an empty password. It truncates long text to one
-// byte more than the longest valid password. The truncated text matches no password, and hashing a long guess costs no
-// more than hashing a short one. The caller clears the result.
+// ParseGivenPassword parses a password that will be compared with a stored password. It refuses only an empty password.
+// It truncates long text to one byte more than the longest valid password. The truncated text matches no password, and
+// hashing a long guess costs no more than hashing a short one. The caller clears the result.
 func ParseGivenPassword(text string) (Secret, error) {
 	if text == "" {
 		return Secret{}, InvalidField("password", "password_required", "password is missing or empty")

@@ -21,8 +21,8 @@ const (
 	AllPermissions             = afterLast - 1
 )
 
-// permissionNames is the table of permissions: their names, and the order in which they are listed. A test compares it
-// with AllPermissions, the client, the API description and the pages.
+// permissionNames is the table of permissions: their names, and the order in which they are listed. A test compares the
+// table with AllPermissions, the client, the API description and the documentation.
 var permissionNames = [...]struct {
 	permission Permissions
 	name       string

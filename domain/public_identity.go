@@ -34,7 +34,7 @@ const (
 	MaxIdentities = 100
 	// MaxLockedBytes is the maximum length of a locked identity, in bytes.
 	MaxLockedBytes = 512
-	// RecentSignIn is the maximum age of a sign-in with a password that permits the user to change an identity.
+	// RecentSignIn is how long after a sign-in with a password the user may change an identity.
 	RecentSignIn = 10 * time.Minute
 )
 
@@ -56,16 +56,17 @@ func ParseFingerprint(text string) (fingerprint Fingerprint, ok bool) {
 	return Fingerprint(raw), true
 }
 
-// PublicIdentity is the pair of public keys of a user: one that box keys are wrapped to, and one that verifies
-// signatures.
+// PublicIdentity is the pair of public keys of a user. Box keys are wrapped to the first key, and the second key
+// verifies the user's signatures.
 type PublicIdentity [publicIdentityBytes]byte
 
-// ParsePublicIdentity parses the text of a public identity. It encapsulates once to the wrapping key to detect a
-// malformed key, which would block every later change of a box key. Errors: Invalid with code identity_invalid.
+// ParsePublicIdentity parses the text of a public identity. It encapsulates once to the wrapping key, because a
+// malformed key would otherwise be stored and would block every later change of a box key. Errors: Invalid with code
+// identity_invalid.
 func ParsePublicIdentity(text string) (PublicIdentity, error) {
 	body, found := strings.CutPrefix(text, publicIdentityPrefix)
 	if !found || len(body) != publicIdentityDigits+generatedKeyChecksum {
-		return PublicIdentity{}, identityInvalid("the public identity must be lbpk1_ and 1672 more characters")
+		return PublicIdentity{}, identityInvalid("the public identity must be lbpk1_ followed by 1672 characters")
 	}
 	raw, err := canonical.DecodeString(body[:publicIdentityDigits])
 	if err != nil || len(raw) != publicIdentityBytes {
@@ -154,7 +155,7 @@ func ParseLockedIdentity(text string) ([]byte, error) {
 	locked, ok := ParseBytes(text)
 	if !ok || len(locked) == 0 || len(locked) > MaxLockedBytes {
 		return nil, InvalidField("locked", "locked_identity_invalid",
-			"locked must be 1 to 512 bytes in base64url without padding")
+			"locked must be the base64url, without padding, of 1 to 512 bytes")
 	}
 	return locked, nil
 }

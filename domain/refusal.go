@@ -10,11 +10,12 @@ var (
 	// ErrWrongCredentials does not reveal which credential is wrong, so it does not reveal which usernames exist.
 	ErrWrongCredentials = Refuse(Unauthenticated, "wrong_credentials", "the username or the password is wrong")
 	ErrCodeRequired     = Refuse(Unauthenticated, "totp_required",
-		"this account uses two-factor authentication: send a TOTP code or a recovery code in the field code")
+		"this account uses two-factor authentication: send a TOTP code or a recovery code in the code field")
 	ErrRefreshToken = Refuse(Unauthenticated, "refresh_token_not_found",
 		"the refresh token is unknown, used, expired or revoked: sign in again")
 
-	// ErrInvitationInvalid covers all reasons to refuse an invitation, so it reveals nothing about guessed codes.
+	// ErrInvitationInvalid covers all reasons to refuse an invitation, so a guessed code reveals nothing about existing
+	// invitations.
 	ErrInvitationInvalid = Refuse(Unauthenticated, "invitation_invalid",
 		"the invitation is unknown, expired, revoked or already used: sign in if you have joined, or ask for a new one")
 
@@ -41,10 +42,10 @@ var (
 	ErrWrongCode = Refuse(Forbidden, "code_wrong", "the code is wrong or was used before")
 	// ErrPasswordForTOTP keeps the holder of a stolen token from enrolling another phone.
 	ErrPasswordForTOTP = Refuse(Forbidden, "totp_password_required",
-		"a change of two-factor authentication needs your password: send it in the field currentPassword")
+		"a change of two-factor authentication needs your password: send it in the currentPassword field")
 	// ErrCodeForPassword keeps the holder of a stolen token from setting the first password.
 	ErrCodeForPassword = Refuse(Forbidden, "password_code_required",
-		"your account has no password yet: send a TOTP code in the field code to set the first one")
+		"your account has no password yet: to set the first password, also send a TOTP code in the code field")
 	ErrNoCode = Refuse(NotFound, "totp_not_found",
 		"the user has no two-factor authentication to confirm or remove")
 	ErrSecretHidden = Refuse(Forbidden, "totp_secret_hidden", "the TOTP secret is in use and is not shown again")
@@ -53,7 +54,7 @@ var (
 		"users can change, lock and unlock only their own identity")
 	// ErrRecentSignIn protects identities from the holder of a stolen API key or of an old session.
 	ErrRecentSignIn = Refuse(Forbidden, "recent_sign_in_required",
-		"this needs a session from a sign-in with the password within the last ten minutes: sign in again")
+		"this request needs a session that began with the password within the last ten minutes: sign in again")
 	ErrIdentityTaken    = Refuse(Conflict, "identity_taken", "another user has or had this public key")
 	ErrIdentityNotFound = Refuse(NotFound, "identity_not_found", "there is no such identity")
 	ErrLockedNotFound   = Refuse(NotFound, "locked_identity_not_found", "the user has no locked identity")
@@ -62,7 +63,7 @@ var (
 	ErrInvitationNotFound = Refuse(NotFound, "invitation_not_found", "there is no open invitation for that username")
 
 	ErrPasswordChanged = Refuse(Conflict, "password_changed",
-		"the password was changed at the same time; try again")
+		"another request changed the password at the same time; try again")
 
 	ErrUserExists     = Refuse(Conflict, "user_exists", "the username is taken")
 	ErrAPIKeyNotFound = Refuse(NotFound, "api_key_not_found", "there is no such API key")
@@ -86,7 +87,7 @@ var (
 	ErrEntryNotFound   = Refuse(NotFound, "entry_not_found", "the box has no such entry")
 	ErrVersionNotFound = Refuse(NotFound, "version_not_found", "the entry has no such version, or it was deleted")
 	ErrPrecondition    = Refuse(Precondition, "precondition_failed",
-		"the entry's version is not the one that the request requires")
+		"the version of the entry does not satisfy the condition of the request")
 	ErrEncryptionKeyRequired = InvalidField(FieldEncryptionKey, "encryption_key_required",
 		"the encryption key is missing: send the key that the entry is encrypted with")
 	ErrKeyMismatch = Refuse(Forbidden, "encryption_key_mismatch", "the entry is encrypted with another key")

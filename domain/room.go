@@ -5,15 +5,15 @@ import "math/bits"
 // Room is the storage that a box reserves for the versions of one entry. The box counts Bytes against its limit.
 //
 // A reservation is larger than the stored versions, so that most writes fit into it. A write that fits does not change
-// the count of the box. Writers of different entries therefore do not wait for each other. In return, a box counts up
-// to two and a half times the bytes that it stores, or SmallRoom for each entry. The stored versions never exceed the
-// reservation.
+// the count of the box. Writers of different entries therefore do not wait for each other. In return, the count is
+// higher than the stored bytes: for each entry, it includes at most two and a half times the stored bytes, or SmallRoom
+// if that is more. The stored versions never exceed the reservation.
 type Room struct {
 	// SlotBytes is the maximum size of a version, as VersionBytes counts it.
 	SlotBytes int64
 	// Slots is the number of versions that fit into the reservation.
 	Slots int
-	// Until is the highest version number that fits into the reservation even if no older version is deleted.
+	// Until is the number of the last version that fits into the reservation if no older version is deleted.
 	Until uint64
 }
 
@@ -21,8 +21,8 @@ type Room struct {
 // envelope, the row and the index entries.
 const versionOverhead = 256
 
-// SmallRoom is a size in bytes. An entry whose kept versions fit into this size gets room for all of them at once. A
-// box with the default limits has room for the default number of such entries.
+// SmallRoom is a size in bytes. If all the versions that an entry may keep fit into this size, room for all of them is
+// reserved at once. With the default limits, a box has room for the default maximum number of such entries.
 const SmallRoom = 16 << 10
 
 // VersionBytes returns the number of bytes that a version counts against the limit of its box. size is the length of
@@ -39,9 +39,10 @@ func (r Room) Covers(size int, version uint64, keep int) bool {
 }
 
 // Reserve returns the reservation for an entry that receives a new version. stored is the number of versions that are
-// stored already, and largest is the length of the largest sealed value among them. The other arguments are those of
-// Covers. The number of slots is the next power of two, or the number of versions that fit into SmallRoom if this
-// number is higher. If keep is not 0, the number of slots is at most keep. An entry therefore needs few reservations.
+// stored already, and largest is the length of the largest sealed value among them. The other arguments have the same
+// meaning as for Covers. The number of slots is the number of versions to be stored, rounded up to a power of two. If
+// more versions fit into SmallRoom, it is the number of versions that fit into SmallRoom. If keep is not 0, the number
+// of slots is at most keep. An entry therefore needs few reservations.
 func Reserve(stored, largest, size int, version uint64, keep int) Room {
 	slot := roundUp(VersionBytes(max(size, largest)))
 	versions := stored + 1
@@ -59,8 +60,8 @@ func Reserve(stored, largest, size int, version uint64, keep int) Room {
 	}
 }
 
-// roundUp returns the next multiple of a quarter of n's leading power of two, so that a value may grow a little without
-// a new reservation. The result is at most a quarter larger than n.
+// roundUp rounds n up, so that a value may grow a little without a new reservation. The step is a quarter of the
+// largest power of two that is at most n. The result is at most a quarter larger than n.
 func roundUp(n int64) int64 {
 	step := int64(1) << max(0, bits.Len64(uint64(n))-3) //nolint:gosec // a size is positive
 	return (n + step - 1) / step * step

@@ -41,7 +41,8 @@ func TestRoomCoversWhatIsStored(t *testing.T) {
 					require.LessOrEqual(t, float64(room.Bytes()), max(2.5*float64(total), domain.SmallRoom))
 				}
 			}
-			// The slots double, and the largest value needs at most one reservation for each size.
+			// The number of slots doubles with each reservation, and each new largest size causes at most one more
+			// reservation.
 			require.LessOrEqual(t, reservations, int(math.Log2(128))+len(sizes), "keep %d, %v", keep, sizes)
 		}
 	}

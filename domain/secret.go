@@ -53,7 +53,8 @@ type EncryptionKey struct {
 	unusable  error
 }
 
-// UnusableEncryptionKey returns a key whose Check returns err, the error of ParseEncryptionKey.
+// UnusableEncryptionKey returns a key that cannot be used. Its method Check returns err, the error that
+// ParseEncryptionKey returned.
 func UnusableEncryptionKey(err error) EncryptionKey { return EncryptionKey{unusable: err} }
 
 // Check returns nil if values can be sealed under the key. Otherwise it returns the reason why the key is unusable.
@@ -77,8 +78,8 @@ const (
 	maxEncryptionKeyBytes = 1024
 )
 
-// FieldEncryptionKey is the field of the errors of ParseEncryptionKey. Adapters replace it with the name under which
-// the key was sent.
+// FieldEncryptionKey is the Field of the errors that ParseEncryptionKey returns. Adapters replace it with the name that
+// the key has in the request.
 const FieldEncryptionKey = "encryptionKey"
 
 // canonical rejects padding, characters outside the alphabet, and trailing bits that are not zero, so that a key has
@@ -112,7 +113,8 @@ func ParseEncryptionKey(text string) (EncryptionKey, error) {
 			"the encryption key is damaged, or has other text around it: send the key from keygen and nothing else; " +
 				"for a passphrase that looks like a key, send b64: followed by the passphrase in base64")
 	case !utf8.ValidString(text):
-		return EncryptionKey{}, invalidEncryptionKey("the encryption key is not UTF-8: send other bytes as b64:…")
+		return EncryptionKey{}, invalidEncryptionKey(
+			"the encryption key is not UTF-8: send b64: followed by the passphrase in base64")
 	default:
 		return EncryptionKey{Secret: NewSecret(text)}, nil
 	}

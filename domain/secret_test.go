@@ -28,7 +28,8 @@ func TestGeneratedKeys(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, key.Generated())
 	require.Equal(t, rawKey[:], key.Bytes())
-	// The expected value is pinned: 32 zeros, and the first 6 characters of base64url(SHA-256("lbk1" | 32 zeros)).
+	// The expected value is constant: the base64url of 32 zero bytes, and the first 6 characters of
+	// base64url(SHA-256("lbk1" | 32 zero bytes)).
 	require.Equal(t, "lbk1_"+strings.Repeat("A", 43)+"XED5fH", domain.FormatGeneratedKey([32]byte{}))
 }
 
@@ -158,7 +159,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	require.JSONEq(t, `{"key":"[secret]"}`, string(encoded))
 }
 
-// requireNothingOf requires that a text does not contain the secret in any form in which Go prints bytes.
+// requireNothingOf requires that output does not contain the secret, in any of the forms in which Go prints bytes.
 func requireNothingOf(t *testing.T, output, secret string) {
 	t.Helper()
 	decimal := strings.Trim(fmt.Sprintf("%d", []byte(secret)[:6]), "[]")

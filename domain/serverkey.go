@@ -5,7 +5,7 @@ import "slices"
 // ServerKeyID identifies a key of the server's key ring.
 type ServerKeyID = ID[serverKey]
 
-// serverKey exists only to make ServerKeyID a type of its own.
+// serverKey exists only to make ServerKeyID a separate type.
 type serverKey struct{}
 
 // KeyPurpose names the use of a server key. Different purposes have different keys. The names are stored.
@@ -13,7 +13,8 @@ type KeyPurpose string
 
 // The purposes.
 const (
-	// KeyForEntries seals the envelopes of entries. This layer encloses the layer under the client's key.
+	// KeyForEntries seals the envelopes of entries. It adds an outer layer of encryption to the layer under the
+	// client's key.
 	KeyForEntries KeyPurpose = "entry"
 	// KeyForAccounts seals password hashes, TOTP secrets and locked identities.
 	KeyForAccounts KeyPurpose = "account"
@@ -23,11 +24,11 @@ const (
 	KeyForSessions KeyPurpose = "session"
 	// KeyForTokens is for the keyed digests of opaque tokens, recovery codes and invitations.
 	KeyForTokens KeyPurpose = "token"
-	// KeyForThrottle is for the keyed digests under which wrong credentials are counted.
+	// KeyForThrottle is for the keyed digests that identify the counters of wrong credentials.
 	KeyForThrottle KeyPurpose = "throttle"
 )
 
-// KeyPurposes lists all purposes, in the order of the output of commands.
+// KeyPurposes lists all purposes, in the order in which commands print them.
 func KeyPurposes() []KeyPurpose {
 	return []KeyPurpose{KeyForEntries, KeyForAccounts, KeyForAPIKeys, KeyForSessions, KeyForTokens, KeyForThrottle}
 }

@@ -10,9 +10,8 @@ import (
 // escapedUnitLen is the length of the JSON escape \uXXXX, in bytes.
 const escapedUnitLen = len(`\u0000`)
 
-// LoneSurrogates counts the escapes in valid JSON that encode half of a surrogate pair without its other half, such as
-// \ud800. Decoded text cannot represent such an escape: decoding replaces it with U+FFFD, so that different strings
-// become equal.
+// LoneSurrogates counts the lone surrogates in valid JSON: escapes such as \ud800 that encode only one half of a
+// surrogate pair. Decoders replace a lone surrogate with U+FFFD, so different strings would become equal.
 func LoneSurrogates(json []byte) int {
 	count := 0
 	for {

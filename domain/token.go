@@ -66,8 +66,8 @@ type TokenFamily struct {
 	RevokedAt time.Time
 }
 
-// TokenKeys are the server keys that the digest of an opaque token depends on. A new session key ends the sign-ins of
-// both APIs. A new token key ends only those of the accounts API.
+// TokenKeys are the server keys on which the digest of an opaque token depends. Replacing the session key ends the
+// sign-ins of both APIs. Replacing the token key ends only the sign-ins of the accounts API.
 type TokenKeys struct{ Session, Token ServerKeyID }
 
 // NewTokenFamily returns a family that expires after ttl, rounded down to a whole second.
@@ -83,7 +83,7 @@ func NewTokenFamily(id FamilyID, user User, now time.Time, ttl time.Duration) To
 
 // TokenPair is the stored part of an access token and of the refresh token that is exchanged for the next pair.
 type TokenPair struct {
-	// ID is also the id of the access token as a credential.
+	// ID identifies the pair. It is also the CredentialID of the access token.
 	ID              CredentialID
 	Family          FamilyID
 	Access, Refresh Digest
@@ -93,10 +93,10 @@ type TokenPair struct {
 	SpentAt time.Time
 }
 
-// NextPair returns the next pair of the family. Its access token is valid for ttl but no longer than the family, in
-// whole seconds from now. Errors: ErrRefreshToken when the family has expired or was revoked, when the family's user is
-// inactive, and when the user's sessions were revoked. The argument keys holds the present server keys. NextPair also
-// refuses a family with other keys, because those were replaced.
+// NextPair returns the next pair of the family. Its access token expires after ttl, rounded down to a whole second, but
+// no later than the family. The argument keys holds the present server keys. Errors: ErrRefreshToken if the family has
+// expired or was revoked, if its user is inactive, if the sessions of the user were revoked, or if a server key of the
+// family was replaced.
 func (f TokenFamily) NextPair(pair TokenPair, user User, keys TokenKeys, now time.Time,
 	ttl time.Duration) (TokenPair, error) {
 	life := min(ttl, f.ExpiresAt.Sub(now)).Truncate(time.Second)

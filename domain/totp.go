@@ -11,8 +11,8 @@ import (
 // TOTPID identifies a TOTPSecret.
 type TOTPID = ID[TOTPSecret]
 
-// TOTPSecret is the stored state of a TOTP secret, without the secret. A user has at most one pending secret and at
-// most one secret in force.
+// TOTPSecret is the stored state of a TOTP secret. It does not contain the secret itself. A user has at most one
+// pending secret and at most one secret in force.
 type TOTPSecret struct {
 	ID   TOTPID
 	User UserID
@@ -31,12 +31,12 @@ type TOTPSecret struct {
 // Confirmed reports whether a first code was accepted. Signing in with a password requires a code from then on.
 func (c TOTPSecret) Confirmed() bool { return !c.ConfirmedAt.IsZero() }
 
-// TOTPState holds a user's secret in force and pending secret. A missing secret is nil.
+// TOTPState holds the secret in force and the pending secret of a user. A missing secret is nil.
 type TOTPState struct{ InForce, Pending *TOTPSecret }
 
-// ChangeFrom returns the difference to an earlier state. The text of each state is none, unconfirmed or confirmed,
+// ChangeFrom returns the change from an earlier state. The text of a state is "none", "unconfirmed" or "confirmed",
 // according to the secret in force. If there is a pending secret, ", enrolling" is appended. If a secret was replaced
-// by another one in the same state, the new text ends in ", replaced".
+// and both states have the same text, ", replaced" is appended to the new text.
 func (s TOTPState) ChangeFrom(before TOTPState) Change {
 	change := Change{Property: PropertyTOTP, From: before.text(), To: s.text()}
 	if change.From == change.To && (before.InForce.id() != s.InForce.id() || before.Pending.id() != s.Pending.id()) {
@@ -68,8 +68,8 @@ func (c *TOTPSecret) id() TOTPID {
 	return c.ID
 }
 
-// Showable decides whether the secret may be shown. It may be shown until its first code is accepted, unless its user
-// enrolled it.
+// Showable decides whether the secret may be shown. A secret that its user enrolled may not be shown. Any other secret
+// may be shown until its first code is accepted.
 func (c TOTPSecret) Showable() error {
 	if c.Own || c.Confirmed() {
 		return ErrSecretHidden
@@ -84,7 +84,7 @@ const (
 	recoveryGroup     = 6
 )
 
-// RecoveryCode replaces a TOTP code once, for a user who has lost the phone.
+// RecoveryCode is accepted once in place of a TOTP code, so that a user who has lost the phone can sign in.
 type RecoveryCode [recoveryCodeBytes]byte
 
 // NewRecoveryCodes returns the recovery codes of an enrolment.

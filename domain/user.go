@@ -6,7 +6,7 @@ import "time"
 type User struct {
 	ID   UserID
 	Name UserName
-	// Spelling is the name in the letter case that it had when the user was created.
+	// Spelling is the name as it was typed when the user was created; Name is in lower case.
 	Spelling string
 	Role     Role
 	// Group is GroupOwner for the owner, and for no other user.
@@ -132,7 +132,7 @@ func (u *User) authorizeChange(by Caller, change UserChange) error {
 // EndSessions revokes all sessions of the user. API keys stay valid.
 func (u *User) EndSessions() { u.SessionEpoch++ }
 
-// TakeOver makes an active user the owner in place of former, who stays an admin and becomes a manager.
+// TakeOver makes an active user the owner. The former owner stays an admin and becomes a manager.
 func (u *User) TakeOver(former *User, now time.Time) error {
 	if !u.Active {
 		return ErrNewOwnerInactive

@@ -107,7 +107,7 @@ var settingDocs = map[string]string{
 		"first is the default. Required with LOCKBOX_DOCKER_HOST",
 	"DROPLET_PREFIX": "Prefix of droplet names, before two digits: 1 to 40 lower-case letters, " +
 		"digits and -, beginning with a letter",
-	"DROPLET_MEMORY": "Memory limit of a droplet, without swap, such as 512m or 2g; at least 6m",
+	"DROPLET_MEMORY": "Memory limit of a droplet, such as 512m or 2g; at least 6m. Droplets get no swap",
 	"DROPLET_CPUS":   "CPU limit of a droplet, in cores, from 0.01 to 1024",
 	"DROPLET_LOG_SIZE": "Disk space on the host for the log of a droplet, such as 10m; at least 64k. The host " +
 		"deletes the oldest half of a full log",

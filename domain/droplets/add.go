@@ -16,8 +16,8 @@ type AddDroplet struct {
 	Box string
 	// Env maps names of environment variables to the keys of entries in Box.
 	Env map[string]string
-	// EncryptionKey opens the entries of Env and seals the private key. Add checks it only if Box is set, and only
-	// after it has authorised the caller. The caller of Add clears it.
+	// EncryptionKey opens the entries of Env and seals the private key. If Box is set, Add checks the key after it has
+	// authorised the caller; otherwise it ignores the key. The caller of Add clears the key.
 	EncryptionKey domain.EncryptionKey
 }
 
@@ -88,7 +88,8 @@ func (s *Service) openBox(ctx context.Context, by domain.Requester, in AddDrople
 	wanted := domain.CreateEntry
 	if len(in.Env) > 0 {
 		if in.Box == "" {
-			return nil, domain.InvalidField("env", "invalid_env", "env needs box: env names entries of that box")
+			return nil, domain.InvalidField("env", "invalid_env",
+				"env needs box: the values of env are read from entries of that box")
 		}
 		wanted |= domain.ReadEntry
 	}

@@ -19,7 +19,7 @@ type build struct {
 	record  domain.DropletRecord
 	event   domain.Event
 
-	// The results of the steps so far, which rollback needs.
+	// These fields hold the results of the completed steps. rollback needs them.
 	name      domain.DropletName
 	container string
 	key       ports.SSHKey
@@ -28,8 +28,8 @@ type build struct {
 // run starts a container under a free number, stores the private key and completes the record. After an error the
 // caller calls rollback.
 //
-// The key is stored after the start, because only the start shows whether the ports of a number are free. A number that
-// cannot be used therefore leaves no version in an entry.
+// Only the start of a container shows whether the ports of its number are free. The key is therefore stored after the
+// start, and a number that cannot be used leaves no version in an entry.
 func (b *build) run(ctx context.Context, free []int) (AddedDroplet, error) {
 	ctx, cancel := context.WithTimeout(ctx, buildTimeout)
 	defer cancel()
@@ -40,7 +40,8 @@ func (b *build) run(ctx context.Context, free []int) (AddedDroplet, error) {
 	if err := b.storeKey(ctx); err != nil {
 		return AddedDroplet{}, err
 	}
-	// List before the record is complete: if the host does not answer the list, the build is rolled back too.
+	// The list is requested before the record is complete, so that the build is rolled back if the host does not
+	// answer.
 	droplets, err := b.service.config.Host.List(ctx)
 	if err != nil {
 		return AddedDroplet{}, err
@@ -91,8 +92,8 @@ func (b *build) launch(ctx context.Context, free []int) error {
 	return s.config.Prefix.NoUsableNumber(occupied, nil)
 }
 
-// create creates the container of a number, with a new key pair. Errors: Conflict when another server or installation
-// created a container with the name.
+// create makes a new key pair and creates the container for a number. Errors: Conflict if the host already has a
+// container of that name, from another server or installation.
 func (b *build) create(ctx context.Context, number int) error {
 	s := b.service
 	b.name = s.config.Prefix.Name(number)
@@ -111,8 +112,8 @@ func (b *build) create(ctx context.Context, number int) error {
 	return err
 }
 
-// storeKey writes the private key into the box as a JSON string. The record notes the version in the same transaction,
-// so that even after a crash, a record refers to every stored key.
+// storeKey writes the private key into the box as a JSON string. The same transaction notes the new version in the
+// record. Even after a crash, a stored key therefore always has a record that refers to it.
 func (b *build) storeKey(ctx context.Context) error {
 	if b.box == nil {
 		return nil

@@ -8,12 +8,13 @@ import (
 )
 
 // listAndCleanUp first finishes interrupted builds and removals, and then returns the host's droplets, newest first.
-// Cleanup needs no background job: droplets matter only to requests about droplets.
+// There is no background job: an interrupted build or removal affects only requests about droplets, and these requests
+// finish it first.
 func (s *Service) listAndCleanUp(ctx context.Context, by domain.Requester) ([]domain.Droplet, error) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
-	// The order matters: a build inserts its record before it creates its container. If a listed container has a
-	// record, the later list of records therefore contains this record.
+	// The containers must be listed before the records. A build inserts its record before it creates its container. The
+	// later list of records therefore contains the record of each listed container, unless the record was deleted.
 	droplets, err := s.config.Host.List(ctx)
 	if err != nil {
 		return nil, err
@@ -29,8 +30,8 @@ func (s *Service) listAndCleanUp(ctx context.Context, by domain.Requester) ([]do
 }
 
 // cleanUp finishes interrupted builds and removals, and reports whether it sent the host a request to remove a
-// container. A build or removal is interrupted when its server or the host stopped working. A failed cleanup is
-// audited, and is retried after a lease. The request for the list succeeds nevertheless.
+// container. A build or removal is interrupted when its server or the host stopped working. A failed cleanup is audited
+// and is retried when its lease has expired. It does not cause the request to fail.
 func (s *Service) cleanUp(ctx context.Context, by domain.Requester, droplets []domain.Droplet,
 	records []domain.DropletRecord) (changed bool) {
 	ctx, cancel := context.WithTimeout(ctx, cleanupTimeout)
@@ -111,9 +112,9 @@ func (s *Service) removeAll(ctx context.Context, by domain.Requester, claimed do
 	})
 }
 
-// undoKeyEntry deletes the entry of a complete droplet's private key. For an incomplete build, it undoes the write and
-// makes the older value of the entry current again. It changes nothing when the key was not stored or the entry was
-// changed afterwards, so a repeated call is safe.
+// undoKeyEntry deletes the entry of a complete droplet's private key. For an incomplete build, it restores the value
+// that the key replaced. It changes nothing when the key was not stored or the entry was changed afterwards, so a
+// repeated call is safe.
 func (s *Service) undoKeyEntry(ctx context.Context, by domain.Requester, record domain.DropletRecord) error {
 	switch {
 	case record.VersionRef.IsZero():

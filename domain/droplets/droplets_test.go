@@ -13,7 +13,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// yard holds the use cases of droplets, a host in memory, and the box "box" of a manager.
+// yard holds the use cases of droplets, a droplet host in memory, and a user in the group manager who owns a box named
+// "box".
 type yard struct {
 	*usecases.Boxes
 	*droplets.Service
@@ -119,8 +120,8 @@ func TestFailedAddIsRolledBack(t *testing.T) {
 	}
 }
 
-// TestSilentHostIsCleanedUpLater covers a host that does not answer. The entry is deleted immediately, and the next
-// list request removes the container.
+// TestSilentHostIsCleanedUpLater covers a host that does not answer during a build. The rollback deletes the entry
+// immediately, and the next list request removes the container.
 func TestSilentHostIsCleanedUpLater(t *testing.T) {
 	t.Parallel()
 	y := newYard(t)
@@ -191,8 +192,8 @@ func TestEntryChangedSinceStays(t *testing.T) {
 	require.Equal(t, []domain.EntryKey{"droplets/droplet01/ssh"}, y.keys())
 }
 
-// TestRefusedRemovalKeepsTheDroplet verifies that a droplet becomes complete again and keeps its entry if the host
-// refuses its removal.
+// TestRefusedRemovalKeepsTheDroplet verifies that Lockbox keeps a droplet if the host refuses to remove it. The record
+// is then no longer marked for removal, and no later cleanup removes the droplet.
 func TestRefusedRemovalKeepsTheDroplet(t *testing.T) {
 	t.Parallel()
 	y := newYard(t)

@@ -74,7 +74,7 @@ func (h *host) Start(_ context.Context, container string) error {
 	return h.change("start", container, func(d *domain.Droplet) { d.Started, d.Status = true, "Up" })
 }
 
-// isOccupied reports whether a port of the droplet in the container is in use.
+// isOccupied reports whether the ports of the droplet in this container are in use.
 func (h *host) isOccupied(container string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

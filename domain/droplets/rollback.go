@@ -36,9 +36,10 @@ func (b *build) rollback(ctx context.Context, cause error) error {
 	return cause
 }
 
-// containers returns the containers that the build created on the host. If the build has no identifier of a container,
-// the host may have created the container without answering. containers then searches for the build's label. It returns
-// nothing if the host does not answer; cleanup later removes a container that has no record and never ran.
+// containers returns the containers that the build created on the host. If the host did not return the identifier of a
+// container, it may have created the container nevertheless, so containers searches for the build's label. If the host
+// does not answer this search either, the result is empty. A later cleanup then removes the container, because it has
+// no record and never ran.
 func (b *build) containers(ctx context.Context, claimed domain.DropletRecord) []domain.Droplet {
 	if b.container != "" {
 		return []domain.Droplet{{Container: b.container, Name: b.name}}

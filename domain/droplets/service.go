@@ -1,9 +1,9 @@
 // Package droplets contains the use cases of droplets: containers on a Docker host that behave like small servers. A
-// box can store their private keys. Each file contains one verb.
+// box can store the private SSH keys of droplets. Each file contains one verb.
 //
-// The host decides which droplets exist, so every request lists them there. The database records only facts that the
-// host cannot know: which entry holds a private key, and which builds and removals are incomplete. Every request that
-// lists droplets also finishes interrupted builds and removals; see cleanup.go.
+// Only the host knows which droplets exist, so every request first asks the host for a list. The database records only
+// facts that the host cannot know: which entry holds a private key, and which builds and removals are incomplete. Every
+// request that lists droplets also finishes interrupted builds and removals; see cleanup.go.
 package droplets
 
 import (
@@ -24,23 +24,23 @@ const (
 	lease = 2 * time.Minute
 	// buildTimeout limits the build of a droplet.
 	buildTimeout = 30 * time.Second
-	// tryTimeout limits how long a build tries numbers whose ports are in use, so that the build can still return an
-	// error that names them, or finish its other steps.
+	// tryTimeout limits how long a build tries one number after another while their ports are in use. It leaves the
+	// build enough time to finish its other steps, or to return an error that names these numbers.
 	tryTimeout = 20 * time.Second
 	// removeTimeout limits a removal or a rollback.
 	removeTimeout = 20 * time.Second
 	// listTimeout limits listing the host's droplets, including the cleanup, so that Lockbox answers a request within
 	// five seconds even if the host does not answer.
 	listTimeout = 4300 * time.Millisecond
-	// cleanupTimeout is the part of listTimeout that cleanup may take: a container that cannot be removed must not
-	// prevent the list.
+	// cleanupTimeout is the part of listTimeout that cleanup may take, so that a request can list the droplets even if
+	// a container cannot be removed.
 	cleanupTimeout = 2 * time.Second
 	// auditTimeout limits the commit of an audit event after the request was cancelled.
 	auditTimeout = 5 * time.Second
 )
 
-// Config contains the dependencies of the use cases. All are required, but Host is nil if no droplet host is
-// configured.
+// Config contains the dependencies of the use cases. All fields are required, except that Host is nil if no droplet
+// host is configured.
 type Config struct {
 	Gate      *gate.Gate
 	Store     ports.Store
@@ -94,8 +94,8 @@ func (s *Service) audit(ctx context.Context, event domain.Event, cause error) er
 	return cause
 }
 
-// find returns the droplet with a name. Only managers may call it. The name never reaches the host: find compares it
-// with the names that the host lists. Errors: those of manager; ErrDropletNotFound.
+// find returns the caller and the droplet with the given name. Only managers may call it. find never sends the name to
+// the host; it compares the name with the names that the host lists. Errors: those of manager; ErrDropletNotFound.
 func (s *Service) find(ctx context.Context, by domain.Requester, action domain.Action, name string) (domain.Caller,
 	domain.Droplet, error) {
 	caller, err := s.manager(ctx, by, action, name)
@@ -110,7 +110,7 @@ func (s *Service) find(ctx context.Context, by domain.Requester, action domain.A
 	return caller, droplet, err
 }
 
-// change performs one audited operation on the droplet with a name and returns the updated list.
+// change performs one operation on the droplet with the given name, audits it, and returns the updated list.
 func (s *Service) change(ctx context.Context, by domain.Requester, action domain.Action, name string,
 	do func(ctx context.Context, container string) error) ([]domain.Droplet, error) {
 	caller, droplet, err := s.find(ctx, by, action, name)

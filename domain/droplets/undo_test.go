@@ -81,8 +81,8 @@ func (y *yard) interrupt() {
 	y.Clock.Advance(time.Minute)
 }
 
-// history returns the version numbers of an entry, newest first, and the current version number. The current number
-// is 0 if the entry has no value.
+// history returns the version numbers of the entry, newest first, and the number of the version that holds its current
+// value. That number is 0 if the entry has no value.
 func (y *yard) history() (numbers []uint64, current uint64) {
 	y.t.Helper()
 	versions, err := y.Vault.ListVersions(y.t.Context(), y.manager, "box", string(firstKey))
@@ -96,8 +96,8 @@ func (y *yard) history() (numbers []uint64, current uint64) {
 	return numbers, current
 }
 
-// TestFailedAddRestoresTheOlderEntry covers an add that fails after it wrote the private key. The replaced value
-// becomes current again as a new version, under the encryption key that sealed it.
+// TestFailedAddRestoresTheOlderEntry covers an add that fails after it wrote the private key. The rollback restores the
+// replaced value as a new version. The same encryption key as before opens this version.
 func TestFailedAddRestoresTheOlderEntry(t *testing.T) {
 	t.Parallel()
 	for name, end := range endings {

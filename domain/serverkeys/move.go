@@ -14,8 +14,9 @@ type rekeyRun struct {
 	progress Progress
 	// done counts moved rows and revoked tokens over all passes.
 	done int
-	// tampered contains an error for each row that did not authenticate on the last pass, grouped by the key that the
-	// row names. An attacker may have changed these rows. They must not stop the move of all other rows.
+	// tampered contains an error for each row that failed authentication on the last pass. The errors are grouped by
+	// the server key of the row. An attacker may have changed these rows. They must not stop the move of all other
+	// rows.
 	tampered map[domain.ServerKeyID][]error
 }
 
@@ -36,7 +37,7 @@ type batch struct {
 	tampered    []error
 }
 
-// skip counts a row that does not authenticate.
+// skip notes the error of a row that failed authentication.
 func (b *batch) skip(tampered error) { b.tampered = append(b.tampered, tampered) }
 
 // moveAll repeats passes over each key until a whole pass moves nothing, because servers may add rows meanwhile.
@@ -84,8 +85,8 @@ func (s *Service) moveBatch(ctx context.Context, purpose domain.KeyPurpose, key 
 		case domain.KeyForAccounts:
 			return s.moveAccounts(ctx, repos, key, &next)
 		default:
-			// The keys of tokens authenticate rows, and these rows are deleted. The key of the attempt counters
-			// authenticates no rows, so nothing is deleted. The counters restart at zero under the new key.
+			// A signature or a keyed digest cannot be moved to another key, so the tokens are deleted. The key of the
+			// attempt counters has no such rows. Under the new key, the counters restart at zero.
 			revoked, err := repos.SealedRows.DeleteTokens(ctx, key)
 			next.seen, next.moved = revoked, revoked
 			return err
@@ -182,7 +183,8 @@ func (s *Service) moveTOTPSecrets(ctx context.Context, repos ports.Repos, key do
 	return nil
 }
 
-// moveLockedIdentities reseals locked identities. Their inner layer, under the user's passphrase, stays as it is.
+// moveLockedIdentities reseals locked identities. Their inner layer is encrypted under the user's passphrase and does
+// not change.
 func (s *Service) moveLockedIdentities(ctx context.Context, repos ports.Repos, key domain.ServerKeyID,
 	b *batch) error {
 	rows, err := repos.SealedRows.LockedIdentities(ctx, key, b.last.locked, rekeyBatch)

@@ -8,22 +8,24 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// maxPlainCodes is the largest number of plain hashes of recovery codes that older releases can have stored for a user:
-// those of the secret in force and those of the pending secret. If there are more rows, some were added by other means.
+// maxPlainCodes is the maximum number of plain hashes of recovery codes that older releases can have stored for a user:
+// one set for the TOTP secret in force, and one set for the pending TOTP secret. If a user has more, some were added by
+// other means.
 const maxPlainCodes = 2 * domain.RecoveryCodes
 
-// PlainRecoveryCodes returns the users whose recovery codes are plain hashes, which older releases stored. Sign-ins
-// refuse these codes, because an attacker who can write to the database can add such a row.
+// PlainRecoveryCodes returns the users whose recovery codes an older release stored as plain hashes, and the number of
+// these codes. Sign-ins refuse these codes, because an attacker who can write to the database can add a plain hash.
 func (s *Service) PlainRecoveryCodes(ctx context.Context) ([]ports.PlainRecoveryCodeCount, error) {
 	return s.config.Store.Read().SealedRows.PlainRecoveryCodeCounts(ctx)
 }
 
-// ConvertRecoveryCodes replaces the plain hashes of recovery codes with keyed digests, which sign-ins accept, and
-// returns the number of codes. Only a command of the operator calls it, because the operator must vouch for the
-// rows. listed is the total of PlainRecoveryCodes that the operator has seen. If another number of codes is stored,
-// it returns an error and converts nothing, because an attacker may have added rows since. It converts the codes of
-// each user in a transaction of its own, with an audit event. If a user has more codes than an older release can
-// have stored, it refuses these codes. It then converts the codes of all other users and returns an error.
+// ConvertRecoveryCodes replaces the plain hashes of recovery codes with keyed digests, so that sign-ins accept the
+// codes. It returns the number of converted codes. Only a command of the operator calls it, because the operator must
+// vouch for the codes. The argument listed is the total number of codes that the operator saw in the list. If another
+// number of codes is stored, ConvertRecoveryCodes returns an error and converts nothing, because an attacker may have
+// added codes since. It converts the codes of each user in a transaction of its own, with an audit event. If a user has
+// more codes than an older release can have stored, it converts none of this user's codes. It then converts the codes
+// of all other users and returns an error.
 func (s *Service) ConvertRecoveryCodes(ctx context.Context, listed int) (int, error) {
 	users, err := s.PlainRecoveryCodes(ctx)
 	if err != nil {
@@ -34,8 +36,8 @@ func (s *Service) ConvertRecoveryCodes(ctx context.Context, listed int) (int, er
 		stored += user.Codes
 	}
 	if stored != listed {
-		return 0, fmt.Errorf("the database now has %d recovery codes without a key, not %d; nothing is converted: "+
-			"list them again", stored, listed)
+		return 0, fmt.Errorf("the database now has %d recovery codes without a key, not %d; no code is converted: "+
+			"list the codes again", stored, listed)
 	}
 	var surplus error
 	total, err := s.eachPlainUser(ctx, users, domain.ActionConvertRecoveryCodes, "keyed",
@@ -46,13 +48,14 @@ func (s *Service) ConvertRecoveryCodes(ctx context.Context, listed int) (int, er
 			}
 			if len(codes) > maxPlainCodes {
 				surplus = fmt.Errorf("user %s has more than %d recovery codes without a key, so some were added to "+
-					"the database later; nothing of this user is converted: delete them, and let the user enrol again",
+					"the database later; no code of this user is converted: delete the codes, and let the user enrol "+
+					"again",
 					user.Name, maxPlainCodes)
 				return 0, nil
 			}
 			if len(codes) > user.Codes {
 				surplus = fmt.Errorf("recovery codes of user %s were added to the database during the conversion; "+
-					"nothing of this user is converted: list them again", user.Name)
+					"no code of this user is converted: list the codes again", user.Name)
 				return 0, nil
 			}
 			return s.convert(ctx, repos, codes)
@@ -93,8 +96,9 @@ func (s *Service) DeletePlainRecoveryCodes(ctx context.Context) (int, error) {
 		})
 }
 
-// eachPlainUser calls act for each of the users, with one transaction per user, and returns the sum of the numbers of
-// codes that act returned. A call that changes codes is audited; state is the new state of the codes.
+// eachPlainUser calls act for each user in a separate transaction. The result of act is the number of codes that it
+// changed, and eachPlainUser returns the total. If act changed codes, an audit event is added to the transaction; state
+// is the new state of the codes in the event.
 func (s *Service) eachPlainUser(ctx context.Context, users []ports.PlainRecoveryCodeCount, action domain.Action,
 	state string, act func(ctx context.Context, repos ports.Repos, user ports.PlainRecoveryCodeCount) (int, error),
 ) (total int, err error) {

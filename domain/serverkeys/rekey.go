@@ -13,7 +13,8 @@ import (
 // locks.
 const rekeyBatch = 200
 
-// The pauses between two queries of the open transactions. Most transactions take milliseconds.
+// awaitTransactions queries the open transactions repeatedly, with pauses that grow from firstPause to longestPause.
+// Most transactions take milliseconds.
 const (
 	firstPause   = 10 * time.Millisecond
 	longestPause = time.Second
@@ -23,14 +24,15 @@ const (
 type Progress func(done int)
 
 // Rekey replaces the key of a purpose after a compromise, while servers run. One transaction adds a new key and retires
-// all older ones. Then Rekey moves everything under the old keys to the new one, in small batches, and deletes the old
-// keys when nothing is left under them. Tokens cannot be moved and are revoked instead. It returns how many rows were
-// moved or revoked. If a rekey is interrupted, the next one completes it and adds yet another key.
+// all older ones. Then Rekey moves everything under the old keys to the new key, in small batches. It deletes an old
+// key when no row is under it any longer. Tokens cannot be moved and are revoked instead. It returns how many rows were
+// moved or revoked. If a rekey is interrupted, the next rekey adds another new key, and moves everything under all
+// older keys to it.
 //
 // A server that has not loaded the new key yet still reads with the old key. A write under the old key is refused with
 // ports.ErrStaleServerKey, which makes the server load the keys again.
 //
-// Rows that do not authenticate cannot be moved to any key. They stay unchanged. Rekey moves all other rows and then
+// Rows that fail authentication cannot be moved to any key. They stay unchanged. Rekey moves all other rows and then
 // returns a *TamperedRowsError.
 func (s *Service) Rekey(ctx context.Context, purpose domain.KeyPurpose, progress Progress) (int, error) {
 	retired, err := s.retireOld(ctx, purpose)
@@ -93,8 +95,8 @@ func (s *Service) retireOld(ctx context.Context, purpose domain.KeyPurpose) ([]p
 
 // awaitTransactions waits for the transactions that were open when the old keys were retired. It returns when all of
 // them have ended. Transactions that began later see the retirement and are refused. Transactions of other programs,
-// such as a backup, may stay open for long. After Grace, awaitTransactions therefore waits only for those transactions
-// of servers that began before the time in since.
+// such as a backup, may stay open for long. After Grace, awaitTransactions therefore ignores them. It then waits only
+// for transactions of servers, and only for those that began before the old keys were retired.
 func (s *Service) awaitTransactions(ctx context.Context, since time.Time, open []string) error {
 	rows := s.config.Store.Read().SealedRows
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
@@ -118,8 +120,8 @@ func (s *Service) awaitTransactions(ctx context.Context, since time.Time, open [
 	}
 }
 
-// deleteRetired deletes the old keys. Storage refuses to delete a key if the number of rows under it exceeds the number
-// of rows that failed to authenticate.
+// deleteRetired deletes the old keys. Only rows that failed authentication may still be under an old key. If there are
+// more rows under the key, storage refuses to delete it.
 func (s *Service) deleteRetired(ctx context.Context, run *rekeyRun, retired []ports.ServerKey) error {
 	return s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		for _, key := range retired {

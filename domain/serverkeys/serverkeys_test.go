@@ -57,7 +57,7 @@ func (f fixture) user(name domain.UserName, tamper func(sealed []byte)) domain.U
 
 func untouched([]byte) {}
 
-// password opens the stored password of a user.
+// password decrypts the stored password of a user.
 func (f fixture) password(user domain.User) (string, error) {
 	f.t.Helper()
 	found, err := f.Store.Read().Users.ForSignIn(f.t.Context(), user.Name)
@@ -70,7 +70,7 @@ func (f fixture) rekey(purpose domain.KeyPurpose) (int, error) {
 	return f.keys.Rekey(f.t.Context(), purpose, func(int) {})
 }
 
-// generations returns the generations of the keys of a purpose.
+// generations returns the generation numbers of all server keys with the given purpose.
 func (f fixture) generations(purpose domain.KeyPurpose) []int {
 	f.t.Helper()
 	require.NoError(f.t, f.Keyring.Reload(f.t.Context()))
@@ -164,9 +164,9 @@ func TestRotate(t *testing.T) {
 	require.Equal(t, []string{"(terminal) success -"}, f.Audited(t, domain.ActionRotateSecret))
 }
 
-// TestConvertRecoveryCodes verifies that the plain recovery codes of an older release become valid only by the
-// operator's command, and that the command refuses more codes than a release can have stored. Deleting plain codes
-// keeps converted ones.
+// TestConvertRecoveryCodes verifies that the plain recovery codes of an older release are refused until the operator's
+// command converts them. If a user has more codes than a release can have stored, the command converts none of this
+// user's codes. Deleting plain codes does not delete converted codes.
 func TestConvertRecoveryCodes(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -180,8 +180,8 @@ func TestConvertRecoveryCodes(t *testing.T) {
 
 	for _, wrong := range []int{0, 10, 30, 32} {
 		converted, err := f.keys.ConvertRecoveryCodes(t.Context(), wrong)
-		require.EqualError(t, err, fmt.Sprintf("the database now has 31 recovery codes without a key, not %d; nothing "+
-			"is converted: list them again", wrong))
+		require.EqualError(t, err, fmt.Sprintf("the database now has 31 recovery codes without a key, not %d; no code "+
+			"is converted: list the codes again", wrong))
 		require.Zero(t, converted)
 		require.False(t, spendAnna(1))
 	}
@@ -208,8 +208,8 @@ func TestConvertRecoveryCodes(t *testing.T) {
 	require.Zero(t, converted)
 }
 
-// plainCodes stores a user with n recovery codes as an older release stored them. spend reports whether the code with a
-// number from 1 to n is accepted.
+// plainCodes stores a user with n recovery codes, in the form in which an older release stored them. The codes are
+// numbered from 1 to n, and spend reports whether the code with the given number is accepted.
 func (f fixture) plainCodes(name domain.UserName, n int) (spend func(number int) bool) {
 	f.t.Helper()
 	user := f.user(name, untouched)

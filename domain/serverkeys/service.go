@@ -1,8 +1,9 @@
 // Package serverkeys holds the use cases of the server's own keys: the commands that an operator runs after a change of
 // the secret or a compromise. Each file holds one use case.
 //
-// The server keys form a ring with one key in use for each purpose. They are stored wrapped under the secret. Rotate
-// changes the wrapping; Rekey replaces a key and everything under it.
+// The server keys form a key ring, which has one current key for each purpose. Storage contains the server keys only in
+// a form that is wrapped under the secret. Rotate wraps the same keys under a new secret. Rekey replaces the key of a
+// purpose, and moves everything under the old key to the new key.
 package serverkeys
 
 import (
@@ -16,7 +17,7 @@ import (
 type Config struct {
 	Store   ports.Store
 	Keyring ports.Keyring
-	// Entries rewraps the outer layer of entries. This needs no key of a client.
+	// Entries rewraps the outer layer of entries. This does not require the keys of clients.
 	Entries ports.EntrySealer
 	// Account seals password hashes and TOTP secrets.
 	Account ports.AccountSealer
@@ -35,7 +36,7 @@ type Service struct{ config Config }
 // New returns the use cases.
 func New(config Config) *Service { return &Service{config} }
 
-// event is the audit event of an operator's action on the keys.
+// event returns the audit event of an operator's action on the keys.
 func (s *Service) event(action domain.Action, target string) domain.Event {
 	return domain.NewEvent(s.config.IDs.New(), action, domain.Requester{}, domain.Operator(), s.config.Clock.Now()).
 		To(target)

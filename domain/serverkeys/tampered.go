@@ -2,13 +2,14 @@ package serverkeys
 
 import "fmt"
 
-// TamperedRowsError lists the rows that a rekey could not move because they do not authenticate.
+// TamperedRowsError lists the rows that a rekey could not move because they failed authentication.
 type TamperedRowsError struct{ Rows []error }
 
 // Error lists the first rows, one per line.
 func (e *TamperedRowsError) Error() string {
 	const limit = 20
-	text := fmt.Sprintf("%d rows under the old key do not authenticate; they were changed and are lost:", len(e.Rows))
+	text := fmt.Sprintf("%d rows under the old key failed authentication; they were changed, and their contents are "+
+		"lost:", len(e.Rows))
 	for _, each := range e.Rows[:min(limit, len(e.Rows))] {
 		text += "\n" + each.Error()
 	}
@@ -18,7 +19,7 @@ func (e *TamperedRowsError) Error() string {
 	return text
 }
 
-// tamperedError returns an error that lists the rows that did not authenticate on the last pass. It returns nil if
+// tamperedError returns an error that lists the rows that failed authentication on the last pass. It returns nil if
 // there are none.
 func (r *rekeyRun) tamperedError() error {
 	var rows []error

@@ -10,12 +10,12 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// Verify opens the server's layer of every sealed row: the envelopes of entries, password hashes,
-// TOTP secrets and locked identities. It needs no key of a client, so it proves nothing about the values themselves,
-// which are encrypted under the clients' keys. It changes nothing.
+// Verify opens the server's layer of every sealed row: the envelopes of entries, password hashes, TOTP secrets and
+// locked identities. It does not have the keys of clients, so it cannot verify the values themselves, which are
+// encrypted under these keys. It changes nothing.
 //
 // It returns how many rows of each kind opened, and an *UnopenedRowsError if any row did not open. The number of rows
-// must not change during the call, so no server may use the database.
+// must not change during the call, so all servers must be stopped.
 func (s *Service) Verify(ctx context.Context) (ports.SealedCounts, error) {
 	stored, err := s.config.Store.Read().SealedRows.Count(ctx)
 	if err != nil {
@@ -43,14 +43,14 @@ type verification struct {
 	*Service
 	rows   ports.SealedRows
 	opened ports.SealedCounts
-	// failed are the rows that did not open.
+	// failed contains an error for each row that did not open.
 	failed []error
 	// failures counts failed by kind.
 	failures ports.SealedCounts
 }
 
-// check counts one row as opened or failed. It returns err if the row is not the cause, for example after a failure of
-// the database.
+// check counts one row. If err is nil, the row counts as opened; if err is a tampering error, it counts as failed. Any
+// other err does not concern the row, for example a failure of the database, and check returns it.
 func (v *verification) check(err error, opened, failed *int, format string, args ...any) error {
 	switch {
 	case err == nil:
@@ -64,7 +64,7 @@ func (v *verification) check(err error, opened, failed *int, format string, args
 	return nil
 }
 
-// entries opens all envelopes under a key.
+// entries opens all envelopes that are sealed under the given server key.
 func (v *verification) entries(ctx context.Context, key domain.ServerKeyID) error {
 	var after ports.Place
 	for {
@@ -83,7 +83,7 @@ func (v *verification) entries(ctx context.Context, key domain.ServerKeyID) erro
 	}
 }
 
-// passwords opens all password hashes under a key.
+// passwords opens all password hashes that are sealed under the given server key.
 func (v *verification) passwords(ctx context.Context, key domain.ServerKeyID) error {
 	var after domain.UserID
 	for {
@@ -102,7 +102,7 @@ func (v *verification) passwords(ctx context.Context, key domain.ServerKeyID) er
 	}
 }
 
-// totpSecrets opens all TOTP secrets under a key.
+// totpSecrets opens all TOTP secrets that are sealed under the given server key.
 func (v *verification) totpSecrets(ctx context.Context, key domain.ServerKeyID) error {
 	var after domain.TOTPID
 	for {
@@ -121,7 +121,7 @@ func (v *verification) totpSecrets(ctx context.Context, key domain.ServerKeyID) 
 	}
 }
 
-// identities opens the server's layer of all locked identities under a key.
+// identities opens the server's layer of all locked identities that are sealed under the given server key.
 func (v *verification) identities(ctx context.Context, key domain.ServerKeyID) error {
 	var after domain.UserID
 	for {
@@ -147,8 +147,8 @@ func (v *verification) openAccount(ctx context.Context, purpose string, user dom
 	return err
 }
 
-// result compares the rows that were read with those that are stored. The difference is the number of rows whose server
-// key is not stored or has another purpose: these rows were not read.
+// result compares the number of rows that were read with the number of stored rows. A row that was not read has a
+// server key that is not stored or has another purpose.
 func (v *verification) result(stored ports.SealedCounts) error {
 	failed := v.failed
 	for _, kind := range []struct {
@@ -161,7 +161,7 @@ func (v *verification) result(stored ports.SealedCounts) error {
 		{"locked identities", stored.LockedIdentities, v.opened.LockedIdentities, v.failures.LockedIdentities},
 	} {
 		if missing := kind.stored - kind.opened - kind.failed; missing != 0 {
-			failed = append(failed, fmt.Errorf("%d %s name a server key that the database does not have", missing,
+			failed = append(failed, fmt.Errorf("%d %s refer to a server key that the database does not have", missing,
 				kind.name))
 		}
 	}

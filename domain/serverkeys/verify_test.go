@@ -10,7 +10,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// TestVerify verifies that the rows under the current and under a retired key are opened and counted.
+// TestVerify verifies that Verify opens and counts the rows under the current key and those under a retired key.
 func TestVerify(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -23,8 +23,8 @@ func TestVerify(t *testing.T) {
 	require.Equal(t, ports.SealedCounts{Passwords: 2}, opened)
 }
 
-// TestVerifyTampered verifies that a changed row, a row that was moved to another user, and rows under an unknown key
-// or a key of another purpose are reported, and that all other rows are still counted as opened.
+// TestVerifyTampered verifies that Verify reports a changed row, a row that was moved to another user, a row under an
+// unknown key, and a row under a key of another purpose. All other rows are still counted as opened.
 func TestVerifyTampered(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -43,6 +43,6 @@ func TestVerifyTampered(t *testing.T) {
 	require.Len(t, failed.Rows, 3)
 	require.ErrorContains(t, err, "password of user "+bert.ID.String())
 	require.ErrorContains(t, err, "password of user "+cora.ID.String())
-	require.ErrorContains(t, err, "2 passwords name a server key that the database does not have")
+	require.ErrorContains(t, err, "2 passwords refer to a server key that the database does not have")
 	require.NotContains(t, err.Error(), dora.ID.String())
 }

@@ -14,11 +14,12 @@ type AddBoxUser struct {
 	Role     string
 }
 
-// AddBoxUser adds a member with the default permissions, readEntryKeys and readEntry, and returns the names of the
-// box and the user. Errors: NotFound for an unknown user, Conflict with code box_user_exists or limit_reached.
+// AddBoxUser adds a member with the default permissions: readEntryKeys and readEntry. It returns the names of the box
+// and the user. Errors: NotFound for an unknown user, Conflict with code box_user_exists or limit_reached.
 func (s *Service) AddBoxUser(ctx context.Context, by domain.Requester, in AddBoxUser) (domain.BoxName, domain.UserName,
 	error) {
-	// The caller is authorised before the input is checked: callers who cannot manage the box learn nothing about it.
+	// The caller is authorised before the input is checked, so that callers who cannot manage the box learn nothing
+	// about it.
 	access, err := s.authorize(ctx, s.config.Store.Read(), by, in.Box, domain.Access.Manage)
 	if err != nil {
 		return "", "", err

@@ -8,8 +8,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// offer stores an offer in place of an earlier one. The caller holds the lock on the user in the argument to, and the
-// lock on the box.
+// offer stores an offer of the box to the given user, and replaces an earlier offer. The caller holds the locks on that
+// user and on the box.
 func (s *Service) offer(ctx context.Context, repos ports.Repos, by domain.Requester, access domain.Access,
 	to domain.User) error {
 	next, err := memberToOwn(ctx, repos, access.Box, to)
@@ -54,7 +54,7 @@ func (s *Service) endOffer(ctx context.Context, repos ports.Repos, by domain.Req
 	return repos.Events.Append(ctx, event.Changed(domain.BoxOffer{}.ChangesFrom(offer)...))
 }
 
-// AcceptBox makes the caller the owner of a box whose ownership was offered to the caller. Errors: NotFound with code
+// AcceptBox accepts the open offer of a box to the caller, who becomes its owner. Errors: NotFound with code
 // box_offer_not_found if there is no open offer to the caller; Conflict if the caller owns too many boxes.
 func (s *Service) AcceptBox(ctx context.Context, by domain.Requester, box string) error {
 	access, err := s.authorize(ctx, s.config.Store.Read(), by, box, domain.Access.See)
@@ -65,8 +65,8 @@ func (s *Service) AcceptBox(ctx context.Context, by domain.Requester, box string
 		return err
 	}
 	return s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// The lock on the caller serialises all changes of the number of boxes that the caller owns. Lock order: user,
-		// then box.
+		// The lock on the caller prevents concurrent changes of the number of boxes that the caller owns. Lock order:
+		// user, then box.
 		owner, err := repos.Users.Lock(ctx, access.Caller.Name)
 		if errors.Is(err, domain.NotFound) {
 			return domain.ErrUnauthenticated // deleted concurrently

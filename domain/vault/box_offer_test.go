@@ -25,7 +25,8 @@ func (b *boxed) boxOwner() (owner, offered domain.UserName) {
 	return described.Owner, described.Offer.ToName
 }
 
-// TestBoxOffer verifies that a transfer takes effect only when the member accepts it, and that it is audited.
+// TestBoxOffer verifies that a transfer takes effect only when the member accepts the offer, and that both steps are
+// audited.
 func TestBoxOffer(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.NoPermissions)
@@ -55,7 +56,7 @@ func TestBoxOfferEnds(t *testing.T) {
 			return b.Vault.TransferBox(b.t.Context(), b.owner, vault.TransferBox{Box: "box", NewOwner: "owner"})
 		},
 		"expired": func(b *boxed) error {
-			// The session of the test would expire with the offer if the clock advanced.
+			// The clock cannot advance instead, because the sessions of the test would expire too.
 			b.Execute(b.t, `UPDATE boxes SET offer_expires_at = now() - interval '1 second'`)
 			return nil
 		},
@@ -134,8 +135,8 @@ func TestLeaveBox(t *testing.T) {
 	require.ErrorIs(t, b.Vault.RemoveBoxUser(t.Context(), b.member, "box", "member"), domain.ErrBoxNotFound)
 }
 
-// TestBoxOfferAtOnce verifies that exactly one of two concurrent requests succeeds if one accepts an offer and the
-// other withdraws it.
+// TestBoxOfferAtOnce covers two concurrent requests: one accepts an offer, and the other withdraws the offer. Exactly
+// one of the requests must succeed.
 func TestBoxOfferAtOnce(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.NoPermissions)

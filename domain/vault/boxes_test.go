@@ -51,8 +51,8 @@ func TestTransferBox(t *testing.T) {
 	require.Equal(t, domain.UserName("member"), described.Owner)
 }
 
-// TestMembershipUpdatesTheBox verifies that a change of a box's members sets the box's update time. A refused change
-// does not set it.
+// TestMembershipUpdatesTheBox verifies that a change of the members of a box sets the box's UpdatedAt, and that a
+// refused change does not.
 func TestMembershipUpdatesTheBox(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.NoPermissions)

@@ -66,7 +66,8 @@ func (s *Service) addBox(ctx context.Context, repos ports.Repos, by domain.Reque
 }
 
 // checkQuota refuses another box to a user who owns the maximum number of boxes. The caller holds the lock on the user.
-// Otherwise two concurrent requests could count the same number. Admins have no maximum.
+// Without the lock, two concurrent requests could both count the boxes before either box is added. Admins have no
+// maximum.
 func (s *Service) checkQuota(ctx context.Context, repos ports.Repos, user domain.UserID, role domain.Role) error {
 	owned, err := repos.Boxes.OwnedBy(ctx, user)
 	if err != nil {

@@ -36,7 +36,8 @@ func (s *Service) DeleteEntry(ctx context.Context, by domain.Requester, in Delet
 	}
 	err = s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		now := s.config.Clock.Now()
-		// The lock order requires the box's counter before the entry. A refusal below rolls the decrement back.
+		// The lock order is box, then entry. CountOut locks the box, so it comes first. If a check below refuses the
+		// request, the rollback undoes the decrement.
 		if err := repos.Entries.CountOut(ctx, snapshot.Entry.Box, now); err != nil {
 			return err
 		}

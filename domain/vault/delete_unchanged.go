@@ -8,12 +8,12 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// errChanged rolls back a transaction in which the entry has no value, or has a different version than expected.
+// errChanged rolls back a transaction that finds the entry without a value or with a newer version.
 var errChanged = errors.New("the entry has changed since it was written")
 
-// DeleteUnchanged deletes an entry on the service's own authority if its newest version is still the given one; see
-// ports.DropletVault. It does nothing when the entry was changed or deleted, or its box was deleted. The audit event
-// names the service as the actor, with the address and request id of the requester.
+// DeleteUnchanged deletes an entry if its newest version is still the given version; see ports.DropletVault. It does
+// nothing if the entry was changed or deleted, or if its box was deleted. It acts for the service and does not
+// authorise a caller. The audit event names the service as the actor, with the address and request id of the requester.
 func (s *Service) DeleteUnchanged(ctx context.Context, by domain.Requester, version domain.VersionRef) error {
 	service := domain.Caller{Name: domain.ServiceActor}
 	err := s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {

@@ -7,15 +7,15 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// ListBoxEvents returns a page of the audit log of one box, newest first. Its boxadmins and admins may call it. The
-// other fields of filter apply as well. Errors: also ErrBusy when too many searches run.
+// ListBoxEvents returns a page of the audit log of one box, newest first. Boxadmins of the box and admins may call it.
+// The box replaces filter.Box; all other fields of filter apply. Errors include ErrBusy if too many searches run.
 func (s *Service) ListBoxEvents(ctx context.Context, by domain.Requester, box string,
 	filter ports.EventFilter) (ports.EventPage, error) {
 	access, err := s.authorize(ctx, s.config.Store.Read(), by, box, domain.Access.Manage)
 	if err != nil {
 		return ports.EventPage{}, err
 	}
-	// The identifier, not the name, selects the events: an earlier box may have had the same name.
+	// The events are selected by the identifier of the box, because an earlier box may have had the same name.
 	filter.Box = access.Box.ID
 	return s.config.Gate.Events(ctx, access.Caller.UserID, filter)
 }

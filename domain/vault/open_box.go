@@ -23,7 +23,7 @@ func (s *Service) OpenBox(ctx context.Context, by domain.Requester, in ports.Ope
 		return nil, err
 	}
 	if in.Permissions.Have(domain.CreateEntry) {
-		// The write checks the key again. A refusal here comes before a droplet is built.
+		// Write checks the key again. The check here refuses a wrong key before the droplet is built.
 		if err := checkBoxKey(in.EncryptionKey, access.Box); err != nil {
 			return nil, err
 		}
@@ -57,7 +57,7 @@ func (b *openBox) Read(ctx context.Context, key string) ([]byte, error) {
 	return value.JSON, err
 }
 
-// Write writes a new version of an entry and notes it in the droplet's record; see ports.DropletBox.
+// Write writes a new version of an entry, and notes the version in the droplet's record; see ports.DropletBox.
 func (b *openBox) Write(ctx context.Context, key domain.EntryKey, value []byte, droplet domain.DropletID) error {
 	_, err := b.service.writeEntry(ctx, b.by, WriteEntry{Box: b.box, Key: string(key), Value: value}, &b.key, droplet)
 	return err

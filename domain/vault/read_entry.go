@@ -30,12 +30,13 @@ type EntryValue struct {
 	Version    uint64
 	// CreatedAt is the time at which the version was written or restored.
 	CreatedAt time.Time
-	// BoxKey is the box key that the version was written under. It is zero if the box had no keyring at that time.
+	// BoxKey identifies the box key under which the version was encrypted. It is zero if the box had no keyring at that
+	// time.
 	BoxKey domain.KeyID
 }
 
-// ReadEntry returns the value of an entry after the read was audited. The decision uses the result of one statement. A
-// permission that was revoked before the request arrived is therefore never used.
+// ReadEntry returns the value of an entry after the read was audited. One statement reads the caller, the permissions
+// and the version. A permission that was revoked before the request arrived is therefore never used.
 //
 // Errors, in this order: those of authentication and authorisation, then those of the encryption key, RateLimited after
 // too many wrong passphrases, ErrEntryNotFound and ErrVersionNotFound, ErrKeyMismatch, and ErrPrecondition. The
@@ -47,7 +48,8 @@ func (s *Service) ReadEntry(ctx context.Context, by domain.Requester, in ReadEnt
 	return s.readEntry(ctx, by, in, &key)
 }
 
-// readEntry is ReadEntry with a prepared or unprepared key in place of in.EncryptionKey.
+// readEntry is like ReadEntry, but uses the argument key instead of in.EncryptionKey. A cipher that key already holds
+// is used again.
 func (s *Service) readEntry(ctx context.Context, by domain.Requester, in ReadEntry, key *requestKey) (EntryValue,
 	error) {
 	box, entryKey := parseAddress(in.Box, in.Key)
@@ -146,8 +148,8 @@ func (s *Service) open(ctx context.Context, by domain.Requester, box string, sna
 	return s.openWithPassphrase(ctx, by, box, snapshot, key)
 }
 
-// openWithPassphrase decrypts the version. It counts a wrong passphrase for the rate limit, which the caller has
-// already checked. Unlike a generated key, a passphrase can be guessed.
+// openWithPassphrase decrypts the version. It counts a wrong passphrase for the rate limit. The calling function has
+// already checked that there is no lockout. Unlike a generated key, a passphrase can be guessed.
 func (s *Service) openWithPassphrase(ctx context.Context, by domain.Requester, box string,
 	snapshot ports.EntrySnapshot, key *requestKey) ([]byte, error) {
 	if err := key.prepare(ctx, snapshot.Access.Box, snapshot.Version.Envelope()); err != nil {

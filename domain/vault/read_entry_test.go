@@ -108,7 +108,7 @@ func TestOpenBoxDerivesOnce(t *testing.T) {
 	require.Equal(t, uint64(2), records[0].Version)
 }
 
-// TestWriteAndRecordAreAtomic verifies that a write stores nothing if another server has claimed its record.
+// TestWriteAndRecordAreAtomic verifies that a write for a droplet stores nothing if the droplet's record is missing.
 func TestWriteAndRecordAreAtomic(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.AllPermissions)

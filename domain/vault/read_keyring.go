@@ -12,20 +12,20 @@ type ReadKeyring struct {
 	Box string
 	// Sequence selects an earlier keyring. 0 selects the keyring in force.
 	Sequence uint64
-	// If All is set, the view also contains the recipients and everything that is computed from them.
+	// If All is set, the view also contains the recipients, Due, Waiting and Past.
 	All bool
 	// Known reports whether the caller already has the keyring with the given tag.
 	Known func(tag domain.Digest) bool
 }
 
-// KeyringView is a keyring as a caller sees it. It contains no secret: only its recipients can open wrapped keys.
+// KeyringView is a keyring as a caller sees it. It contains no secret, because only a recipient can open a wrapped key.
 type KeyringView struct {
 	Keyring domain.BoxKeyring
 	Tag     domain.Digest
 	// Unmodified means that the caller already has this keyring. The fields below are then not set.
 	Unmodified bool
 	Author     domain.Identity
-	// Wrapped is the box key, wrapped for the caller's present identity. It is nil if that identity is not a recipient.
+	// Wrapped is the box key, wrapped to the caller's present identity. It is nil if that identity is not a recipient.
 	Wrapped []byte
 
 	// Due lists the recipients who are no longer entitled to the key; see domain.KeyChangeDue.
@@ -37,7 +37,7 @@ type KeyringView struct {
 }
 
 // ReadKeyring returns a keyring of a box. Everyone who may see the box may call it. Several statements read the parts
-// of the view. Errors: NotFound with code keyring_not_found.
+// of the view, so a concurrent change may appear in only some parts. Errors: NotFound with code keyring_not_found.
 func (s *Service) ReadKeyring(ctx context.Context, by domain.Requester, in ReadKeyring) (KeyringView, error) {
 	repos := s.config.Store.Read()
 	access, err := s.authorize(ctx, repos, by, in.Box, domain.Access.See)
@@ -67,7 +67,7 @@ func (s *Service) ReadKeyring(ctx context.Context, by domain.Requester, in ReadK
 	return view, s.addRecipients(ctx, repos, &view)
 }
 
-// addRecipients adds the recipients and what is computed from them.
+// addRecipients adds the recipients, Due, Waiting and Past to the view.
 func (s *Service) addRecipients(ctx context.Context, repos ports.Repos, view *KeyringView) error {
 	box, sequence := view.Keyring.Box, view.Keyring.Sequence
 	var err error

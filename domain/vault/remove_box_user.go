@@ -27,7 +27,7 @@ func (s *Service) removeMember(ctx context.Context, repos ports.Repos, by domain
 	if err != nil {
 		return err
 	}
-	// Removable counts the boxadmins. The lock on the box keeps the count valid until the commit.
+	// Removable counts the boxadmins. Because of the lock on the box, the count stays correct until the commit.
 	users, err := repos.BoxUsers.List(ctx, access.Box.ID)
 	if err != nil {
 		return err

@@ -7,9 +7,9 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// requestKey is the encryption key of one request with the cipher prepared from it. Preparation is slow for a
-// passphrase, so a request that reads and writes several entries prepares one cipher. It extends the cipher if an entry
-// was sealed with other parameters. It is not safe for concurrent use.
+// requestKey holds the encryption key of one request, and the cipher that was prepared from the key. Preparation is
+// slow for a passphrase, so a request for several entries prepares only one cipher. If an entry was sealed with other
+// parameters of key derivation, the cipher is extended. A requestKey is not safe for concurrent use.
 type requestKey struct {
 	domain.EncryptionKey
 	sealer ports.EntrySealer

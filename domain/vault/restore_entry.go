@@ -7,7 +7,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// RestoreEntry is the request to make an old version of an entry its newest.
+// RestoreEntry is the request to store an old version of an entry again as its newest version.
 type RestoreEntry struct {
 	Box     string
 	Key     string
@@ -16,11 +16,11 @@ type RestoreEntry struct {
 	Condition domain.Condition
 }
 
-// RestoreEntry stores an old version again as the newest version. It needs no encryption key: the value stays sealed
-// under the key that it was written with. Restoring a version of a deleted entry undeletes the entry. It requires
-// createEntry and readEntry. In a box with a keyring, only a version under the key in force can be restored. A client
-// must read any other version and write its value again. Errors: ErrEntryNotFound, ErrVersionNotFound, ErrPrecondition,
-// ErrKeyNotCurrent, LimitReached.
+// RestoreEntry stores an old version again as the newest version. It needs no encryption key, because the value stays
+// sealed under the key with which it was written. Restoring a version of a deleted entry undeletes the entry. It
+// requires createEntry and readEntry. In a box with a keyring, only a version that is sealed under the current box key
+// can be restored. To restore another version, a client must read its value and write the value again. Errors:
+// ErrEntryNotFound, ErrVersionNotFound, ErrPrecondition, ErrKeyNotCurrent, LimitReached.
 func (s *Service) RestoreEntry(ctx context.Context, by domain.Requester, in RestoreEntry) (WrittenEntry, error) {
 	const wanted = domain.CreateEntry | domain.ReadEntry
 	box, key := parseAddress(in.Box, in.Key)
@@ -64,7 +64,7 @@ func (s *Service) RestoreEntry(ctx context.Context, by domain.Requester, in Rest
 }
 
 // oldVersion returns a stored version whose envelope opens under its server key. The check runs outside the
-// transaction, because it may read a server key that is not in memory yet from the database.
+// transaction, because it may have to load a server key from the database.
 func (s *Service) oldVersion(ctx context.Context, box domain.Box, key domain.EntryKey, version uint64) (
 	ports.StoredVersion, error) {
 	old, err := s.config.Store.Read().Entries.Version(ctx, box.ID, key, version)
@@ -75,8 +75,8 @@ func (s *Service) oldVersion(ctx context.Context, box domain.Box, key domain.Ent
 	return old, err
 }
 
-// rebind returns an old version as the newest version of its entry. SealedAs stays the number under which the
-// client's key sealed the value.
+// rebind returns an old version with the number of the newest version. SealedAs does not change: it is the version
+// number that was authenticated when the value was sealed under the client's key.
 func (s *Service) rebind(ctx context.Context, old ports.StoredVersion, entry domain.Entry, author domain.UserID) (
 	ports.NewVersion, error) {
 	place := ports.Place{

@@ -12,11 +12,11 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// faultySealer returns the errors that a test sets. Without an error, it calls its EntrySealer. It implements
-// ports.EntrySealer.
+// faultySealer implements ports.EntrySealer. A method returns the error that the test has set for it; if there is none,
+// it calls the embedded EntrySealer.
 type faultySealer struct {
 	ports.EntrySealer
-	// prepare, rewrap and seal are the errors of the next call of each method. Each error is returned once.
+	// prepare, rewrap and seal are the errors that the next call of each method returns. Each error is returned once.
 	prepare, rewrap, seal error
 }
 
@@ -58,7 +58,7 @@ func (c *faultyCipher) Seal(place ports.Place, value []byte) (ports.SealedValue,
 	return c.EntryCipher.Seal(place, value)
 }
 
-// once returns the error that the pointer refers to, and sets that error to nil.
+// once returns *err and sets *err to nil.
 func once(err *error) error {
 	fault := *err
 	*err = nil

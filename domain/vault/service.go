@@ -1,8 +1,8 @@
 // Package vault contains the use cases of boxes, their members and their entries. Each file contains one verb.
 //
 // Every use case takes the requester as an argument, looks up the caller and the box, decides, and only then acts. A
-// change decides again under the lock that orders it against concurrent changes: otherwise access that was revoked
-// while the transaction waited would still count.
+// use case that makes a change decides again after it has locked the box or the entry. Otherwise, access that was
+// revoked while the transaction waited for the lock would still count.
 package vault
 
 import (
@@ -58,8 +58,8 @@ func permission(wanted domain.Permissions) decision {
 	return func(access domain.Access) error { return access.Use(wanted) }
 }
 
-// authorize looks up the caller and the box, and decides. It returns the access even with a refusal, for the audit
-// event.
+// authorize looks up the caller and the box, and decides. If decide refuses, authorize returns the access together with
+// the error, because the audit event needs the access.
 func (s *Service) authorize(ctx context.Context, repos ports.Repos, by domain.Requester, box string,
 	decide decision) (domain.Access, error) {
 	access, err := s.config.Gate.Access(ctx, repos, by, box)
@@ -69,12 +69,11 @@ func (s *Service) authorize(ctx context.Context, repos ports.Repos, by domain.Re
 	return access, decide(access)
 }
 
-// changeFunc changes a box in the transaction of change.
+// changeFunc makes a change to a box. The method change calls it in a transaction, with the caller's access.
 type changeFunc func(ctx context.Context, repos ports.Repos, access domain.Access) error
 
-// change runs fn in a transaction that locks the box. It passes fn the caller's access as it is under the lock. It
-// decides before it takes the lock, so that callers cannot lock boxes that they may not change, and again under the
-// lock.
+// change runs fn in a transaction that locks the box. It decides before it takes the lock, so that callers cannot lock
+// boxes that they may not change. It decides again under the lock, and passes the access of this second decision to fn.
 func (s *Service) change(ctx context.Context, by domain.Requester, box string, decide decision,
 	fn changeFunc) error {
 	access, err := s.authorize(ctx, s.config.Store.Read(), by, box, decide)
@@ -93,8 +92,8 @@ func (s *Service) change(ctx context.Context, by domain.Requester, box string, d
 	})
 }
 
-// membership wraps fn for change: after fn succeeds, it sets the box's time of update, because the members are a part
-// of the box. A refused change updates nothing.
+// membership returns a changeFunc that calls fn and then sets the box's UpdatedAt, because the members are a part of
+// the box. A refused change updates nothing.
 func (s *Service) membership(fn changeFunc) changeFunc {
 	return func(ctx context.Context, repos ports.Repos, access domain.Access) error {
 		if err := fn(ctx, repos, access); err != nil {

@@ -34,7 +34,7 @@ func (s *Service) TransferBox(ctx context.Context, by domain.Requester, in Trans
 		if err != nil {
 			return err
 		}
-		// The lock on the new owner serialises all changes of the number of boxes that this user owns. Lock order:
+		// The lock on the new owner prevents concurrent changes of the number of boxes that this user owns. Lock order:
 		// user, then box.
 		newOwner, err := repos.Users.Lock(ctx, name)
 		if err != nil {
@@ -87,8 +87,8 @@ func (s *Service) transfer(ctx context.Context, repos ports.Repos, by domain.Req
 	return repos.Events.Append(ctx, event)
 }
 
-// transferEvent returns the audit event of a transfer to a member, before the transfer. The event states the former
-// owner, the new role of the member, and the offer that the transfer ends.
+// transferEvent returns the audit event of a transfer to a member. It is called before the transfer is stored. The
+// event states the former owner, the new role of the member, and the offer that the transfer ends.
 func (s *Service) transferEvent(ctx context.Context, repos ports.Repos, by domain.Requester, access domain.Access,
 	before domain.BoxUser) (domain.Event, error) {
 	former, err := repos.Users.ByID(ctx, access.Box.Owner)

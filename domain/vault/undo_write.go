@@ -9,12 +9,12 @@ import (
 )
 
 // UndoWrite undoes the write of a version; see ports.DropletVault. It stores the replaced version again as the newest
-// one. If the entry had no value before the write, UndoWrite deletes the entry. The restored version stays sealed under
-// the key that it was written with, and gets the next version number. Its author stays the user who wrote it; the audit
-// event names the service. UndoWrite stores the replaced version even if the key of the box was changed after that
-// version was written, because it restores the state before the undone write.
+// one. If the entry had no value before the write, UndoWrite deletes the entry. The restored version gets the next
+// version number, and stays sealed under the key with which it was written. Its author stays the user who wrote it; the
+// audit event names the service. UndoWrite stores the replaced version even if the key of the box was changed after
+// that version was written, because it restores the state before the undone write.
 //
-// A replaced version cannot be restored if it is no longer stored or does not authenticate. UndoWrite then deletes the
+// A replaced version cannot be restored if it is no longer stored or fails authentication. UndoWrite then deletes the
 // written version, so that damaged data does not block the removal of a droplet.
 func (s *Service) UndoWrite(ctx context.Context, by domain.Requester, written domain.VersionRef,
 	replaced uint64) error {

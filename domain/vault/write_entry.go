@@ -25,19 +25,20 @@ type WrittenEntry struct {
 	Box     domain.BoxName
 	Key     domain.EntryKey
 	Version uint64
-	// KeyChanged means that the previous version was sealed under another encryption key. The response reports it,
-	// because otherwise only the next reader would notice a write with a mistyped key.
+	// KeyChanged means that the previous version was sealed under another encryption key. The response reports the
+	// change of the key. Otherwise, only the next reader would notice a write with a mistyped key.
 	KeyChanged bool
-	// BoxKey is the box key that the version was written under. It is zero if the box has no keyring, or if the caller
-	// lacks readEntry.
+	// BoxKey identifies the box key under which the version is encrypted. It is zero if the box has no keyring, or if
+	// the caller lacks readEntry.
 	BoxKey domain.KeyID
 }
 
 // WriteEntry writes a value as a new version of an entry.
 //
-// The slow part, key derivation, comes first and without locks. The version number is authenticated with the value.
-// WriteEntry first seals the value for the number that follows the number in the snapshot. If another request has
-// stored a version with that number, WriteEntry seals the value again under the lock.
+// The slow part, key derivation, comes first and without locks. The version number is authenticated together with the
+// value, so it must be known when the value is sealed. WriteEntry first assumes the number that follows the newest
+// version in the snapshot. If another request has used that number meanwhile, WriteEntry seals the value again under
+// the lock.
 //
 // Errors, in this order: those of authentication and authorisation, an invalid entry key, TooLarge, ErrPrecondition,
 // those of the encryption key, ErrKeyNotCurrent, LimitReached.
@@ -47,8 +48,8 @@ func (s *Service) WriteEntry(ctx context.Context, by domain.Requester, in WriteE
 	return s.writeEntry(ctx, by, in, &key, domain.DropletID{})
 }
 
-// writeEntry is WriteEntry with a prepared or unprepared key in place of in.EncryptionKey. If droplet is not zero, the
-// same transaction also notes the version in the droplet's record.
+// writeEntry is like WriteEntry, but uses the argument key instead of in.EncryptionKey. A cipher that key already holds
+// is used again. If droplet is not zero, the same transaction also notes the version in the droplet's record.
 func (s *Service) writeEntry(ctx context.Context, by domain.Requester, in WriteEntry, key *requestKey,
 	droplet domain.DropletID) (WrittenEntry, error) {
 	box, entryKey := parseAddress(in.Box, in.Key)
@@ -89,8 +90,8 @@ func (s *Service) writeEntry(ctx context.Context, by domain.Requester, in WriteE
 	return written, nil
 }
 
-// checkBoxKey refuses a key that is not in force in the box, before a key is derived from a passphrase. For an unusable
-// key, it returns the error of that key.
+// checkBoxKey refuses an encryption key that is not the current key of a box with a keyring. It is called before the
+// slow key derivation. For an unusable key, it returns the error of that key.
 func checkBoxKey(key domain.EncryptionKey, box domain.Box) error {
 	if err := key.Check(); err != nil || box.Key.IsZero() {
 		return err

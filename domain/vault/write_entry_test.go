@@ -240,7 +240,7 @@ func TestEntryLimit(t *testing.T) {
 	require.Equal(t, "limit_reached", domain.CodeOf(err))
 }
 
-// TestBytesLimit verifies that the stored versions of a box stay within its limit, whatever is written and
+// TestBytesLimit verifies that the stored versions of a box stay within its limit while entries are written and
 // deleted.
 func TestBytesLimit(t *testing.T) {
 	t.Parallel()
@@ -281,7 +281,8 @@ func TestBytesLimit(t *testing.T) {
 	}
 }
 
-// TestBytesLimitOfOldEntries verifies that the first write to an entry from before the limit counts all its versions.
+// TestBytesLimitOfOldEntries covers an entry that was written before the box had a limit. The first write under the
+// limit counts all stored versions of the entry.
 func TestBytesLimitOfOldEntries(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.NoPermissions, func(c *vault.Config) { c.KeepVersions = 4 })

@@ -21,7 +21,7 @@ type WriteKeyring struct {
 	Condition KeyringCondition
 }
 
-// KeyringCondition is what the caller knows about the stored keyring. The zero condition never holds.
+// KeyringCondition states which stored keyring the request may replace. The zero condition never holds.
 type KeyringCondition struct {
 	// First requires that the box has no keyring.
 	First bool
@@ -40,11 +40,12 @@ type WrittenKeyring struct {
 	First bool
 }
 
-// WriteKeyring puts a keyring in force. After its transaction, no write under another key is committed. Members are
-// removed in the same transaction. The server cannot check the wrapped keys and the chain; only clients can.
+// WriteKeyring puts a keyring in force. When its transaction has committed, no write under another key can commit any
+// more. Members are removed in the same transaction. The server cannot check the wrapped keys and the chain; only
+// clients can.
 //
-// Errors, in this order: those of Access.Manage; for a reset, those of Access.ResetKeyring, otherwise ErrNotRecipient;
-// ErrKeyringChanged; keyring_invalid; ErrKeyringSequence; ErrKeyChangeRequired; those of RemoveBoxUser;
+// Errors, in this order: those of Access.Manage; those of Access.ResetKeyring for a reset, and ErrNotRecipient for any
+// other request; ErrKeyringChanged; keyring_invalid; ErrKeyringSequence; ErrKeyChangeRequired; those of RemoveBoxUser;
 // recipient_stale; ErrKeyIDUsed.
 func (s *Service) WriteKeyring(ctx context.Context, by domain.Requester, in WriteKeyring) (WrittenKeyring, error) {
 	repos := s.config.Store.Read()
@@ -139,7 +140,8 @@ type keyringChange struct {
 	reset           bool
 }
 
-// replaceKeyring checks the keyring against the stored one and the members, removes members, and stores it.
+// replaceKeyring checks the new keyring against the stored keyring, removes the members in remove, checks that all
+// recipients are members, and stores the new keyring.
 func (s *Service) replaceKeyring(ctx context.Context, repos ports.Repos, change keyringChange) error {
 	keyring, box := change.keyring, change.access.Box
 	if err := checkAuthor(ctx, repos, change.access.Caller, keyring); err != nil {

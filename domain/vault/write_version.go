@@ -20,7 +20,7 @@ type versionWrite struct {
 	event domain.Event
 	// droplet is the droplet whose record notes the version. It is zero if the write does not belong to a droplet.
 	droplet domain.DropletID
-	// boxKey returns the id of the key that the version is under, or zero if the key has no id. It is called only in a
+	// boxKey returns the id of the encryption key of the version, or zero if that key has no id. It is called only in a
 	// box with a keyring.
 	boxKey func() domain.KeyID
 	// seal returns the version to store. entry already has the number of the new version. before is the envelope of the
@@ -29,8 +29,8 @@ type versionWrite struct {
 }
 
 // writeVersion adds a version to an entry. Most writes replace a value that no other request is writing. Such a write
-// is stored without a lock if the snapshot is still current. All other writes fall back to the locking path. For a
-// caller who may read, writeVersion also returns the box key under which the version was written.
+// is stored without a lock if the snapshot is still current. All other writes fall back to the locking path. If the
+// caller may read entries, writeVersion also returns the id of the box key under which the version was encrypted.
 func (s *Service) writeVersion(ctx context.Context, write versionWrite) (domain.KeyID, error) {
 	// An error is final: the outcome may be unknown, and a second attempt could store the value twice.
 	stored, err := s.writeUnlocked(ctx, write)
@@ -44,7 +44,7 @@ func (s *Service) writeVersion(ctx context.Context, write versionWrite) (domain.
 	return access.Box.Key, nil
 }
 
-// sealVersion seals a version for the box. The caller has checked that the version is under the key in force.
+// sealVersion seals a version for the box. The caller has checked that the encryption key is the current box key.
 func (w versionWrite) sealVersion(entry domain.Entry, before ports.Sealed, box domain.Box) (ports.NewVersion, error) {
 	version, err := w.seal(entry, before)
 	version.BoxKey = box.Key
@@ -54,7 +54,8 @@ func (w versionWrite) sealVersion(entry domain.Entry, before ports.Sealed, box d
 // writeUnlocked stores the version if the snapshot is still current. Otherwise it stores nothing and reports false, and
 // the write must be decided again under the lock.
 func (s *Service) writeUnlocked(ctx context.Context, write versionWrite) (stored bool, err error) {
-	// A new entry must be counted in its box, and a droplet's record must be written in the same transaction.
+	// Two kinds of writes cannot take this path: a new entry must be counted in its box, and a write for a droplet must
+	// be noted in the droplet's record in the same transaction.
 	if !write.snapshot.Entry.Exists() || !write.droplet.IsZero() {
 		return false, nil
 	}
@@ -188,8 +189,8 @@ func (s *Service) reserve(ctx context.Context, repos ports.Repos, locked ports.L
 	}, nil
 }
 
-// envelopeBefore returns the envelope of a locked entry's value. The envelope is empty for an entry without a value.
-// envelopeBefore reads the envelope from the database only if another request wrote the entry after the snapshot.
+// envelopeBefore returns the envelope of the version that a write replaces. The envelope is empty if the entry has no
+// value. It is read from the database only if another request wrote the entry after the snapshot was read.
 func envelopeBefore(ctx context.Context, repos ports.Repos, known ports.StoredVersion,
 	locked domain.Entry) (ports.Sealed, error) {
 	if locked.Exists() && known.Place.Version != locked.Version {
