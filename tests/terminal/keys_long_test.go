@@ -3,6 +3,7 @@
 package terminal
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -26,4 +27,52 @@ func TestRekeyOfTenThousandEntries(t *testing.T) {
 		first := h.must("get", "prod/e/"+name, "--raw", "--version", "1")
 		require.Equal(t, first, h.must("get", "prod/e/"+name, "--raw"))
 	}
+}
+
+// TestRekeyContinuesAfterKill checks that the same command continues a re-encryption that was killed. The key changes
+// only once. At the end, every current version is under the new key, and every older version still opens.
+func TestRekeyContinuesAfterKill(t *testing.T) {
+	t.Parallel()
+	h, proxy := boxOf(t, 20)
+	h.killRewrites(proxy, 3, 5)
+	current, other := h.underKey()
+	// A write of a killed run can still be in flight and conflict with a write of the next run. Three runs of five
+	// writes may therefore encrypt fewer than 15 entries again.
+	require.GreaterOrEqual(t, current, 10)
+	require.GreaterOrEqual(t, other, 5, "three runs of at most five writes")
+	out := h.must("box", "rekey", "prod", "--rewrite", "-o", "json")
+	require.Contains(t, out, `"keyChanged": false`)
+	require.Contains(t, out, fmt.Sprintf(`"rewritten": %d`, other))
+	require.Contains(t, out, fmt.Sprintf(`"current": %d`, current))
+	current, other = h.underKey()
+	require.Equal(t, 20, current)
+	require.Zero(t, other)
+	require.Contains(t, h.must("box", "show", "prod"), "number 2", "the key changed once")
+	for _, version := range []string{"1", "2"} {
+		require.Equal(t, "7", h.must("get", "prod/e/entry00007", "--raw", "--version", version))
+	}
+	// The next run changes the key again.
+	require.Contains(t, h.must("box", "rekey", "prod", "--rewrite", "-o", "json"), `"rewritten": 20`)
+	require.Contains(t, h.must("box", "show", "prod"), "number 3")
+}
+
+// TestRekeyAfterCtrlC checks that Ctrl-C stops a re-encryption with a hint, and that the same command continues.
+func TestRekeyAfterCtrlC(t *testing.T) {
+	t.Parallel()
+	h, proxy := boxOf(t, 20)
+	dead := proxy.after(5)
+	s := h.at("box", "rekey", "prod", "--rewrite")
+	<-dead
+	s.expect(`Encrypting \[#+ *\] \d+ of 20`)
+	_, err := s.keyboard.WriteString("\x03")
+	require.NoError(t, err)
+	s.expect("Stopped. To continue, run: lockbox box rekey prod --rewrite")
+	s.ends(130)
+	proxy.after(-1)
+	s = h.at("box", "rekey", "prod", "--rewrite")
+	s.expect("Continuing the re-encryption that was interrupted. The key does not change again.")
+	s.expect(`20 of 20`)
+	s.ends(0)
+	_, other := h.underKey()
+	require.Zero(t, other)
 }
