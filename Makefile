@@ -108,11 +108,13 @@ go-test:
 	go $(GOTEST) $(PACKAGES)
 	$(if $(KOANF),go -C $(KOANF) $(GOTEST) ./...)
 
+# The tests of tests/e2e take longest, so they begin first. The tests of the other packages run at the same time.
+e2e: FIRST = $(if $(filter ./...,$(PACKAGES)),./tests/e2e)
 e2e: $(HELM) $(KUSTOMIZE) ## run all tests with the race detector, also those with crashes, containers, generators and a browser (as root or with Docker)
 	@scripts/provide postgres gcc docker curl jq oathtool python3 node npm mono bash ps chromium systemd-analyze \
 		dpkg rpm promtool ip patroni etcd haproxy pgbouncer nginx caddy docker-compose
 	PATH=$(dir $(HELM)):$(dir $(KUSTOMIZE)):$$PATH \
-		CGO_ENABLED=1 LOCKBOX_TEST_ROUNDS=$(ROUNDS) $(SHARE) go test -race -tags e2e -count=1 -timeout 60m $(TESTFLAGS) $(PACKAGES)
+		CGO_ENABLED=1 LOCKBOX_TEST_ROUNDS=$(ROUNDS) $(SHARE) go test -race -tags e2e -count=1 -timeout 60m $(TESTFLAGS) $(FIRST) $(PACKAGES)
 
 # `make e2e` does not include this target: its first run compiles the API server, which takes more than 3 minutes on two
 # cores.
