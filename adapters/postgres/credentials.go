@@ -14,7 +14,7 @@ import (
 // apiKeys implements ports.APIKeys. The table holds the identifiers of tokens, not the tokens.
 type apiKeys struct{ q querier }
 
-// apiKeyColumns are columns of api_keys k.
+// apiKeyColumns are columns of the table api_keys, to which a statement must give the alias k.
 const apiKeyColumns = `k.id, k.user_id, k.name, k.key_id, k.created_at, k.expires_at, k.last_used_at`
 
 // collectAPIKey is scanAPIKey in the form that collect needs.
@@ -49,7 +49,7 @@ func (r apiKeys) List(ctx context.Context, user domain.UserID) ([]domain.APIKey,
 	return collect(rows, err, collectAPIKey)
 }
 
-// Count is exact only under Users.Lock.
+// Count is exact only if the caller has locked the user with Users.Lock.
 func (r apiKeys) Count(ctx context.Context, user domain.UserID) (int, error) {
 	var count int
 	err := r.q.QueryRow(ctx, `SELECT count(*) FROM api_keys WHERE user_id = $1`, uuid(user)).Scan(&count)

@@ -32,19 +32,19 @@ type EventQueue struct {
 
 	mu sync.Mutex // guards the following fields
 	// No row with a transaction number below floor exists or can appear. Next starts at the floor, so it does not read
-	// the index entries of the deleted rows below. The floor is valid until floorUntil.
+	// the index entries of deleted rows below the floor. The floor is valid until floorUntil.
 	floor      uint64
 	floorUntil time.Time
 }
 
 var _ ports.EventQueue = (*EventQueue)(nil)
 
-// floorLifetime bounds the use of a floor. After a failover to a standby that had not received the last transactions,
-// the database assigns the numbers of these transactions again, and new rows can appear below the floor. Next finds
-// these rows after floorLifetime.
+// floorLifetime is how long a floor stays valid. After a failover to a standby that had not received the last
+// transactions, the database assigns the numbers of these transactions again, and new rows can appear below the floor.
+// Next finds these rows after floorLifetime.
 const floorLifetime = 10 * time.Second
 
-// NewEventQueue returns the queue of the audit stream. Each stream needs its own.
+// NewEventQueue returns the queue of the audit stream. Each audit stream needs a queue of its own.
 func (s *Store) NewEventQueue() *EventQueue { return &EventQueue{pool: s.pool} }
 
 // Claim compares the lease with the database's clock, which all servers share.
@@ -64,18 +64,18 @@ func (q *EventQueue) Release(ctx context.Context, holder [16]byte) error {
 	return translate(err)
 }
 
-// queuedRow is a row of event_queue: the events of one statement.
+// queuedRow is a row of event_queue. It holds the identifiers of the events that one statement has stored.
 type queuedRow struct {
 	xid    uint64
 	id     [16]byte
 	events [][16]byte
 }
 
-// maxQueuedRows bounds the rows that one Next reads.
+// maxQueuedRows bounds the rows that one call of Next reads.
 const maxQueuedRows = 256
 
-// nextRows returns the rows, each with the number of the oldest running transaction from the same snapshot. If the
-// queue is empty, it returns one row that has only this number.
+// nextRows returns rows of the queue. Each row also has the number of the oldest running transaction in the same
+// snapshot. If the queue is empty, it returns one row that has only this number.
 const nextRows = `SELECT pg_snapshot_xmin(pg_current_snapshot()), q.xid, q.id, q.events
 	FROM (SELECT 1) one LEFT JOIN LATERAL (
 		SELECT xid, id, events FROM event_queue WHERE xid >= $1 ORDER BY xid, id LIMIT $2) q ON true
@@ -198,7 +198,8 @@ func (q *EventQueue) Age(ctx context.Context) (time.Duration, error) {
 }
 
 // DeleteAbandonedQueue ends an abandoned stream with one statement, and deletes rows of the queue with another. If a
-// server begins the stream again between the two, the rows stay, and their events are delivered. See ports.Janitor.
+// server begins the stream again between the two statements, the rows stay, and their events are delivered. See
+// ports.Janitor.
 func (s *Store) DeleteAbandonedQueue(ctx context.Context, before time.Time, limit int) (int, error) {
 	if _, err := s.pool.Exec(ctx, `DELETE FROM event_stream WHERE id = 1 AND lease_until < $1`, before); err != nil {
 		return 0, translate(err)

@@ -44,7 +44,7 @@ func (r tokenFamilies) Add(ctx context.Context, family domain.TokenFamily) error
 	return translate(err)
 }
 
-// AddPair relies on the lock of LockByRefresh, or on the fact that the same transaction has inserted the family.
+// AddPair requires that the same transaction has locked the family with LockByRefresh, or has inserted the family.
 func (r tokenFamilies) AddPair(ctx context.Context, pair domain.TokenPair) error {
 	_, err := r.q.Exec(ctx, insertPair, pairArgs(pair)...)
 	return translate(err)

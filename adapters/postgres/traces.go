@@ -42,7 +42,7 @@ func traceBatches(tracer trace.Tracer, name string) batch.ObserveFunc {
 	}
 }
 
-// tracedSpans returns those spans of the contexts that are recorded.
+// tracedSpans returns the spans of the contexts, except the spans that are not recorded.
 func tracedSpans(requests []context.Context) (traced []trace.Span) {
 	for _, request := range requests {
 		if span := trace.SpanFromContext(request); span.SpanContext().IsSampled() {
