@@ -46,10 +46,10 @@ func (r boxKeyrings) insert(ctx context.Context, keyring domain.BoxKeyring) erro
 	return translate(err)
 }
 
-// changeKey makes the key of the keyring the key in force of the box, unless it is that key already. changeKey updates
-// every entry that has a value, so it waits for each write that has already locked its entry. A write that locks its
-// entry later finds the new key in the row of the entry; see buildWriteStatements. A write to an entry without a value
-// first increments the entry count in the row of the box, so it waits for this transaction.
+// changeKey puts the key of the keyring in force for the box. If that key is in force already, changeKey does nothing.
+// Otherwise it updates every entry that has a value, so it waits for each write that has already locked its entry. A
+// write that locks its entry later finds the new key in the row of the entry; see buildWriteStatements. A write to an
+// entry without a value first increments the entry count in the row of the box, so it waits for this transaction.
 func (r boxKeyrings) changeKey(ctx context.Context, keyring domain.BoxKeyring) error {
 	changed, err := r.q.Exec(ctx,
 		`UPDATE boxes SET box_key_id = $2 WHERE id = $1 AND box_key_id IS DISTINCT FROM $2`,

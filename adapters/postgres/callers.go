@@ -17,8 +17,8 @@ import (
 type callers struct {
 	q     querier
 	clock ports.Clock
-	// uses records the use of API keys. It is nil inside a transaction, because the lookup before the transaction has
-	// already recorded the use.
+	// Each use of an API key is recorded in uses. This field is nil inside a transaction, because the lookup before the
+	// transaction has already recorded the use.
 	uses *keyUses
 }
 

@@ -51,7 +51,7 @@ var (
 		` AND NOT ` + isSmall + `, false)`
 )
 
-// lookupKind identifies the lookupSQL for a lookup.
+// lookupKind is the key of a lookup in lookupStatements.
 type lookupKind struct {
 	credential domain.CredentialKind
 	purpose    lookupPurpose
@@ -72,8 +72,8 @@ type lookupSQL struct{ single, batch string }
 // lookupStatements are built once, because building them for each read would have a measurable cost.
 var lookupStatements = buildLookupStatements()
 
-// perRow replaces the parameters $1 to $5 of a single statement by columns of a. Each row of a holds the parameters of
-// one request.
+// perRow replaces the parameters $1 to $5 of a single statement by columns of the table with the alias a. Each row of
+// this table holds the parameters of one lookup.
 var perRow = strings.NewReplacer("$1", "a.credential", "$2", "a.issued_to", "$3", "a.box", "$4", "a.key", "$5",
 	"a.version")
 

@@ -17,10 +17,9 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// A conditional write stores a new version of an entry only if nothing has changed that the lookup for the write
-// returned and that its authorization depends on. Concurrent conditional writes share a statement and a commit. If
-// something has changed, the write stores nothing, and its caller falls back to the locking path (Entries.Lock and
-// Entries.AddVersion).
+// A conditional write follows a lookup, and the data of that lookup has authorized it. The write stores a new version
+// of the entry only if this data is unchanged. Otherwise it stores nothing, and its caller falls back to the locking
+// path (Entries.Lock and Entries.AddVersion). Concurrent conditional writes share a statement and a commit.
 
 // maxWriteBatch is the largest number of conditional writes in one batch.
 const maxWriteBatch = 64
@@ -48,8 +47,8 @@ var writeStatements = buildWriteStatements()
 //     column is null, and the comparison costs no lookup.
 //   - updated moves these entries to their new version. If several writes of a batch name the
 //     same entry, one of them wins.
-//   - inserted_versions, pruned, audited and queued follow from updated. pruned skips old versions that are locked. The
-//     next write deletes those.
+//   - inserted_versions, pruned, audited and queued use the rows of updated. pruned skips old versions that are locked.
+//     The next write deletes them.
 //
 // The statement returns the ordinals of the writes that were stored. The comment on buildLookupStatements explains
 // LIMIT 1.
@@ -209,7 +208,7 @@ func pruneTo(write *ports.ConditionalWrite) int64 {
 	return number(write.Version.Place.Version) - int64(write.Keep)
 }
 
-// roomFor returns how many bytes the version uses of the box's limit, or 0 if the box has no limit.
+// roomFor returns how many bytes of the box's limit the version uses, or 0 if the box has no limit.
 func roomFor(write *ports.ConditionalWrite) int64 {
 	if !write.Limited {
 		return 0

@@ -116,8 +116,8 @@ func (r events) List(ctx context.Context, filter ports.EventFilter) (ports.Event
 
 // listSQL returns the statement of a filter. It sorts by the identifier, which begins with the time, because there is
 // no index on the time itself. The inner SELECT reads up to maxExaminedEvents events by an index. The outer SELECT
-// returns the matching events and the last event that was read. The next page begins after that last event. There are
-// no indexes for the filters, because each read of an entry stores an event and would have to update them.
+// returns the matching events and the last event that was read. The next page begins after that last event. There is no
+// index on the action or the actor, because each read of an entry stores an event and would have to update that index.
 func listSQL(filter ports.EventFilter) (sql string, args []any) {
 	before := filter.Before
 	if before.IsZero() {

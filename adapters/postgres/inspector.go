@@ -62,7 +62,7 @@ func (i *Inspector) RequireUnprivileged(ctx context.Context) error {
 			('pg_execute_server_program', 'pg_write_server_files', 'pg_read_server_files'))
 		ORDER BY rolsuper DESC, rolcreaterole DESC, rolname LIMIT 1), '')`).Scan(&role, &reason)
 	if err == nil && reason != "" {
-		return fmt.Errorf("the role %s of the scratch database has %s, and a backup can contain SQL that uses them: "+
+		return fmt.Errorf("the role %s of the scratch database has %s, and SQL in a backup could misuse that role: "+
 			"create a role for the scratch database with CREATE ROLE name LOGIN", role, reason)
 	}
 	return err

@@ -15,7 +15,8 @@ import (
 // invitations implements ports.Invitations.
 type invitations struct{ q querier }
 
-// invitationColumns are columns of the tables invitations i and users u, where u is the inviter.
+// invitationColumns are columns of the tables invitations (alias i) and users (alias u). The row of users is the
+// inviter.
 const invitationColumns = `i.id, i.name, i.spelling, i.role, i.inviter_id, u.name, i.proof, i.key_id,
 	i.created_at, i.expires_at`
 

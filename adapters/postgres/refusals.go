@@ -97,7 +97,7 @@ func tlsReason(err error) string {
 	_, alert := errors.AsType[tls.AlertError](err)
 	switch {
 	case verification, authority, name:
-		return "the certificate of the server does not verify: check sslmode and sslrootcert in the URL"
+		return "the certificate of the server cannot be verified: check sslmode and sslrootcert in the URL"
 	case alert:
 		return "the server refused TLS: check sslmode, sslcert and sslkey in the URL"
 	}

@@ -138,8 +138,8 @@ func (s *Store) ping(ctx context.Context) error {
 func (s *Store) Read() ports.Repos { return s.read }
 
 // LogsParameters reports whether PostgreSQL is configured to write the parameters of statements to its log, for example
-// for slow or failed statements. Parameters contain names. If a user has typed a password into the wrong field, they
-// contain that password.
+// for slow or failed statements. Parameters contain names. If a user has typed a password into the wrong field, the
+// parameters also contain that password.
 func (s *Store) LogsParameters(ctx context.Context) (bool, error) { return logsParameters(ctx, s.pool) }
 
 // logsParameters is LogsParameters for any querier.
@@ -166,7 +166,7 @@ var (
 	_ querier = pgx.Tx(nil)
 )
 
-// repos returns repositories that run their statements on q. The argument uses records the use of API keys. It is nil
+// repos returns repositories that run their statements on q. Each use of an API key is recorded in uses, which is nil
 // inside a transaction.
 func (s *Store) repos(q querier, uses *keyUses) ports.Repos {
 	return ports.Repos{

@@ -35,7 +35,7 @@ func traceBatches(tracer trace.Tracer, name string) batch.ObserveFunc {
 		}
 		return ctx, func(err error) {
 			if err != nil {
-				span.SetStatus(codes.Error, "") // the text of an error may name data
+				span.SetStatus(codes.Error, "") // the text of an error may contain data
 			}
 			span.End()
 		}

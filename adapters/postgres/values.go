@@ -94,7 +94,7 @@ func timestamps[C any](items []C, value func(C) time.Time) pointers[pgtype.Times
 	return column(items, func(c C) pgtype.Timestamptz { return timestamp(value(c)) })
 }
 
-// names returns the values of the only column, which is text.
+// names returns the values of rows with a single column of text.
 func names[T ~string](rows pgx.Rows, err error) ([]T, error) {
 	if err != nil {
 		return nil, translate(err)

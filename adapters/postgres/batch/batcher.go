@@ -45,8 +45,8 @@ const (
 // under DropOnCancel, ctx is the context of the request's caller. Otherwise ctx is the background context.
 type RunFunc[In, Out any] func(ctx context.Context, batch []*Request[In, Out]) error
 
-// ObserveFunc observes one run of a batch. The argument requests holds the context of each request in the batch. It
-// returns the context for the run, and a function that receives the error of the run, or nil.
+// ObserveFunc observes one run of a batch. The argument requests holds the context of each request in the batch.
+// ObserveFunc returns the context for the run, and a function that receives the error of the run, or nil.
 type ObserveFunc func(ctx context.Context, requests []context.Context) (context.Context, func(error))
 
 // Config sets the limits of a Batcher.

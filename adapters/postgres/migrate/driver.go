@@ -21,8 +21,8 @@ var (
 	// errNoVersion means that the database has never been migrated.
 	errNoVersion = errors.New("the database has no version")
 	// errLocked means that a lock that the step needs was not free within lockTimeout.
-	errLocked = errors.New("another transaction uses a table that the migration changes: wait until it has ended, " +
-		"or end it, and migrate again")
+	errLocked = errors.New("another transaction uses a table that the migration changes: wait until that " +
+		"transaction has ended, or end it, and then migrate again")
 	// errEnded means that a part of the step may be committed without the rest of the step.
 	errEnded = errors.New("the migration ended its own transaction: it must not COMMIT or ROLLBACK")
 )
