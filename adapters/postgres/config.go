@@ -126,7 +126,7 @@ func setExecMode(config *pgx.ConnConfig, transactionPooling bool) error {
 		transactionPooling = true
 	default:
 		return errors.New("the database URL sets default_query_exec_mode to a mode that Lockbox does not support: " +
-			"remove it, and set LOCKBOX_DB_POOLING=transaction for a pooler in transaction mode")
+			"remove this parameter, and set LOCKBOX_DB_POOLING=transaction for a pooler in transaction mode")
 	}
 	if transactionPooling {
 		config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe

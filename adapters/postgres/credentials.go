@@ -73,7 +73,7 @@ type sessions struct{ q querier }
 const insertSession = `INSERT INTO sessions (key_id, id, user_id, epoch, created_at, expires_at)
 	SELECT $1, $2, $3, $4, $5, $6` + keyInUse
 
-// sessionArgs returns the parameters of insertSession after the server key.
+// sessionArgs returns the parameters of insertSession from $2 on.
 func sessionArgs(session domain.Session) []any {
 	return []any{uuid(session.ID), uuid(session.User), session.Epoch, session.CreatedAt, session.ExpiresAt}
 }

@@ -80,7 +80,8 @@ func (o *openConns) closeAll() {
 	}
 }
 
-// sessionDialer makes the network connection of one session, and those of its cancel requests.
+// sessionDialer makes the network connection of one session, and the connections for the cancel requests of that
+// session.
 type sessionDialer struct {
 	conns *openConns
 	// established is set when the session is open. The driver then dials only to send cancel requests.

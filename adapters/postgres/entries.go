@@ -20,8 +20,8 @@ import (
 type entries struct{ q querier }
 
 // Keys matches the prefix with a range instead of LIKE, because a prepared statement cannot use an index for LIKE with
-// a parameter. All characters of a key sort before 0x7f. The statement returns the keys as one text, because one row
-// per key would cost more to transfer and scan than the keys themselves.
+// a parameter. All characters of a key sort before 0x7f. The statement returns the keys as a single string, because one
+// row per key would cost more to transfer and scan than the keys themselves.
 func (r entries) Keys(ctx context.Context, box domain.BoxID, prefix string) ([]domain.EntryKey, error) {
 	var joined pgtype.Text
 	if err := r.q.QueryRow(ctx, keysSQL, uuid(box), prefix, prefix+"\x7f").Scan(&joined); err != nil {
@@ -77,8 +77,8 @@ func (r entries) CountIn(ctx context.Context, box domain.BoxID, key domain.Entry
 	return domain.LimitReached("entries per box")
 }
 
-// removedCountSQL reports whether a box has more keys than a limit, including deleted keys. The deleted keys have their
-// own index.
+// removedCountSQL counts the keys of a box, including the deleted keys, and reports whether the count exceeds a limit.
+// An index of the deleted keys makes the count fast.
 const removedCountSQL = `SELECT b.entry_count + (SELECT count(*) FROM entries
 		WHERE box_id = b.id AND deleted_at IS NOT NULL AND NOT swept AND key <> $2) > $3::bigint
 	FROM boxes b WHERE b.id = $1`
@@ -203,7 +203,7 @@ func queueEntry(batch *pgx.Batch, entry domain.Entry, reservation *ports.Reserva
 		WHERE box_id = $1 AND key = $2`, args...)
 }
 
-// translateAddVersion is like translate, and recognises the errors of the statements of AddVersion.
+// translateAddVersion is like translate, but also recognises the errors of the statements of AddVersion.
 func translateAddVersion(err error) error {
 	switch refused, _ := errors.AsType[*pgconn.PgError](err); {
 	case violates(err, sqlstate.ForeignKeyViolation, "entry_versions_author_id_fkey"):

@@ -183,8 +183,8 @@ func TestTheNewestVersion(t *testing.T) {
 	require.False(t, lookUp("entry-3", 0).Entry.Exists())
 }
 
-// TestALargeValueIsReadOutsideTheBatch verifies that a large value is complete, and that only callers who may read it
-// get it.
+// TestALargeValueIsReadOutsideTheBatch verifies that a large value is complete, and that only callers with the
+// permission to read receive it.
 func TestALargeValueIsReadOutsideTheBatch(t *testing.T) {
 	t.Parallel()
 	store, url := openOffice(t)

@@ -104,7 +104,7 @@ const hasRoom = `(a.room = 0 OR a.room <= slot_bytes AND (slots >= a.version - a
 
 type writeRequest = batch.Request[ports.ConditionalWrite, bool]
 
-// WriteIfUnchanged stores a version after the newest one; see ports.EntryWriter. It does not store a value larger than
+// WriteIfUnchanged stores the next version of an entry; see ports.EntryWriter. It does not store a value larger than
 // largestInBatch. The caller then falls back to the locking path, where a large value delays no batch.
 func (s *Store) WriteIfUnchanged(ctx context.Context, write ports.ConditionalWrite) (stored bool, err error) {
 	if len(write.Version.Sealed.Value) > largestInBatch {

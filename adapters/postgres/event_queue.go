@@ -14,8 +14,8 @@ import (
 )
 
 // queueStored returns the part of a statement that adds events to the queue of the audit stream, in the transaction
-// that stores the events. stored is the name of a WITH query that returns the ids of the events. If there is no stream,
-// the condition is false, and the server does not collect the ids.
+// that stores the events. The argument stored is the name of a WITH query that returns the ids of the events. If there
+// is no stream, the condition is false, and the server does not collect the ids.
 func queueStored(stored string) string {
 	return `INSERT INTO event_queue (id, events) SELECT events[1], events
 		FROM (SELECT array_agg(id ORDER BY id) AS events FROM ` + stored + `) s
@@ -24,9 +24,9 @@ func queueStored(stored string) string {
 
 // EventQueue implements ports.EventQueue. It is safe for concurrent use.
 //
-// The transactions that store events also write the queue, so it contains exactly the committed events, whatever the
-// order of their identifiers. Transaction numbers give the commit order. The database assigns these numbers, so the
-// order does not depend on the clocks of servers.
+// The transactions that store events also write the queue, so it contains exactly the committed events, even if they
+// were committed in another order than that of their identifiers. Transaction numbers give the commit order. The
+// database assigns these numbers, so the order does not depend on the clocks of servers.
 type EventQueue struct {
 	pool *pool
 
@@ -88,8 +88,8 @@ func (q *EventQueue) Next(ctx context.Context, limit int) (ports.QueuedEvents, e
 	if err != nil {
 		return ports.QueuedEvents{}, err
 	}
-	// Transactions with lower numbers than the oldest running one have ended, so their rows are among the rows that
-	// were read.
+	// Transactions with lower numbers than the oldest running transaction have ended, so their rows are among the rows
+	// that were read.
 	batch := ports.QueuedEvents{Horizon: oldest}
 	var ids [][16]byte
 	for i, row := range rows {
@@ -137,8 +137,8 @@ func (q *EventQueue) currentFloor() uint64 {
 	return q.floor
 }
 
-// setFloor sets the floor. It ignores a floor of 0. A lifetime begins only when there was no valid floor; raising a
-// valid floor does not extend its lifetime.
+// setFloor sets the floor. It ignores a floor of 0. If there was no valid floor, a lifetime begins. Otherwise the
+// lifetime of the old floor continues for the new floor.
 func (q *EventQueue) setFloor(floor uint64) {
 	if floor == 0 {
 		return

@@ -114,8 +114,8 @@ func logChange(log *slog.Logger, before, now Health) {
 // errReadOnly is the cause of a failed probe of a database whose transactions are read-only by default.
 var errReadOnly = errors.New("the database is read-only")
 
-// probeSQL writes only to the write-ahead log. Its commit waits for the disk and for synchronous standbys, as every
-// commit does, but leaves no row behind.
+// probeSQL writes only to the write-ahead log. It leaves no row behind. Its commit waits for the disk and for
+// synchronous standbys, as every commit does.
 const probeSQL = `SELECT current_setting('transaction_read_only') = 'on', clock_timestamp(),
 	pg_logical_emit_message(true, 'lockbox', ''::text) IS NOT NULL`
 

@@ -71,7 +71,7 @@ func crowdID(kind byte, n int) [16]byte {
 }
 
 // TestHotStatementsUseIndexes runs the statements of requests so often that the database uses generic plans. It then
-// checks how many sequential scans the database has counted.
+// verifies that the database has counted no new sequential scan.
 func TestHotStatementsUseIndexes(t *testing.T) {
 	t.Parallel()
 	store, url := openStore(t, nil)

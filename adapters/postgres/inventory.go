@@ -12,8 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// Inventory describes the content of a database, so that a backup can be compared with its restored copy. It contains
-// no secret and no name of a user, a box or an entry.
+// Inventory describes the content of a database, so that a database can be compared with a copy that was restored from
+// a backup of it. It contains no secret and no name of a user, a box or an entry.
 type Inventory struct {
 	// Major is the major version of PostgreSQL.
 	Major int

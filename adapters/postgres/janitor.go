@@ -60,8 +60,8 @@ func (s *Store) DeleteEndedInvitations(ctx context.Context, before time.Time, li
 
 // DeleteOldEvents removes events older than the given time, in the order of their identifiers; see ports.Janitor. An
 // identifier begins with the time in milliseconds (UUID version 7), so the statement finds old events by the index on
-// identifiers. Each call of a sweep continues where the previous call ended. Otherwise it would read the index entries
-// of all deleted events again, because they remain in the index until vacuum.
+// identifiers. Each call of a sweep continues where the previous call ended. A call that began at the oldest event
+// would read the index entries of all deleted events again, because these entries remain in the index until vacuum.
 func (s *Store) DeleteOldEvents(ctx context.Context, before time.Time, limit int) (int, error) {
 	before, err := s.keepQueued(ctx, before)
 	if err != nil {

@@ -52,7 +52,7 @@ const (
 	fullInterval = time.Second
 )
 
-// configure sets the hooks of a pool. discard must be set before the pool connects.
+// configure sets the hooks of a pool. The field discard must be set before the pool connects.
 func (c *connector) configure(settings *pgxpool.Config) {
 	validate := settings.ConnConfig.ValidateConnect // checks target_session_attrs
 	settings.ConnConfig.ValidateConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
@@ -192,7 +192,7 @@ func (c *connector) acceptTimeline(timeline uint32) error {
 		}
 		if c.timeline.CompareAndSwap(seen, timeline) {
 			if seen != 0 {
-				c.log.Warn("the database has a new primary; connections to the previous one are discarded",
+				c.log.Warn("the database has a new primary; connections to the previous primary are discarded",
 					slog.Uint64("timeline", uint64(timeline)))
 				c.discard()
 			}

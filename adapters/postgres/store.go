@@ -105,8 +105,8 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	return store, nil
 }
 
-// Close completes queued requests, stores pending uses of API keys, waits for connections in use, and closes the pool.
-// Close the event writer before the store.
+// Close completes queued requests, stores pending uses of API keys, waits until no connection is in use, and closes the
+// pool. Close the event writer before the store.
 func (s *Store) Close() {
 	s.lookups.Close()
 	s.writes.Close()

@@ -22,7 +22,7 @@ const (
 		VALUES ($1, $2, $3, $4, $5, $6)`
 )
 
-// familyArgs returns the parameters of insertFamily after the session key.
+// familyArgs returns the parameters of insertFamily from $2 on.
 func familyArgs(family domain.TokenFamily) []any {
 	return []any{uuid(family.Keys.Token), uuid(family.ID), uuid(family.User), family.Epoch, family.CreatedAt,
 		family.ExpiresAt}

@@ -73,11 +73,11 @@ func (r totpSecrets) Get(ctx context.Context, user domain.UserID, pending bool) 
 }
 
 const (
-	// acceptStep compares and sets the step in one UPDATE, so a TOTP code is accepted only once, even by several
-	// servers.
+	// acceptStep compares and sets the step in one UPDATE, so a TOTP code is accepted only once, even if several
+	// servers receive it.
 	acceptStep = `UPDATE one_time_codes SET last_step = $2, confirmed_at = COALESCE(confirmed_at, $3)
 		WHERE id = $1 AND last_step < $2`
-	// spendRecovery deletes the recovery code, so it is accepted only once, even by several servers.
+	// spendRecovery deletes the recovery code, so it is accepted only once, even if several servers receive it.
 	spendRecovery = `DELETE FROM recovery_codes WHERE code_id = $1 AND hash = $2`
 )
 

@@ -140,7 +140,7 @@ func (t *transaction) QueryRow(ctx context.Context, sql string, args ...any) pgx
 }
 
 // commit commits the transaction, if it has begun. known is false if the connection failed before the server reported
-// the outcome. The transaction may or may not be committed then.
+// the outcome. In that case, the transaction may or may not be committed.
 func (t *transaction) commit(ctx context.Context) (known bool, err error) {
 	batch, translate := t.deferred, t.translate
 	if batch == nil {

@@ -33,7 +33,7 @@ const (
 // inTransaction is the context key that marks the context of a unit of work.
 type inTransaction struct{}
 
-var errNested = errors.New("a unit of work inside a unit of work")
+var errNested = errors.New("a unit of work must not start another unit of work")
 
 // Do runs fn in one transaction and retries it as ports.UnitOfWork describes.
 func (s *Store) Do(ctx context.Context, fn func(ctx context.Context, repos ports.Repos) error) error {

@@ -36,7 +36,7 @@ const (
 	// rollbackTimeout bounds a ROLLBACK. It is short, because the server also rolls back when the connection closes.
 	rollbackTimeout = 5 * time.Second
 	// lockTimeout bounds the wait of a step for a lock on a table. While a step waits, all other statements that need
-	// the table queue behind it. A step therefore gives up soon and tries again later.
+	// the table have to wait behind the step. A step therefore gives up soon and is tried again later.
 	lockTimeout = time.Second
 	// maxCreateRetries bounds how often loadOrCreate retries after a conflict with a concurrent
 	// program.

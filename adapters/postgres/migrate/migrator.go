@@ -27,8 +27,8 @@ const (
 	// versionsPerLine is the number of versions in a release line. The first three digits of a version, NNNNNN, are the
 	// release line, and the other three are the number of the step in that line.
 	versionsPerLine = 1000
-	// lockPatience is how long a migrator retries a step whose locks other transactions hold. lockPause is the time
-	// between two tries. During this time, the statements that were waiting behind the step can run.
+	// lockPatience is how long a migrator retries a step that needs locks which other transactions hold. lockPause is
+	// the time between two tries. During this time, the statements that were waiting behind the step can run.
 	lockPatience = 5 * time.Minute
 	lockPause    = time.Second
 	// closeTimeout bounds how long a finished migrator waits for its connection to close.
@@ -66,7 +66,7 @@ func New(databaseURL string, files fs.FS) (*Migrator, error) {
 	}, nil
 }
 
-// Up applies every missing step. If the schema is newer and [CheckSchema] accepts it, Up leaves it unchanged.
+// Up applies every missing step. If the schema is newer and [CheckSchema] accepts it, Up changes nothing.
 //
 // After an error, the database is at the version before the failed step. However, if the connection failed during
 // COMMIT, that step may have been applied. In both cases, Up may be called again.

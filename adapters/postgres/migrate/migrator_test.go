@@ -112,8 +112,8 @@ func TestEveryMigrationCanBeReverted(t *testing.T) {
 	require.NoError(t, all.Down(t.Context(), 1))
 }
 
-// TestDownTo verifies that exactly the newer migrations are reverted, and that a version that does not exist changes
-// nothing.
+// TestDownTo verifies that DownTo reverts exactly the newer migrations, and that it changes nothing if the given
+// version does not exist.
 func TestDownTo(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Empty(t)
