@@ -104,7 +104,8 @@ func checkParameters(params map[string]string) error {
 		}
 	}
 	if encoding, ok := params["client_encoding"]; ok && !isUTF8(encoding) {
-		return fmt.Errorf("the database URL sets client_encoding to %s: remove this parameter, because Lockbox uses UTF8", encoding)
+		return fmt.Errorf("the database URL sets client_encoding to %s: remove this parameter, because "+
+			"Lockbox uses UTF8", encoding)
 	}
 	delete(params, "client_encoding")
 	return nil
