@@ -17,7 +17,7 @@ import (
 // attempts implements ports.Attempts. The table is named throttle.
 type attempts struct{ q querier }
 
-// attemptColumns are the columns of scanAttempts.
+// attemptColumns are the columns that scanAttempts reads.
 const attemptColumns = `key, failures, last_at, blocked_until, reported`
 
 // scanAttempts reads attemptColumns.
@@ -62,8 +62,8 @@ func queueLock(batch *pgx.Batch, query ports.AttemptQuery) *ports.AttemptState {
 	return queueCounters(batch, query, keys, ` ORDER BY key FOR UPDATE`)
 }
 
-// queueCounters adds the statements that read counters to a batch. lock is a locking clause or empty; with a locking
-// clause, every counter must have a row.
+// queueCounters adds to a batch the statements that read counters. The argument lock is a locking clause, or empty.
+// With a locking clause, every counter must have a row.
 func queueCounters(batch *pgx.Batch, query ports.AttemptQuery, keys [][]byte, lock string) *ports.AttemptState {
 	state := &ports.AttemptState{}
 	batch.Queue(`SELECT `+attemptColumns+` FROM throttle WHERE key = ANY ($1)`+lock, keys).
@@ -118,8 +118,8 @@ func (r attempts) Save(ctx context.Context, counters ...ports.CounterState) erro
 	return atCommit(ctx, r.q, &batch, translate)
 }
 
-// keepUntil returns the time until which the janitor keeps a counter. It returns NULL if the janitor may delete the
-// counter as soon as its attempts no longer count.
+// keepUntil returns the time until which the janitor must keep a counter. NULL means that the counter has no such time:
+// the janitor may delete the counter when its last attempt is older than domain.AttemptWindow.
 func keepUntil(counter ports.CounterState) pgtype.Timestamptz {
 	if counter.Keep == 0 || counter.Attempts.LastAt.IsZero() {
 		return pgtype.Timestamptz{}
@@ -133,8 +133,8 @@ func (r attempts) Forget(ctx context.Context, account domain.Digest) error {
 	return translate(err)
 }
 
-// Remember extends the time of a known address. In a transaction, its statement is sent with the commit, like that of
-// Save.
+// Remember stores that an address is known until the given time. If the address is known already, the new time replaces
+// the old one. In a transaction, the statement is sent with the commit, as in Save.
 func (r attempts) Remember(ctx context.Context, key domain.Digest, until time.Time) error {
 	var batch pgx.Batch
 	batch.Queue(`INSERT INTO known_addresses (key, expires_at) VALUES ($1, $2)

@@ -8,16 +8,17 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// bounded gives each statement of a querier a deadline. A server that does not answer then occupies a connection only
-// for a bounded time, even if the caller would wait longer. The deadline applies until the rows or results are closed.
+// bounded gives each statement of a querier a deadline. If the server does not answer, the deadline bounds how long the
+// statement occupies its connection, even if the caller would wait longer. The deadline also applies to reading the
+// rows or results of the statement.
 type bounded struct {
 	q querier
 	// limit is the longest time for one statement or batch.
 	limit time.Duration
 }
 
-// statementLimit returns the limit for statements that the server itself cancels after timeout. The limit is longer, so
-// the server's error arrives first if the server answers at all.
+// statementLimit returns how long Lockbox waits for a statement that the server itself cancels after timeout. Lockbox
+// waits a little longer than timeout, so that it receives the server's error, if the server answers at all.
 func statementLimit(timeout time.Duration) time.Duration { return timeout + answerTimeout }
 
 // bound returns a context that ends after limit, and its cancel function. If ctx itself ends earlier, bound returns ctx
@@ -83,7 +84,7 @@ func (r *closingRows) Close() {
 	r.end()
 }
 
-// Next closes the rows after the last one.
+// Next closes the rows when no row is left.
 func (r *closingRows) Next() bool {
 	next := r.Rows.Next()
 	if !next {
@@ -105,7 +106,7 @@ func (b *closingBatch) Close() error {
 	return err
 }
 
-// singleRow is the first of several rows.
+// singleRow is the result of QueryRow: the first of the returned rows.
 type singleRow struct{ rows pgx.Rows }
 
 // Scan returns pgx.ErrNoRows if there is no row. It closes the rows.

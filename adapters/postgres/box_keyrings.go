@@ -13,7 +13,8 @@ import (
 // boxKeyrings implements ports.BoxKeyrings.
 type boxKeyrings struct{ q querier }
 
-// Add relies on the lock on the box. If the keyring has the same key as the one before, Add changes no entry.
+// Add requires that the caller has locked the box. It changes no entry if the new keyring has the same key as the
+// previous keyring.
 func (r boxKeyrings) Add(ctx context.Context, keyring domain.BoxKeyring) error {
 	if err := r.insert(ctx, keyring); err != nil {
 		return err
@@ -45,10 +46,10 @@ func (r boxKeyrings) insert(ctx context.Context, keyring domain.BoxKeyring) erro
 	return translate(err)
 }
 
-// changeKey puts the key of the keyring in force; if that key is in force already, it does nothing. It updates every
-// entry that has a value, so it waits for each write that has locked its entry. A write that locks its entry later
-// finds the new key in the row of the entry; see buildWriteStatements. A write to an entry without a value first
-// counts that entry in the row of the box, so it waits for this transaction.
+// changeKey puts the key of the keyring in force for the box. If that key is in force already, changeKey does nothing.
+// Otherwise it updates every entry that has a value, so it waits for each write that has already locked its entry. A
+// write that locks its entry later finds the new key in the row of the entry; see buildWriteStatements. A write to an
+// entry without a value first increments the entry count in the row of the box, so it waits for this transaction.
 func (r boxKeyrings) changeKey(ctx context.Context, keyring domain.BoxKeyring) error {
 	changed, err := r.q.Exec(ctx,
 		`UPDATE boxes SET box_key_id = $2 WHERE id = $1 AND box_key_id IS DISTINCT FROM $2`,
@@ -72,7 +73,7 @@ func (r boxKeyrings) changeKey(ctx context.Context, keyring domain.BoxKeyring) e
 	return translate(err)
 }
 
-// selectKeyring is the beginning of a statement. A condition follows it.
+// selectKeyring is a SELECT without its condition, which each method appends.
 const selectKeyring = `SELECT head, chain, signature, created_at FROM box_keyrings WHERE `
 
 func (r boxKeyrings) Newest(ctx context.Context, box domain.BoxID) (domain.BoxKeyring, error) {
@@ -83,7 +84,7 @@ func (r boxKeyrings) Get(ctx context.Context, box domain.BoxID, sequence uint64)
 	return scanKeyring(r.q.QueryRow(ctx, selectKeyring+`box_id = $1 AND sequence = $2`, uuid(box), number(sequence)))
 }
 
-// scanKeyring reads the columns of selectKeyring. If the head does not parse, it was changed outside of Lockbox.
+// scanKeyring reads the columns of selectKeyring. A head that cannot be parsed was changed outside of Lockbox.
 func scanKeyring(row pgx.Row) (domain.BoxKeyring, error) {
 	var keyring domain.BoxKeyring
 	var head []byte

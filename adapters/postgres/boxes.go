@@ -14,8 +14,8 @@ import (
 // boxes implements ports.Boxes.
 type boxes struct{ q querier }
 
-// Add relies on the unique constraint on the name, because two requests may create the same box concurrently. The
-// statement does not violate a constraint if the name is taken, because PostgreSQL would log the name.
+// Add relies on the unique constraint on the name, because two requests may create the same box concurrently. If the
+// name is taken, ON CONFLICT avoids a unique violation, because PostgreSQL would write the name to its log.
 func (r boxes) Add(ctx context.Context, box domain.Box) error {
 	tag, err := r.q.Exec(ctx, `INSERT INTO boxes (id, name, owner_id, kdf_salt, created_at, updated_at)
 		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name) DO NOTHING`,
@@ -26,8 +26,9 @@ func (r boxes) Add(ctx context.Context, box domain.Box) error {
 	return translate(err)
 }
 
-// Lock increments the revision. An UPDATE orders transactions at every isolation level. Under REPEATABLE READ, SELECT
-// FOR UPDATE followed by a count would not be enough, because the count would use the old snapshot.
+// Lock increments the revision. With an UPDATE, two transactions that lock the same box take effect one after the other
+// at every isolation level. SELECT FOR UPDATE would not ensure this under REPEATABLE READ: after the wait for the lock,
+// a count would still use the old snapshot.
 func (r boxes) Lock(ctx context.Context, id domain.BoxID) error {
 	tag, err := r.q.Exec(ctx, `UPDATE boxes SET revision = revision + 1 WHERE id = $1`, uuid(id))
 	if err == nil && tag.RowsAffected() == 0 {
@@ -43,7 +44,7 @@ func (r boxes) Save(ctx context.Context, box domain.Box) error {
 	return translate(err)
 }
 
-// Offer finds no offer if the user who received it was deleted.
+// Offer returns the zero offer if the box has no offer, or if the user to whom the box was offered was deleted.
 func (r boxes) Offer(ctx context.Context, id domain.BoxID) (domain.BoxOffer, error) {
 	var to [16]byte
 	var name string
@@ -56,7 +57,7 @@ func (r boxes) Offer(ctx context.Context, id domain.BoxID) (domain.BoxOffer, err
 	return domain.BoxOffer{To: to, ToName: domain.UserName(name), ExpiresAt: timeOf(expires)}, nil
 }
 
-// SaveOffer relies on the lock of Lock.
+// SaveOffer requires that the caller has locked the box with Lock.
 func (r boxes) SaveOffer(ctx context.Context, id domain.BoxID, offer domain.BoxOffer) error {
 	_, err := r.q.Exec(ctx, `UPDATE boxes SET offered_to = $2, offer_expires_at = $3 WHERE id = $1`,
 		uuid(id), uuid(offer.To), timestamp(offer.ExpiresAt))
@@ -103,8 +104,8 @@ func (r boxes) OwnedBy(ctx context.Context, user domain.UserID) ([]domain.BoxNam
 	return names[domain.BoxName](r.q.Query(ctx, `SELECT name FROM boxes WHERE owner_id = $1 ORDER BY name`, uuid(user)))
 }
 
-// Describe returns the owner of the box and the time of the last update of the box or its entries. GREATEST ignores the
-// NULL of an empty box.
+// Describe returns the owner of the box and the time of the last update of the box or its entries. For a box without
+// entries, the subquery returns NULL, and GREATEST ignores it.
 func (r boxes) Describe(ctx context.Context, id domain.BoxID) (domain.UserName, time.Time, error) {
 	var owner string
 	var updated time.Time
@@ -114,14 +115,14 @@ func (r boxes) Describe(ctx context.Context, id domain.BoxID) (domain.UserName, 
 	return domain.UserName(owner), updated.UTC(), orNotFound(err, domain.ErrBoxNotFound)
 }
 
-// boxUsers implements ports.BoxUsers: the members of boxes.
+// boxUsers implements ports.BoxUsers, which stores the members of boxes.
 type boxUsers struct{ q querier }
 
-// selectBoxUsers is the beginning of a statement. A condition follows it.
+// selectBoxUsers is a SELECT without its condition, which each method appends.
 const selectBoxUsers = `SELECT m.box_id, m.user_id, u.name, m.role, m.is_active, m.permissions
 	FROM box_users m JOIN users u ON u.id = m.user_id WHERE `
 
-// collectBoxUser is scanBoxUser for collect.
+// collectBoxUser is scanBoxUser in the form that collect needs.
 func collectBoxUser(row pgx.CollectableRow) (domain.BoxUser, error) { return scanBoxUser(row) }
 
 func scanBoxUser(row pgx.Row) (domain.BoxUser, error) {
@@ -139,8 +140,8 @@ func scanBoxUser(row pgx.Row) (domain.BoxUser, error) {
 	return member, err
 }
 
-// Add converts the violation of a constraint into an error with the reason: the user already is a member, or no longer
-// exists.
+// Add returns domain.ErrBoxUserExists if the user is already a member of the box, and domain.ErrUserNotFound if the
+// user no longer exists.
 func (r boxUsers) Add(ctx context.Context, user domain.BoxUser) error {
 	_, err := r.q.Exec(ctx, `INSERT INTO box_users (box_id, user_id, role, is_active, permissions)
 		VALUES ($1, $2, $3, $4, $5)`,
@@ -165,7 +166,7 @@ func (r boxUsers) List(ctx context.Context, box domain.BoxID) ([]domain.BoxUser,
 	return collect(rows, err, collectBoxUser)
 }
 
-// Count is exact only under Boxes.Lock.
+// Count is exact only if the caller has locked the box with Boxes.Lock.
 func (r boxUsers) Count(ctx context.Context, box domain.BoxID) (int, error) {
 	var count int
 	err := r.q.QueryRow(ctx, `SELECT count(*) FROM box_users WHERE box_id = $1`, uuid(box)).Scan(&count)

@@ -12,12 +12,13 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// callers implements ports.Callers. For each kind of credential, its statements read another table and are otherwise
-// equal.
+// callers implements ports.Callers. Its statements are equal for all kinds of credentials, except for the parts in
+// credentialSources.
 type callers struct {
 	q     querier
 	clock ports.Clock
-	// uses is nil inside a transaction: the lookup before the transaction has already recorded the use.
+	// Each use of an API key is recorded in uses. This field is nil inside a transaction, because the lookup before the
+	// transaction has already recorded the use.
 	uses *keyUses
 }
 
@@ -53,7 +54,7 @@ const (
 type credentialSource struct {
 	// paramType is the type of $1.
 	paramType string
-	// name, expiry and lastUse are expressions for columns of the credential.
+	// The next three fields are SQL expressions for the credential's name, expiry time and time of last use.
 	name, expiry, lastUse string
 	from, where           string
 }
@@ -100,7 +101,7 @@ func (s credentialSource) columns() string {
 	return `, c.id, ` + s.name + `, ` + s.expiry + `, ` + s.lastUse
 }
 
-// credentialParam returns $1 of every statement about a caller.
+// credentialParam returns the value of $1 in every statement about a caller.
 func credentialParam(credential domain.Credential) any {
 	if credential.Digest.IsZero() {
 		return uuid(credential.ID)
@@ -108,10 +109,11 @@ func credentialParam(credential domain.Credential) any {
 	return credential.Digest[:]
 }
 
-// issuedTo returns $2 of every statement about a caller: the user that the token names.
+// issuedTo returns the value of $2 in every statement about a caller. It is the user that the token names.
 func issuedTo(credential domain.Credential) pgtype.UUID { return uuid(credential.User) }
 
-// credentialArray returns an array with the credentialParam of each item. All items have credentials of the same kind.
+// credentialArray returns an array with the credentialParam of each item. The credentials of all items must be of the
+// given kind.
 func credentialArray[C any](kind domain.CredentialKind, items []C, credential func(C) *domain.Credential) any {
 	if credentialSources[kind].paramType == "bytea" {
 		return column(items, func(c C) []byte { return credential(c).Digest[:] })
@@ -140,8 +142,8 @@ func (r *callerRow) credentialTargets() []any {
 	return []any{&r.credentialID, &r.credentialName, &r.expires, &r.lastUse}
 }
 
-// caller converts the row that was scanned last. It adds the ID to the credential, because an opaque token does not
-// contain one.
+// caller converts the row that was scanned last. It sets the ID of the credential from the row, because an opaque token
+// does not contain that ID.
 func (r *callerRow) caller(credential domain.Credential) (domain.Caller, error) {
 	role, err := domain.ParseRole(r.role)
 	if err != nil {
@@ -162,7 +164,8 @@ func (r *callerRow) caller(credential domain.Credential) (domain.Caller, error) 
 	}, err
 }
 
-// accessRow receives accessColumns. The columns of the box or of the membership are null if it does not exist.
+// accessRow receives accessColumns. If the box does not exist, all columns are null. If the caller is not a member of
+// the box, the columns of the membership are null.
 type accessRow struct {
 	boxID, owner     pgtype.UUID
 	boxName          pgtype.Text
@@ -214,8 +217,8 @@ func permissionsOf(stored int16) domain.Permissions {
 	return domain.Permissions(stored) & domain.AllPermissions //nolint:gosec // four bits
 }
 
-// Caller returns a caller that does not authenticate if the statement finds no row, because the credential was revoked
-// or its user was deleted.
+// If the credential was revoked or its user was deleted, the statement finds no row. Caller then returns a caller whose
+// authentication fails.
 func (c callers) Caller(ctx context.Context, credential domain.Credential) (domain.Caller, error) {
 	var row callerRow
 	source := credentialSources[credential.Kind]
@@ -232,7 +235,7 @@ func (c callers) Caller(ctx context.Context, credential domain.Credential) (doma
 	return row.caller(credential)
 }
 
-// Access is like Caller, and reads the box and the membership in the same statement.
+// Access is like Caller, but also reads the box and the membership in the same statement.
 func (c callers) Access(ctx context.Context, credential domain.Credential, box domain.BoxName) (domain.Access, error) {
 	access, row, err := scanAccess(c.q.QueryRow(ctx, accessSQL(credential.Kind), credentialParam(credential),
 		issuedTo(credential), string(box)), credential)
@@ -250,7 +253,7 @@ func accessSQL(kind domain.CredentialKind) string {
 	return `SELECT ` + callerColumns + accessColumns + source.columns() + source.from + joinAccess + source.where
 }
 
-// scanAccess reads the row of accessSQL. If there is no row, it returns a caller that does not authenticate, and a nil
+// scanAccess reads the row of accessSQL. If there is no row, it returns a caller whose authentication fails, and a nil
 // callerRow.
 func scanAccess(row pgx.Row, credential domain.Credential) (domain.Access, *callerRow, error) {
 	var found callerRow

@@ -18,8 +18,8 @@ import (
 // startedSessions returns the number of database sessions that the store has started.
 func startedSessions(store *postgres.Store) int64 { return store.Stats().Pool.Opened }
 
-// TestCancelledRequestsKeepTheirConnections cancels requests that wait for a lock, for each way in which a store runs
-// statements. The store may fill its pool, but must not open a new connection because of a cancelled request.
+// TestCancelledRequestsKeepTheirConnections cancels requests that wait for a lock. It covers each way in which a store
+// runs statements. The store may fill its pool, but must not open a new connection because of a cancelled request.
 func TestCancelledRequestsKeepTheirConnections(t *testing.T) {
 	t.Parallel()
 	credential := domain.Credential{Kind: domain.SessionCredential, ID: domain.CredentialID{1}}

@@ -31,9 +31,10 @@ type Config struct {
 	// Log receives warnings about the database and its connections. nil discards them.
 	Log *slog.Logger
 	// OnStaleServerKey is called after a unit of work has returned ports.ErrStaleServerKey and before it is run again.
-	// It reloads the key ring. It runs outside of transactions. If it is nil, Do returns the error.
+	// The function must reload the key ring. It runs outside of transactions. If OnStaleServerKey is nil, Store.Do
+	// returns the error.
 	OnStaleServerKey func(ctx context.Context) error
-	// Tracer makes spans for batches; nil makes none.
+	// Tracer makes spans for batches. If it is nil, there are no spans.
 	Tracer trace.Tracer
 }
 
@@ -42,8 +43,8 @@ const (
 	StatementTimeout = 10 * time.Second
 	// PatientTimeout replaces StatementTimeout if Config.Patient is set.
 	PatientTimeout = 10 * time.Minute
-	// LongestTransaction is an upper bound for the duration of transactions that seal or sign data. They consist of few
-	// statements.
+	// LongestTransaction is an upper bound for the duration of transactions that seal or sign data. Such a transaction
+	// consists of few statements.
 	LongestTransaction = 3 * StatementTimeout
 	// LargeDeletion replaces StatementTimeout when a box or a user is deleted together with all rows that belong to it.
 	LargeDeletion = 50 * time.Second
@@ -51,13 +52,13 @@ const (
 	// lockTimeout bounds the wait for a lock, because a waiting statement occupies a connection that other requests
 	// need.
 	lockTimeout = 5 * time.Second
-	// answerTimeout is added to the timeout that the server applies to a statement. If no answer arrives within the
-	// sum, the statement is given up: the server is dead or cannot be reached.
+	// answerTimeout is added to the timeout that the server applies to a statement. If no answer arrives within the sum
+	// of both times, Lockbox abandons the statement, because the server is probably dead or unreachable.
 	answerTimeout = 2 * time.Second
 	// connectTimeout bounds one attempt to connect.
 	connectTimeout = 5 * time.Second
-	// hostTimeout bounds one attempt if the URL names several hosts. The driver tries the hosts one after the other.
-	// After a failover, a host that does not answer must not delay the connection to the new primary.
+	// hostTimeout replaces connectTimeout if the URL names several hosts. The driver tries the hosts one after the
+	// other. After a failover, a host that does not answer must not delay the connection to the new primary.
 	hostTimeout = 2 * time.Second
 	// pingTimeout bounds the check of a connection that was idle. After a failover, such a connection may be dead
 	// without an error.
@@ -125,7 +126,7 @@ func setExecMode(config *pgx.ConnConfig, transactionPooling bool) error {
 		transactionPooling = true
 	default:
 		return errors.New("the database URL sets default_query_exec_mode to a mode that Lockbox does not support: " +
-			"remove it, and set LOCKBOX_DB_POOLING=transaction for a pooler in transaction mode")
+			"remove this parameter, and set LOCKBOX_DB_POOLING=transaction for a pooler in transaction mode")
 	}
 	if transactionPooling {
 		config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe

@@ -30,7 +30,8 @@ func TestModesOfTheDriver(t *testing.T) {
 	}
 }
 
-// TestTimeToConnect verifies that a host that does not answer only briefly delays the connection to another host.
+// TestTimeToConnect verifies that the time to connect is short if the URL names several hosts. A host that does not
+// answer must not delay the connection to another host for long.
 func TestTimeToConnect(t *testing.T) {
 	t.Parallel()
 	for url, want := range map[string]time.Duration{

@@ -14,7 +14,7 @@ import (
 // apiKeys implements ports.APIKeys. The table holds the identifiers of tokens, not the tokens.
 type apiKeys struct{ q querier }
 
-// apiKeyColumns are columns of api_keys k.
+// apiKeyColumns are columns of the table api_keys, to which a statement must give the alias k.
 const apiKeyColumns = `k.id, k.user_id, k.name, k.key_id, k.created_at, k.expires_at, k.last_used_at`
 
 // collectAPIKey is scanAPIKey in the form that collect needs.
@@ -49,7 +49,7 @@ func (r apiKeys) List(ctx context.Context, user domain.UserID) ([]domain.APIKey,
 	return collect(rows, err, collectAPIKey)
 }
 
-// Count is exact only under Users.Lock.
+// Count is exact only if the caller has locked the user with Users.Lock.
 func (r apiKeys) Count(ctx context.Context, user domain.UserID) (int, error) {
 	var count int
 	err := r.q.QueryRow(ctx, `SELECT count(*) FROM api_keys WHERE user_id = $1`, uuid(user)).Scan(&count)
@@ -73,7 +73,7 @@ type sessions struct{ q querier }
 const insertSession = `INSERT INTO sessions (key_id, id, user_id, epoch, created_at, expires_at)
 	SELECT $1, $2, $3, $4, $5, $6` + keyInUse
 
-// sessionArgs returns the parameters of insertSession after the server key.
+// sessionArgs returns the parameters of insertSession from $2 on.
 func sessionArgs(session domain.Session) []any {
 	return []any{uuid(session.ID), uuid(session.User), session.Epoch, session.CreatedAt, session.ExpiresAt}
 }

@@ -69,9 +69,10 @@ func (i *Inspector) Diagnose(ctx context.Context) (Diagnosis, error) {
 	return d, err
 }
 
-// TryWrite commits a write that needs new pages, and deletes it again. It returns nil without a write if the database
-// does not have Lockbox's tables, or is a standby or read-only. It takes at most two seconds, plus the time to connect.
-// It uses a connection of its own, because a write that ends at its deadline closes the connection.
+// TryWrite writes rows that need new pages of the table, and deletes them in the same transaction. If the database does
+// not have Lockbox's tables, is a standby or is read-only, TryWrite writes nothing and returns nil. It takes at most
+// two seconds, plus the time to connect. It uses a connection of its own, because a write that exceeds its deadline
+// loses its connection.
 func TryWrite(ctx context.Context, url string) error {
 	inspector, err := Inspect(ctx, url)
 	if err != nil {
@@ -91,11 +92,12 @@ func TryWrite(ctx context.Context, url string) error {
 	return translate(inspector.conn.SendBatch(ctx, &batch).Close())
 }
 
-// skewSamples is how often the clock is read. The sample with the fastest answer has the smallest error.
+// skewSamples is the number of times that the clock of the database is read. The sample with the fastest answer has the
+// smallest error.
 const skewSamples = 3
 
-// skew compares the clocks. The database reads its clock at an unknown time between the request and the answer, which
-// limits the precision.
+// skew compares the clock of the database with the clock of this machine. The possible error is half the time between
+// the request and the answer, because the database reads its clock at an unknown moment in between.
 func (i *Inspector) skew(ctx context.Context) (skew, possibleError time.Duration, err error) {
 	for sample := range skewSamples {
 		var theirs time.Time

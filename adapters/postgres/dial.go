@@ -33,7 +33,7 @@ func newNetDialer() *net.Dialer {
 	}
 }
 
-// openConns are the open network connections of a store. It is safe for concurrent use.
+// openConns holds the open network connections of a store. It is safe for concurrent use.
 type openConns struct {
 	mu     sync.Mutex // guards the fields below
 	conns  map[*openConn]struct{}
@@ -80,16 +80,17 @@ func (o *openConns) closeAll() {
 	}
 }
 
-// sessionDialer makes the network connection of one session, and those of its cancel requests.
+// sessionDialer makes the network connection of one session, and the connections for the cancel requests of that
+// session.
 type sessionDialer struct {
 	conns *openConns
 	// established is set when the session is open. The driver then dials only to send cancel requests.
 	established atomic.Bool
 }
 
-// dial is pgconn.DialFunc. It gives the connection of a cancel request a deadline. The driver waits for the answer to
-// the cancel request before it gives up a dead connection, and until then the dead connection occupies a place in the
-// pool.
+// dial is the pgconn.DialFunc of a session. A connection for a cancel request gets a deadline, because the driver
+// closes a dead connection only after it has waited for the answer to the cancel request. Until then, the dead
+// connection occupies a place in the pool.
 func (d *sessionDialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	dialer := newNetDialer()
 	var deadline time.Time

@@ -15,7 +15,7 @@ import (
 // afterwards, because the work on the droplet host takes seconds.
 type dropletRecords struct{ q querier }
 
-// dropletColumns are columns of the tables droplets d and boxes b.
+// dropletColumns are columns of the tables droplets (alias d) and boxes (alias b).
 const dropletColumns = `d.id, d.name, d.container_id, d.box_id, COALESCE(b.name, ''), d.entry_key, d.entry_version, ` +
 	`d.entry_replaced, d.busy_until, d.abandoned, d.created_at`
 
@@ -65,8 +65,8 @@ func (r dropletRecords) NoteEntry(ctx context.Context, id domain.DropletID, entr
 	return translate(err)
 }
 
-// Finish completes the record, and then deletes older complete records with the same name. Their
-// containers no longer exist, because a host uses each name once.
+// Finish completes the record, and then deletes older complete records with the same name. The containers of those
+// records no longer exist, because a host cannot have two containers with the same name.
 func (r dropletRecords) Finish(ctx context.Context, id domain.DropletID, name domain.DropletName,
 	container string) error {
 	tag, err := r.q.Exec(ctx,

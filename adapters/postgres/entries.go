@@ -15,13 +15,13 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// entries implements ports.Entries: the locking path of writes, deletions, lists and old versions.
-// Store.LookUp and Store.WriteIfUnchanged serve the common reads and writes in batches.
+// entries implements ports.Entries: writes under a lock, deletions, lists, and reads of old versions. Store.LookUp and
+// Store.WriteIfUnchanged serve the common reads and writes in batches.
 type entries struct{ q querier }
 
 // Keys matches the prefix with a range instead of LIKE, because a prepared statement cannot use an index for LIKE with
-// a parameter. All characters of a key sort before 0x7f. The statement returns the keys as one text, because one row
-// per key would cost more to transfer and scan than the keys themselves.
+// a parameter. All characters of a key sort before 0x7f. The statement returns the keys as a single string, because one
+// row per key would cost more to transfer and scan than the keys themselves.
 func (r entries) Keys(ctx context.Context, box domain.BoxID, prefix string) ([]domain.EntryKey, error) {
 	var joined pgtype.Text
 	if err := r.q.QueryRow(ctx, keysSQL, uuid(box), prefix, prefix+"\x7f").Scan(&joined); err != nil {
@@ -77,8 +77,8 @@ func (r entries) CountIn(ctx context.Context, box domain.BoxID, key domain.Entry
 	return domain.LimitReached("entries per box")
 }
 
-// removedCountSQL reports whether a box has more keys than a limit, including deleted keys. The deleted keys have their
-// own index.
+// removedCountSQL counts the keys of a box, including the deleted keys, and reports whether the count exceeds a limit.
+// An index of the deleted keys makes the count fast.
 const removedCountSQL = `SELECT b.entry_count + (SELECT count(*) FROM entries
 		WHERE box_id = b.id AND deleted_at IS NOT NULL AND NOT swept AND key <> $2) > $3::bigint
 	FROM boxes b WHERE b.id = $1`
@@ -102,8 +102,9 @@ func (r entries) Lock(ctx context.Context, credential domain.Credential, box dom
 	if !errors.Is(err, pgx.ErrNoRows) {
 		return locked, translate(err)
 	}
-	// The insert waits for a concurrent transaction that inserts the same key. If rows were removed from the box, the
-	// new row looks like the row of a key that was deleted long ago, so that its version numbers continue.
+	// The insert waits for a concurrent transaction that inserts the same key. If the janitor has removed rows of
+	// deleted keys from the box, the new row looks like the row of a deleted key whose last version was version_floor.
+	// The next version of the key then gets a number that the key has never had.
 	_, err = r.q.Exec(ctx, `INSERT INTO entries (box_id, key, version, deleted_at, swept, updated_at)
 		SELECT id, $2, version_floor, CASE WHEN version_floor > 0 THEN $3::timestamptz END, version_floor > 0, $3
 			FROM boxes WHERE id = $1
@@ -152,7 +153,7 @@ func (r entries) lock(ctx context.Context, credential domain.Credential, box dom
 	return locked, err
 }
 
-// Stored reads the lengths of the values without the values.
+// Stored reads only the lengths of the values, not the values.
 func (r entries) Stored(ctx context.Context, box domain.BoxID, key domain.EntryKey) (versions, largest int,
 	err error) {
 	err = r.q.QueryRow(ctx, `SELECT count(*), COALESCE(max(octet_length(value)), 0) FROM entry_versions
@@ -182,11 +183,11 @@ func (r entries) AddVersion(ctx context.Context, entry domain.Entry, version por
 	return atCommit(ctx, r.q, &batch, translateAddVersion)
 }
 
-// queueEntry adds the statements that store the new version of an entry, and its reservation unless it is nil. The row
-// gets the id of the box key in force. The version can have another box key, if UndoWrite stores an old version again.
-// The reservation is part of the UPDATE of the entry, because a second UPDATE would leave another dead row. If the box
-// exceeds its limit, its sum of reserved bytes becomes NULL. The column does not accept NULL, so the statement fails,
-// and the version is not stored.
+// queueEntry adds the statements that update the row of an entry for its new version, and that store the reservation
+// unless it is nil. The row gets the ID of the box key in force. The version itself has another box key if UndoWrite
+// stores an old version again. The reservation is part of the UPDATE of the entry, because a second UPDATE would leave
+// another dead row. If the reservation would exceed the limit of the box, the statement sets reserved_bytes to NULL.
+// The column does not accept NULL, so the statement fails, and the version is not stored.
 func queueEntry(batch *pgx.Batch, entry domain.Entry, reservation *ports.Reservation) {
 	args := []any{uuid(entry.Box), string(entry.Key), number(entry.Version), entry.UpdatedAt}
 	room := ``
@@ -202,7 +203,7 @@ func queueEntry(batch *pgx.Batch, entry domain.Entry, reservation *ports.Reserva
 		WHERE box_id = $1 AND key = $2`, args...)
 }
 
-// translateAddVersion is like translate, and recognises the errors of the statements of AddVersion.
+// translateAddVersion is like translate, but also recognises the errors of the statements of AddVersion.
 func translateAddVersion(err error) error {
 	switch refused, _ := errors.AsType[*pgconn.PgError](err); {
 	case violates(err, sqlstate.ForeignKeyViolation, "entry_versions_author_id_fkey"):
@@ -227,7 +228,7 @@ func (r entries) MarkDeleted(ctx context.Context, entry domain.Entry) error {
 	return translate(err)
 }
 
-// DeleteVersion compares the version and marks the entry in one UPDATE.
+// DeleteVersion compares the version and marks the entry as deleted in one UPDATE.
 func (r entries) DeleteVersion(ctx context.Context, entry domain.Entry) (bool, error) {
 	tag, err := r.q.Exec(ctx, `UPDATE entries SET deleted_at = $4, updated_at = $4
 		WHERE box_id = $1 AND key = $2 AND version = $3 AND deleted_at IS NULL`,
@@ -289,7 +290,7 @@ func (r entries) Version(ctx context.Context, box domain.BoxID, key domain.Entry
 	return list[0], nil
 }
 
-// storedColumns are the columns of scanStored.
+// storedColumns are the columns that scanStored reads.
 const storedColumns = `box_id, key, version, sealed_as, key_id, envelope, created_at, box_key_id`
 
 // scanStored reads storedColumns, and any further columns into more.

@@ -18,7 +18,7 @@ import (
 )
 
 // office inserts ten users with a credential of each kind. Users n to n+4 are members of box n. The last of the five
-// members may not read. Each box has four entries with three versions. One entry is deleted.
+// members may not read. Each box has four entries with three versions each. One of the four entries is deleted.
 const office = `
 INSERT INTO users (id, name, role, is_active, created_at, updated_at)
 	SELECT uuid_of(1, n), 'user-' || n, 'user', n <> 9, now(), now() FROM generate_series(0, 9) n;
@@ -154,7 +154,7 @@ func TestBatchedLookupsEqualSingleOnes(t *testing.T) {
 	require.Less(t, together.Batches, int64(len(queries)+len(queries)/10), "they shared batches")
 }
 
-// TestTheNewestVersion verifies that a lookup returns the newest version when the entry's row points at another
+// TestTheNewestVersion verifies that a lookup returns the newest version even if the row of the entry names an older
 // version. It also verifies that a lookup of a deleted entry returns no version.
 func TestTheNewestVersion(t *testing.T) {
 	t.Parallel()
@@ -183,8 +183,8 @@ func TestTheNewestVersion(t *testing.T) {
 	require.False(t, lookUp("entry-3", 0).Entry.Exists())
 }
 
-// TestALargeValueIsReadOutsideTheBatch verifies that a large value is complete, and that only callers who may read it
-// get it.
+// TestALargeValueIsReadOutsideTheBatch verifies that a large value is complete, and that only callers with the
+// permission to read receive it.
 func TestALargeValueIsReadOutsideTheBatch(t *testing.T) {
 	t.Parallel()
 	store, url := openOffice(t)
@@ -211,8 +211,8 @@ func TestALargeValueIsReadOutsideTheBatch(t *testing.T) {
 	require.Nil(t, none.Version.Sealed.Value)
 }
 
-// TestALookupSeesEarlierChanges verifies that a lookup sees every change that precedes its start, including a lookup
-// that waits in the queue.
+// TestALookupSeesEarlierChanges verifies that a lookup sees every change that was committed before the lookup started.
+// This also applies to a lookup that waits in the queue.
 func TestALookupSeesEarlierChanges(t *testing.T) {
 	t.Parallel()
 	store, url := openOffice(t)

@@ -26,8 +26,8 @@ func (r *entryRow) targets() []any {
 		&r.key, &r.created, &r.value, &r.tooLarge}
 }
 
-// snapshot converts the row that was scanned last. Without an entry, or without the version, the
-// corresponding part of the snapshot is zero.
+// snapshot converts the row that was scanned last. If the entry or the version was not found, the corresponding part of
+// the snapshot is zero.
 func (r *entryRow) snapshot(input *lookup, callerRow *callerRow, accessRow *accessRow) (ports.EntrySnapshot, error) {
 	caller, err := callerRow.caller(input.credential)
 	if err != nil {

@@ -17,11 +17,11 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// A conditional write stores a new version of an entry if nothing that the decision depended on has changed since.
-// Concurrent conditional writes share a statement and a commit. If something has changed, the write stores nothing, and
-// its caller falls back to the locking path (Entries.Lock and Entries.AddVersion).
+// A conditional write follows a lookup, and the data of that lookup has authorized it. The write stores a new version
+// of the entry only if this data is unchanged. Otherwise it stores nothing, and its caller falls back to the locking
+// path (Entries.Lock and Entries.AddVersion). Concurrent conditional writes share a statement and a commit.
 
-// maxWriteBatch is the number of conditional writes in one statement.
+// maxWriteBatch is the largest number of conditional writes in one batch.
 const maxWriteBatch = 64
 
 // writeColumns are the columns of one write, in the order of writeArrays. The columns of the write's audit event follow
@@ -47,8 +47,8 @@ var writeStatements = buildWriteStatements()
 //     column is null, and the comparison costs no lookup.
 //   - updated moves these entries to their new version. If several writes of a batch name the
 //     same entry, one of them wins.
-//   - inserted_versions, pruned, audited and queued follow from updated. pruned skips old versions that are locked. The
-//     next write deletes those.
+//   - inserted_versions, pruned, audited and queued use the rows of updated. pruned skips old versions that are locked.
+//     The next write deletes them.
 //
 // The statement returns the ordinals of the writes that were stored. The comment on buildLookupStatements explains
 // LIMIT 1.
@@ -98,13 +98,13 @@ func buildWriteStatements() map[domain.CredentialKind]string {
 }
 
 // hasRoom is domain.Room.Covers in SQL. room is 0 in a box without a limit. The number of versions that are kept is
-// version - prune_to. If all versions are kept, the difference is the version number, and there are never more stored
-// versions than that.
+// version - prune_to. If all versions are kept, prune_to is 0, so this difference is the version number. The entry
+// never has more stored versions than its version number.
 const hasRoom = `(a.room = 0 OR a.room <= slot_bytes AND (slots >= a.version - a.prune_to OR a.version <= slots_until))`
 
 type writeRequest = batch.Request[ports.ConditionalWrite, bool]
 
-// WriteIfUnchanged stores a version after the newest one; see ports.EntryWriter. It does not store a value larger than
+// WriteIfUnchanged stores the next version of an entry; see ports.EntryWriter. It does not store a value larger than
 // largestInBatch. The caller then falls back to the locking path, where a large value delays no batch.
 func (s *Store) WriteIfUnchanged(ctx context.Context, write ports.ConditionalWrite) (stored bool, err error) {
 	if len(write.Version.Sealed.Value) > largestInBatch {
@@ -152,7 +152,7 @@ func (s *Store) runWrites(ctx context.Context, requests []*writeRequest) error {
 	return nil
 }
 
-// sendWrites returns the requests that were stored. They are committed if err is nil.
+// sendWrites returns the requests that were stored. If the error is nil, they are also committed.
 func sendWrites(ctx context.Context, q querier, requests []*writeRequest) (map[*writeRequest]bool, error) {
 	byKind := make(map[domain.CredentialKind][]*writeRequest, 1)
 	for _, request := range requests {
@@ -173,8 +173,8 @@ func sendWrites(ctx context.Context, q querier, requests []*writeRequest) (map[*
 	return stored, q.SendBatch(ctx, &statements).Close()
 }
 
-// writeArrays returns the parameters in the order of writeColumns and eventColumns. Each is an array with one element
-// for each write.
+// writeArrays returns the parameters in the order of writeColumns and eventColumns. Each parameter is an array with one
+// element for each write.
 func writeArrays(kind domain.CredentialKind, group []*writeRequest) []any {
 	caller := func(r *writeRequest) *domain.Caller { return &r.Input.Snapshot.Access.Caller }
 	arrays := []any{
@@ -208,7 +208,7 @@ func pruneTo(write *ports.ConditionalWrite) int64 {
 	return number(write.Version.Place.Version) - int64(write.Keep)
 }
 
-// roomFor returns the number of bytes that the box counts for the version, or 0 if the box has no limit.
+// roomFor returns how many bytes of the box's limit the version uses, or 0 if the box has no limit.
 func roomFor(write *ports.ConditionalWrite) int64 {
 	if !write.Limited {
 		return 0

@@ -172,8 +172,8 @@ func TestConcurrentWritesShareABatch(t *testing.T) {
 	}
 }
 
-// TestOneOfSeveralWritesToAnEntryIsStored verifies that one of several concurrent writes to an entry is stored. The
-// callers of the other writes must decide again.
+// TestOneOfSeveralWritesToAnEntryIsStored verifies that exactly one of several concurrent writes to an entry is stored.
+// The callers of the other writes must fall back to the locking path.
 func TestOneOfSeveralWritesToAnEntryIsStored(t *testing.T) {
 	t.Parallel()
 	store, url := openOffice(t)
@@ -218,8 +218,8 @@ func TestALargeValueIsNotWrittenInABatch(t *testing.T) {
 	require.Zero(t, store.Stats().Writes.Done)
 }
 
-// TestACancelledWriteHasAnUnknownOutcome verifies that the error of a cancelled write leaves its outcome open. The
-// database may or may not have stored the write.
+// TestACancelledWriteHasAnUnknownOutcome verifies that the error of a cancelled write has the code outcome_unknown,
+// because the database may or may not have stored the write.
 func TestACancelledWriteHasAnUnknownOutcome(t *testing.T) {
 	t.Parallel()
 	store, url := openOffice(t)

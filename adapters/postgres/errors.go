@@ -55,7 +55,8 @@ func isOutage(code string) bool {
 		code == sqlstate.ReadOnlyTransaction || code == sqlstate.IdleInTransaction
 }
 
-// unavailable returns the error for a database that cannot be reached, does not answer, or refuses connections or writes.
+// unavailable returns the error for a database that cannot be reached, does not answer, or refuses connections or
+// writes.
 func unavailable(cause error) error {
 	message := "the database does not answer; try again in a moment"
 	switch {
@@ -68,7 +69,7 @@ func unavailable(cause error) error {
 	case sqlstate.Of(cause) == sqlstate.DiskFull:
 		message = "the disk of the database is full: an operator must free space; then try again"
 	case errors.Is(cause, ErrRefused):
-		message = "the database refuses the connections of this server, whose log has the reason"
+		message = "the database refuses the connections of this server: the log of this server has the reason"
 	}
 	return domain.Refuse(domain.Unavailable, "database_unavailable", message).Because(cause)
 }

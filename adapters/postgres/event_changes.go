@@ -7,16 +7,16 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// storedChange is the JSON form of a domain.Change. The column changes of the table events holds an array of them.
-// Other programs may read the column, so the field names are those of the API.
+// storedChange is the JSON form of a domain.Change. The column events.changes holds an array of such objects. Other
+// programs may read the column, so the field names are those of the API.
 type storedChange struct {
 	Property string `json:"property"`
 	From     string `json:"from,omitempty"`
 	To       string `json:"to,omitempty"`
 }
 
-// storedChanges returns nil, which is stored as NULL, for an event without changes. Reads and writes of entries have no
-// changes, and NULL needs no storage.
+// For an event without changes, such as the read of an entry, storedChanges returns nil. nil is stored as NULL, which
+// needs no space.
 func storedChanges(event *domain.Event) []byte {
 	if len(event.Changes) == 0 {
 		return nil
@@ -29,8 +29,8 @@ func storedChanges(event *domain.Event) []byte {
 	return text
 }
 
-// changesOf parses the column. NULL means that there are no changes. It ignores fields that a newer release may have
-// added.
+// changesOf parses the column events.changes. NULL means that there are no changes. changesOf ignores fields that a
+// newer release may have added.
 func changesOf(text []byte) ([]domain.Change, error) {
 	if text == nil {
 		return nil, nil

@@ -12,8 +12,8 @@ type EventKind struct {
 	Outcome domain.Outcome
 }
 
-// eventCounts counts committed events by kind. It is safe for concurrent use. It has a count of 0 for each kind from
-// the beginning, so monitoring sees even the first event of a kind as an increase.
+// eventCounts counts committed events by kind. It is safe for concurrent use. Each kind has a count of 0 from the
+// beginning, so monitoring sees even the first event of a kind as an increase.
 type eventCounts map[EventKind]*atomic.Int64
 
 func newEventCounts() eventCounts {

@@ -14,8 +14,8 @@ import (
 )
 
 // queueStored returns the part of a statement that adds events to the queue of the audit stream, in the transaction
-// that stores the events. stored is the name of a WITH query that returns the ids of the events. If there is no stream,
-// the condition is false, and the server does not collect the ids.
+// that stores the events. The argument stored is the name of a WITH query that returns the ids of the events. If there
+// is no stream, the condition is false, and the server does not collect the ids.
 func queueStored(stored string) string {
 	return `INSERT INTO event_queue (id, events) SELECT events[1], events
 		FROM (SELECT array_agg(id ORDER BY id) AS events FROM ` + stored + `) s
@@ -24,27 +24,27 @@ func queueStored(stored string) string {
 
 // EventQueue implements ports.EventQueue. It is safe for concurrent use.
 //
-// The transactions that store events also write the queue, so it contains exactly the committed events, whatever the
-// order of their identifiers. Transaction numbers give the commit order. The database assigns these numbers, so the
-// order does not depend on the clocks of servers.
+// The transactions that store events also write the queue, so it contains exactly the committed events, even if they
+// were committed in another order than that of their identifiers. Transaction numbers give the commit order. The
+// database assigns these numbers, so the order does not depend on the clocks of servers.
 type EventQueue struct {
 	pool *pool
 
 	mu sync.Mutex // guards the following fields
 	// No row with a transaction number below floor exists or can appear. Next starts at the floor, so it does not read
-	// the index entries of the deleted rows below. The floor is valid until floorUntil.
+	// the index entries of deleted rows below the floor. The floor is valid until floorUntil.
 	floor      uint64
 	floorUntil time.Time
 }
 
 var _ ports.EventQueue = (*EventQueue)(nil)
 
-// floorLifetime bounds the use of a floor. After a failover to a standby that had not received the last transactions,
-// the database assigns the numbers of these transactions again, and new rows can appear below the floor. Next finds
-// these rows after floorLifetime.
+// floorLifetime is how long a floor stays valid. After a failover to a standby that had not received the last
+// transactions, the database assigns the numbers of these transactions again, and new rows can appear below the floor.
+// Next finds these rows after floorLifetime.
 const floorLifetime = 10 * time.Second
 
-// NewEventQueue returns the queue of the audit stream. Each stream needs its own.
+// NewEventQueue returns the queue of the audit stream. Each audit stream needs a queue of its own.
 func (s *Store) NewEventQueue() *EventQueue { return &EventQueue{pool: s.pool} }
 
 // Claim compares the lease with the database's clock, which all servers share.
@@ -64,18 +64,18 @@ func (q *EventQueue) Release(ctx context.Context, holder [16]byte) error {
 	return translate(err)
 }
 
-// queuedRow is a row of event_queue: the events of one statement.
+// queuedRow is a row of event_queue. It holds the identifiers of the events that one statement has stored.
 type queuedRow struct {
 	xid    uint64
 	id     [16]byte
 	events [][16]byte
 }
 
-// maxQueuedRows bounds the rows that one Next reads.
+// maxQueuedRows bounds the rows that one call of Next reads.
 const maxQueuedRows = 256
 
-// nextRows returns the rows, each with the number of the oldest running transaction from the same snapshot. If the
-// queue is empty, it returns one row that has only this number.
+// nextRows returns rows of the queue. Each row also has the number of the oldest running transaction in the same
+// snapshot. If the queue is empty, it returns one row that has only this number.
 const nextRows = `SELECT pg_snapshot_xmin(pg_current_snapshot()), q.xid, q.id, q.events
 	FROM (SELECT 1) one LEFT JOIN LATERAL (
 		SELECT xid, id, events FROM event_queue WHERE xid >= $1 ORDER BY xid, id LIMIT $2) q ON true
@@ -88,8 +88,8 @@ func (q *EventQueue) Next(ctx context.Context, limit int) (ports.QueuedEvents, e
 	if err != nil {
 		return ports.QueuedEvents{}, err
 	}
-	// Transactions with lower numbers than the oldest running one have ended, so their rows are among the rows that
-	// were read.
+	// Transactions with lower numbers than the oldest running transaction have ended, so their rows are among the rows
+	// that were read.
 	batch := ports.QueuedEvents{Horizon: oldest}
 	var ids [][16]byte
 	for i, row := range rows {
@@ -137,8 +137,8 @@ func (q *EventQueue) currentFloor() uint64 {
 	return q.floor
 }
 
-// setFloor sets the floor. It ignores a floor of 0. A lifetime begins only when there was no valid floor; raising a
-// valid floor does not extend its lifetime.
+// setFloor sets the floor. It ignores a floor of 0. If there was no valid floor, a lifetime begins. Otherwise the
+// lifetime of the old floor continues for the new floor.
 func (q *EventQueue) setFloor(floor uint64) {
 	if floor == 0 {
 		return
@@ -198,7 +198,8 @@ func (q *EventQueue) Age(ctx context.Context) (time.Duration, error) {
 }
 
 // DeleteAbandonedQueue ends an abandoned stream with one statement, and deletes rows of the queue with another. If a
-// server begins the stream again between the two, the rows stay, and their events are delivered. See ports.Janitor.
+// server begins the stream again between the two statements, the rows stay, and their events are delivered. See
+// ports.Janitor.
 func (s *Store) DeleteAbandonedQueue(ctx context.Context, before time.Time, limit int) (int, error) {
 	if _, err := s.pool.Exec(ctx, `DELETE FROM event_stream WHERE id = 1 AND lease_until < $1`, before); err != nil {
 		return 0, translate(err)

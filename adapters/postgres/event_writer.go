@@ -19,10 +19,11 @@ type EventWriter struct {
 
 type eventRequest = batch.Request[domain.Event, struct{}]
 
-// maxEventBatch is the number of events in one commit.
+// maxEventBatch is the largest number of events in one commit.
 const maxEventBatch = 512
 
-// NewEventWriter returns an event writer. Store.Stats reports the newest writer. Close the writer before the store.
+// NewEventWriter returns an event writer. Store.Stats reports the counts of the newest writer. Close the writer before
+// the store.
 func (s *Store) NewEventWriter() *EventWriter {
 	w := &EventWriter{pool: s.pool, counts: s.eventCounts}
 	w.batcher = batch.New(w.insert, batch.Config{
@@ -63,7 +64,8 @@ func (w *EventWriter) insert(ctx context.Context, requests []*eventRequest) erro
 	}
 }
 
-// insertOnce inserts all events with one statement, outside of a transaction block. The server commits it immediately.
+// insertOnce inserts all events with one statement outside of a transaction block, so the server commits the events
+// immediately.
 func (w *EventWriter) insertOnce(ctx context.Context, requests []*eventRequest) error {
 	ctx, cancel := context.WithTimeout(ctx, StatementTimeout)
 	defer cancel()

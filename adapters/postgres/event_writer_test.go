@@ -62,7 +62,7 @@ func TestEventsOfConcurrentRequestsAreCommittedTogether(t *testing.T) {
 
 	release := blockEvents(t, url)
 	outcomes := fill(t, writer, events(t, 300))
-	time.Sleep(100 * time.Millisecond) // the writes enter the queue, and some of them a batch
+	time.Sleep(100 * time.Millisecond) // some writes enter a batch, and the others wait in the queue
 	release()
 	for _, err := range outcomes() {
 		require.NoError(t, err)
@@ -108,7 +108,7 @@ func TestCloseCommitsQueuedEvents(t *testing.T) {
 	writer := store.NewEventWriter()
 	release := blockEvents(t, url)
 	outcomes := fill(t, writer, events(t, 50))
-	time.Sleep(100 * time.Millisecond) // the writes enter the queue, and some of them a batch
+	time.Sleep(100 * time.Millisecond) // some writes enter a batch, and the others wait in the queue
 	time.AfterFunc(50*time.Millisecond, release)
 	writer.Close()
 	writer.Close()
@@ -130,7 +130,7 @@ func TestABadEventDoesNotFailTheOthers(t *testing.T) {
 	list := events(t, 40)
 	list[20].ActorName = "\x00"
 	outcomes := fill(t, writer, list)
-	time.Sleep(50 * time.Millisecond) // the writes enter the queue, and some of them a batch
+	time.Sleep(50 * time.Millisecond) // some writes enter a batch, and the others wait in the queue
 	release()
 	for i, err := range outcomes() {
 		require.Equal(t, i == 20, err != nil, "%d: %v", i, err)

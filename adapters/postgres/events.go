@@ -32,8 +32,8 @@ var insertEvents = `WITH stored AS (
 		INSERT INTO events (` + eventColumns + `) SELECT * FROM ` + unnest(eventTypes...) + ` RETURNING id
 	) ` + queueStored("stored")
 
-// eventArrays returns the parameters in the order of eventColumns. Each is an array with one element for each item.
-// event returns the event of an item.
+// eventArrays returns the parameters in the order of eventColumns. Each parameter is an array with one element for each
+// item. The argument event is a function that returns the event of an item.
 func eventArrays[C any](items []C, event func(C) *domain.Event) []any {
 	text := func(of func(*domain.Event) string) pointers[pgtype.Text] {
 		return texts(items, func(c C) string { return of(event(c)) })
@@ -60,14 +60,15 @@ func eventArrays[C any](items []C, event func(C) *domain.Event) []any {
 	}
 }
 
-// suppressed returns NULL for nearly all events, because NULL needs no storage.
+// suppressed returns the parameter for event.Suppressed. It is NULL instead of 0, because nearly all events have 0, and
+// NULL needs no storage.
 func suppressed(event *domain.Event) pgtype.Int4 {
 	count := int32(min(event.Suppressed, math.MaxInt32)) //nolint:gosec // bounded
 	return pgtype.Int4{Int32: count, Valid: count > 0}
 }
 
-// queueEvent adds the insertion of one event to a batch that q sends. If q is a transaction, its commit counts the
-// event.
+// queueEvent adds the insertion of one event to a batch that q sends. If q is a transaction, the event is counted after
+// the transaction has been committed.
 func queueEvent(q querier, batch *pgx.Batch, event domain.Event) {
 	if t, inside := q.(*transaction); inside {
 		t.events = append(t.events, event)
@@ -115,9 +116,9 @@ func (r events) List(ctx context.Context, filter ports.EventFilter) (ports.Event
 }
 
 // listSQL returns the statement of a filter. It sorts by the identifier, which begins with the time, because there is
-// no index on the time itself. The inner SELECT reads up to maxExaminedEvents events by an index. The outer one returns
-// the matching events and the last event that was read, which is the position of the next page. Filters have no indexes
-// of their own, because each read of an entry would have to update these indexes.
+// no index on the time itself. The inner SELECT reads up to maxExaminedEvents events by an index. The outer SELECT
+// returns the matching events and the last event that was read. The next page begins after that last event. There is no
+// index on the action or the actor, because each read of an entry stores an event and would have to update that index.
 func listSQL(filter ports.EventFilter) (sql string, args []any) {
 	before := filter.Before
 	if before.IsZero() {
@@ -150,7 +151,7 @@ func listSQL(filter ports.EventFilter) (sql string, args []any) {
 var maxEventID = domain.EventID(bytes.Repeat([]byte{0xff}, 16))
 
 // scanEvent reads eventColumns, and any further columns into more. It does not validate actions and outcomes, because a
-// newer server may have stored some that this version does not know.
+// newer server may have stored values that this version does not know.
 func scanEvent(row pgx.Row, more ...any) (domain.Event, error) {
 	var e domain.Event
 	var id [16]byte

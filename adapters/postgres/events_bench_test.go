@@ -11,7 +11,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// manyEvents inserts a million events. The identifiers begin with increasing times, one event each millisecond.
+// manyEvents inserts a million events. Each identifier begins with a time. These times increase by one millisecond from
+// event to event.
 const manyEvents = `INSERT INTO events (id, at, action, outcome, actor_id, actor_name, credential_id, box_id, box_name,
 		entry_key, target, request_id, address)
 	SELECT (lpad(to_hex(1700000000000 + n), 12, '0') || '7' || substr(md5(n::text), 1, 19))::uuid,

@@ -44,7 +44,7 @@ func ClockSkew(sent, there, received time.Time) time.Duration {
 	return clockSkew(sent, there, received)
 }
 
-// CancelDelay is how long a statement continues after its request was cancelled.
+// CancelDelay is how long a statement may continue after its request was cancelled.
 const CancelDelay = cancelDelay
 
 // MaxExaminedEvents is the number of events that a search reads for one page.
@@ -53,7 +53,7 @@ const MaxExaminedEvents = maxExaminedEvents
 // KeptDeletedKeys is the number of rows of swept entries that a box keeps.
 const KeptDeletedKeys = keptDeletedKeys
 
-// HotStatements returns the statements that reads and writes of entries run, by their purpose.
+// HotStatements returns the statements for reading and writing entries, by their purpose.
 func HotStatements() map[string]string {
 	statements := map[string]string{"events": insertEvents, "keys": keysSQL, "deleted keys": removedCountSQL}
 	for name, filter := range map[string]ports.EventFilter{

@@ -18,13 +18,13 @@ type fairSlots struct {
 	origins map[string]*originSlots
 }
 
-// originSlots are the slots of one origin. users counts the units of work that run or wait.
+// originSlots are the slots of one origin. The field users counts the units of work that hold a slot or wait for one.
 type originSlots struct {
 	slots *semaphore.Weighted
 	users int
 }
 
-// newFairSlots returns total slots, at least 1. An origin may use three eighths of them, at least 1.
+// newFairSlots returns total slots, at least 1. One origin can use three eighths of them, but always at least 1.
 func newFairSlots(total int64) *fairSlots {
 	total = max(1, total)
 	return &fairSlots{
@@ -70,7 +70,7 @@ func (f *fairSlots) enter(origin string) *originSlots {
 	return own
 }
 
-// leave forgets the slots of an origin that are neither used nor waited for.
+// leave reverses enter. It removes an origin from the map when no unit of work of that origin runs or waits.
 func (f *fairSlots) leave(origin string, own *originSlots) {
 	if own == nil {
 		return

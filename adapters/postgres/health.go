@@ -23,8 +23,8 @@ const (
 
 	// probeTimeout bounds one probe. A commit that takes longer counts as a failure.
 	probeTimeout = 2 * time.Second
-	// probePause is the shortest time between two probes that CheckWritable runs. Without it, anyone could cause any
-	// number of probes, because requests without a credential call CheckWritable.
+	// probePause is how long CheckWritable waits after a failed probe before it runs another probe. Without this pause,
+	// any client could cause any number of probes, because CheckWritable also serves requests without a credential.
 	probePause = time.Second
 	// trialRows is the number of rows of a trial write, and trialBytes the size of each. Together, the rows need more
 	// than one page in the table and in its index, so the write fails if the disk is full. The size is below 2704
@@ -38,8 +38,8 @@ type Health struct {
 	At time.Time
 	// Err is nil if the probe was committed.
 	Err error
-	// ClockSkew is how far the clock of the database is ahead of the clock of Lockbox; negative if the database's clock
-	// is behind. The time of the round trip is not counted, so the real skew may be larger, but not smaller.
+	// ClockSkew is how far the clock of the database is ahead of the clock of Lockbox. It is negative if the database's
+	// clock is behind. The real skew may be larger by up to the time of one round trip, but it is not smaller.
 	ClockSkew time.Duration
 }
 
@@ -60,9 +60,9 @@ func (h *health) last() Health {
 }
 
 // Probe commits a small write within two seconds and measures the skew of the clocks. It fails if the database does not
-// answer, is read-only, or cannot replicate the commit to the standby for which it waits. It also fails if the disk was
-// full at an earlier write and still is. After a failure, Probe replaces the idle connections, because they may lead to
-// a server that is no longer the primary. The error is of kind Unavailable.
+// answer, is read-only, or requires a standby to confirm the commit and gets no confirmation. It also fails if the disk
+// was full at an earlier write and still is. After a failure, Probe replaces the idle connections, because they may
+// lead to a server that is no longer the primary. The error is of kind Unavailable.
 func (s *Store) Probe(ctx context.Context) error {
 	s.health.probing.Lock()
 	defer s.health.probing.Unlock()
@@ -114,14 +114,14 @@ func logChange(log *slog.Logger, before, now Health) {
 // errReadOnly is the cause of a failed probe of a database whose transactions are read-only by default.
 var errReadOnly = errors.New("the database is read-only")
 
-// probeSQL writes only to the write-ahead log. Its commit waits for the disk and for synchronous standbys, as every
-// commit does, but leaves no row behind.
+// probeSQL writes only to the write-ahead log. It leaves no row behind. Its commit waits for the disk and for
+// synchronous standbys, as every commit does.
 const probeSQL = `SELECT current_setting('transaction_read_only') = 'on', clock_timestamp(),
 	pg_logical_emit_message(true, 'lockbox', ''::text) IS NOT NULL`
 
-// commitProbe runs the statements of a probe in one transaction and one round trip, and returns the skew of the
-// clocks. It sets reached when it has a connection. If it gets no connection because all connections are in use, the
-// caller has no reason to replace connections.
+// commitProbe runs the statements of a probe in one transaction and one round trip, and returns the skew of the clocks.
+// It sets reached as soon as it has a connection of the pool. If all connections are in use, reached stays false, and
+// the caller replaces no connections.
 func (s *Store) commitProbe(ctx context.Context, reached *atomic.Bool) (skew time.Duration, err error) {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {

@@ -50,7 +50,7 @@ func TestAReadOnlyDatabaseIsNotWritable(t *testing.T) {
 	require.ErrorIs(t, store.Stats().Health.Err, domain.Unavailable)
 }
 
-// TestAFullDisk makes writes fail like those on a full disk. Readiness follows the failures, although the statement of
+// TestAFullDisk makes writes fail as on a full disk. CheckWritable must then return an error, although the statement of
 // a usual probe would still succeed.
 func TestAFullDisk(t *testing.T) {
 	t.Parallel()
@@ -78,7 +78,7 @@ func TestAFullDisk(t *testing.T) {
 	require.NoError(t, events.Write(t.Context(), event(t, "stored")))
 }
 
-// TestAProbeEndsInTime loses all connections.
+// TestAProbeEndsInTime verifies that a probe ends within its time limit when all connections are lost.
 func TestAProbeEndsInTime(t *testing.T) {
 	t.Parallel()
 	between := pgtest.NewProxy(t, pgtest.New(t))

@@ -14,7 +14,7 @@ import (
 // identities implements ports.Identities.
 type identities struct{ q querier }
 
-// selectIdentity is the beginning of a statement. A condition follows it.
+// selectIdentity is a SELECT without its condition, which each method appends.
 const selectIdentity = `SELECT i.user_id, u.name, i.public, i.fingerprint, i.is_current, i.created_at
 	FROM identities i LEFT JOIN users u ON u.id = i.user_id WHERE `
 
@@ -36,7 +36,8 @@ func scanIdentity(row pgx.Row) (domain.Identity, error) {
 }
 
 // Put first marks the user's current key as no longer current, because a user has at most one current key. ON CONFLICT
-// waits for a concurrent transaction that stores the same key. If the key belongs to another user, it stays unchanged.
+// waits for a concurrent transaction that stores the same key. If the key belongs to another user, Put returns
+// domain.ErrIdentityTaken.
 func (r identities) Put(ctx context.Context, identity domain.Identity) error {
 	_, err := r.q.Exec(ctx,
 		`UPDATE identities SET is_current = false WHERE user_id = $1 AND is_current AND fingerprint <> $2`,
@@ -54,7 +55,7 @@ func (r identities) Put(ctx context.Context, identity domain.Identity) error {
 	return translate(err)
 }
 
-// Count is exact only under Users.Lock.
+// Count is exact only if the caller has locked the user with Users.Lock.
 func (r identities) Count(ctx context.Context, user domain.UserID) (count int, err error) {
 	err = r.q.QueryRow(ctx, `SELECT count(*) FROM identities WHERE user_id = $1`, uuid(user)).Scan(&count)
 	return count, translate(err)
@@ -81,7 +82,7 @@ func (r identities) PutLocked(ctx context.Context, locked ports.SealedIdentity) 
 		locked.ServerKey, uuid(locked.User), locked.Fingerprint[:], locked.Sealed, locked.CreatedAt))
 }
 
-// lockedColumns are the columns of scanLocked.
+// lockedColumns are the columns that scanLocked reads.
 const lockedColumns = `user_id, fingerprint, key_id, sealed, created_at`
 
 func scanLocked(row pgx.Row) (ports.SealedIdentity, error) {
@@ -106,7 +107,7 @@ func (r identities) DeleteLocked(ctx context.Context, user domain.UserID) (bool,
 	return tag.RowsAffected() > 0, translate(err)
 }
 
-// LockedIdentities is part of ports.SealedRows. It reads in the order of the primary key, like Entries.
+// LockedIdentities is part of ports.SealedRows. It reads in the order of the primary key, like sealedRows.Entries.
 func (r sealedRows) LockedIdentities(ctx context.Context, key domain.ServerKeyID, after domain.UserID,
 	limit int) ([]ports.SealedIdentity, error) {
 	rows, err := r.q.Query(ctx, `SELECT `+lockedColumns+` FROM locked_identities

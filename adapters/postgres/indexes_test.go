@@ -71,7 +71,7 @@ func crowdID(kind byte, n int) [16]byte {
 }
 
 // TestHotStatementsUseIndexes runs the statements of requests so often that the database uses generic plans. It then
-// checks how many sequential scans the database has counted.
+// verifies that the database has counted no new sequential scan.
 func TestHotStatementsUseIndexes(t *testing.T) {
 	t.Parallel()
 	store, url := openStore(t, nil)
@@ -120,7 +120,7 @@ type plan struct {
 	Plans     []plan
 }
 
-// TestPlansOfHotStatements checks the generic plans of the statements that reads and writes of entries run. Every table
+// TestPlansOfHotStatements checks the generic plans of the statements for reading and writing entries. Every table
 // except the smallest ones must be read by an index, even by plans that were made while the tables were empty or small.
 func TestPlansOfHotStatements(t *testing.T) {
 	t.Parallel()
@@ -138,8 +138,8 @@ func TestPlansOfHotStatements(t *testing.T) {
 	}
 }
 
-// TestSearchesReadALimitedNumberOfEvents searches a log without matching events. The statement must stop at the limit,
-// so its plan must not sort, and each page must continue where the previous page ended.
+// TestSearchesReadALimitedNumberOfEvents searches a log that contains no matching event. The statement must stop at the
+// limit, so its plan must not sort, and each page must continue where the previous page ended.
 func TestSearchesReadALimitedNumberOfEvents(t *testing.T) {
 	t.Parallel()
 	store, url := openStore(t, nil)

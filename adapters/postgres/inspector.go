@@ -10,8 +10,8 @@ import (
 )
 
 // Inspector is one connection on which an operator's command examines a whole database. It sets no parameters of the
-// session, so it also works through a pooler. Unlike those of a Store, its statements have no time limit. It is not
-// safe for concurrent use.
+// session, so it also works through a pooler. Its statements have no time limit, unlike the statements of a Store. It
+// is not safe for concurrent use.
 type Inspector struct {
 	conn *pgx.Conn
 }
@@ -46,12 +46,13 @@ func (i *Inspector) Close() {
 	_ = i.conn.Close(ctx) // an error here loses nothing
 }
 
-// ServerKeys returns the repository of the server keys. Its methods that write must not be used.
+// ServerKeys returns the repository of the server keys. The caller must use only the methods that read.
 func (i *Inspector) ServerKeys() ports.ServerKeys { return serverKeys{i.conn} }
 
-// RequireUnprivileged returns an error if the session's role, or a role that it can become, could read or write files
-// of the server's machine or run programs there. Functions in a restored dump run with the rights of that role. A role
-// that may create roles is refused as well: before PostgreSQL 16, it can grant itself the predefined roles below.
+// RequireUnprivileged returns an error if the session's role can read or write files on the server's machine, or run
+// programs there. A role also has the rights of every role of which it is a member. The check is necessary because
+// functions in a restored dump run with the rights of the session's role. RequireUnprivileged also refuses a role that
+// may create roles, because before PostgreSQL 16 such a role can grant itself the predefined roles below.
 func (i *Inspector) RequireUnprivileged(ctx context.Context) error {
 	var role, reason string
 	err := i.conn.QueryRow(ctx, `SELECT session_user, coalesce((SELECT CASE
@@ -61,7 +62,7 @@ func (i *Inspector) RequireUnprivileged(ctx context.Context) error {
 			('pg_execute_server_program', 'pg_write_server_files', 'pg_read_server_files'))
 		ORDER BY rolsuper DESC, rolcreaterole DESC, rolname LIMIT 1), '')`).Scan(&role, &reason)
 	if err == nil && reason != "" {
-		return fmt.Errorf("the role %s of the scratch database has %s, and a backup can contain SQL that uses them: "+
+		return fmt.Errorf("the role %s of the scratch database has %s, and SQL in a backup could misuse that role: "+
 			"create a role for the scratch database with CREATE ROLE name LOGIN", role, reason)
 	}
 	return err

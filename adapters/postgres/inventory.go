@@ -12,8 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// Inventory describes the content of a database, so that a backup can be compared with its restored copy. It contains
-// no secret and no name of a user, a box or an entry.
+// Inventory describes the content of a database, so that a database can be compared with a copy that was restored from
+// a backup of it. It contains no secret and no name of a user, a box or an entry.
 type Inventory struct {
 	// Major is the major version of PostgreSQL.
 	Major int
@@ -32,7 +32,8 @@ type TableContent struct {
 	// Name has the form schema.table.
 	Name string
 	Rows int64
-	// Checksum is a sum over the rows, and does not depend on their order. It detects accidents, not attacks.
+	// Checksum is a sum over the rows, and does not depend on their order. It detects accidental changes, but not
+	// changes by an attacker.
 	Checksum string
 }
 
@@ -48,8 +49,9 @@ func (i *Inspector) Inventory(ctx context.Context) (Inventory, error) {
 	return inventory, err
 }
 
-// ExportSnapshot takes the inventory of a snapshot and calls use with the name of the snapshot. use can read the same
-// snapshot by that name, as pg_dump --snapshot does. The snapshot ends when use returns.
+// ExportSnapshot takes the inventory of a snapshot and calls the function use with the name of the snapshot. The
+// function can read the same snapshot by that name, as pg_dump --snapshot does. The snapshot ends when the function
+// returns.
 func (i *Inspector) ExportSnapshot(ctx context.Context, use func(name string, inventory Inventory) error) error {
 	return i.snapshot(ctx, func(tx pgx.Tx) error {
 		var name string
@@ -64,9 +66,9 @@ func (i *Inspector) ExportSnapshot(ctx context.Context, use func(name string, in
 	})
 }
 
-// snapshot calls use in a transaction that writes nothing. Its settings remove time limits, and fix the text form of
-// values, because checksums depend on it. They apply only to the transaction, so a pooler does not pass them on to
-// other clients.
+// snapshot calls the function use in a read-only transaction. The settings of the transaction remove all time limits,
+// and fix the text form of values, because the checksums depend on that form. The settings end with the transaction, so
+// they do not affect other clients of a pooler.
 func (i *Inspector) snapshot(ctx context.Context, use func(pgx.Tx) error) error {
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	return pgx.BeginTxFunc(ctx, i.conn, options, func(tx pgx.Tx) error {
@@ -130,7 +132,7 @@ func countTables(ctx context.Context, tx pgx.Tx) ([]TableContent, error) {
 }
 
 // RequireEmpty returns an error if the database has a table, or anything else that Clear would drop. It keeps a command
-// from writing to a database in use.
+// from writing to a database that is in use.
 func (i *Inspector) RequireEmpty(ctx context.Context) error {
 	names, err := tableNames(ctx, i.conn)
 	if err == nil && len(names) > 0 {
@@ -146,8 +148,8 @@ func (i *Inspector) RequireEmpty(ctx context.Context) error {
 	return err
 }
 
-// Clear drops everything that belongs to the session's role, except the schema public. The caller must have checked
-// with RequireEmpty that the database was empty before the caller filled it.
+// Clear drops everything that belongs to the session's role, except the schema public. Before the caller filled the
+// database, it must have called RequireEmpty to check that the database was empty.
 func (i *Inspector) Clear(ctx context.Context) error {
 	owned, err := i.owned(ctx)
 	if err != nil {
@@ -169,8 +171,8 @@ type object struct {
 
 func (o object) String() string { return o.kind + " " + o.identity }
 
-// owned returns what belongs to the session's role in the database, except the schema public: tables first, then other
-// objects, and schemas last.
+// owned returns the objects of the database that belong to the session's role, except the schema public. Tables come
+// first, and schemas come last.
 func (i *Inspector) owned(ctx context.Context) ([]object, error) {
 	rows, err := i.conn.Query(ctx, `SELECT CASE o.type WHEN 'composite type' THEN 'type'
 			WHEN 'statistics object' THEN 'statistics' ELSE o.type END, o.identity
@@ -186,7 +188,8 @@ func (i *Inspector) owned(ctx context.Context) ([]object, error) {
 	})
 }
 
-// tableNames returns the names of all ordinary tables that pg_dump would dump, as schema and table.
+// tableNames returns the names of all ordinary tables that pg_dump would dump. Each name consists of the schema and the
+// table.
 func tableNames(ctx context.Context, q querier) ([]pgx.Identifier, error) {
 	rows, err := q.Query(ctx, `SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND NOT EXISTS

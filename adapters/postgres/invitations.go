@@ -15,11 +15,12 @@ import (
 // invitations implements ports.Invitations.
 type invitations struct{ q querier }
 
-// invitationColumns are columns of the tables invitations i and users u, where u is the inviter.
+// invitationColumns are columns of the tables invitations (alias i) and users (alias u). The row of users is the
+// inviter.
 const invitationColumns = `i.id, i.name, i.spelling, i.role, i.inviter_id, u.name, i.proof, i.key_id,
 	i.created_at, i.expires_at`
 
-// selectInvitation is the beginning of the statements that read invitations.
+// selectInvitation is a SELECT without its condition, which each method appends.
 const selectInvitation = `SELECT ` + invitationColumns + ` FROM invitations i JOIN users u ON u.id = i.inviter_id`
 
 // scanInvitation reads invitationColumns. It returns domain.ErrInvitationNotFound if there is no row.
@@ -43,9 +44,9 @@ func scanInvitation(row pgx.Row) (domain.Invitation, error) {
 	return invitation, err
 }
 
-// Add relies on the lock on the system row. Without the lock, concurrent invitations for a name would conflict. Add
-// reports a conflict as ErrBusy. The statement does not cause a unique violation, because PostgreSQL would log the
-// name.
+// Add requires that the caller has locked the system row. Without this lock, concurrent invitations for the same name
+// would conflict, and Add would return domain.ErrBusy. ON CONFLICT avoids a unique violation, because PostgreSQL would
+// write the name to its log.
 func (r invitations) Add(ctx context.Context, invitation domain.Invitation) error {
 	err := addUnderKey(ctx, r.q, `INSERT INTO invitations
 			(key_id, id, name, spelling, role, inviter_id, proof, created_at, expires_at)

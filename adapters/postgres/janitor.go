@@ -21,16 +21,16 @@ func (s *Store) DeleteEndedSessions(ctx context.Context, before time.Time, limit
 		before, limit)
 }
 
-// DeleteEndedFamilies removes families that expired or were revoked before the given time, with their pairs; see
-// ports.Janitor.
+// DeleteEndedFamilies removes token families that expired or were revoked before the given time, together with their
+// token pairs; see ports.Janitor.
 func (s *Store) DeleteEndedFamilies(ctx context.Context, before time.Time, limit int) (int, error) {
 	return s.sweep(ctx, `DELETE FROM token_families WHERE id IN
 		(SELECT id FROM token_families WHERE expires_at < $1 OR revoked_at < $1 LIMIT $2)`, before, limit)
 }
 
-// DeleteOldAttempts removes counts that a new attempt would reset: both the last attempt and the end of the lockout are
-// older than domain.AttemptWindow. Counts that must be kept longer have a time in keep_until. It skips rows that a
-// sign-in has locked. See ports.Janitor.
+// DeleteOldAttempts removes counters that the next attempt would reset, because their last attempt and the end of their
+// lockout are older than domain.AttemptWindow. A counter that must be kept longer has a time in keep_until.
+// DeleteOldAttempts skips rows that a sign-in has locked. See ports.Janitor.
 func (s *Store) DeleteOldAttempts(ctx context.Context, now time.Time, limit int) (int, error) {
 	return s.sweep(ctx, `DELETE FROM throttle WHERE key IN
 		(SELECT key FROM throttle
@@ -60,8 +60,8 @@ func (s *Store) DeleteEndedInvitations(ctx context.Context, before time.Time, li
 
 // DeleteOldEvents removes events older than the given time, in the order of their identifiers; see ports.Janitor. An
 // identifier begins with the time in milliseconds (UUID version 7), so the statement finds old events by the index on
-// identifiers. Each call of a sweep continues where the previous call ended. Otherwise it would read the index entries
-// of all deleted events again, because they remain in the index until vacuum.
+// identifiers. Each call of a sweep continues where the previous call ended. A call that began at the oldest event
+// would read the index entries of all deleted events again, because these entries remain in the index until vacuum.
 func (s *Store) DeleteOldEvents(ctx context.Context, before time.Time, limit int) (int, error) {
 	before, err := s.keepQueued(ctx, before)
 	if err != nil {
@@ -88,8 +88,8 @@ func (s *Store) DeleteOldEvents(ctx context.Context, before time.Time, limit int
 // commitDelay is an upper bound for the time from the creation of an event to its commit. Real delays are far shorter.
 const commitDelay = time.Hour
 
-// keepQueued returns the time up to which events may be deleted. This is the argument before, or an earlier time if
-// events wait for the audit stream.
+// keepQueued returns the time up to which events may be deleted. It is the given time, or an earlier time if older
+// events still wait for the audit stream.
 func (s *Store) keepQueued(ctx context.Context, before time.Time) (time.Time, error) {
 	var queued pgtype.Timestamptz
 	err := s.pool.QueryRow(ctx, `SELECT (SELECT queued_at FROM event_queue ORDER BY xid, id LIMIT 1)`).Scan(&queued)
@@ -128,8 +128,9 @@ func (s *Store) EventLogSize(ctx context.Context) (int64, error) {
 	return bytes, translate(err)
 }
 
-// keptDeletedKeys is how many rows of swept entries a box keeps. If a key whose row was kept is written again, its own
-// version numbers continue. If its row was removed, its numbers continue after the highest number of all removed rows.
+// keptDeletedKeys is how many rows of swept entries a box keeps. If a swept key is written again, its version numbers
+// continue. If the row of the key was removed, they continue after the highest version number of all rows that were
+// removed from the box.
 const keptDeletedKeys = 1000
 
 // DeleteRemovedEntries removes the versions of entries that were deleted before the given time, and marks the entries

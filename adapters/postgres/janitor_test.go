@@ -51,7 +51,7 @@ func TestRowsOfDeletedKeysAreLimited(t *testing.T) {
 	require.Equal(t, 4, pgtest.Number(t, url, `SELECT entry_count FROM boxes`))
 }
 
-// TestConcurrentSweeps runs the sweeps of two servers at the same time.
+// TestConcurrentSweeps runs several sweeps at the same time, as several servers would.
 func TestConcurrentSweeps(t *testing.T) {
 	t.Parallel()
 	store, url := openStore(t, nil)

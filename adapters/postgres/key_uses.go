@@ -34,7 +34,7 @@ func newKeyUses(pool *pool) *keyUses {
 	}
 }
 
-// record adds a use. The first use of an interval starts the goroutine that stores them.
+// record adds a use. The first use of an interval starts the goroutine that stores all uses of that interval.
 func (u *keyUses) record(key domain.CredentialID, at time.Time) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -73,8 +73,7 @@ func (u *keyUses) writeLater() {
 	u.write(uses)
 }
 
-// write ignores errors. After an error, the last_used_at of a key is still old, so the next use of the key is recorded
-// again.
+// write ignores errors. An error leaves last_used_at unchanged, so the next use of the key is recorded again.
 func (u *keyUses) write(uses map[domain.CredentialID]time.Time) {
 	keys := make([]domain.CredentialID, 0, len(uses))
 	for key := range uses {

@@ -10,16 +10,16 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// pool is a pool of connections. Each of its own statements has a deadline, even if the context of the caller has none;
-// see bounded. It is safe for concurrent use.
+// pool is a pool of connections. Each statement that runs directly on the pool has a deadline, even if the context of
+// the caller has none; see bounded. It is safe for concurrent use.
 type pool struct {
 	bounded
 	raw       *pgxpool.Pool
 	connector *connector
 }
 
-// openPool makes the pool. It does not connect. limit is the longest time for one statement, including the wait for a
-// connection.
+// openPool makes the pool. It does not connect. The argument limit is the longest time for one statement, including the
+// wait for a connection.
 func openPool(ctx context.Context, settings *pgxpool.Config, connector *connector, limit time.Duration) (*pool, error) {
 	connector.configure(settings)
 	ready := make(chan struct{}) // closed when raw is assigned; a connection may open earlier
@@ -49,7 +49,7 @@ func (p *pool) Acquire(ctx context.Context) (*pgxpool.Conn, error) {
 }
 
 // retryWhileFull repeats get while the server accepts no further connection and no connection of the pool is free, for
-// at most fullTimeout. err is the refusal of the server.
+// at most fullTimeout. The argument err is the refusal of the server.
 func retryWhileFull[T any](ctx context.Context, p *pool, err error,
 	get func(context.Context) (T, error)) (got T, _ error) {
 	for deadline := time.Now().Add(fullTimeout); time.Now().Before(deadline); {
@@ -65,8 +65,8 @@ func retryWhileFull[T any](ctx context.Context, p *pool, err error,
 	return got, err
 }
 
-// waiting is the querier of a pool. If the server accepts no further connection, it waits for a connection of the pool,
-// like Acquire.
+// waiting is the querier of a pool. Like Acquire, it waits for a connection of the pool if the server accepts no
+// further connection.
 type waiting struct{ pool *pool }
 
 func (w waiting) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
@@ -89,7 +89,7 @@ func (w waiting) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, 
 	return rows, err
 }
 
-// QueryRow returns its error in Scan.
+// QueryRow reports an error through Scan of the returned row.
 func (w waiting) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 	rows, err := w.Query(ctx, sql, args...)
 	if err != nil {
@@ -98,7 +98,7 @@ func (w waiting) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row 
 	return singleRow{rows}
 }
 
-// SendBatch returns its error in the methods of the results.
+// SendBatch reports an error through the methods of the returned results.
 func (w waiting) SendBatch(ctx context.Context, batch *pgx.Batch) pgx.BatchResults {
 	conn, err := w.pool.Acquire(ctx)
 	if err != nil {

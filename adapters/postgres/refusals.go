@@ -39,7 +39,8 @@ func ExplainRefusal(err error) error {
 	if isUnreached(err) {
 		return err
 	}
-	// With sslmode=prefer, the driver also reports that TLS was refused, although it then connected without TLS.
+	// With sslmode=prefer, the error also reports the refused attempt with TLS that preceded the connection without
+	// TLS. The TLS reason therefore counts only if the error has no code of the server.
 	reason := serverReason(err)
 	if sqlstate.Of(err) == "" {
 		reason = tlsReason(err)
@@ -87,7 +88,8 @@ func serverReason(err error) string {
 	return ""
 }
 
-// tlsReason returns the reason why a TLS handshake failed if it will fail again, and "" otherwise.
+// tlsReason returns what an operator must change if a TLS handshake failed for a lasting reason. Otherwise it returns
+// "".
 func tlsReason(err error) string {
 	_, verification := errors.AsType[*tls.CertificateVerificationError](err)
 	_, authority := errors.AsType[x509.UnknownAuthorityError](err)
@@ -95,7 +97,7 @@ func tlsReason(err error) string {
 	_, alert := errors.AsType[tls.AlertError](err)
 	switch {
 	case verification, authority, name:
-		return "the certificate of the server does not verify: check sslmode and sslrootcert in the URL"
+		return "the certificate of the server cannot be verified: check sslmode and sslrootcert in the URL"
 	case alert:
 		return "the server refused TLS: check sslmode, sslcert and sslkey in the URL"
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// change returns a database URL after part has edited it.
+// change returns a database URL after the function part has edited it.
 func change(t *testing.T, database string, part func(*url.URL)) string {
 	t.Helper()
 	target, err := url.Parse(database)
@@ -39,8 +39,8 @@ func open(t *testing.T, database string) error {
 	return err
 }
 
-// TestParametersOfTheURL covers parameters that the driver would send to the server, which does not know them as
-// settings.
+// TestParametersOfTheURL covers parameters that the driver would send to the server, although the server has no
+// settings with these names.
 func TestParametersOfTheURL(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"keepalives_idle", "gssencmode", "load_balance_hosts", "tcp_user_timeout"} {
@@ -60,8 +60,9 @@ func TestParametersOfTheURL(t *testing.T) {
 	require.NotContains(t, err.Error(), "hunter2")
 }
 
-// TestPasswordsThatAreNotEncoded verifies that a URL is refused if a special character of its password makes a part of
-// the password the database, a parameter or a fragment. The error contains no such part.
+// TestPasswordsThatAreNotEncoded verifies that a URL is refused if a special character of its password is not encoded,
+// so that a part of the password is parsed as the database, a parameter or a fragment. The error must not contain that
+// part.
 func TestPasswordsThatAreNotEncoded(t *testing.T) {
 	t.Parallel()
 	passwords := []string{"12/ter2", "12?ter2", "12#ter2", "hun/ter2", "hun?ter2", "hun#ter2", "12/a?ter2",
@@ -80,8 +81,8 @@ func TestPasswordsThatAreNotEncoded(t *testing.T) {
 	}
 }
 
-// TestLastingRefusals verifies that the error of a connection that will be refused again has ErrRefused and names what
-// to change.
+// TestLastingRefusals covers connections that will be refused again. The chain of the error must contain ErrRefused,
+// and its text must name what an operator has to change.
 func TestLastingRefusals(t *testing.T) {
 	t.Parallel()
 	database := pgtest.Empty(t)
@@ -104,7 +105,7 @@ func TestLastingRefusals(t *testing.T) {
 			require.NotContains(t, err.Error(), "hunter2")
 		})
 	}
-	// If the URL names several hosts, the host that does not answer may be the right one later.
+	// If the URL names several hosts, the host that does not answer may become the primary later.
 	unreachable := change(t, between.URL, func(u *url.URL) {
 		u.Host = "127.0.0.1:1," + u.Host
 		u.RawQuery = "sslmode=require"

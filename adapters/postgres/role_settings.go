@@ -27,8 +27,8 @@ type roleSetting struct {
 // Migration 000010 sets the same values.
 //
 // A prepared statement keeps its plan, and the server may make this plan while the tables are still empty and a
-// sequential scan looks cheap. The settings therefore switch off such plans, and compilation. No statement needs them,
-// because all statements find few rows by an index.
+// sequential scan looks cheap. The settings therefore switch off sequential scans, hash joins, merge joins and JIT
+// compilation. No statement needs these, because all statements find few rows by an index.
 var roleSettings = []roleSetting{
 	{name: "statement_timeout", limit: StatementTimeout},
 	{name: "lock_timeout", limit: lockTimeout},
@@ -71,9 +71,10 @@ func (s roleSetting) statement(role, database string) string {
 		pgx.Identifier{database}.Sanitize(), s.name, s.value())
 }
 
-// ensureRoleSettings verifies that new sessions have the roleSettings. It sets missing settings on the role. A
-// migration has set them, but only on the role that migrated, and the server may use another role. A dump of a database
-// does not contain them either. If the server refuses, the error contains the statements for an administrator.
+// ensureRoleSettings verifies that new sessions have the roleSettings. It sets missing settings on the role. Settings
+// can be missing although a migration sets them: the migration sets them only on its own role, and a dump of the
+// database does not contain them. If the role may not change its settings, the error contains the statements that an
+// administrator must run.
 func ensureRoleSettings(ctx context.Context, p *pool) error {
 	conflicts := 0
 	for range maxStaleSessions {
@@ -103,15 +104,16 @@ func ensureRoleSettings(ctx context.Context, p *pool) error {
 		}
 		p.raw.Reset() // the open sessions do not have the new settings
 	}
-	return errors.New("the sessions of the database lack settings that are stored for the role: remove them from the " +
-		"database URL, or reconnect the sessions of the pooler, for example with RECONNECT in the console of PgBouncer")
+	return errors.New("the sessions of the database lack settings that are stored for the role: remove these " +
+		"settings from the database URL, or reconnect the sessions of the pooler, for example with RECONNECT in the " +
+		"console of PgBouncer")
 }
 
 // roleState compares a session with the roleSettings.
 type roleState struct {
 	role, database string
-	// lacking are the parameters that the session lacks. stored is set if the role has all of them stored, so a new
-	// session would have them.
+	// lacking lists the parameters that the session lacks. stored is set if all of these are stored for the role, so
+	// that a new session will have them.
 	lacking []roleSetting
 	stored  bool
 }
@@ -135,7 +137,7 @@ func readRoleState(ctx context.Context, q querier) (*roleState, error) {
 	}
 	s.stored = true
 	for _, each := range roleSettings {
-		// A PostgreSQL that was built without a feature does not have the parameter of that feature.
+		// A server that was built without a feature does not have the parameter of that feature.
 		value, known := session[each.name]
 		if !known || each.holds(value) {
 			continue
@@ -146,7 +148,7 @@ func readRoleState(ctx context.Context, q querier) (*roleState, error) {
 	return s, nil
 }
 
-// statements returns the statements that set what the session lacks.
+// statements returns the statements that set the parameters in lacking.
 func (s *roleState) statements() []string {
 	var list []string
 	for _, each := range s.lacking {
@@ -162,8 +164,8 @@ func (s *roleState) refusal() error {
 		strings.Join(s.statements(), ";\n"))
 }
 
-// endSession makes the server end one session, and a pooler then replaces it. Every role may end its own sessions. The
-// statement always fails, because it ends its own session.
+// endSession makes the server end one session. A pooler then opens another one. Every role may end its own sessions.
+// The statement always returns an error, because it ends the session in which it runs.
 func endSession(ctx context.Context, p *pool) {
 	_, _ = p.Exec(ctx, `SELECT pg_terminate_backend(pg_backend_pid())`)
 	p.raw.Reset()

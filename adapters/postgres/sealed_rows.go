@@ -78,7 +78,7 @@ func (r sealedRows) TokensUnder(ctx context.Context, key domain.ServerKeyID) ([]
 	})
 }
 
-// OpenTransactions reads the lock that every transaction holds on its own virtual transaction identifier. Unlike the
+// OpenTransactions reads the locks that transactions hold on their own virtual transaction identifiers. Unlike the
 // times in pg_stat_activity, these locks are visible to all roles.
 func (r sealedRows) OpenTransactions(ctx context.Context) ([]string, error) {
 	return names[string](r.q.Query(ctx, `SELECT l.virtualtransaction FROM pg_locks l
@@ -97,7 +97,7 @@ func (r sealedRows) OldestTransaction(ctx context.Context) (time.Duration, error
 	return time.Duration(seconds * float64(time.Second)), translate(err)
 }
 
-// DeleteTokens relies on ON DELETE CASCADE to delete the pairs of a family.
+// DeleteTokens relies on ON DELETE CASCADE to delete the token pairs of the token families.
 func (r sealedRows) DeleteTokens(ctx context.Context, key domain.ServerKeyID) (int, error) {
 	count := 0
 	for _, sql := range []string{

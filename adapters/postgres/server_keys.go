@@ -84,8 +84,8 @@ func (r serverKeys) DeleteRetired(ctx context.Context, id domain.ServerKeyID, le
 	return translate(err)
 }
 
-// HasServerKeys reports whether the database already has server keys. Such keys are wrapped under an existing secret.
-// It also works on a database that was never migrated.
+// HasServerKeys reports whether the database already has server keys. If it has, those keys are wrapped under a secret
+// that exists already. HasServerKeys also works on a database that was never migrated.
 func (s *Store) HasServerKeys(ctx context.Context) (bool, error) {
 	var table, has bool
 	err := s.pool.QueryRow(ctx, `SELECT to_regclass('server_keys') IS NOT NULL`).Scan(&table)

@@ -23,7 +23,7 @@ import (
 type connector struct {
 	log   *slog.Logger
 	conns openConns
-	// timeline is the highest timeline that a connection has reported; 0 before the first one.
+	// timeline is the highest timeline that a connection has reported, or 0 before the first report.
 	timeline atomic.Uint32
 	// discard closes the idle connections of the pool. It also makes the pool close the connections in use when they
 	// are released.
@@ -44,15 +44,15 @@ type fullServer struct {
 }
 
 const (
-	// discardInterval is the shortest time between two occasions on which a dead connection causes the idle ones to be
-	// replaced.
+	// discardInterval is the shortest time between two replacements of the idle connections because of a dead
+	// connection.
 	discardInterval = 2 * time.Second
 	// fullInterval is how long the pool opens no connection after the server has refused one because too many are
 	// open.
 	fullInterval = time.Second
 )
 
-// configure sets the hooks of a pool. discard must be set before the pool connects.
+// configure sets the hooks of a pool. The field discard must be set before the pool connects.
 func (c *connector) configure(settings *pgxpool.Config) {
 	validate := settings.ConnConfig.ValidateConnect // checks target_session_attrs
 	settings.ConnConfig.ValidateConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
@@ -76,8 +76,8 @@ func (c *connector) configure(settings *pgxpool.Config) {
 	settings.BeforeClose = abandonDead
 }
 
-// prepare sets the dialer of one connection. During fullInterval after a refusal, it returns the refusal instead of
-// connecting.
+// prepare sets the dialer of one connection. If the server has refused a connection less than fullInterval ago because
+// too many are open, prepare returns that refusal, and the driver does not connect.
 func (c *connector) prepare(_ context.Context, config *pgx.ConnConfig) error {
 	if full := c.full.Load(); full != nil && time.Since(full.at) < fullInterval {
 		return full.err
@@ -114,8 +114,8 @@ type session struct {
 	timeline uint32
 }
 
-// These statements return the columns of session. Services that hide the write-ahead log refuse the last column, so
-// portableSQL omits it.
+// These statements return the fields of session. Services that hide the write-ahead log refuse the last column of
+// sessionSQL, so portableSQL omits it.
 const (
 	portableSQL = `SELECT pg_is_in_recovery(), current_setting('server_encoding'), current_setting('client_encoding')`
 	sessionSQL  = portableSQL + `, CASE WHEN NOT pg_is_in_recovery()
@@ -160,7 +160,7 @@ func readRow(ctx context.Context, conn *pgconn.PgConn, sql string) ([]string, er
 }
 
 // check refuses a connection on which Lockbox cannot work. With several hosts in the URL, the driver then tries the
-// next one.
+// next host.
 func (c *connector) check(ctx context.Context, conn *pgconn.PgConn) error {
 	read, err := readSession(ctx, conn)
 	switch {
@@ -178,7 +178,7 @@ func (c *connector) check(ctx context.Context, conn *pgconn.PgConn) error {
 	return c.acceptTimeline(read.timeline)
 }
 
-// acceptTimeline refuses a server on an older timeline than another connection has reported. Such a server is a primary
+// acceptTimeline refuses a server if an earlier connection has reported a newer timeline. Such a server is a primary
 // that was replaced and does not know it yet. A newer timeline means that a standby was promoted. acceptTimeline then
 // discards all other connections, because they may still lead to the old primary.
 func (c *connector) acceptTimeline(timeline uint32) error {
@@ -192,7 +192,7 @@ func (c *connector) acceptTimeline(timeline uint32) error {
 		}
 		if c.timeline.CompareAndSwap(seen, timeline) {
 			if seen != 0 {
-				c.log.Warn("the database has a new primary; connections to the previous one are discarded",
+				c.log.Warn("the database has a new primary; connections to the previous primary are discarded",
 					slog.Uint64("timeline", uint64(timeline)))
 				c.discard()
 			}
@@ -204,7 +204,7 @@ func (c *connector) acceptTimeline(timeline uint32) error {
 // watchContext returns the handler that runs when the context of a statement is cancelled. The driver's default handler
 // closes the connection, so each client that disconnects would make the database start a new session. This handler
 // keeps the connection and cancels the statement. It waits until the cancel request was answered and had time to take
-// effect. Only then can the connection run another statement, so the request cannot cancel the wrong one.
+// effect. Only then can the connection run another statement, so the cancel request cannot cancel the wrong statement.
 func (c *connector) watchContext(conn *pgconn.PgConn) ctxwatch.Handler {
 	return &cancelHandler{
 		CancelRequestContextWatcherHandler: &pgconn.CancelRequestContextWatcherHandler{
@@ -239,7 +239,7 @@ func (h *cancelHandler) HandleUnwatchAfterCancel() {
 }
 
 // replaceIdle discards the idle connections after one connection was found dead. The others are probably dead too, and
-// a request that gets one of them would lose the time of its check.
+// a request that gets one of them would have to wait up to pingTimeout for its check.
 func (c *connector) replaceIdle() {
 	now := time.Now().UnixNano()
 	last := c.discarded.Load()

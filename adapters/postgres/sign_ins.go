@@ -20,8 +20,8 @@ type signIns struct{ q querier }
 func (r signIns) Open(ctx context.Context, in ports.OpenedSignIn) (ports.AttemptState, error) {
 	var batch pgx.Batch
 	var refused error
-	// queue adds a statement that must change a row. If it does not, Open returns the error in otherwise. If several
-	// statements change no row, Open returns the error of the first one.
+	// queue adds a statement that must change a row. If the statement changes no row, Open returns the argument
+	// otherwise as its error. If several statements change no row, Open returns the error of the first one.
 	queue := func(otherwise error, sql string, args ...any) {
 		batch.Queue(sql, args...).Exec(func(tag pgconn.CommandTag) error {
 			if tag.RowsAffected() == 0 && refused == nil {

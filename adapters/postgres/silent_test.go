@@ -122,7 +122,7 @@ func TestCloseDoesNotWaitForALostConnection(t *testing.T) {
 }
 
 // TestRollbackOfALostConnection loses the connection inside a transaction whose request has reached its deadline. The
-// rollback must not wait for an answer as long as a rollback before the deadline.
+// rollback must end sooner than a rollback before the deadline would.
 func TestRollbackOfALostConnection(t *testing.T) {
 	t.Parallel()
 	between := pgtest.NewProxy(t, pgtest.New(t))

@@ -12,8 +12,8 @@ type Stats struct {
 	Pool PoolStats
 	// Lookups covers the requests of ports.EntryReader. Writes covers the requests of ports.EntryWriter.
 	Lookups, Writes batch.Stats
-	// WriteFallbacks counts the requests in Writes that stored nothing. Their callers decide again while they hold the
-	// lock on the entry.
+	// WriteFallbacks counts the requests in Writes that stored nothing. The callers of these requests fall back to the
+	// locking path.
 	WriteFallbacks int64
 	// Events covers the requests of the newest event writer. It is zero if no event writer exists.
 	Events batch.Stats

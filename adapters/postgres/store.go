@@ -31,7 +31,7 @@ type Store struct {
 	lookups        *batch.Batcher[lookup, lookupResult]
 	writes         *batch.Batcher[ports.ConditionalWrite, bool]
 	writeFallbacks atomic.Int64
-	// events is the newest writer of NewEventWriter. Stats reports it.
+	// events is the newest event writer. Stats reports its counts.
 	events atomic.Pointer[EventWriter]
 	// eventSweep is the position of DeleteOldEvents. eventLogBytes is the last result of EventLogSize.
 	eventSweep    eventSweep
@@ -105,8 +105,8 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	return store, nil
 }
 
-// Close completes queued requests, stores pending uses of API keys, waits for connections in use, and closes the pool.
-// Close the event writer before the store.
+// Close completes queued requests, stores pending uses of API keys, waits until no connection is in use, and closes the
+// pool. Close the event writer before the store.
 func (s *Store) Close() {
 	s.lookups.Close()
 	s.writes.Close()
@@ -120,8 +120,8 @@ func (s *Store) CloseWithin(limit time.Duration) {
 	time.AfterFunc(limit, s.pool.connector.conns.closeAll)
 }
 
-// ping connects to the database. Without it, the pool would connect only when it is first used, and the first request
-// would reveal a wrong address.
+// ping connects to the database. Without this call, the pool would connect only for the first request, and a wrong
+// address would be noticed only then.
 func (s *Store) ping(ctx context.Context) error {
 	ctx, cancel := s.pool.bound(ctx)
 	if cancel != nil {
@@ -137,9 +137,9 @@ func (s *Store) ping(ctx context.Context) error {
 // Read returns the repositories for use outside of transactions.
 func (s *Store) Read() ports.Repos { return s.read }
 
-// LogsParameters reports whether PostgreSQL is configured to write the parameters of statements to its log, be it for
-// all, for slow or for failed statements. Parameters contain names and, if a user typed one in the wrong field, a
-// password.
+// LogsParameters reports whether PostgreSQL is configured to write the parameters of statements to its log, for example
+// for slow or failed statements. Parameters contain names. If a user has typed a password into the wrong field, the
+// parameters also contain that password.
 func (s *Store) LogsParameters(ctx context.Context) (bool, error) { return logsParameters(ctx, s.pool) }
 
 // logsParameters is LogsParameters for any querier.
@@ -166,8 +166,8 @@ var (
 	_ querier = pgx.Tx(nil)
 )
 
-// repos returns the repositories over q. uses collects the uses of API keys; it is nil inside a
-// transaction.
+// repos returns repositories that run their statements on q. Each use of an API key is recorded in uses, which is nil
+// inside a transaction.
 func (s *Store) repos(q querier, uses *keyUses) ports.Repos {
 	return ports.Repos{
 		Callers:       callers{q: q, clock: s.clock, uses: uses},

@@ -18,7 +18,7 @@ type clock struct{}
 
 func (clock) Now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
-// openStore opens a store on a new database. reload is Config.OnStaleServerKey.
+// openStore opens a store on a new database. The argument reload becomes Config.OnStaleServerKey.
 func openStore(t testing.TB, reload func(context.Context) error) (store *postgres.Store, url string) {
 	t.Helper()
 	url = pgtest.New(t)

@@ -29,7 +29,7 @@ func (s system) owner(ctx context.Context, sql string) (domain.UserID, error) {
 	return owner.Bytes, translate(err)
 }
 
-// SetOwner relies on the lock of Lock.
+// SetOwner requires that the caller holds the lock that Lock takes.
 func (s system) SetOwner(ctx context.Context, owner domain.UserID) error {
 	_, err := s.q.Exec(ctx, `UPDATE system SET owner_id = $1`, uuid(owner))
 	return translate(err)

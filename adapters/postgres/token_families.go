@@ -22,7 +22,7 @@ const (
 		VALUES ($1, $2, $3, $4, $5, $6)`
 )
 
-// familyArgs returns the parameters of insertFamily after the session key.
+// familyArgs returns the parameters of insertFamily from $2 on.
 func familyArgs(family domain.TokenFamily) []any {
 	return []any{uuid(family.Keys.Token), uuid(family.ID), uuid(family.User), family.Epoch, family.CreatedAt,
 		family.ExpiresAt}
@@ -44,7 +44,7 @@ func (r tokenFamilies) Add(ctx context.Context, family domain.TokenFamily) error
 	return translate(err)
 }
 
-// AddPair relies on the lock of LockByRefresh, or on the fact that the same transaction has inserted the family.
+// AddPair requires that the same transaction has locked the family with LockByRefresh, or has inserted the family.
 func (r tokenFamilies) AddPair(ctx context.Context, pair domain.TokenPair) error {
 	_, err := r.q.Exec(ctx, insertPair, pairArgs(pair)...)
 	return translate(err)

@@ -14,7 +14,7 @@ import (
 // totpSecrets implements ports.TOTPSecrets. The table is named one_time_codes.
 type totpSecrets struct{ q querier }
 
-// totpColumns are columns of one_time_codes t.
+// totpColumns are columns of the table one_time_codes, to which a statement must give the alias t.
 const totpColumns = `t.id, t.user_id, t.pending, t.own, t.confirmed_at, t.last_step, t.created_at, t.key_id, t.secret`
 
 // totpRow receives totpColumns. If the table is joined to users, all columns are null for a user without a TOTP secret.
@@ -44,8 +44,8 @@ func (r *totpRow) toSecret() ports.SealedTOTPSecret {
 	}}
 }
 
-// Put relies on the lock on the user's row. Without the lock, a concurrent Put could insert a secret between the two
-// statements of this one.
+// Put requires that the caller has locked the row of the user. Without that lock, a concurrent Put could insert a
+// secret between the DELETE and the INSERT.
 func (r totpSecrets) Put(ctx context.Context, code ports.SealedTOTPSecret, recovery ports.RecoveryCodes) error {
 	if _, err := r.q.Exec(ctx, `DELETE FROM one_time_codes WHERE user_id = $1 AND pending = $2`,
 		uuid(code.Code.User), code.Code.Pending); err != nil {
@@ -73,11 +73,11 @@ func (r totpSecrets) Get(ctx context.Context, user domain.UserID, pending bool) 
 }
 
 const (
-	// acceptStep compares and sets the step in one UPDATE, so a TOTP code is accepted only once, even by several
-	// servers.
+	// acceptStep compares and sets the step in one UPDATE, so a TOTP code is accepted only once, even if several
+	// servers receive it.
 	acceptStep = `UPDATE one_time_codes SET last_step = $2, confirmed_at = COALESCE(confirmed_at, $3)
 		WHERE id = $1 AND last_step < $2`
-	// spendRecovery deletes the recovery code, so it is accepted only once, even by several servers.
+	// spendRecovery deletes the recovery code, so it is accepted only once, even if several servers receive it.
 	spendRecovery = `DELETE FROM recovery_codes WHERE code_id = $1 AND hash = $2`
 )
 
@@ -93,8 +93,8 @@ func (r totpSecrets) SpendRecovery(ctx context.Context, id domain.TOTPID, digest
 	return tag.RowsAffected() == 1, translate(err)
 }
 
-// If the user has a pending secret, Promote puts it in force. It first deletes the secret that was in force, because a
-// user has at most one secret of each kind.
+// Promote puts the pending secret of the user in force, if there is one. Before that, it deletes the secret that was in
+// force, because a user can have only one secret in force.
 func (r totpSecrets) Promote(ctx context.Context, user domain.UserID) error {
 	if _, err := r.q.Exec(ctx, `DELETE FROM one_time_codes WHERE user_id = $1 AND NOT pending
 		AND EXISTS (SELECT FROM one_time_codes WHERE user_id = $1 AND pending)`, uuid(user)); err != nil {
@@ -131,8 +131,8 @@ func (r sealedRows) ReplaceCode(ctx context.Context, was ports.SealedTOTPSecret,
 	return translate(err)
 }
 
-// PlainRecoveryCodeCounts is part of ports.SealedRows. It adds up the codes of the secret in force and of the pending
-// secret of a user.
+// PlainRecoveryCodeCounts is part of ports.SealedRows. For each user, it adds up the codes of the secret in force and
+// of the pending secret.
 func (r sealedRows) PlainRecoveryCodeCounts(ctx context.Context) ([]ports.PlainRecoveryCodeCount, error) {
 	rows, err := r.q.Query(ctx, `SELECT u.id, u.name, count(*) FROM recovery_codes r
 			JOIN one_time_codes t ON t.id = r.code_id JOIN users u ON u.id = t.user_id
@@ -170,7 +170,7 @@ func (r sealedRows) KeyRecoveryCode(ctx context.Context, was ports.PlainRecovery
 	return tag.RowsAffected() == 1, translate(err)
 }
 
-// DeletePlainRecoveryCodes needs no lock: the rows are never accepted, so no sign-in competes for them.
+// DeletePlainRecoveryCodes needs no lock: no server accepts codes without a key, so no sign-in uses these rows.
 func (r sealedRows) DeletePlainRecoveryCodes(ctx context.Context, user domain.UserID) (int, error) {
 	tag, err := r.q.Exec(ctx, `DELETE FROM recovery_codes r USING one_time_codes t
 		WHERE t.id = r.code_id AND t.user_id = $1 AND r.key_id IS NULL`, uuid(user))

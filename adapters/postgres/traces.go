@@ -35,14 +35,14 @@ func traceBatches(tracer trace.Tracer, name string) batch.ObserveFunc {
 		}
 		return ctx, func(err error) {
 			if err != nil {
-				span.SetStatus(codes.Error, "") // the text of an error may name data
+				span.SetStatus(codes.Error, "") // the text of an error may contain data
 			}
 			span.End()
 		}
 	}
 }
 
-// tracedSpans returns those spans of the contexts that are recorded.
+// tracedSpans returns the spans of the contexts, except the spans that are not recorded.
 func tracedSpans(requests []context.Context) (traced []trace.Span) {
 	for _, request := range requests {
 		if span := trace.SpanFromContext(request); span.SpanContext().IsSampled() {

@@ -12,9 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// transaction is a querier that saves round trips. It sends BEGIN together with the first statement. If the result of a
-// statement is not needed before the end, it sends the statement together with COMMIT. It is not safe for concurrent
-// use.
+// transaction is a querier that saves round trips. It sends BEGIN together with the first statement. A statement whose
+// result is not needed before the end is sent together with COMMIT. A transaction is not safe for concurrent use.
 type transaction struct {
 	conn *pgxpool.Conn
 	// statements gives each statement on conn a deadline.
@@ -23,23 +22,24 @@ type transaction struct {
 	// patient raises the statement timeout to PatientTimeout. The timeout applies only to the transaction, because a
 	// pooler may give the session to another program afterwards.
 	patient bool
-	// deferred is a batch that is sent before the next statement, or with COMMIT if there is none. translate converts
-	// the error of that batch.
+	// deferred is a batch that is sent before the next statement, or with COMMIT if no statement follows. translate
+	// converts the error of that batch.
 	deferred  *pgx.Batch
 	translate func(error) error
 	// events are the audit events of the transaction.
 	events []domain.Event
 }
 
-// newTransaction returns a transaction on conn that has not begun. limit is the longest time for one statement.
+// newTransaction returns a transaction on conn that has not begun. The argument limit is the longest time for one
+// statement.
 func newTransaction(conn *pgxpool.Conn, limit time.Duration) *transaction {
 	return &transaction{conn: conn, statements: bounded{q: conn, limit: limit}}
 }
 
-// atCommit defers a batch until the COMMIT of the transaction q, and runs it immediately if q is a pool. Several
-// deferred batches are sent together, in their order. translate converts the error of the batch into the error that
-// Store.Do returns. It must leave errors of the domain unchanged. The results of the statements are discarded, so a
-// statement can prevent the commit only by failing.
+// atCommit defers a batch if q is a transaction: the batch is sent before the next statement, or with COMMIT. If q is a
+// pool, atCommit runs the batch immediately. Several deferred batches are sent together, in their order. The function
+// translate converts the error of the batch into the error that Store.Do returns. It must leave errors of the domain
+// unchanged. The results of the statements are discarded, so a statement can prevent the commit only by failing.
 func atCommit(ctx context.Context, q querier, batch *pgx.Batch, translate func(error) error) error {
 	t, inside := q.(*transaction)
 	if !inside {
@@ -66,7 +66,7 @@ func (t *transaction) flush(ctx context.Context) error {
 	return translate(t.send(ctx, batch).Close())
 }
 
-// send sends a batch, preceded by BEGIN if it is the first.
+// send sends a batch. The first batch of a transaction is preceded by BEGIN.
 func (t *transaction) send(ctx context.Context, batch *pgx.Batch) pgx.BatchResults {
 	if t.begun {
 		return t.statements.SendBatch(ctx, batch)
@@ -80,7 +80,7 @@ func (t *transaction) send(ctx context.Context, batch *pgx.Batch) pgx.BatchResul
 	batch.QueuedQueries = append(opening, batch.QueuedQueries...)
 	results := t.statements.SendBatch(ctx, batch)
 	for range opening {
-		_, _ = results.Exec() // Close returns its error
+		_, _ = results.Exec() // Close returns the error
 	}
 	return results
 }
@@ -118,7 +118,7 @@ func (t *transaction) Exec(ctx context.Context, sql string, args ...any) (tag pg
 	return tag, err
 }
 
-// If Query is the first statement, it costs an additional round trip for BEGIN, unlike Exec and QueryRow.
+// Query costs an additional round trip for BEGIN if it is the first statement, unlike Exec and QueryRow.
 func (t *transaction) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	if err := t.begin(ctx); err != nil {
 		return nil, err
@@ -126,7 +126,7 @@ func (t *transaction) Query(ctx context.Context, sql string, args ...any) (pgx.R
 	return t.statements.Query(ctx, sql, args...)
 }
 
-// QueryRow costs one round trip, even as the first statement. It returns an error in Scan.
+// QueryRow costs one round trip, even as the first statement. It reports an error through Scan of the returned row.
 func (t *transaction) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 	if t.begun {
 		if err := t.flush(ctx); err != nil {
@@ -140,7 +140,7 @@ func (t *transaction) QueryRow(ctx context.Context, sql string, args ...any) pgx
 }
 
 // commit commits the transaction, if it has begun. known is false if the connection failed before the server reported
-// the outcome. The transaction may or may not be committed then.
+// the outcome. In that case, the transaction may or may not be committed.
 func (t *transaction) commit(ctx context.Context) (known bool, err error) {
 	batch, translate := t.deferred, t.translate
 	if batch == nil {
@@ -174,7 +174,8 @@ func (t *transaction) rollback(ctx context.Context) {
 	}
 }
 
-// failedBatch is the result of a batch that was not sent because a statement before it failed.
+// failedBatch is the result of a batch that was not sent, because there was no connection or an earlier statement
+// failed.
 type failedBatch struct {
 	pgx.BatchResults
 	err error
@@ -196,7 +197,7 @@ func (r batchRow) Scan(targets ...any) error {
 	return err
 }
 
-// failedRow is the result of a QueryRow that was not sent because a statement before it failed.
+// failedRow is the result of a QueryRow that failed, or that was not sent because an earlier statement failed.
 type failedRow struct{ err error }
 
 func (f failedRow) Scan(...any) error { return f.err }

@@ -23,7 +23,7 @@ func TestAFailureOfADeferredStatementRollsBack(t *testing.T) {
 	}))
 	err := store.Do(t.Context(), func(ctx context.Context, repos ports.Repos) error {
 		require.NoError(t, repos.Events.Append(ctx, event(t, "lost")))
-		return repos.Events.Append(ctx, twice) // the identifier is taken, which the commit reports
+		return repos.Events.Append(ctx, twice) // the commit fails, because the identifier is taken
 	})
 	require.Error(t, err)
 	require.NotErrorIs(t, err, domain.Unavailable, "the server reported the outcome")

@@ -21,8 +21,8 @@ const (
 	// maxStartOvers is higher than maxAttempts, because starting over is not a failure: it means that another
 	// transaction has completed.
 	maxStartOvers = 10
-	// A COMMIT may take StatementTimeout plus endTimeout, but at most commitTime after the deadline of its request. A
-	// ROLLBACK may take endTimeout, but at most rollbackTime after the deadline of its request.
+	// A COMMIT may take up to StatementTimeout plus endTimeout, but must end within commitTime after the deadline of
+	// its request. A ROLLBACK may take up to endTimeout, but must end within rollbackTime after that deadline.
 	endTimeout   = 5 * time.Second
 	commitTime   = 3 * time.Second
 	rollbackTime = 500 * time.Millisecond
@@ -33,7 +33,7 @@ const (
 // inTransaction is the context key that marks the context of a unit of work.
 type inTransaction struct{}
 
-var errNested = errors.New("a unit of work inside a unit of work")
+var errNested = errors.New("a unit of work must not start another unit of work")
 
 // Do runs fn in one transaction and retries it as ports.UnitOfWork describes.
 func (s *Store) Do(ctx context.Context, fn func(ctx context.Context, repos ports.Repos) error) error {
@@ -116,8 +116,8 @@ func commit(ctx context.Context, tx *transaction) error {
 	}
 }
 
-// withEnd returns a context for the end of a transaction, which must also run if ctx has ended. The context ends after
-// limit. If ctx has a deadline, the context ends at most extra after this deadline.
+// withEnd returns a context for a COMMIT or a ROLLBACK, which must run even if ctx has ended. The new context ends
+// after limit. If ctx has a deadline, the new context ends no later than extra after that deadline.
 func withEnd(ctx context.Context, limit, extra time.Duration) (context.Context, context.CancelFunc) {
 	if deadline, ok := ctx.Deadline(); ok {
 		limit = min(limit, max(0, time.Until(deadline))+extra)
@@ -125,8 +125,8 @@ func withEnd(ctx context.Context, limit, extra time.Duration) (context.Context, 
 	return context.WithTimeout(context.WithoutCancel(ctx), limit)
 }
 
-// rollback has no effect after a commit. If it does not complete in time, the connection is closed, and the server rolls
-// the transaction back.
+// rollback has no effect after a commit. If it does not complete in time, the connection is closed, and the server
+// rolls the transaction back.
 func rollback(ctx context.Context, tx *transaction) {
 	ctx, cancel := withEnd(ctx, endTimeout, rollbackTime)
 	defer cancel()
@@ -147,16 +147,16 @@ func onNotice(conn *pgconn.PgConn, notice *pgconn.Notice) {
 	}
 }
 
-// watchReplication must be called before a commit. After the commit, the function it returns
-// reports whether the wait for the standby was cancelled.
+// watchReplication must be called before a commit. After the commit, the returned function reports whether the wait for
+// the standby was cancelled.
 func watchReplication(conn *pgxpool.Conn) (notReplicated func() bool) {
 	data := conn.Conn().PgConn().CustomData()
 	delete(data, notReplicatedKey)
 	return func() bool { return data[notReplicatedKey] != nil }
 }
 
-// waitBeforeRetry waits for a random time that grows with the attempt, so that transactions that collided do not
-// collide again. It returns early, with the error of ctx, if ctx ends.
+// waitBeforeRetry waits for a random time, so that transactions that have conflicted do not conflict again. The limit
+// of that time grows with the number of the attempt. If ctx ends, waitBeforeRetry returns the error of ctx immediately.
 func waitBeforeRetry(ctx context.Context, attempt int) error {
 	limit := int64(attempt) * int64(retryJitter)
 	timer := time.NewTimer(time.Duration(rand.Int64N(limit))) //nolint:gosec // jitter is no secret

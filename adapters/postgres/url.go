@@ -16,8 +16,8 @@ import (
 var errBadURL = errors.New("the database URL must have the form postgres://user:password@host:5432/name; " +
 	"characters such as @ : / ? # and % in the password must be percent-encoded")
 
-// libpqParameters are parameters of URLs that libpq handles itself. This driver would send them to the server, and the
-// server would refuse them as unknown settings.
+// libpqParameters are URL parameters that libpq handles itself. The driver of Lockbox would instead send them to the
+// server, and the server would refuse them as unknown settings.
 var libpqParameters = []string{
 	"fallback_application_name", "gssdelegation", "gssencmode", "gsslib", "hostaddr", "keepalives", "keepalives_count",
 	"keepalives_idle", "keepalives_interval", "load_balance_hosts", "oauth_client_id", "oauth_client_secret",
@@ -54,9 +54,10 @@ func parseURL(url string) (*pgxpool.Config, error) {
 	return settings, checkParameters(settings.ConnConfig.RuntimeParams)
 }
 
-// hasMisplacedPassword reports whether a part of the password is in another place, because a character in it was not
-// encoded. For example, the password 12/abc gives the port 12 and a database that contains "@". Later errors would
-// print this part. The driver ignores what follows "#" in a URL, which libpq does not.
+// hasMisplacedPassword reports whether a part of the password was parsed as another part of the URL, because a special
+// character of the password was not encoded. For example, with the password 12/abc, the port is 12, and the name of the
+// database contains "@". Later errors would print the misplaced part. Every URL with "#" counts as such a URL, because
+// the driver ignores the text after "#", but libpq does not.
 func hasMisplacedPassword(url string, config *pgx.ConnConfig) bool {
 	if strings.Contains(config.Host+config.Database, "@") {
 		return true
@@ -86,7 +87,8 @@ func isURL(text string) bool {
 	return strings.HasPrefix(text, "postgres://") || strings.HasPrefix(text, "postgresql://")
 }
 
-// hasSeveralHosts reports whether the driver tries more than one server. Fallbacks without TLS lead to the same server.
+// hasSeveralHosts reports whether the driver tries more than one server. A fallback without TLS does not count, because
+// it leads to the same server.
 func hasSeveralHosts(config *pgx.ConnConfig) bool {
 	return slices.ContainsFunc(config.Fallbacks, func(other *pgconn.FallbackConfig) bool {
 		return other.Host != config.Host || other.Port != config.Port
@@ -102,7 +104,8 @@ func checkParameters(params map[string]string) error {
 		}
 	}
 	if encoding, ok := params["client_encoding"]; ok && !isUTF8(encoding) {
-		return fmt.Errorf("the database URL sets client_encoding to %s: remove it, Lockbox uses UTF8", encoding)
+		return fmt.Errorf("the database URL sets client_encoding to %s: remove this parameter, because "+
+			"Lockbox uses UTF8", encoding)
 	}
 	delete(params, "client_encoding")
 	return nil

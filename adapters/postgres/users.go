@@ -14,7 +14,8 @@ import (
 // users implements ports.Users.
 type users struct{ q querier }
 
-// userColumns are columns of the table users u. The row of the table system names the owner of the installation.
+// userColumns are columns of the table users, to which a statement must give the alias u. The last column is true for
+// the owner of the installation, whom the table system names.
 const userColumns = `u.id, u.name, COALESCE(u.spelling, u.name), u.role, u.group_name, u.is_active, u.session_epoch,
 	u.created_at, u.updated_at,
 	COALESCE(u.id = (SELECT owner_id FROM system WHERE id = 1), false)`
@@ -75,9 +76,9 @@ func addUnderKey(ctx context.Context, q querier, sql string, key domain.ServerKe
 	return nil
 }
 
-// Add inserts a user without a password if the sealed password is empty. No server key is involved then. If the name is
-// taken, the statement does not cause a unique violation, because PostgreSQL would log the name. A user may have typed
-// a password as the name, and that must not reach the log.
+// Add inserts a user without a password if the sealed password is empty. In this case, no server key is needed. If the
+// name is taken, ON CONFLICT avoids a unique violation, because PostgreSQL would write the name to its log. A user may
+// have typed a password as the name, and passwords must not reach the log.
 func (r users) Add(ctx context.Context, user domain.User, password ports.SealedPassword) error {
 	guard := keyInUse
 	if len(password.Sealed) == 0 {
@@ -163,7 +164,7 @@ func (r users) Names(ctx context.Context) ([]domain.UserName, error) {
 	return names[domain.UserName](r.q.Query(ctx, `SELECT name FROM users ORDER BY name`))
 }
 
-// Save relies on the lock of Lock: it overwrites the row without a condition.
+// Save requires that the caller has locked the user with Lock, because it overwrites the row without a condition.
 func (r users) Save(ctx context.Context, user domain.User) error {
 	_, err := r.q.Exec(ctx, `UPDATE users SET role = $2, group_name = $3, is_active = $4, session_epoch = $5,
 		updated_at = $6 WHERE id = $1`,
@@ -171,7 +172,7 @@ func (r users) Save(ctx context.Context, user domain.User) error {
 	return translate(err)
 }
 
-// SetPassword checks the server key and the old password in the statement that stores the new one.
+// SetPassword checks the server key and the old password in the statement that stores the new password.
 func (r users) SetPassword(ctx context.Context, was, password ports.SealedPassword) error {
 	var keyLive, updated bool
 	err := r.q.QueryRow(ctx, `WITH live AS (SELECT FROM server_keys WHERE id = $1 AND retired_at IS NULL),
@@ -200,7 +201,7 @@ func (r users) Delete(ctx context.Context, id domain.UserID) error {
 	return translate(err)
 }
 
-// Permissions returns 0 for a user who is in no box.
+// Permissions returns 0 for a user who is not an active member of any box.
 func (r users) Permissions(ctx context.Context, id domain.UserID) (domain.Permissions, error) {
 	var union int16
 	err := r.q.QueryRow(ctx, `SELECT COALESCE(bit_or(permissions), 0::smallint) FROM box_users

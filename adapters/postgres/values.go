@@ -43,7 +43,7 @@ func timeOf(value pgtype.Timestamptz) time.Time {
 	return value.Time.UTC()
 }
 
-// unnest returns a FROM item that turns array parameters of these types, starting at $1, into rows. Each array is a
+// unnest returns a FROM item that turns array parameters of the given types, starting at $1, into rows. Each array is a
 // sub-select, so that the planner cannot see its length. Otherwise the planner would estimate that a custom plan for
 // these few rows is cheaper than the generic plan, and it would plan the statement again for every execution.
 func unnest(types ...string) string {
@@ -94,7 +94,7 @@ func timestamps[C any](items []C, value func(C) time.Time) pointers[pgtype.Times
 	return column(items, func(c C) pgtype.Timestamptz { return timestamp(value(c)) })
 }
 
-// names returns the values of the only column, which is text.
+// names returns the values of rows with a single column of text.
 func names[T ~string](rows pgx.Rows, err error) ([]T, error) {
 	if err != nil {
 		return nil, translate(err)
@@ -110,8 +110,8 @@ func names[T ~string](rows pgx.Rows, err error) ([]T, error) {
 	return typed, nil
 }
 
-// collect reads all rows with scan. It accepts both results of Query, so it translates the errors of Query and of the
-// rows in one place.
+// collect reads all rows with scan. Its first two arguments are the results of Query, so it translates the errors of
+// Query and of the rows in one place.
 func collect[T any](rows pgx.Rows, err error, scan func(pgx.CollectableRow) (T, error)) ([]T, error) {
 	if err != nil {
 		return nil, translate(err)

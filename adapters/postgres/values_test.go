@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestPointersEncodeLikeSlices verifies that an array parameter whose elements are read in place has the encoding of
-// the corresponding slice, with NULL elements and without elements.
+// TestPointersEncodeLikeSlices verifies that an array parameter whose elements are read in place is encoded like the
+// corresponding slice. The arrays include some with NULL elements and one without elements.
 func TestPointersEncodeLikeSlices(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)

@@ -14,8 +14,8 @@ import (
 const (
 	// maxWaiting bounds the queue of a batcher, in requests.
 	maxWaiting = 4096
-	// stallAfter is how long a batch may run before it counts as stalled: its connection may be dead without an error,
-	// or the batch may wait for a lock. The requests in the queue then start another batch.
+	// stallAfter is how long a batch may run before it counts as stalled. Such a batch may be waiting for a lock, or
+	// for an answer on a dead connection. The requests in the queue then start another batch.
 	stallAfter = 250 * time.Millisecond
 	// maxStalled bounds the stalled batches that run in addition to maxConcurrent. Each occupies a
 	// database connection.
@@ -45,8 +45,8 @@ const (
 // under DropOnCancel, ctx is the context of the request's caller. Otherwise ctx is the background context.
 type RunFunc[In, Out any] func(ctx context.Context, batch []*Request[In, Out]) error
 
-// ObserveFunc observes one run of a batch. requests are the contexts of the requests in it. It returns the context for
-// the run, and a function that receives the error of the run, or nil.
+// ObserveFunc observes one run of a batch. The argument requests holds the context of each request in the batch.
+// ObserveFunc returns the context for the run, and a function that receives the error of the run, or nil.
 type ObserveFunc func(ctx context.Context, requests []context.Context) (context.Context, func(error))
 
 // Config sets the limits of a Batcher.
@@ -56,7 +56,7 @@ type Config struct {
 	// MaxConcurrent is the number of batches that run at the same time, not counting stalled ones.
 	MaxConcurrent int
 	OnCancel      CancelPolicy
-	// Observe is called before each run of a batch; nil observes nothing.
+	// Observe is called before each run of a batch. It may be nil.
 	Observe ObserveFunc
 }
 
@@ -142,7 +142,8 @@ func (b *Batcher[In, Out]) Do(ctx context.Context, input In) (output Out, err er
 
 func cancelled(cause error) error { return fmt.Errorf("%w: %w", ErrCancelled, cause) }
 
-// enqueue returns a worker if the request can start immediately, and nil if it was queued.
+// enqueue returns a new worker for the request if the request can start immediately. Otherwise it queues the request
+// and returns nil.
 func (b *Batcher[In, Out]) enqueue(request *Request[In, Out]) (*worker, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -158,8 +159,7 @@ func (b *Batcher[In, Out]) enqueue(request *Request[In, Out]) (*worker, error) {
 	return nil, nil
 }
 
-// addWorker starts a worker. The caller must hold mu. This also applies to every other method that does not lock mu
-// itself.
+// addWorker registers a new worker and returns it. The caller must hold mu.
 func (b *Batcher[In, Out]) addWorker() *worker {
 	w := &worker{started: time.Now()}
 	b.workers = append(b.workers, w)
@@ -207,7 +207,7 @@ func (b *Batcher[In, Out]) nextBatch(w *worker) []*Request[In, Out] {
 	return batch
 }
 
-// takeBatch removes up to maxBatch requests from the queue.
+// takeBatch removes up to maxBatch requests from the queue and returns them. The caller must hold mu.
 func (b *Batcher[In, Out]) takeBatch() []*Request[In, Out] {
 	b.dropCancelled()
 	size := min(len(b.waiting), b.maxBatch)
@@ -216,7 +216,8 @@ func (b *Batcher[In, Out]) takeBatch() []*Request[In, Out] {
 	return batch
 }
 
-// dropCancelled removes queued requests whose context has ended, unless the policy is AlwaysFinish.
+// dropCancelled removes queued requests whose context has ended, unless the policy is AlwaysFinish. The caller must
+// hold mu.
 func (b *Batcher[In, Out]) dropCancelled() {
 	if b.onCancel == AlwaysFinish {
 		return

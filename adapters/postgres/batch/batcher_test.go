@@ -19,9 +19,9 @@ const (
 	slowTime = 10 * time.Second
 )
 
-// recorder runs batches of numbers and returns the double of each number.
+// recorder runs batches of numbers. The result of a request is twice its number.
 type recorder struct {
-	// slow is the number of batches that stall, counted from the first.
+	// slow is the number of batches that stall. They are the first batches.
 	slow    int
 	mu      sync.Mutex
 	batches [][]int
@@ -53,7 +53,7 @@ func (r *recorder) run(ctx context.Context, batch []*Request[int, int]) error {
 	return nil
 }
 
-// takes returns the duration of the newest batch.
+// takes returns how long the newest batch takes.
 func (r *recorder) takes() time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -199,8 +199,8 @@ func TestACancelledRequest(t *testing.T) {
 	}
 }
 
-// TestAStalledBatchDoesNotBlockTheOthers verifies that other batches start when a batch runs longer than stallAfter.
-// This happens for up to maxStalled stalled batches at a time.
+// TestAStalledBatchDoesNotBlockTheOthers verifies that other batches start when a batch runs longer than stallAfter. At
+// most maxStalled stalled batches are replaced at a time.
 func TestAStalledBatchDoesNotBlockTheOthers(t *testing.T) {
 	t.Parallel()
 	for slow, first := range map[int]time.Duration{1: 2 * stallAfter, maxStalled: 2 * maxStalled * stallAfter,

@@ -34,7 +34,7 @@ func (b *Batcher[In, Out]) runBatch(ctx context.Context, batch []*Request[In, Ou
 	}
 }
 
-// runObserved calls runRecovered. If there is an ObserveFunc, it observes the run.
+// runObserved calls runRecovered, and lets the ObserveFunc, if there is one, observe the run.
 func (b *Batcher[In, Out]) runObserved(ctx context.Context, batch []*Request[In, Out]) error {
 	if b.observe == nil {
 		return b.runRecovered(ctx, batch)

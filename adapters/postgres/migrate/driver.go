@@ -21,8 +21,8 @@ var (
 	// errNoVersion means that the database has never been migrated.
 	errNoVersion = errors.New("the database has no version")
 	// errLocked means that a lock that the step needs was not free within lockTimeout.
-	errLocked = errors.New("another transaction uses a table that the migration changes: wait until it has ended, " +
-		"or end it, and migrate again")
+	errLocked = errors.New("another transaction uses a table that the migration changes: wait until that " +
+		"transaction has ended, or end it, and then migrate again")
 	// errEnded means that a part of the step may be committed without the rest of the step.
 	errEnded = errors.New("the migration ended its own transaction: it must not COMMIT or ROLLBACK")
 )
@@ -33,24 +33,24 @@ const stepSavepoint = "lockbox_step"
 const (
 	// commitTimeout bounds a COMMIT, which ignores the caller's context.
 	commitTimeout = time.Minute
-	// rollbackTimeout is short: if the rollback fails, closing the connection also rolls back.
+	// rollbackTimeout bounds a ROLLBACK. It is short, because the server also rolls back when the connection closes.
 	rollbackTimeout = 5 * time.Second
 	// lockTimeout bounds the wait of a step for a lock on a table. While a step waits, all other statements that need
-	// the table queue behind it. A step therefore gives up soon and tries again later.
+	// the table have to wait behind the step. A step therefore gives up soon and is tried again later.
 	lockTimeout = time.Second
 	// maxCreateRetries bounds how often loadOrCreate retries after a conflict with a concurrent
 	// program.
 	maxCreateRetries = 10
 )
 
-// driver is golang-migrate's view of the database. For each step, golang-migrate calls SetVersion(to, dirty), Run and
-// SetVersion(to, clean). It always calls Unlock afterwards, even after an error.
+// driver gives golang-migrate access to the database. For each step, golang-migrate calls SetVersion(to, dirty), Run
+// and SetVersion(to, clean). It always calls Unlock afterwards, even after an error.
 //
-// The drivers that come with golang-migrate commit the dirty mark. If the program dies during a step, the database then
-// needs manual repair. They also hold an advisory lock, which some poolers and other engines do not support. Here the
-// mark is an UPDATE of the version row that begins the step's transaction. The UPDATE waits for a concurrent migrator
-// that holds the row. If that migrator has moved the version, the UPDATE matches no row. The UPDATE commits or rolls
-// back together with the step.
+// The drivers that come with golang-migrate commit the mark "dirty" before they run the step. If the program dies
+// during the step, the database then needs manual repair. Those drivers also hold an advisory lock, but some poolers
+// and other engines do not support advisory locks. This driver instead begins the step's transaction with an UPDATE of
+// the version row. The UPDATE waits for a concurrent migrator that has locked the row. If that migrator has changed the
+// version, the UPDATE matches no row. The UPDATE commits or rolls back together with the step.
 type driver struct {
 	ctx   context.Context // golang-migrate passes no context
 	conn  *pgx.Conn
@@ -65,7 +65,7 @@ type driver struct {
 
 var _ database.Driver = (*driver)(nil)
 
-// prepare finds the schema.
+// prepare finds the schema that has, or will have, Lockbox's tables.
 func (d *driver) prepare() error {
 	var schema *string
 	if err := d.conn.QueryRow(d.ctx, "SELECT current_schema()").Scan(&schema); err != nil {
@@ -144,8 +144,8 @@ func (d *driver) SetVersion(version int, dirty bool) error {
 	return d.commit()
 }
 
-// begin starts the transaction of a step and moves the version to it. It returns errConflict if the
-// version is no longer the one that load read.
+// begin starts the transaction of a step and changes the version from the one that load read to the given one. It
+// returns errConflict if another program has changed the version since load read it.
 func (d *driver) begin(to int) error {
 	// The default isolation level of the database may be stricter. Under REPEATABLE READ, the UPDATE would fail instead
 	// of matching no row.
@@ -171,7 +171,8 @@ func (d *driver) begin(to int) error {
 	if tag.RowsAffected() == 0 {
 		return errConflict
 	}
-	// The UPDATE above has no such limit. It may wait for another program's step, but delays no request.
+	// This limit does not apply to the UPDATE above, which may wait for another program's step. That wait delays no
+	// request.
 	_, err = tx.Exec(d.ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d", lockTimeout.Milliseconds()))
 	return err
 }
@@ -210,8 +211,8 @@ func (d *driver) Run(migration io.Reader) error {
 	if d.conn.PgConn().TxStatus() != 'T' {
 		return errEnded
 	}
-	// The open transaction may not be that of the step: a migration can COMMIT and begin another transaction. That one
-	// has no savepoint.
+	// The open transaction is not always the transaction of the step: a migration can COMMIT and begin another
+	// transaction. The other transaction does not have the savepoint.
 	if _, err := d.tx.Exec(d.ctx, "RELEASE SAVEPOINT "+stepSavepoint); sqlstate.Of(err) == sqlstate.NoSavepoint {
 		return errEnded
 	} else if err != nil {
@@ -240,7 +241,7 @@ func (d *driver) commit() error {
 	return nil
 }
 
-// onNotice keeps a warning that arrives during COMMIT.
+// onNotice stores a warning that arrives during COMMIT.
 func (d *driver) onNotice(_ *pgconn.PgConn, notice *pgconn.Notice) {
 	if d.committing && notice.SeverityUnlocalized == "WARNING" {
 		d.warning = notice
@@ -265,7 +266,8 @@ func (d *driver) Unlock() error {
 	return nil
 }
 
-// Open always fails: the driver is not in golang-migrate's registry, which would open it by URL.
+// Open always fails. golang-migrate calls Open only for a driver in its registry, and this driver is not in the
+// registry.
 func (d *driver) Open(string) (database.Driver, error) {
 	return nil, errors.New("the migration driver cannot be opened by URL")
 }

@@ -40,8 +40,8 @@ var fragments = []string{
 // endsTransaction lists the fragments that end the transaction of their step.
 var endsTransaction = []string{"COMMIT;\n", "ROLLBACK;\n", "COMMIT AND CHAIN;\n"}
 
-// FuzzSteps runs steps made of fragments. After a step that fails, the schema and the version are those of the step
-// before. A step that succeeds is complete. A step that ends its own transaction never succeeds.
+// FuzzSteps runs steps made of fragments. After a step has failed, the schema and the version are those of the previous
+// step. A step that succeeds is complete. A step that ends its own transaction never succeeds.
 func FuzzSteps(f *testing.F) {
 	for _, seed := range []string{"", "\x00\x01\x02", "\x00\x02\x03", "\x01\x04", "\x00\x05", "\x06", "\x00\x07",
 		"\x08\x00",

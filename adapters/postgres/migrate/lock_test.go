@@ -47,7 +47,7 @@ func TestAStepDoesNotBlockWriters(t *testing.T) {
 	requireVersion(t, m, 2)
 }
 
-// TestAMigrationEndsOnASilentServer migrates on servers that accept connections and do not answer.
+// TestAMigrationEndsOnASilentServer migrates the database of a server that accepts connections but does not answer.
 func TestAMigrationEndsOnASilentServer(t *testing.T) {
 	t.Parallel()
 	between := pgtest.NewProxy(t, pgtest.Empty(t))

@@ -20,22 +20,23 @@ import (
 )
 
 const (
-	// maxConflicts bounds how often a migrator continues after a concurrent migrator applied a step first. Each
-	// conflict means that the other program completed a step. Only two programs that migrate in opposite directions can
-	// therefore reach the bound.
+	// maxConflicts bounds how many conflicts with concurrent migrators one call tolerates. Each conflict means that
+	// another program has completed a step. Only two programs that migrate in opposite directions can therefore reach
+	// the bound.
 	maxConflicts = 100
-	// versionsPerLine splits a version, NNNNNN, into the release line and the step within it.
+	// versionsPerLine is the number of versions in a release line. The first three digits of a version, NNNNNN, are the
+	// release line, and the other three are the number of the step in that line.
 	versionsPerLine = 1000
-	// lockPatience is how long a migrator retries a step whose locks other transactions hold. lockPause is the time
-	// between two tries. During this time, the statements that queued behind the step run.
+	// lockPatience is how long a migrator retries a step that needs locks which other transactions hold. lockPause is
+	// the time between two tries. During this time, the statements that were waiting behind the step can run.
 	lockPatience = 5 * time.Minute
 	lockPause    = time.Second
 	// closeTimeout bounds how long a finished migrator waits for its connection to close.
 	closeTimeout = 15 * time.Second
 )
 
-// Migrator moves a database schema from step to step. Several migrators may work on one database concurrently. Only
-// one of them applies each step, entirely or not at all, even if its program is killed.
+// Migrator moves a database schema from step to step. Several migrators may work on one database concurrently. Each
+// step is then applied by only one of them. A step is applied entirely or not at all, even if the program is killed.
 type Migrator struct {
 	config *pgx.ConnConfig
 	files  fs.FS
@@ -44,7 +45,7 @@ type Migrator struct {
 	watchInterval time.Duration
 }
 
-// New reads the available steps; it does not connect. Each step is a pair of files at the root of files,
+// New reads the available steps; it does not connect. Each step consists of two files in the root directory of files,
 // NNNNNN_name.up.sql and NNNNNN_name.down.sql. The tables are created in the first schema of the effective search_path:
 // the search_path of the URL, or else the search_path that the server sets for the role and the database. Errors never
 // contain the password.
@@ -65,10 +66,10 @@ func New(databaseURL string, files fs.FS) (*Migrator, error) {
 	}, nil
 }
 
-// Up applies every missing step. If the schema is newer and [CheckSchema] accepts it, Up leaves it unchanged.
+// Up applies every missing step. If the schema is newer and [CheckSchema] accepts it, Up changes nothing.
 //
-// After an error, the database is at the step before the failed step. If the connection failed during COMMIT, the
-// failed step may also be complete. Up may be called again.
+// After an error, the database is at the version before the failed step. However, if the connection failed during
+// COMMIT, that step may have been applied. In both cases, Up may be called again.
 func (m *Migrator) Up(ctx context.Context) error {
 	return m.run(ctx, func(current uint, apply func(n int, s step) error) (bool, error) {
 		if err := CheckSchema(current, m.newest()); err != nil || current >= m.newest() {
@@ -86,8 +87,8 @@ func (m *Migrator) Up(ctx context.Context) error {
 	})
 }
 
-// Down reverts the given number of steps, counted from the version at the time of the call, and
-// stops at the empty schema. The data of those steps is deleted.
+// Down reverts the given number of steps, counted from the version at the time of the call, and stops at the empty
+// schema. This deletes the data in the tables and columns that those steps have added.
 func (m *Migrator) Down(ctx context.Context, steps int) error {
 	if steps < 1 {
 		return fmt.Errorf("the number of steps down must be at least 1, not %d", steps)
@@ -151,9 +152,9 @@ func (m *Migrator) indexOf(version uint) (int, error) {
 	return i, nil
 }
 
-// run calls decide with the current version until decide reports that it is done. decide applies at most one step,
-// because golang-migrate opens the files of further steps in advance. If the first step failed, these files would stay
-// open.
+// run calls decide with the current version until decide returns true for done. Each call of decide must apply at most
+// one step. For several steps, golang-migrate would open the files of the later steps in advance, and they would stay
+// open if the first step failed.
 func (m *Migrator) run(ctx context.Context,
 	decide func(current uint, apply func(int, step) error) (done bool, err error)) error {
 	return m.connect(ctx, func(d *driver) error {
@@ -202,8 +203,8 @@ func pause(ctx context.Context, wait time.Duration) bool {
 	}
 }
 
-// connect calls use with a driver on a new connection, and closes the connection afterwards. A step has no time limit,
-// but connect cancels it if the server stops answering.
+// connect opens a connection, calls the function use with a driver on that connection, and then closes the connection.
+// A step has no time limit, but connect cancels it if the server stops answering.
 func (m *Migrator) connect(ctx context.Context, use func(*driver) error) (err error) {
 	ctx, stop := m.watch(ctx)
 	defer stop()

@@ -15,7 +15,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// files returns migrations from triples of "NNNNNN_name", up and down.
+// files returns migrations. Each migration consists of three parts: the name NNNNNN_name, the SQL that applies it, and
+// the SQL that reverts it.
 func files(t *testing.T, parts ...string) fstest.MapFS {
 	t.Helper()
 	require.Zero(t, len(parts)%3)
@@ -68,7 +69,7 @@ func describe(t *testing.T, url string) []string {
 		ORDER BY 1`)
 }
 
-// upTo returns the first n migrations of the program.
+// upTo returns the given number of Lockbox's migrations, beginning with the oldest.
 func upTo(t *testing.T, steps int) fs.FS {
 	t.Helper()
 	ups, err := fs.Glob(migrations.Files, "*.up.sql")
@@ -111,8 +112,8 @@ func TestEveryMigrationCanBeReverted(t *testing.T) {
 	require.NoError(t, all.Down(t.Context(), 1))
 }
 
-// TestDownTo verifies that exactly the newer migrations are reverted, and that a version that does not exist changes
-// nothing.
+// TestDownTo verifies that DownTo reverts exactly the newer migrations, and that it changes nothing if the given
+// version does not exist.
 func TestDownTo(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Empty(t)

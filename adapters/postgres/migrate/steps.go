@@ -28,7 +28,7 @@ func readSteps(files fs.FS) ([]step, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the migrations: %w", err)
 	}
-	// The map goes from version and direction to the name of the file.
+	// The map holds the name of each migration by its version and direction.
 	names := map[uint]map[source.Direction]string{}
 	for _, entry := range entries {
 		if !strings.HasSuffix(entry.Name(), ".sql") {

@@ -8,7 +8,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// These codes are compared individually. Code that handles whole classes names the class itself.
+// These codes are compared individually. A function that handles a whole class of codes contains the prefix of the
+// class.
 const (
 	Warning               = "01000"
 	ProtocolViolation     = "08P01"
@@ -35,7 +36,7 @@ const (
 	LockNotAvailable      = "55P03" // lock_timeout
 	InternalError         = "XX000"
 
-	// InvalidAuthorizationClass is the class of all refusals of a role or its password.
+	// InvalidAuthorizationClass is the class of the errors with which a server refuses a role or its password.
 	InvalidAuthorizationClass = "28"
 )
 
