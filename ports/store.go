@@ -78,8 +78,8 @@ type EntryReader interface {
 	// LookUpForWrite returns the newest version without its value.
 	LookUpForWrite(ctx context.Context, credential domain.Credential, box domain.BoxName,
 		key domain.EntryKey) (EntrySnapshot, error)
-	// CheckCurrent returns an error of kind Unavailable if the database got another primary after the lookup of the
-	// snapshot began, because the snapshot may come from the previous primary. Call it after the event of a read is
+	// CheckCurrent returns an error of kind Unavailable if the database has another primary than the one that answered
+	// the lookup of the snapshot, because the snapshot may then be out of date. Call it after the event of a read is
 	// committed: the commit proves that the database still had the same primary.
 	CheckCurrent(snapshot EntrySnapshot) error
 }
@@ -90,7 +90,7 @@ type EntrySnapshot struct {
 	Entry  domain.Entry
 	// Version is the requested version. If that version does not exist, Place.Version is 0.
 	Version StoredVersion
-	// Timeline identifies the primary that the database had when the lookup began. It is 0 if this is unknown.
+	// Timeline identifies the primary that answered the lookup. It is 0 if this is unknown.
 	Timeline uint32
 }
 

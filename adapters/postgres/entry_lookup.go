@@ -154,7 +154,6 @@ func (s *Store) LookUpForWrite(ctx context.Context, credential domain.Credential
 // lookUp runs a lookup in a batch. If the value is too large for a shared batch, lookUp runs the lookup again as a
 // batch of one, which returns values of any size.
 func (s *Store) lookUp(ctx context.Context, input lookup) (ports.EntrySnapshot, error) {
-	timeline := s.pool.connector.timeline.Load()
 	result, err := s.lookups.Do(ctx, input)
 	if errors.Is(err, batch.ErrCancelled) {
 		return ports.EntrySnapshot{}, domain.ErrBusy.Because(err)
@@ -162,11 +161,10 @@ func (s *Store) lookUp(ctx context.Context, input lookup) (ports.EntrySnapshot, 
 	if result.tooLarge {
 		result, err = s.lookUpLarge(ctx, input)
 	}
-	result.Timeline = timeline
 	return result.EntrySnapshot, translate(err)
 }
 
-// CheckCurrent compares the timelines of the lookup and of the newest connection; see ports.EntryReader.
+// CheckCurrent compares the timeline of the lookup's connection with the highest one; see ports.EntryReader.
 func (s *Store) CheckCurrent(snapshot ports.EntrySnapshot) error {
 	if snapshot.Timeline == 0 || snapshot.Timeline == s.pool.connector.timeline.Load() {
 		return nil
@@ -192,28 +190,29 @@ func (s *Store) lookUpLarge(ctx context.Context, input lookup) (result lookupRes
 func (s *Store) runLookups(ctx context.Context, requests []*lookupRequest) error {
 	ctx, cancel := context.WithTimeout(ctx, StatementTimeout)
 	defer cancel()
-	if len(requests) == 1 {
-		input := &requests[0].Input
-		rows, err := s.pool.Query(ctx, lookupStatements[input.lookupKind].single, lookupParams(input)...)
-		if err != nil {
-			return translate(err)
-		}
-		defer rows.Close()
-		return translate(s.completeLookups(rows, requests))
-	}
-	byKind := make(map[lookupKind][]*lookupRequest, 1)
-	for _, request := range requests {
-		byKind[request.Input.lookupKind] = append(byKind[request.Input.lookupKind], request)
-	}
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return translate(err)
 	}
 	defer conn.Release()
+	timeline := timelineOf(conn)
+	if len(requests) == 1 {
+		input := &requests[0].Input
+		rows, err := conn.Query(ctx, lookupStatements[input.lookupKind].single, lookupParams(input)...)
+		if err != nil {
+			return translate(err)
+		}
+		defer rows.Close()
+		return translate(s.completeLookups(rows, requests, timeline))
+	}
+	byKind := make(map[lookupKind][]*lookupRequest, 1)
+	for _, request := range requests {
+		byKind[request.Input.lookupKind] = append(byKind[request.Input.lookupKind], request)
+	}
 	var statements pgx.Batch
 	for kind, group := range byKind {
 		statements.Queue(lookupStatements[kind].batch, lookupArrays(kind.credential, group)...).
-			Query(func(rows pgx.Rows) error { return s.completeLookups(rows, group) })
+			Query(func(rows pgx.Rows) error { return s.completeLookups(rows, group, timeline) })
 	}
 	return translate(conn.SendBatch(ctx, &statements).Close())
 }
@@ -247,7 +246,7 @@ func lookupArrays(kind domain.CredentialKind, group []*lookupRequest) []any {
 
 // completeLookups completes each request as soon as its row has arrived. There is no row for a credential that does not
 // exist. The snapshot of such a request has only a caller whose authentication fails.
-func (s *Store) completeLookups(rows pgx.Rows, requests []*lookupRequest) error {
+func (s *Store) completeLookups(rows pgx.Rows, requests []*lookupRequest, timeline uint32) error {
 	var ordinal int64 // the first row has 1
 	var caller callerRow
 	var access accessRow
@@ -263,6 +262,7 @@ func (s *Store) completeLookups(rows pgx.Rows, requests []*lookupRequest) error 
 		request := requests[ordinal-1]
 		uses.recordUse(request.Input.credential, caller)
 		snapshot, err := entry.snapshot(&request.Input, &caller, &access)
+		snapshot.Timeline = timeline
 		request.Complete(lookupResult{snapshot, entry.tooLarge}, err)
 	}
 	if err := rows.Err(); err != nil {

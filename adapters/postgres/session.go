@@ -175,7 +175,17 @@ func (c *connector) check(ctx context.Context, conn *pgconn.PgConn) error {
 	case read.standby:
 		return ErrStandby
 	}
+	conn.CustomData()[timelineKey] = read.timeline
 	return c.acceptTimeline(read.timeline)
+}
+
+// timelineKey is the key of a connection's timeline in its custom data.
+const timelineKey = "timeline"
+
+// timelineOf returns the timeline that the server of a connection reported when the connection opened, or 0.
+func timelineOf(conn *pgxpool.Conn) uint32 {
+	timeline, _ := conn.Conn().PgConn().CustomData()[timelineKey].(uint32)
+	return timeline
 }
 
 // acceptTimeline refuses a server if an earlier connection has reported a newer timeline. Such a server is a primary

@@ -73,7 +73,7 @@ func nestedIsRefused(f *fixture) {
 			return nil
 		})
 	})
-	require.ErrorContains(f, err, "inside a unit of work")
+	require.ErrorContains(f, err, "must not start another unit of work")
 	require.Zero(f, domain.KindOf(err), "the error reports a programming error and is no refusal")
 	require.Empty(f, f.targets())
 }
