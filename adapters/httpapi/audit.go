@@ -9,7 +9,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// The default and the maximum number of audit events in a response.
+// defaultEvents and maxEvents are the default and the maximum number of audit events in a response.
 const (
 	defaultEvents = 100
 	maxEvents     = 1000
@@ -84,7 +84,7 @@ type eventLine struct {
 	Address      *string `json:"address"`
 	// Suppressed is present only in an event that stands for several refusals.
 	Suppressed int `json:"suppressed,omitempty"`
-	// Changes is present only in an event of an action that changed a property.
+	// Changes is present only if the action changed a property.
 	Changes []changeLine `json:"changes,omitempty"`
 }
 
