@@ -201,7 +201,7 @@ func TestWireWords(t *testing.T) {
 	}{
 		{keyErr, "X-Encryption-Key", "the header X-Encryption-Key"},
 		{domain.ErrKeyMismatch, "", "X-Encryption-Key"},
-		{&inVariable, "env.A", "env.A: the entry is encrypted with another key than the one in X-Encryption-Key"},
+		{&inVariable, "env.A", "env.A: the key in X-Encryption-Key is not the key that the entry is encrypted with"},
 		{domain.ErrPrecondition, "", "If-Match"},
 		{domain.ErrNoDropletHost, "", "LOCKBOX_DOCKER_HOST"},
 	} {

@@ -45,6 +45,7 @@ func (r *request) takeHeader(name string) (string, error) {
 	case 1:
 		return values[0], nil
 	default:
-		return "", domain.InvalidField(name, "header_repeated", "the header "+name+" is sent more than once: send one")
+		return "", domain.InvalidField(name, "header_repeated",
+			"the header "+name+" is sent more than once: send it once")
 	}
 }

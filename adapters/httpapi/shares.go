@@ -56,8 +56,8 @@ func (s *shares) clamp(amount int64) int64 { return min(amount, s.perKey) }
 // waits up to maxWait, in the order of arrival; a request that waits for its own key delays no other key. The caller
 // must give the amount back with release.
 //
-// Errors, both after the wait: RateLimited if the key has used up its share, and Unavailable if the resource is used
-// up.
+// Errors: RateLimited if the share of the key is still used up after the wait; Unavailable if the resource is still
+// used up after the wait; and errClientClosed if ctx ends before.
 func (s *shares) acquire(ctx context.Context, key string, amount int64) error {
 	amount = s.clamp(amount)
 	waiter, err := s.tryAcquire(key, amount)
