@@ -51,7 +51,7 @@ type Config struct {
 	CheckReady func(ctx context.Context) error
 	// Log receives the access log and failures of the server.
 	Log *slog.Logger
-	// Metrics is served at /metrics. The API adds its own metrics to it.
+	// Metrics is served at /metrics. The API adds its own metrics to this registry.
 	Metrics *prometheus.Registry
 	// If SeparateMetrics is true, the API does not serve /metrics; MetricsServer serves it.
 	SeparateMetrics bool

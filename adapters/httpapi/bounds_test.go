@@ -21,7 +21,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// bounded returns an API with bounds. No request with a token succeeds.
+// bounded returns an API with the given bounds. It refuses every request with a token.
 func bounded(bounds httpapi.Bounds, ready func() error) *httpapi.API {
 	return httpapi.New(httpapi.Config{
 		Verify: func(context.Context, string) (domain.Credential, error) {
@@ -76,7 +76,8 @@ func TestConnectionsAreBounded(t *testing.T) {
 const stalled = "POST /authenticate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" +
 	"Content-Length: 10\r\n\r\n{"
 
-// TestRequestsOfAnAddressAreBounded verifies that the excess requests of an address get 429, and that probes do not.
+// TestRequestsOfAnAddressAreBounded verifies that an address with too many requests gets 429, and that probes are still
+// answered.
 func TestRequestsOfAnAddressAreBounded(t *testing.T) {
 	t.Parallel()
 	address := serve(t, bounded(httpapi.Bounds{Connections: 9, Requests: 9, RequestsPerAddress: 1}, isReady), nil, nil)
@@ -95,8 +96,8 @@ func TestRequestsOfAnAddressAreBounded(t *testing.T) {
 	require.Equal(t, 200, got.StatusCode)
 }
 
-// awaitMetric waits until the metrics contain a line. Each scrape counts as a request of the address, so a response
-// with status 429 also ends the wait.
+// awaitMetric waits until the metrics contain a line. A scrape counts towards the limit of the address. A response with
+// status 429 therefore shows that the limit is reached, and ends the wait too.
 func awaitMetric(t *testing.T, address, line string) {
 	t.Helper()
 	require.Eventually(t, func() bool {

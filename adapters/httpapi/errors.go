@@ -186,10 +186,10 @@ func (a *API) refusal(c echo.Context, err error) *domain.Error {
 		"internal server error: the server's log has details under the id of this request")
 }
 
-// cancelled reports whether a request failed because its client disconnected, which cancels its context. Waiting for a
-// lock, a batch, a key derivation or the database then ends with an Unavailable error that is no fault of the server. A
-// commit with an unknown outcome is a fault of the server, because a commit ignores the cancellation. A request that
-// ended at its deadline counts as a fault of the server, too.
+// cancelled reports whether a request failed because its client disconnected. A disconnection cancels the context of
+// the request. A wait for a lock, a batch, a key derivation or the database then ends with an Unavailable error, but
+// this is no fault of the server. A commit with an unknown outcome is a fault of the server, because a commit ignores
+// the cancellation. A request that ended at its deadline counts as a fault of the server, too.
 func cancelled(c echo.Context, err error) bool {
 	if timedOut(c.Request().Context()) {
 		return false

@@ -9,8 +9,8 @@ const (
 	headerEncryptionKeyChanged = "X-Encryption-Key-Changed"
 	headerEncryptionKeyID      = "X-Encryption-Key-Id"
 	headerInitToken            = "X-Init-Token"
-	// These headers carry values that were added to the API later. The bodies did not change, because older clients
-	// compare them as a whole.
+	// These headers carry values that were added to the API later. The values are not in the bodies, because older
+	// clients compare whole bodies.
 	headerInstallation = "X-Lockbox-Installation"
 	headerUserID       = "X-Lockbox-User-Id"
 

@@ -14,7 +14,8 @@ import (
 type request struct {
 	echo.Context
 	route Route
-	// by identifies the sender. Its credential is verified, but not looked up: see API.authenticateCaller.
+	// by identifies the sender. Its credential is verified, but not yet looked up in the database: see
+	// API.authenticateCaller.
 	by   domain.Requester
 	body body
 	// admission bounds the memory of the request.
