@@ -27,8 +27,8 @@ type accountsAPI struct{}
 // bodyLimit is the lower of the configured limit and 64 KiB.
 func (accountsAPI) bodyLimit(configured int64) int64 { return min(configured, maxAccountsBody) }
 
-// readsBodyForToken reports whether the body may hold a token. A body over 16 KiB is not searched if a header holds a
-// token.
+// readsBodyForToken reports whether the body may hold a token. If a header already holds a token, token does not search
+// a body over 16 KiB, and checkBody compares the tokens later.
 func (accountsAPI) readsBodyForToken(r *request) bool {
 	return r.route.Auth != AuthNone && r.Request().ContentLength != 0
 }
@@ -40,7 +40,8 @@ var errTwoTokens = domain.Refuse(domain.Invalid, "two_tokens",
 // in the JSON body. The same token may be sent in several places. A request with different tokens is refused, because
 // the server cannot know which token the client means.
 //
-// Only the first 16 KiB of a body are searched for a token. checkBody reads the rest after the caller is authenticated.
+// token searches only the first 16 KiB of a body. checkBody reads a larger body as a whole, after the caller is
+// authenticated.
 func (accountsAPI) token(r *request) (string, error) {
 	tokens, err := accountsHeaderTokens(r.Request())
 	if err != nil {
@@ -53,8 +54,8 @@ func (accountsAPI) token(r *request) (string, error) {
 			return "", err
 		}
 		late = !whole
-		// If a header holds a token, the caller must be authenticated before the response reports an error in the
-		// body. The handler reports the error when it decodes the body.
+		// If a header holds a token, an error in the body is ignored here, because the caller must be authenticated
+		// before the server reports such an error. The handler returns the error when it decodes the body.
 		if inBody != "" {
 			tokens = append(tokens, inBody)
 		}
@@ -74,8 +75,8 @@ func (accountsAPI) token(r *request) (string, error) {
 	return tokens[0], nil
 }
 
-// checkBody compares the token in a large body with the token of the request. It ignores a body that is too large or
-// malformed: the handler reports the error if it decodes the body.
+// checkBody refuses a large body that contains another token than the one that identified the caller. A body that is
+// too large or malformed causes no error here, because the handler reports it when it decodes the body.
 func (accountsAPI) checkBody(r *request) error {
 	if r.token == "" {
 		return nil
@@ -115,10 +116,10 @@ func accountsHeaderTokens(r *http.Request) ([]string, error) {
 	return tokens, nil
 }
 
-// bodyToken returns "access_token" of the body, or "" if the body is empty or contains no token. The handler can
-// still decode the body afterwards. If whole is false, only the first 16 KiB of a larger body were read, and they
-// contain the token. Errors: TooLarge if the first 16 KiB of a larger body contain no token, and the errors of
-// readBody and decodeJSON.
+// bodyToken returns "access_token" of the body, or "" if the body is empty or contains no token. If the body is larger
+// than 16 KiB, bodyToken reads only its first 16 KiB and returns whole as false. The handler can still decode the whole
+// body afterwards. Errors: TooLarge if a body over 16 KiB is not JSON or has no token in its first 16 KiB, and the
+// errors of readBody and decodeJSON.
 func bodyToken(r *request) (token string, whole bool, err error) {
 	if isLarge(r.Request()) {
 		begin, whole, err := r.peekBody()
@@ -142,7 +143,7 @@ func bodyToken(r *request) (token string, whole bool, err error) {
 	return token, true, err
 }
 
-// decodeToken returns "access_token" of a whole body, or "".
+// decodeToken returns the field "access_token" of a complete body, or "" if the body is empty or has no such field.
 func decodeToken(r *request, text []byte) (string, error) {
 	if len(text) == 0 {
 		return "", nil

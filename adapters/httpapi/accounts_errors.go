@@ -37,7 +37,7 @@ var (
 	accountsUserExists = AccountsError{914, http.StatusBadRequest, "Username is already taken"}
 )
 
-// accountsErrors maps the code of a domain error to its error of the accounts API.
+// accountsErrors maps the codes of domain errors to the matching errors of the accounts API.
 var accountsErrors = map[string]AccountsError{
 	"route_not_found":                            accountsRouteNotFound,
 	codeMethodNotAllowed:                         accountsRouteNotFound,
@@ -72,10 +72,11 @@ func AccountsErrors() []AccountsError {
 	return lines
 }
 
-// accountsError returns the error of the accounts API for a domain error. A domain error that is not in accountsErrors
-// gets errorId 0, the message of the domain error, and the given status.
+// accountsError converts a domain error into an error of the accounts API. If accountsErrors does not have the code of
+// the domain error, the result has errorId 0, the message of the domain error, and the given status.
 func accountsError(refusal *domain.Error, status int) AccountsError {
-	// The errors for an expired token and for an unknown token have the same code. Only their causes differ.
+	// The domain errors for an expired token and for an unknown token have the same code and differ only in their
+	// causes.
 	if errors.Is(refusal, domain.ErrCredentialExpired) {
 		return accountsTokenExpired
 	}
@@ -88,8 +89,8 @@ func accountsError(refusal *domain.Error, status int) AccountsError {
 	return AccountsError{Status: status, Text: refusal.Message}
 }
 
-// hostReason returns the text of error 900: the reason that the droplet host gave. If the server itself refused the
-// request, hostReason returns the message that Docker would send. droplet is the droplet's name in the path.
+// hostReason returns the text of error 900: the reason that the droplet host gave. For an error of Lockbox itself, the
+// text has the form of an error message of the Docker daemon. droplet is the droplet's name in the path.
 func hostReason(refusal *domain.Error, droplet string) string {
 	const daemon = "Error response from daemon: "
 	switch refusal.Code {

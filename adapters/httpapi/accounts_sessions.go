@@ -13,7 +13,7 @@ type tokenPairBody struct {
 	RefreshToken string `json:"refresh_token"`
 }
 
-// newTokenPairBody writes the tokens as text. This is the only time that they are shown.
+// newTokenPairBody writes the tokens as text. No later response contains these tokens.
 func newTokenPairBody(pair identity.TokenPair) tokenPairBody {
 	return tokenPairBody{
 		TokenType:    "Bearer",
@@ -58,7 +58,8 @@ func (a *API) refreshTokens(r *request) error {
 	return r.json(newTokenPairBody(pair), nil)
 }
 
-// revokeSessions answers DELETE /user/auth/revoke/{user}. It revokes the sessions of both APIs, but no API keys.
+// revokeSessions answers DELETE /user/auth/revoke/{user}. It revokes the user's sessions in both APIs, but none of the
+// user's API keys.
 func (a *API) revokeSessions(r *request) error {
 	err := a.accounts.RevokeSessions(r.ctx(), r.by, r.param("user"))
 	return r.json(struct {

@@ -24,13 +24,13 @@ type admission struct {
 	bodies, answers  *shares
 	tokenLookups     *semaphore.Weighted
 	// knownTokens maps the digest of each recently valid opaque token to the user of the token. refusedKeys holds
-	// signed credentials that were recently refused. Requests with these credentials count as unverified. Neither map
-	// decides whether a token is valid.
+	// signed credentials that were recently refused. A request with a credential in refusedKeys counts as unverified.
+	// Neither map decides whether a token is valid.
 	knownTokens *recent[domain.Digest, domain.UserID]
 	refusedKeys *recent[domain.CredentialID, struct{}]
 }
 
-// How long knownTokens and refusedKeys remember a token, and how many tokens each of them remembers.
+// knownTokens and refusedKeys each remember up to maxRecentItems credentials, for knownTokenTTL and refusedKeyTTL.
 const (
 	knownTokenTTL  = time.Minute
 	refusedKeyTTL  = 10 * time.Second
@@ -52,7 +52,8 @@ func newAdmission(bounds Bounds) *admission {
 	return a
 }
 
-// slot is the place of a request among the requests in flight. A request with the zero slot has no place.
+// slot is the place that a request in flight occupies in the limit of its user or address. The zero slot occupies no
+// place.
 type slot struct {
 	shares *shares
 	key    string
@@ -67,7 +68,7 @@ func (s *slot) release() {
 }
 
 // takeSlot frees the place of the request and takes a place in the given shares. While the request waits for the new
-// place, its connection may be closed to make room for another one.
+// place, its connection may be closed to make room for another connection.
 func (r *request) takeSlot(shares *shares, key string) error {
 	r.slot.release()
 	if !shares.acquireNow(key, 1) {
@@ -98,15 +99,16 @@ func (a *API) countAsUser(r *request, user domain.UserID) error {
 	return r.takeSlot(a.admission.users, key)
 }
 
-// origin assigns the request to a user or an address. This package and the store then limit the requests of each user
-// or address, and key derivations of different users or addresses take turns.
+// origin assigns the request to a user or an address. This package and the store apply their limits to each user or
+// address separately. Key derivations of different users or addresses take turns.
 func (r *request) origin(key string) {
 	r.key = key
 	r.context = ports.WithOrigin(r.Request().Context(), key)
 }
 
-// admit identifies the caller and counts the request. An opaque token is looked up, unless the token was valid a short
-// time ago. Errors: Unauthenticated, RateLimited, Unavailable, and the errors of reading a token from the body.
+// admit identifies the caller and counts the request. An opaque token is looked up, unless a lookup within the last
+// knownTokenTTL has found the token valid. Errors: Unauthenticated, RateLimited, Unavailable, and the errors of reading
+// a token from the body.
 func (a *API) admit(r *request) error {
 	if r.route.contract.readsBodyForToken(r) { // the client may send the body slowly
 		if err := a.countAsStranger(r); err != nil {
@@ -177,8 +179,8 @@ func (r *request) closeAfterResponse() {
 	}
 }
 
-// admitted limits the requests in flight to a route about the server itself. Probes are not limited: they are small,
-// and an operator needs them most when the server is busy.
+// admitted returns a handler that limits the concurrent requests for a path of serverRoutes, such as /metrics. The
+// probes /healthz and /readyz are not limited: they are small, and an operator needs them most when the server is busy.
 func (a *API) admitted(path string, next echo.HandlerFunc) echo.HandlerFunc {
 	if path == "/healthz" || path == "/readyz" {
 		return next

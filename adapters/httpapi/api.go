@@ -2,7 +2,7 @@
 //
 // A request passes through these files:
 //
-//   - observe.go gives it an id, recovers from panics, counts and logs it.
+//   - observe.go gives the request an id, recovers from panics, and counts and logs the request.
 //   - routes.go is the table of routes. Each route has a contract (contract.go): the Lockbox API, or the accounts API
 //     under /api/v1. A contract decides where a token is read from, how large a body may be, and how an error looks.
 //   - request.go runs the route: identify the caller, admit the body, call the handler.
@@ -51,7 +51,7 @@ type Config struct {
 	CheckReady func(ctx context.Context) error
 	// Log receives the access log and failures of the server.
 	Log *slog.Logger
-	// Metrics is served at /metrics. The API adds its own metrics to it.
+	// Metrics is served at /metrics. The API adds its own metrics to this registry.
 	Metrics *prometheus.Registry
 	// If SeparateMetrics is true, the API does not serve /metrics; MetricsServer serves it.
 	SeparateMetrics bool
@@ -63,11 +63,11 @@ type Config struct {
 	MaxBodyBytes int64
 	// TrustedProxies are the peers whose X-Forwarded-For is used. If the list is empty, no peer is trusted.
 	TrustedProxies []netip.Prefix
-	// RequestTime limits how long the server works on a request. The time in which the body arrives does not count. 0
-	// means 15 seconds; the server then answers a request within 20 seconds, unless its route is slow (see
-	// slowRequestTime).
+	// RequestTime limits how long the server works on a request. The time in which the body arrives does not count.
+	// Zero means 14 seconds. With this value, the server answers a request within 20 seconds, unless the route is slow
+	// (see slowRequestTime).
 	RequestTime time.Duration
-	// CORSOrigins are the origins that browsers may call from. Empty turns CORS off.
+	// CORSOrigins are the origins that browsers may call from. An empty list turns CORS off.
 	CORSOrigins []string
 	// LoopbackOnly refuses requests whose Host or Origin names another machine; see origins.
 	LoopbackOnly bool
@@ -80,7 +80,7 @@ type Config struct {
 
 // API answers HTTP requests. It is an http.Handler, safe for concurrent use.
 //
-// Handlers see the use cases of the services, but not their configuration.
+// Handlers can call the use cases of the services, but cannot read the configuration of the services.
 type API struct {
 	identity *identity.Service
 	accounts identity.Accounts
@@ -96,7 +96,7 @@ type API struct {
 	connections  *connections
 
 	echo *echo.Echo
-	// contracts has the contract of each route by its path template.
+	// contracts maps the path template of each route to the contract of the route.
 	contracts map[string]contract
 	proxies   trustedProxies
 	log       *slog.Logger
@@ -188,7 +188,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.withHandlerB
 // answered.
 func (a *API) Drain() { a.draining.Store(true) }
 
-// allMethods is the value of Allow for the server as a whole.
+// allMethods is the value of the header Allow in the response to OPTIONS *.
 const allMethods = "OPTIONS, GET, HEAD, POST, PUT, PATCH, DELETE"
 
 // writeTimeout bounds the time from the header of a request to the end of its response.
@@ -198,10 +198,11 @@ const writeTimeout = 60 * time.Second
 func (a *API) Server() *http.Server {
 	return &http.Server{
 		Handler: a,
-		// A request header fits into a few packets. A request body may be large, and the client may be slow.
+		// A request header fits into a few packets, so its timeout is short. ReadTimeout is longer, because a body may
+		// be large and its client slow.
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       bodyTime,
-		// A request may wait for a key derivation and then for the database.
+		// This timeout is long, because a request may wait for a key derivation and then for the database.
 		WriteTimeout:   writeTimeout,
 		IdleTimeout:    2 * time.Minute,
 		MaxHeaderBytes: maxHeaderBytes,
@@ -215,14 +216,14 @@ func (a *API) Server() *http.Server {
 		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
 			return withConnection(withConn(ctx, conn), conn)
 		},
-		// matchExactPath answers OPTIONS *, so that the response has the usual headers.
+		// matchExactPath answers OPTIONS * instead of net/http, so that the response has the usual headers.
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}
 }
 
-// matchEscapedPath makes the router match the path before decoding. An encoded slash then stays inside its segment, and
-// request.param decodes each parameter exactly once.
+// matchEscapedPath makes the router match the path in its encoded form. An encoded slash then stays inside its segment,
+// and request.param decodes each parameter exactly once.
 func matchEscapedPath(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		url := c.Request().URL

@@ -2,7 +2,8 @@ package httpapi
 
 import "github.com/lockbox-go/lockbox/domain/identity"
 
-// apiKeyBody has a new API key. It is the only response that shows a whole key, unless LOCKBOX_SHOW_API_KEYS is on.
+// apiKeyBody is a response with a new API key. Unless LOCKBOX_SHOW_API_KEYS is on, API keys that already exist are
+// never shown.
 type apiKeyBody struct {
 	APIKey string `json:"apiKey"`
 }

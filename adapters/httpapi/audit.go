@@ -9,7 +9,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// The default and the maximum number of audit events in a response.
+// defaultEvents and maxEvents are the default and the maximum number of audit events in a response.
 const (
 	defaultEvents = 100
 	maxEvents     = 1000
@@ -48,7 +48,7 @@ func (r *request) eventFilter() (ports.EventFilter, error) {
 		var ok bool
 		if filter.Before, ok = domain.ParseID[domain.Event](text); !ok {
 			return filter, domain.InvalidField("before", "invalid_before",
-				"before must be the id of an audit event: send next of the previous page")
+				"before must be the id of an audit event: send the value of next from the previous page")
 		}
 	}
 	if text := r.QueryParam("action"); text != "" {
@@ -84,7 +84,7 @@ type eventLine struct {
 	Address      *string `json:"address"`
 	// Suppressed is present only in an event that stands for several refusals.
 	Suppressed int `json:"suppressed,omitempty"`
-	// Changes is present only in an event of an action that changed a property.
+	// Changes is present only if the action changed a property.
 	Changes []changeLine `json:"changes,omitempty"`
 }
 

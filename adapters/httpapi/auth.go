@@ -13,7 +13,7 @@ import (
 const lookupTimeout = 5 * time.Second
 
 // identify sets the credential of a request from its token, without looking the token up. The credential stays zero if
-// the route ignores tokens, or accepts requests without one.
+// the route ignores tokens, or if the request has no token and the route requires none.
 func (a *API) identify(r *request) error {
 	if r.route.Auth == AuthNone {
 		return nil
@@ -42,7 +42,7 @@ func (a *API) verify(ctx context.Context, token string) (domain.Credential, erro
 }
 
 // admitLargeBody authenticates the caller before a large body is read. This check is necessary because a signed token
-// may be revoked. It is not necessary for a body that is already in memory.
+// may be revoked. A body that is already in memory needs no such check.
 func (a *API) admitLargeBody(r *request) error {
 	if r.body.read || !isLarge(r.Request()) || r.by.Credential.IsZero() {
 		return nil

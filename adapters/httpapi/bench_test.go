@@ -10,7 +10,7 @@ import (
 )
 
 // BenchmarkDecode reads the headers and decodes the body of a write of 1 KiB. Some of the allocations belong to the
-// creation of the request. In a server, they happen before the handler is called.
+// creation of the request. In a server, these allocations happen before the handler is called.
 func BenchmarkDecode(b *testing.B) {
 	text := []byte(`{"key":"db/password","value":"` + strings.Repeat("x", 1022) + `"}`)
 	e := echo.New()

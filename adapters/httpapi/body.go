@@ -31,7 +31,7 @@ type body struct {
 	limit int64
 	// begin is the part that request.peekBody has read.
 	begin []byte
-	// held is the share of the request in the memory for large bodies, in bytes.
+	// held is how much of the memory for large bodies the request holds, in bytes.
 	held int64
 
 	read bool
@@ -103,11 +103,11 @@ func (r *request) peekBody() (begin []byte, whole bool, err error) {
 	return begin, false, nil
 }
 
-// awaitIgnoredBody waits for the body of a request whose handler never decodes the body, or decodes it only in some
-// cases, as for DELETE. Without this wait, the handler could act on a request that did not arrive completely.
-// awaitIgnoredBody reads at most the first 16 KiB. If the request announces no body, it reads nothing. It returns
-// only errors of the transfer: body_unreadable and errClientClosed. The handler reports a body that is too large if
-// it decodes the body.
+// awaitIgnoredBody waits for the body of a request if its handler can succeed without decoding the body, as handlers of
+// DELETE can. Without this wait, the handler could act on a request that did not arrive completely. awaitIgnoredBody
+// reads at most the first 16 KiB. If the request announces no body, it reads nothing. It returns only errors of the
+// transfer: body_unreadable and errClientClosed. A body that is too large causes no error here, because the handler
+// reports it when it decodes the body.
 func (r *request) awaitIgnoredBody() error {
 	size := r.Request().ContentLength
 	if !r.route.ignoresBody || size == 0 || r.body.read && size <= r.body.limit {
@@ -246,7 +246,8 @@ func malformed(err error, body reflect.Type) error {
 		return domain.Refuse(domain.Invalid, "malformed_json",
 			"the body must be exactly one JSON value, and not nested too deeply")
 	// wrongType.Field is the JSON path of the field, as the client sent it. The error does not contain the value. The
-	// path is empty if the body itself has the wrong type. For an element of a list, Go 1.27 reports the index.
+	// path is empty if the body itself has the wrong type. If the body is a list, the path is the index of the element
+	// with the wrong type (Go 1.27).
 	case strings.Trim(wrongType.Field, "0123456789") == "":
 		return domain.Refuse(domain.Invalid, "wrong_type", "the body must be "+jsonType(body))
 	default:

@@ -53,8 +53,9 @@ func (c *boundConn) CloseWrite() error {
 	return nil
 }
 
-// change adds to the counts of the connection. since is the current time if the connection may begin to wait. since
-// is zero if a handler begins to work, so the caller need not query the clock, which takes time.
+// change adds the given numbers to the counts of the connection. If the connection may begin to wait, the caller passes
+// the current time as since. If a handler begins to work, the caller passes the zero time, and so avoids a query of the
+// clock; c.since then stays unchanged.
 func (c *boundConn) change(handlers, bodies, readers int, since time.Time) {
 	if c == nil {
 		return
@@ -80,7 +81,7 @@ func (c *boundConn) awaitBody() (done func()) {
 	return func() { c.change(0, -1, 0, time.Time{}) }
 }
 
-// beginWrite marks a handler as waiting for the reader of its response until endWrite is called.
+// beginWrite marks a handler as waiting for the client to read the response. endWrite removes the mark.
 func (c *boundConn) beginWrite(now time.Time) { c.change(0, 0, 1, now) }
 
 func (c *boundConn) endWrite() { c.change(0, 0, -1, time.Time{}) }
@@ -130,7 +131,7 @@ func withConn(ctx context.Context, conn net.Conn) context.Context {
 	}
 }
 
-// connOf returns the connection of a request, or nil in tests without one.
+// connOf returns the connection of a request, or nil in a test that has no connection.
 func connOf(ctx context.Context) *boundConn {
 	conn, _ := ctx.Value(connKey{}).(*boundConn)
 	return conn

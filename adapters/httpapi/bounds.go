@@ -26,7 +26,7 @@ type Bounds struct {
 }
 
 // The costs below are measured upper bounds, in bytes. The memory that is not assigned here is for the program itself,
-// key derivations and garbage.
+// for key derivations, and for garbage that is not yet collected.
 const (
 	// memoryPerConnection covers buffers, stacks, an incomplete header, the state of TLS, and the buffers of the
 	// kernel. Connections get a sixth of the memory.
@@ -36,10 +36,10 @@ const (
 	// memory.
 	memoryPerRequest = 640 << 10 / 6
 	requestsShare    = 6
-	// bodiesShare and answersShare are an eighth and a tenth of the memory.
+	// bodiesShare and answersShare are divisors: large bodies get an eighth of the memory, and large responses a tenth.
 	bodiesShare  = 8
 	answersShare = 10
-	// userShare is the part of a resource that one user may use.
+	// userShare is a divisor: one user may use a quarter of a resource.
 	userShare = 4
 
 	// assumedMemory is used if Config has no bounds.
@@ -62,8 +62,8 @@ func NewBounds(memory int64) Bounds {
 }
 
 const (
-	// maxHeaderBytes bounds the request line and the headers. The HTTP server adds 4 KiB for HTTP/1 and 320 bytes for
-	// HTTP/2. A token of this server takes less than 1 KiB, and an encoded passphrase at most 1.4 KiB.
+	// maxHeaderBytes bounds the request line and the headers. The HTTP server raises this limit by 4 KiB for HTTP/1 and
+	// by 320 bytes for HTTP/2. A token of this server takes less than 1 KiB, and an encoded passphrase at most 1.4 KiB.
 	maxHeaderBytes = 8 << 10
 	// maxStreams is the maximum number of requests in flight on one HTTP/2 connection.
 	maxStreams = 32
@@ -76,8 +76,8 @@ const (
 
 	// smallAnswer is the largest response that needs no share of AnswerBytes.
 	smallAnswer = 16 << 10
-	// bodyFactor is the memory that a large body uses, as a multiple of its size: the text, the decoded value, and the
-	// encrypted value.
+	// bodyFactor is the memory that a large body uses, as a multiple of the size of the body: the text, the decoded
+	// value, and the encrypted value.
 	bodyFactor = 3
 
 	// userWait is how long a request waits if its user has too many requests in flight. A burst of a legitimate
@@ -110,5 +110,6 @@ func tooManyRequests() *domain.Error {
 	return refusal
 }
 
-// errResourceUsedUp is the cause of ErrBusy when a resource is used up. Only the log shows the cause.
+// errResourceUsedUp is the cause of an ErrBusy that is returned because too little of a shared resource is free. Only
+// the log shows the cause.
 var errResourceUsedUp = errors.New("the memory budget of this server is used up")

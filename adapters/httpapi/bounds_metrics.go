@@ -7,12 +7,14 @@ type boundsCollector struct{ api *API }
 
 var (
 	boundUsed = prometheus.NewDesc("lockbox_http_bound_used",
-		"Current use of a bound on what clients can make the server hold, in bytes for the bounds that end in _bytes "+
-			"and as a count otherwise. For bounds per user or address, the highest use.", []string{"bound"}, nil)
+		"Current use of each bound on the connections, requests and memory of clients, in bytes if the name of the "+
+			"bound ends in _bytes, and as a count otherwise. For a bound per user or address, the value is "+
+			"the highest among all users or addresses.",
+		[]string{"bound"}, nil)
 	boundLimit = prometheus.NewDesc("lockbox_http_bound_limit",
-		"Limit of a bound, in the unit of lockbox_http_bound_used.", []string{"bound"}, nil)
+		"Limit of each bound, in the same unit as lockbox_http_bound_used.", []string{"bound"}, nil)
 	boundRefused = prometheus.NewDesc("lockbox_http_bound_refused_total",
-		"Number of requests and connections refused, and of connections closed, because of a bound.",
+		"Number of requests and connections that were refused or closed because a bound was reached.",
 		[]string{"bound"}, nil)
 )
 

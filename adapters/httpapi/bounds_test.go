@@ -20,7 +20,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// bounded returns an API with bounds. No request with a token succeeds.
+// bounded returns an API with the given bounds. It refuses every request with a token.
 func bounded(bounds httpapi.Bounds, ready func() error) *httpapi.API {
 	return httpapi.New(httpapi.Config{
 		Verify: func(context.Context, string) (domain.Credential, error) {
@@ -75,7 +75,8 @@ func TestConnectionsAreBounded(t *testing.T) {
 const stalled = "POST /authenticate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" +
 	"Content-Length: 10\r\n\r\n{"
 
-// TestRequestsOfAnAddressAreBounded verifies that the excess requests of an address get 429, and that probes do not.
+// TestRequestsOfAnAddressAreBounded verifies that an address with too many requests gets 429, and that probes are still
+// answered.
 func TestRequestsOfAnAddressAreBounded(t *testing.T) {
 	t.Parallel()
 	address := serve(t, bounded(httpapi.Bounds{Connections: 99, Requests: 9, RequestsPerAddress: 1}, isReady), nil, nil)

@@ -32,13 +32,13 @@ type boxBody struct {
 	UpdatedAt string            `json:"updatedAt"`
 	Entries   []domain.EntryKey `json:"entries"`
 	Users     []boxUserLine     `json:"users"`
-	// Encryption and Keyring are present only if the box has a keyring. Encryption is "server": the server encrypts the
-	// values.
+	// Encryption and Keyring are present only if the box has a keyring. The only value of Encryption is "server", which
+	// means that the server encrypts the values.
 	Encryption string          `json:"encryption,omitempty"`
 	Keyring    *keyringSummary `json:"keyring,omitempty"`
 }
 
-// boxOfferBody describes, in a response, the open offer to transfer the ownership of a box.
+// boxOfferBody is an open offer to transfer the ownership of a box.
 type boxOfferBody struct {
 	To        string    `json:"to"`
 	ExpiresAt time.Time `json:"expiresAt"`
@@ -103,7 +103,7 @@ func (a *API) endBoxOffer(r *request) error {
 	return r.noContent(a.vault.EndBoxOffer(r.ctx(), r.by, r.param("box")))
 }
 
-// deleteBox answers DELETE /boxes/{box}. It deletes all entries of the box permanently.
+// deleteBox answers DELETE /boxes/{box}. The box and all its entries are deleted permanently.
 func (a *API) deleteBox(r *request) error {
 	return r.noContent(a.vault.DeleteBox(r.ctx(), r.by, r.param("box")))
 }

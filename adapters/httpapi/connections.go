@@ -102,8 +102,8 @@ func (c *connections) remove(conn *boundConn) {
 	}
 }
 
-// victim returns the connection to close for a new one of the given group, or nil. Only connections that wait for their
-// client are closed.
+// victim returns the connection that must be closed to make room for a new connection of the address group newcomer, or
+// nil if the new connection must be refused. Only connections that wait for their client are closed.
 //
 // If one address group has more than a quarter of all connections, its connections are closed first. A new connection
 // of that group can replace only a connection of the same group, and only after that connection has waited for
@@ -134,7 +134,7 @@ func (c *connections) victim(newcomer string) *boundConn {
 }
 
 // replaceAfter is how long a connection of a flood must have waited before a new connection of the same address group
-// may replace it. Closing the new connection instead takes much less time.
+// may replace it. During a flood, refusing the new connection takes much less time than replacing another connection.
 const replaceAfter = time.Second
 
 // victimSample is how many connections longestWaiting compares. During a flood, longestWaiting runs for each new
@@ -142,8 +142,8 @@ const replaceAfter = time.Second
 const victimSample = 64
 
 // longestWaiting takes a random sample of the matching connections that wait for their client. It returns the
-// connection of this sample that is to be closed first, and the time since which that connection has waited. It returns
-// nil if there is no such connection. The caller holds mu.
+// connection of this sample that is to be closed first, and the time at which that connection began to wait. The result
+// is nil if no connection matches. The caller holds mu.
 func (c *connections) longestWaiting(matches func(*boundConn) bool) (victim *boundConn, since time.Time) {
 	var class waitClass
 	seen := 0
@@ -162,9 +162,9 @@ func (c *connections) longestWaiting(matches func(*boundConn) bool) (victim *bou
 	return victim, since
 }
 
-// enter counts a handler. If too many handlers run, it considers the connections whose handlers all wait for the
-// client, and closes the one with the most handlers. It returns false if there is no such connection; the caller then
-// closes its own connection.
+// enter counts a handler. If too many handlers run, enter closes another connection: of the connections whose handlers
+// all wait for the client, the connection with the most handlers. If there is no such connection, enter returns false,
+// and the caller must close its own connection.
 func (c *connections) enter() bool {
 	if c.handlers.Add(1) <= c.maxHandlers {
 		return true

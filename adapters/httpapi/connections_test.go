@@ -30,8 +30,8 @@ type state struct {
 	handlers, bodies, readers int
 }
 
-// TestVictims verifies which connection is closed when a new one arrives and all are in use. The connections are opened
-// in the order of the list.
+// TestVictims verifies which connection is closed when a new connection arrives and no place is free. The connections
+// are opened in the order of the list.
 func TestVictims(t *testing.T) {
 	t.Parallel()
 	const stranger, other, third, fourth, fifth = "192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5"
@@ -160,7 +160,7 @@ func TestClosedConnectionsMakeRoom(t *testing.T) {
 	require.Equal(t, map[string]int{"192.0.2.1": 1}, all.groups)
 }
 
-// TestNewBounds verifies the documented numbers, and that the parts fit into the memory.
+// TestNewBounds verifies the documented numbers, and that all bounds together leave at least 15 % of the memory free.
 func TestNewBounds(t *testing.T) {
 	t.Parallel()
 	for memory, want := range map[int64]Bounds{

@@ -10,18 +10,19 @@ import (
 
 // contract is the wire format that all routes of one API share. There are two: lockboxAPI and accountsAPI.
 type contract interface {
-	// token returns the token of a request and removes it from the headers, so that it cannot reach a log. If the
-	// request has no token, it returns "" or, if the route requires a token, Unauthenticated. It returns
-	// Unauthenticated for a malformed token. It does not verify the token.
+	// token returns the token of a request without verifying the token. It removes the token from the headers, so that
+	// the token cannot reach a log. If the request has no token, the result is "", or the error Unauthenticated if the
+	// route requires a token. A malformed token causes Unauthenticated as well.
 	token(r *request) (string, error)
 	// readsBodyForToken reports whether token reads the body.
 	readsBodyForToken(r *request) bool
 	// If token has not read the whole body, checkBody checks the body after the caller is authenticated. It returns
 	// Invalid if the body contains a different token.
 	checkBody(r *request) error
-	// bodyLimit returns the largest body in bytes, given the limit of the settings.
+	// bodyLimit returns the size of the largest body that is accepted, in bytes. configured is the limit from the
+	// settings.
 	bodyLimit(configured int64) int64
-	// writeError writes an error as the response, with the status that errors.go assigns to its kind.
+	// writeError writes an error as the response, with the status that errors.go assigns to the error.
 	writeError(c echo.Context, refusal *domain.Error, status int)
 }
 
@@ -69,5 +70,5 @@ func (lockboxAPI) readsBodyForToken(*request) bool { return false }
 
 func (lockboxAPI) checkBody(*request) error { return nil }
 
-// bodyLimit is the configured limit, because these bodies contain values.
+// bodyLimit is the configured limit, because the bodies of this API contain the values of entries.
 func (lockboxAPI) bodyLimit(configured int64) int64 { return configured }

@@ -12,24 +12,24 @@ import (
 
 const (
 	// requestTime is how long the server may work on a request. The time in which the body arrives does not count. The
-	// server answers a request within 20 seconds. The remaining six seconds are for a commit that has begun, which may
-	// take three more seconds, for a database connection that does not react to a cancellation, which is closed after
-	// two, and for delays of a busy machine.
+	// server answers a request within 20 seconds. The remaining six seconds leave time to finish a commit that has
+	// begun (three seconds), to close a database connection that does not react to a cancellation (two seconds), and
+	// for delays of a busy machine.
 	requestTime = 14 * time.Second
 	// slowRequestTime replaces requestTime for routes that delete or rewrite all rows of a box or a user, and for
-	// routes that wait for the droplet host. It leaves time for the response before writeTimeout.
+	// routes that wait for the droplet host. It is shorter than writeTimeout, to leave time for the response.
 	slowRequestTime = 52 * time.Second
 	// bodyTime is the longest time in which a request body may arrive. The HTTP server stops reading after this time.
 	bodyTime = 30 * time.Second
 )
 
-// errRequestTime is the cause of the cancellation of a request's context at its deadline.
+// errRequestTime is the cause with which the context of a request is cancelled at its deadline.
 var errRequestTime = domain.Refuse(domain.Unavailable, codeOutcomeUnknown,
 	"the request took too long: check whether it took effect before you retry")
 
 // requestContext is the context of one request. It ends when the client disconnects or at the deadline, whichever is
-// first; timedOut tells the two apart. The goroutine of the request may move the deadline. All other methods are safe
-// for concurrent use.
+// first; timedOut distinguishes the two. Only the goroutine of the request may move the deadline. All other methods are
+// safe for concurrent use.
 type requestContext struct {
 	context.Context // ends with the cause errRequestTime at the deadline
 	began           time.Time
@@ -43,8 +43,8 @@ type requestContext struct {
 // requestContextKey is the key under which a context returns its requestContext.
 type requestContextKey struct{}
 
-// withDeadline returns a context that ends with parent, or after limit. The caller must call cancel when the request
-// has been answered.
+// withDeadline returns a context that ends when parent ends, or after limit. The caller must call cancel when the
+// request has been answered.
 func withDeadline(parent context.Context, limit time.Duration) (ctx *requestContext, cancel context.CancelFunc) {
 	inner, cancelInner := context.WithCancelCause(parent)
 	ctx = &requestContext{Context: inner, began: time.Now(), work: limit}
@@ -69,14 +69,14 @@ func (c *requestContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// extend moves the deadline to the given time from now.
+// extend moves the deadline to the current time plus limit.
 func (c *requestContext) extend(limit time.Duration) {
 	c.limit.Store(int64(time.Since(c.began) + limit))
 	c.timer.Reset(limit)
 }
 
-// allowTime gives a request the given time from now. It has no effect on a context without a requestContext. Only tests
-// of parts of this package use such a context.
+// allowTime moves the deadline of a request to the current time plus limit. It has no effect on a context without a
+// requestContext. Only tests of parts of this package use such a context.
 func allowTime(ctx context.Context, limit time.Duration) {
 	if c, ok := ctx.Value(requestContextKey{}).(*requestContext); ok {
 		c.work = limit
@@ -84,8 +84,8 @@ func allowTime(ctx context.Context, limit time.Duration) {
 	}
 }
 
-// excludeBody excludes the time in which the body arrives from the time of the request. The caller calls done when the
-// body has arrived; the request then has its full time.
+// excludeBody gives the body of a request time to arrive that does not count towards the time of the request. The
+// caller calls done when the body has arrived. The request then has its full time.
 func excludeBody(ctx context.Context) (done func()) {
 	c, ok := ctx.Value(requestContextKey{}).(*requestContext)
 	if !ok {

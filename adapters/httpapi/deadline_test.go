@@ -80,7 +80,7 @@ func TestARequestEndsAtItsDeadline(t *testing.T) {
 	}
 }
 
-// TestTheDeadlineExcludesTheBody sends a body that takes longer to arrive than the request may work.
+// TestTheDeadlineExcludesTheBody sends a body that takes longer to arrive than the server may work on the request.
 func TestTheDeadlineExcludesTheBody(t *testing.T) {
 	t.Parallel()
 	const limit = 300 * time.Millisecond

@@ -9,7 +9,7 @@ import (
 )
 
 // Entity tags and the preconditions If-Match and If-None-Match follow RFC 9110, sections 8.8.3 and 13.1. A tag is an
-// opaque string in quotes. This server makes the tag of an entry from its version number: "3".
+// opaque string in quotes. The entity tag of an entry is its version number in quotes, such as "3".
 
 // entityTag is an element of a precondition header.
 type entityTag struct {
@@ -97,8 +97,8 @@ func tagEnd(text string) int {
 	return 0
 }
 
-// unmodified reports whether If-None-Match is "*" or lists a tag. Tags are compared weakly. A malformed header is
-// ignored: the client then gets the full response.
+// unmodified reports whether If-None-Match is "*" or lists the given tag. Tags are compared weakly. A malformed header
+// is ignored: the client then gets the full response.
 func unmodified(header http.Header, tag string) bool {
 	tags, all, ok := parseEntityTags(strings.Join(header.Values(headerIfNoneMatch), ","))
 	for _, each := range tags {

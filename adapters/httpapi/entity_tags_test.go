@@ -29,7 +29,8 @@ func requireRefusal(t *testing.T, err error, kind domain.Kind, code, field strin
 	require.Equal(t, field, refusal.Field)
 }
 
-// conditionOf reads the precondition headers of a request; a nil list sends no header.
+// conditionOf returns the condition of a request with the given precondition headers. A nil list means that the request
+// does not have the header.
 func conditionOf(match, noneMatch []string) (domain.Condition, error) {
 	sent := httptest.NewRequest("GET", "/", nil)
 	if match != nil {

@@ -72,7 +72,7 @@ func (r *request) createdVersion(written vault.WrittenEntry) error {
 }
 
 // readEntry answers GET /boxes/{box}/entries/{key} with the value as it was sent, byte for byte, or with 304 if
-// If-None-Match lists its version. The parameter version selects an older version.
+// If-None-Match lists its version. The query parameter named version selects an older version.
 func (a *API) readEntry(r *request) error {
 	encryptionKey, err := r.encryptionKey()
 	if err != nil {
@@ -108,7 +108,7 @@ func (a *API) readEntry(r *request) error {
 	return blob(r, http.StatusOK, contentTypeJSON, value.JSON)
 }
 
-// listEntries answers GET /boxes/{box}/entries with the keys that begin with the query parameter named prefix.
+// listEntries answers GET /boxes/{box}/entries with all keys that have the prefix given in the query parameter prefix.
 func (a *API) listEntries(r *request) error {
 	return r.json(a.vault.ListEntries(r.ctx(), r.by, r.param("box"), r.QueryParam("prefix")))
 }
@@ -149,8 +149,8 @@ func (a *API) listVersions(r *request) error {
 	return r.json(lines, err)
 }
 
-// restoreEntry answers POST /boxes/{box}/entries/{key}/restore. It copies an old version to a new one without
-// decrypting it, so that the request needs no encryption key.
+// restoreEntry answers POST /boxes/{box}/entries/{key}/restore. It copies an old version to a new version without
+// decrypting the value, so that the request needs no encryption key.
 func (a *API) restoreEntry(r *request) error {
 	body, err := bind[struct {
 		Version uint64 `json:"version"`

@@ -26,7 +26,8 @@ import (
 
 const contentTypeProblem = "application/problem+json"
 
-// problem is the body of an error of the Lockbox API: RFC 9457 with a stable code and a list of messages.
+// problem is the body of an error response of the Lockbox API: a problem document (RFC 9457) with two more fields, a
+// stable code and a list of messages.
 type problem struct {
 	Type     string    `json:"type"`
 	Title    string    `json:"title"`
@@ -61,7 +62,7 @@ const (
 	codeMethodNotAllowed  = "method_not_allowed"
 	codeConditionRequired = "condition_required"
 	codeClientClosed      = "client_closed_request"
-	// codeOutcomeUnknown is the code of ports.UnitOfWork for a commit whose result is unknown.
+	// codeOutcomeUnknown is the code of the error that ports.UnitOfWork returns for a commit whose result is unknown.
 	codeOutcomeUnknown = "outcome_unknown"
 	// statusClientClosed is the status of a request whose client disconnected before the response. The status is not
 	// standard, but nginx uses it too. Because the status is below 500, logs and metrics do not count such requests as
@@ -83,7 +84,7 @@ var statusOfCode = map[string]int{
 // errClientClosed is the error of a request whose client disconnected; see half_close.go. The response is written, but
 // usually not received.
 var errClientClosed = domain.Refuse(domain.Invalid, codeClientClosed,
-	"the client closed the connection before the response: it may or may not have taken effect")
+	"the client closed the connection before the response: the request may or may not have taken effect")
 
 // writeError writes an error as the response, unless the response has already started.
 func (a *API) writeError(err error, c echo.Context) {
@@ -154,7 +155,7 @@ func setErrorHeaders(c echo.Context, refusal *domain.Error, status int) {
 // refusal converts any error into an error that the client may see. It logs each failure of the server once. It does
 // not log errors that the client caused.
 func (a *API) refusal(c echo.Context, err error) *domain.Error {
-	// The log names the template of the route: a path may contain a token.
+	// The log names the template of the route instead of the path, because a path may contain a token.
 	log := a.log.With(slog.String("request_id", c.Response().Header().Get(echo.HeaderXRequestID)),
 		slog.String("route", a.routeOf(c)))
 	// Check for tampering first: an error of another kind may wrap the tampering error, and the operator must see it.
@@ -185,10 +186,10 @@ func (a *API) refusal(c echo.Context, err error) *domain.Error {
 		"internal server error: the server's log has details under the id of this request")
 }
 
-// cancelled reports whether a request failed because its client disconnected, which cancels its context. Waiting for a
-// lock, a batch, a key derivation or the database then ends with an Unavailable error that is no fault of the server. A
-// commit with an unknown outcome is a fault of the server, because a commit ignores the cancellation. A request that
-// ended at its deadline counts as a fault of the server, too.
+// cancelled reports whether a request failed because its client disconnected. A disconnection cancels the context of
+// the request. A wait for a lock, a batch, a key derivation or the database then ends with an Unavailable error, but
+// this is no fault of the server. A commit with an unknown outcome is a fault of the server, because a commit ignores
+// the cancellation. A request that ended at its deadline counts as a fault of the server, too.
 func cancelled(c echo.Context, err error) bool {
 	if timedOut(c.Request().Context()) {
 		return false

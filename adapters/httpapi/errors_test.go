@@ -64,8 +64,8 @@ func failures(log *bytes.Buffer) int {
 	return strings.Count(log.String(), `"level":"ERROR"`) + strings.Count(log.String(), `"level":"WARN"`)
 }
 
-// TestPanic verifies that the response to a panic is a fixed 500 and that the log has the stack once. Neither
-// contains the value of the panic.
+// TestPanic verifies that the response to a panic is a fixed 500 and that the log has the stack once. Neither the
+// response nor the log contains the value of the panic.
 func TestPanic(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]any{"text": secret, "error": errors.New(secret),
@@ -122,8 +122,8 @@ func TestTampering(t *testing.T) {
 	require.Equal(t, 1, failures(log))
 }
 
-// TestRefusals verifies that each kind of error has its status, including wrapped errors, and that the response omits
-// the cause.
+// TestRefusals verifies that each kind of error gets the right status, even if the error is wrapped, and that the
+// response omits the cause.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	for kind, status := range map[domain.Kind]int{domain.Invalid: 400, domain.Unauthenticated: 401,
@@ -201,7 +201,7 @@ func TestWireWords(t *testing.T) {
 	}{
 		{keyErr, "X-Encryption-Key", "the header X-Encryption-Key"},
 		{domain.ErrKeyMismatch, "", "X-Encryption-Key"},
-		{&inVariable, "env.A", "env.A: the entry is encrypted with another key than the one in X-Encryption-Key"},
+		{&inVariable, "env.A", "env.A: the key in X-Encryption-Key is not the key that the entry is encrypted with"},
 		{domain.ErrPrecondition, "", "If-Match"},
 		{domain.ErrNoDropletHost, "", "LOCKBOX_DOCKER_HOST"},
 	} {

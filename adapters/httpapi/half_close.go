@@ -51,7 +51,7 @@ func withConnection(ctx context.Context, conn net.Conn) context.Context {
 // The caller must call end after the handler.
 //
 // The HTTP server cancels the context of a request in progress only after a failed read of the connection. The
-// answeringConn sees these errors itself. The new context therefore need not watch the old one.
+// answeringConn sees every failed read itself, so the new context need not watch the context of the HTTP server.
 func (a *API) begin(r *http.Request) (request *http.Request, conn *answeringConn, end func()) {
 	conn, ok := r.Context().Value(connectionKey{}).(*answeringConn)
 	if !ok {
@@ -66,7 +66,7 @@ func (a *API) begin(r *http.Request) (request *http.Request, conn *answeringConn
 	}
 }
 
-// beginRequest sets the function that cancels the request in progress, until endRequest is called.
+// beginRequest stores the function that cancels the request in progress. endRequest removes the function.
 func (c *answeringConn) beginRequest(cancel context.CancelFunc) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -110,8 +110,8 @@ func (c *answeringConn) inputEnded() bool {
 	return errors.Is(c.readErr, io.EOF)
 }
 
-// If the client has closed its sending side, reportAtClose registers report to be called when the connection is closed,
-// and returns true. Otherwise it returns false. The HTTP server closes a half-closed connection after the response.
+// reportAtClose returns false if the client has not closed its sending side. Otherwise it registers report, which Close
+// will call, and returns true. The HTTP server closes a half-closed connection after the response.
 func (c *answeringConn) reportAtClose(report func(clientLeft bool)) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -83,7 +83,7 @@ func newWaitingAPI() *waitingAPI {
 }
 
 // halfClosedRequests are complete requests with a token in the header or in the body. The last request is pipelined
-// behind another one.
+// behind another request.
 var halfClosedRequests = map[string]string{
 	"GET":    "GET /boxes HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer token\r\n\r\n",
 	"HTTP10": "GET /boxes HTTP/1.0\r\nAuthorization: Bearer token\r\n\r\n",

@@ -9,8 +9,8 @@ const (
 	headerEncryptionKeyChanged = "X-Encryption-Key-Changed"
 	headerEncryptionKeyID      = "X-Encryption-Key-Id"
 	headerInitToken            = "X-Init-Token"
-	// These headers carry values that were added to the API later. The bodies did not change, because older clients
-	// compare them as a whole.
+	// These headers carry values that were added to the API later. The values are not in the bodies, because older
+	// clients compare whole bodies.
 	headerInstallation = "X-Lockbox-Installation"
 	headerUserID       = "X-Lockbox-User-Id"
 
@@ -45,6 +45,7 @@ func (r *request) takeHeader(name string) (string, error) {
 	case 1:
 		return values[0], nil
 	default:
-		return "", domain.InvalidField(name, "header_repeated", "the header "+name+" is sent more than once: send one")
+		return "", domain.InvalidField(name, "header_repeated",
+			"the header "+name+" is sent more than once: send it once")
 	}
 }

@@ -32,8 +32,8 @@ func (a *API) putIdentity(r *request) error {
 	}{stored.Public.String(), stored.Fingerprint.String(), rfc3339(stored.CreatedAt)})
 }
 
-// identityBody is an identity in a response. User is absent if that user was deleted. Locked is present only if the
-// caller is that user.
+// identityBody is an identity in a response. User is the user whom the identity belongs to, and is absent if that user
+// was deleted. Locked is present only if the caller is that user.
 type identityBody struct {
 	Public      string  `json:"public"`
 	Fingerprint string  `json:"fingerprint"`
@@ -64,7 +64,7 @@ func (a *API) describeIdentity(r *request) error {
 	return r.json(body, nil)
 }
 
-// findIdentity answers GET /identities/{fingerprint}. Identities that are no longer current are found too.
+// findIdentity answers GET /identities/{fingerprint}. It also finds identities that are no longer current.
 func (a *API) findIdentity(r *request) error {
 	found, err := a.identity.FindIdentity(r.ctx(), r.by, r.param("fingerprint"))
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain/identity"
 )
 
-// invitedBody is a new invitation. It is the only response that has the code.
+// invitedBody is a new invitation. No other response contains the code of an invitation.
 type invitedBody struct {
 	Username  string  `json:"username"`
 	Role      string  `json:"role"`

@@ -208,7 +208,7 @@ func (r *request) keyringCondition() (vault.KeyringCondition, error) {
 	if lines := header.Values(headerIfNoneMatch); len(lines) > 0 {
 		if _, all, ok := parseEntityTags(strings.Join(lines, ",")); !ok || !all {
 			return condition, domain.InvalidField(headerIfNoneMatch, "invalid_precondition",
-				"If-None-Match must be * here: it requires that the box has no keyring")
+				"If-None-Match must be * here, which requires that the box has no keyring yet")
 		}
 		condition.First = true
 	}
@@ -216,7 +216,8 @@ func (r *request) keyringCondition() (vault.KeyringCondition, error) {
 	if len(lines) == 0 {
 		if !condition.First {
 			return condition, domain.Refuse(domain.Invalid, codeConditionRequired,
-				"send If-None-Match: * for the first keyring of the box, and If-Match with its ETag to replace one")
+				"send If-None-Match: * for the first keyring of the box, "+
+					"or If-Match with the ETag of the keyring to replace")
 		}
 		return condition, nil
 	}
@@ -251,8 +252,8 @@ func (b newKeyringBody) decode() (vault.WriteKeyring, error) {
 	}
 	malformed := domain.InvalidField("recipients", "keyring_invalid",
 		"each recipient must have userId, fingerprint and wrapped: a UUID and two texts in base64url without padding")
-	// The use case refuses a list that has one recipient more than allowed. Decoding further recipients would only cost
-	// memory.
+	// At most one recipient more than allowed is decoded. The use case refuses such a list, so decoding the rest would
+	// only cost memory.
 	for _, line := range b.Recipients[:min(len(b.Recipients), domain.MaxKeyRecipients+1)] {
 		user, isID := domain.ParseID[domain.User](line.UserID)
 		fingerprint, isFingerprint := domain.ParseFingerprint(line.Fingerprint)

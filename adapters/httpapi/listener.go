@@ -30,7 +30,7 @@ func (a *API) Listener(inner net.Listener, config *tls.Config) net.Listener {
 	return l
 }
 
-// answeringListener accepts connections that answer unhandled requests.
+// answeringListener wraps each accepted connection in an answeringConn.
 type answeringListener struct {
 	net.Listener
 	api *API
@@ -55,7 +55,7 @@ type tlsListener struct {
 	api      *API
 	config   *tls.Config
 	accepted chan accepted
-	// The context open is cancelled when the listener is closed.
+	// open is a context that is cancelled when the listener is closed.
 	open  context.Context
 	close context.CancelFunc
 }
@@ -154,7 +154,7 @@ type answeringConn struct {
 	// checkInput.
 	cancel context.CancelFunc
 	giveUp *time.Timer
-	// reports log the requests whose client had closed its sending side. Close calls them.
+	// reports are functions that log requests whose client had closed its sending side. Close calls these functions.
 	reports []func(clientLeft bool)
 	// reads and writes are the deadlines; see deadlines.go.
 	reads, writes deadline

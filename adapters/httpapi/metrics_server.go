@@ -11,11 +11,13 @@ import (
 )
 
 const (
-	// maxScrapes bounds concurrent responses of /metrics. Prometheus scrapes a server once per interval.
+	// maxScrapes bounds concurrent responses of /metrics. A few suffice, because Prometheus scrapes a server only once
+	// per interval.
 	maxScrapes = 4
 	// maxMetricsConnections bounds the connections of MetricsServer.
 	maxMetricsConnections = 16
-	// scrapeTimeout bounds one exchange. The default of Prometheus is the same.
+	// scrapeTimeout bounds the time to read a request and the time to write its response. It equals the default timeout
+	// of a scrape in Prometheus.
 	scrapeTimeout = 10 * time.Second
 )
 

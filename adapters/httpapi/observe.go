@@ -134,7 +134,7 @@ func (a *API) report(conn *answeringConn, line requestLine) {
 }
 
 // reportAtClose logs a request when its connection is closed; see answeringConn.reportAtClose. It is separate from
-// report so that only such requests allocate their line on the heap.
+// report so that only a request of a half-closed connection allocates its line on the heap.
 func (a *API) reportAtClose(conn *answeringConn, line requestLine) bool {
 	return conn.reportAtClose(func(clientLeft bool) {
 		if clientLeft {

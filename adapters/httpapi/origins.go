@@ -13,8 +13,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// origins decides which web pages may send requests to this server. This check is needed while any client that can
-// reach the server can take it over. A page of any site can send requests to a loopback address. With DNS rebinding,
+// origins decides which web pages may send requests to this server. The check is needed if any client that can reach
+// the server can take over the server. A page of any site can send requests to a loopback address. With DNS rebinding,
 // the page can even read the responses: the host name of the site first resolves to the server of the site and then to
 // 127.0.0.1. The headers Host and Origin still name the site in that case.
 type origins struct {

@@ -22,7 +22,7 @@ func refusedBy(o origins, method, path, host, origin string) error {
 	return o.check(func(echo.Context) error { return nil })(c)
 }
 
-// TestIsLoopback covers addresses and names that do and do not name this machine.
+// TestIsLoopback covers hosts that name this machine, and hosts that do not.
 func TestIsLoopback(t *testing.T) {
 	t.Parallel()
 	for _, host := range []string{"localhost", "LocalHost:5000", "127.0.0.1", "127.0.0.1:5000", "127.9.9.9:1", "[::1]",
@@ -35,7 +35,7 @@ func TestIsLoopback(t *testing.T) {
 	}
 }
 
-// TestLoopbackOnly verifies that every request with another name in Host or Origin is refused.
+// TestLoopbackOnly verifies that a request is refused if Host or Origin names another machine.
 func TestLoopbackOnly(t *testing.T) {
 	t.Parallel()
 	o := origins{loopbackOnly: true, allowed: []string{"https://app.example.org"}}

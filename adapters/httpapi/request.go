@@ -10,11 +10,12 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// request is one request to a route. It is used by one goroutine.
+// request is one request to a route. Only one goroutine uses it.
 type request struct {
 	echo.Context
 	route Route
-	// by identifies the sender. Its credential is verified, but not looked up: see API.authenticateCaller.
+	// by identifies the sender. Its credential is verified, but not yet looked up in the database: see
+	// API.authenticateCaller.
 	by   domain.Requester
 	body body
 	// admission bounds the memory of the request.
@@ -92,7 +93,7 @@ func (a *API) newRequest(c echo.Context, route Route) *request {
 // serve runs a request in this order:
 //
 //  1. admit reads the token, verifies a signature, and counts the request for its user or address. This step uses the
-//     database only for an opaque token that was not valid a short time ago.
+//     database only for an opaque token that no recent lookup has found valid.
 //  2. admitLargeBody looks the caller up before a large body uses memory.
 //  3. The handler decodes the body and calls a use case, which looks the caller up in the same statement as its data.
 //     There is no earlier lookup, so reading or writing an entry takes one statement.
@@ -102,7 +103,7 @@ func (a *API) serve(r *request) error {
 	if err := a.admit(r); err != nil {
 		return err
 	}
-	// A client without a token must not use more memory than this.
+	// A client without a token must not use more memory than maxAnonymousBody.
 	if r.by.Credential.IsZero() {
 		r.body.limit = min(r.body.limit, maxAnonymousBody)
 	}

@@ -41,9 +41,10 @@ func (r *request) jsonStatus(status int, body any) error {
 	return blob(r, status, contentTypeJSON, text)
 }
 
-// holdAnswer takes a share of the memory for large responses and holds it until release is called. A response stays in
-// memory until the client has read it, which a slow client can delay. Errors: RateLimited if the user has used up its
-// share of this memory, and Unavailable if all of this memory is used up. The response must then be dropped.
+// holdAnswer takes a share of the memory for large responses and holds it until release is called. A slow client can
+// occupy this memory for a long time, because a response stays in memory until the client has read it. Errors:
+// RateLimited if the user has used up its share of this memory, and Unavailable if all of this memory is used up. After
+// an error, the caller must drop the response.
 func (r *request) holdAnswer(size int) (release func(), err error) {
 	if size <= smallAnswer {
 		return func() {}, nil
@@ -107,7 +108,7 @@ func (r *request) created(segments ...string) error {
 	return r.NoContent(http.StatusCreated)
 }
 
-// rfc3339 formats a time in UTC. The zero time is null in JSON.
+// rfc3339 formats a time in UTC. For the zero time, it returns nil, which is null in JSON.
 func rfc3339(at time.Time) *string {
 	if at.IsZero() {
 		return nil
@@ -116,7 +117,7 @@ func rfc3339(at time.Time) *string {
 	return &text
 }
 
-// orNull returns nil, which is null in JSON, for an empty text.
+// orNull returns a pointer to text. For an empty text, it returns nil, which is null in JSON.
 func orNull(text string) *string {
 	if text == "" {
 		return nil
@@ -124,7 +125,7 @@ func orNull(text string) *string {
 	return &text
 }
 
-// idOrNull formats an identifier. The zero identifier is null in JSON.
+// idOrNull formats an identifier. For the zero identifier, it returns nil, which is null in JSON.
 func idOrNull[T any](id domain.ID[T]) *string {
 	if id.IsZero() {
 		return nil

@@ -38,7 +38,7 @@ type Route struct {
 	acceptsRefreshToken bool
 	// ignoresBody is true if the handler can succeed without reading the body; see request.awaitIgnoredBody.
 	ignoresBody bool
-	// isSlow is true if a request may work for slowRequestTime.
+	// isSlow is true if the server may work on a request for slowRequestTime.
 	isSlow bool
 }
 
@@ -49,7 +49,7 @@ func (r Route) AccountsAPI() bool {
 }
 
 // Routes returns the table of all routes. The authorization tests, the API description and docs/http.md are checked
-// against it.
+// against this table.
 func Routes() []Route {
 	routes := append(lockboxRoutes(), accountsRoutes()...)
 	for i := range routes {
@@ -149,7 +149,7 @@ func accountsRoutes() []Route {
 	}
 }
 
-// open is a route for requests without a token.
+// open returns a route that requires no token.
 func open(method, path string, handler handler) Route {
 	return Route{
 		Method:      method,
@@ -165,20 +165,20 @@ func withoutBody(route Route) Route {
 	return route
 }
 
-// slow marks a route whose requests may work for slowRequestTime.
+// slow marks a route on whose requests the server may work for slowRequestTime.
 func slow(route Route) Route {
 	route.isSlow = true
 	return route
 }
 
-// optionalToken is a route for requests with or without a token.
+// optionalToken returns a route that accepts requests with or without a token.
 func optionalToken(method, path string, handler handler) Route {
 	route := open(method, path, handler)
 	route.Auth = AuthOptional
 	return route
 }
 
-// withToken is a route for every user with a valid token. The use case decides what the user may do.
+// withToken returns a route that every user with a valid token may use. The use case decides what the user may do.
 func withToken(method, path string, handler handler) Route {
 	route := open(method, path, handler)
 	route.Auth = AuthToken
@@ -192,7 +192,8 @@ func withAnyToken(method, path string, handler handler) Route {
 	return route
 }
 
-// maxKeyringBody fits a keyring with 1,000 recipients and 4,096 earlier keys.
+// maxKeyringBody is the largest body with a keyring, in bytes. A keyring with 1,000 recipients and 4,096 earlier keys
+// fits into it.
 const maxKeyringBody = 4 << 20
 
 // withLargeBody raises the limit of a route's body to maxKeyringBody.
@@ -201,7 +202,7 @@ func withLargeBody(route Route) Route {
 	return route
 }
 
-// inGroup is a route for members of a group, or of a higher group.
+// inGroup returns a route that members of the given group or of a higher group may use.
 func inGroup(group domain.Group, method, path string, handler handler) Route {
 	route := withToken(method, path, handler)
 	route.Group = group

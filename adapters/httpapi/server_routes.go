@@ -18,7 +18,8 @@ import (
 // metricsPath is the path of the Prometheus metrics.
 const metricsPath = "/metrics"
 
-// serverRoutes are the routes about the server itself. All are GET or HEAD, need no token and belong to no contract.
+// serverRoutes are the routes about the server itself. They all answer GET and HEAD, need no token, and belong to
+// neither API.
 var serverRoutes = []struct {
 	path    string
 	handler func(*API) echo.HandlerFunc
@@ -30,7 +31,7 @@ var serverRoutes = []struct {
 	{"/docs", func(*API) echo.HandlerFunc { return serveFile("text/html; charset=utf-8", api.Page, pageHeaders()) }},
 }
 
-// ServerPaths lists the paths of the routes about the server itself. The API description is checked against it.
+// ServerPaths lists the paths of the routes about the server itself. The API description is checked against this list.
 func ServerPaths() []string {
 	paths := make([]string, len(serverRoutes))
 	for i, route := range serverRoutes {
@@ -70,8 +71,8 @@ type readiness struct {
 	err error
 }
 
-// check returns the last result if it is younger than readyTTL. Otherwise it calls run. The call does not end when the
-// client of the probe disconnects, because other probes wait for the result.
+// check returns the last result if it is younger than readyTTL. Otherwise it calls run. run is not cancelled when the
+// client of a probe disconnects, because other probes may wait for the same result.
 func (r *readiness) check(run func(ctx context.Context) error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

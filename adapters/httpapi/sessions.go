@@ -36,7 +36,7 @@ type signInBody struct {
 }
 
 // authenticate answers POST /authenticate with a session token. Users with two-factor authentication must send a code.
-// The code of any other user is ignored.
+// If the user does not have two-factor authentication, a code is ignored.
 func (a *API) authenticate(r *request) error {
 	body, err := bind[signInBody](r)
 	if err != nil {

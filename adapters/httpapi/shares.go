@@ -56,8 +56,8 @@ func (s *shares) clamp(amount int64) int64 { return min(amount, s.perKey) }
 // waits up to maxWait, in the order of arrival; a request that waits for its own key delays no other key. The caller
 // must give the amount back with release.
 //
-// Errors, both after the wait: RateLimited if the key has used up its share, and Unavailable if the resource is used
-// up.
+// Errors: RateLimited if the share of the key is still used up after the wait; Unavailable if the resource is still
+// used up after the wait; and errClientClosed if ctx ends before.
 func (s *shares) acquire(ctx context.Context, key string, amount int64) error {
 	amount = s.clamp(amount)
 	waiter, err := s.tryAcquire(key, amount)
@@ -117,14 +117,14 @@ func (s *shares) tryAcquire(key string, amount int64) (*shareWaiter, error) {
 	return waiter, nil
 }
 
-// fits reports whether the amount is free. The caller holds mu. The same is true for all methods below that do not lock
-// mu.
+// fits reports whether the amount is free. The caller must hold mu. Every method below that does not lock mu requires
+// this as well.
 func (s *shares) fits(key string, own *share, amount int64) bool {
 	return s.used+amount <= s.total && (key == "" || own.used+amount <= s.perKey)
 }
 
-// isQueued reports whether a request must queue behind an earlier waiter. It must do so if a waiter has the same key or
-// waits for total.
+// isQueued reports whether a request must queue behind an earlier waiter. A request must queue if a waiter has the same
+// key or waits for total.
 func (s *shares) isQueued(key string) bool {
 	return slices.ContainsFunc(s.queue, func(w *shareWaiter) bool { return w.key == key || !s.overShare(w) })
 }

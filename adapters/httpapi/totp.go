@@ -93,7 +93,8 @@ func (a *API) confirmTOTP(r *request) error {
 	}))
 }
 
-// removeTOTP answers DELETE /users/{username}/totp. Users send a code; admins need none for other users.
+// removeTOTP answers DELETE /users/{username}/totp. Users who remove their own secrets must send a code. Admins who
+// remove another user's secrets need no code.
 func (a *API) removeTOTP(r *request) error {
 	body, err := bindOptional[codeBody](r)
 	if err != nil {

@@ -31,7 +31,7 @@ func (a *API) startSpan(c echo.Context) trace.Span {
 
 // endSpan ends the span of a request, and adds its trace to the access log. The attributes are the same as the labels
 // of the metrics: they come from the route table and from methodOf, so they contain nothing that the client has chosen.
-// Only the log has the address and the request id.
+// The address of the client and the request id are in the log, but not in the span.
 func endSpan(span trace.Span, line *requestLine) {
 	if span == nil {
 		return

@@ -17,8 +17,8 @@ import (
 
 // The HTTP server of the standard library answers some requests by itself, before any handler runs: requests that it
 // cannot parse, and requests with a header that is too large or an Expect header that it does not support. Those
-// responses are plain text without a request id. answeringConn replaces them by errors of the API, and logs and counts
-// the requests.
+// responses are plain text without a request id. answeringConn replaces these responses with errors of the API, and
+// logs and counts the requests.
 //
 // HTTP/2 has no such responses, with one exception: a client that ignores the announced limit of the header gets the
 // server's own 431.
@@ -35,7 +35,7 @@ const (
 // unhandled maps the statuses of the HTTP server to errors. Any other status means a malformed request.
 var unhandled = map[int]*domain.Error{
 	http.StatusExpectationFailed: domain.Refuse(domain.Invalid, codeExpectation,
-		"the header Expect may only be 100-continue: remove it"),
+		"the header Expect may only be 100-continue: remove the header"),
 	http.StatusRequestHeaderFieldsTooLarge: domain.Refuse(domain.Invalid, codeHeaderTooLarge,
 		"the request line and the headers are larger than 8 KiB"),
 	http.StatusNotImplemented: domain.Refuse(domain.Invalid, codeUnsupportedEncoding,

@@ -7,8 +7,7 @@ func (a *API) listUsers(r *request) error {
 	return r.json(a.identity.ListUsers(r.ctx(), r.by))
 }
 
-// createUser answers POST /users. A header has the first API key of the user, because the body of the response is
-// empty.
+// createUser answers POST /users. The response has no body, so the first API key of the new user is in a header.
 func (a *API) createUser(r *request) error {
 	body, err := bind[struct {
 		Username string `json:"username"`

@@ -17,7 +17,7 @@ var wireMessages = []struct {
 }{
 	{domain.ErrEncryptionKeyRequired,
 		"the header X-Encryption-Key is missing or empty: send the key that the entry is encrypted with"},
-	{domain.ErrKeyMismatch, "the entry is encrypted with another key than the one in X-Encryption-Key"},
+	{domain.ErrKeyMismatch, "the key in X-Encryption-Key is not the key that the entry is encrypted with"},
 	{domain.ErrPrecondition,
 		"the entry's version does not match If-Match or If-None-Match: read the entry and try again"},
 	{domain.ErrNoDropletHost, "no droplet host is configured: the operator can set LOCKBOX_DOCKER_HOST"},

@@ -48,6 +48,12 @@ func acquire(path string) (*os.File, error) {
 	return lock, nil
 }
 
+// unlock releases a lock and closes its file. Closing alone does not release the lock while a child process that is
+// being started has a copy of the file descriptor.
+func unlock(lock *os.File) error {
+	return errors.Join(syscall.Flock(int(lock.Fd()), syscall.LOCK_UN), lock.Close())
+}
+
 // stopOrphan stops a server that an earlier program left running, and reports whether it found a server or a process id
 // file. The caller holds the lock file, so a server that still runs there is an orphan.
 func (s *Server) stopOrphan(ctx context.Context) (bool, error) {

@@ -74,7 +74,7 @@ func (s *Server) release() error {
 	if s.home.temporary {
 		err = errors.Join(err, os.RemoveAll(s.home.dir))
 	}
-	return errors.Join(err, s.lock.Close())
+	return errors.Join(err, unlock(s.lock))
 }
 
 // strayDir returns the directory of the socket if that is outside of the cluster's directory, and "" otherwise.

@@ -270,7 +270,7 @@ func (s *Store) completeLookups(rows pgx.Rows, requests []*lookupRequest, timeli
 	}
 	for _, request := range requests {
 		unknown := domain.Access{Caller: domain.Caller{Credential: request.Input.credential}}
-		request.Complete(lookupResult{EntrySnapshot: ports.EntrySnapshot{Access: unknown}}, nil)
+		request.Complete(lookupResult{EntrySnapshot: ports.EntrySnapshot{Access: unknown, Timeline: timeline}}, nil)
 	}
 	return nil
 }
