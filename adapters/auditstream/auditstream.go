@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	// maxBatch is the number of events at which a batch is full. A full batch still includes all events of its last
-	// commit.
+	// maxBatch is the target size of a batch, in events. A batch can be larger, because the events of one commit are
+	// delivered together.
 	maxBatch = 500
 	// stopTimeout is the time limit for the last delivery when the server stops.
 	stopTimeout = 5 * time.Second
@@ -53,8 +53,8 @@ type Stream struct {
 	claimed time.Time
 	// inRow counts the failures since the last success.
 	inRow int
-	// accepted are the events of the current batch that the destination accepted before the delivery failed. The next
-	// attempt omits them, so even a slow receiver makes progress.
+	// accepted holds the events of the current batch that the destination accepted before the delivery failed. The next
+	// attempt omits these events, so the stream makes progress even with a slow receiver.
 	accepted map[domain.EventID]bool
 }
 
@@ -81,7 +81,7 @@ func (s *Stream) Begin(ctx context.Context) error {
 // Run delivers events until ctx ends. It then delivers the rest of the queue for at most stopTimeout, releases the
 // lease and returns.
 func (s *Stream) Run(ctx context.Context) {
-	// The work outlives ctx, so a running delivery can complete.
+	// The context of the deliveries outlives ctx, so a running delivery can complete.
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(stopTimeout, cancel) })()
@@ -101,7 +101,7 @@ func (s *Stream) Run(ctx context.Context) {
 	s.release(work)
 }
 
-// release lets another server deliver immediately.
+// release gives up the lease, so another server can deliver immediately.
 func (s *Stream) release(ctx context.Context) {
 	if s.claimed.IsZero() {
 		return
@@ -113,8 +113,8 @@ func (s *Stream) release(ctx context.Context) {
 	}
 }
 
-// step claims the lease if necessary and delivers one batch. It returns the time to wait before the next step. The time
-// is 0 only after a delivery.
+// step claims the lease if necessary and delivers one batch. It returns the time to wait before the next step. After a
+// successful delivery, this time is 0.
 func (s *Stream) step(ctx context.Context) (wait time.Duration) {
 	held, err := s.claim(ctx)
 	if err == nil && held {
@@ -148,7 +148,7 @@ func (s *Stream) claim(ctx context.Context) (bool, error) {
 	defer cancel()
 	held, err := s.config.Queue.Claim(ctx, s.config.Server, s.times.Lease)
 	if err != nil {
-		// An earlier lease may still be valid, but does not last long enough for a delivery.
+		// The lease of an earlier claim may still be valid, but may end before a delivery would complete.
 		held = false
 	}
 	s.claimed = time.Time{}
@@ -169,8 +169,8 @@ func (s *Stream) claim(ctx context.Context) (bool, error) {
 	return held, nil
 }
 
-// deliver delivers the next batch. It reports false if the queue is empty. Its time limits are so short that it ends
-// before the lease does.
+// deliver delivers the next batch. It returns false without an error if the queue is empty. Its time limits are short
+// enough that deliver returns before the lease ends.
 func (s *Stream) deliver(ctx context.Context) (bool, error) {
 	limited, cancel := context.WithTimeout(ctx, s.times.Delivery)
 	defer cancel()
@@ -185,8 +185,8 @@ func (s *Stream) deliver(ctx context.Context) (bool, error) {
 	if err := s.send(limited, batch.Events); err != nil {
 		return false, err
 	}
-	// The removal has its own deadline. Even after a slow delivery, the events must be removed, because otherwise they
-	// are delivered twice.
+	// The removal has its own deadline, because a slow delivery may use up the first deadline. Events that are not
+	// removed are delivered again.
 	removing, cancelRemoving := context.WithTimeout(ctx, s.times.Delivery/2)
 	defer cancelRemoving()
 	if err := s.config.Queue.Delivered(removing, batch); err != nil {

@@ -46,8 +46,8 @@ func failureOf(err error) error {
 	return errors.New("the connection failed, or the response is malformed or too large")
 }
 
-// isLocalText reports whether network errors of an operation get their text from this machine: from the operating
-// system, the resolver or the table of TLS alerts.
+// isLocalText reports whether this machine produces the text of network errors of an operation. Such a text comes from
+// the operating system, the resolver or the table of TLS alerts, and not from the remote side.
 func isLocalText(operation string) bool {
 	switch operation {
 	case "dial", "read", "write", "remote error", "local error":

@@ -37,7 +37,7 @@ func Prepare(dir string) error {
 	return nil
 }
 
-// Name returns the name of a backup at a time, without a suffix. Names sort by time.
+// Name returns the name, without a suffix, of a backup that is created at the given time. Names sort by time.
 func Name(at time.Time) string { return "lockbox-" + at.UTC().Format("20060102T150405Z") }
 
 // ManifestPath returns the path of the manifest of a backup.

@@ -121,7 +121,7 @@ func (h *Host) hostConfig(bindings network.PortMap) *container.HostConfig {
 }
 
 // portBindings returns the exposed ports and their bindings in the engine's form. It returns an error for an address
-// that it cannot parse, because the engine binds a port without an address on every interface.
+// that it cannot parse, because without an address, the engine would publish the port on all interfaces.
 func portBindings(published []domain.PublishedPort) (network.PortSet, network.PortMap, error) {
 	exposed, bindings := network.PortSet{}, network.PortMap{}
 	for _, each := range published {

@@ -156,8 +156,8 @@ func TestTurns(t *testing.T) {
 	})
 }
 
-// TestOriginsTakeTurns queues six jobs of one origin, then jobs of two others. Each of the others waits for one job of
-// the first origin, not for its whole queue.
+// TestOriginsTakeTurns queues six jobs of one origin, then jobs of two others. The two other origins do not wait for
+// the whole queue of the first origin.
 func TestOriginsTakeTurns(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -195,7 +195,7 @@ func TestHostileCollector(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 			defer cancel()
 			err = client.UploadTraces(ctx, nil)
-			require.ErrorContains(t, err, "the collector did not answer: ")
+			require.ErrorContains(t, err, "the request to the collector failed: ")
 			require.NotContains(t, err.Error(), "canary")
 			require.NotContains(t, err.Error(), "secret")
 		})
