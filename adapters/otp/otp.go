@@ -60,8 +60,8 @@ func New(config Config) (*Codes, error) {
 	return &Codes{config}, nil
 }
 
-// checkLabel refuses labels that apps would misread, truncate or not show. The messages continue a sentence such as
-// "the TOTP issuer …" and do not repeat the text.
+// checkLabel refuses labels that apps would misread, truncate or not show. Each message is the second half of a
+// sentence such as "the TOTP issuer …" and does not contain the label.
 func checkLabel(text string, maxBytes int) error {
 	switch {
 	case text == "":

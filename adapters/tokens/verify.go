@@ -150,7 +150,7 @@ func (s *Signer) key(ctx context.Context, purpose domain.KeyPurpose, id domain.S
 // lookupError wraps an error of the key ring. The token may still be valid.
 type lookupError struct{ error }
 
-// serverKeyOf replaces the type parameter of domain.ServerKeyID, which is unexported.
+// serverKeyOf stands in for the type argument of domain.ServerKeyID, because that type argument is unexported.
 type serverKeyOf struct{}
 
 // causeOf maps an error of the library to one of the fixed causes.

@@ -21,7 +21,7 @@ import (
 
 type object = map[string]any
 
-// forged describes a handmade token. Nil fields have the values of a valid API key.
+// forged describes a handmade token. A nil field means the value in a valid API key.
 type forged struct {
 	header, body object
 	key          []byte
@@ -188,7 +188,7 @@ func TestTokensHaveOneSpelling(t *testing.T) {
 
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-// TestRealRSA verifies a token with a correct signature of another algorithm.
+// TestRealRSA checks that a token is refused although its RSA signature is correct.
 func TestRealRSA(t *testing.T) {
 	t.Parallel()
 	s, _ := signer(t)

@@ -56,7 +56,7 @@ func (c *collector) Stop(context.Context) error {
 // UploadTraces sends spans. It retries a request that failed for a temporary reason, until ctx ends. Its errors contain
 // neither the URL, which may have a secret in its query, nor the headers, nor the response.
 func (c *collector) UploadTraces(ctx context.Context, spans []*wire.ResourceSpans) error {
-	// TracesData has the same form on the wire as a request of OTLP.
+	// TracesData and an OTLP request have the same encoding.
 	body, err := proto.Marshal(&wire.TracesData{ResourceSpans: spans})
 	if err != nil {
 		return err

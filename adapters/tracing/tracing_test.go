@@ -90,7 +90,7 @@ func TestRatio(t *testing.T) {
 	provider.Close()
 }
 
-// TestFailuresAreLoggedOnce verifies that many failures of the collector cause one warning.
+// TestFailuresAreLoggedOnce verifies that many failures of the collector cause only one warning.
 func TestFailuresAreLoggedOnce(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
