@@ -43,8 +43,8 @@ type Stream struct {
 
 	delivered, failures atomic.Int64
 	holder              atomic.Bool
-	// age is the age of the queue in nanoseconds, or 0 for an empty queue. measured is the time of that measurement, in
-	// nanoseconds since 1970.
+	// age is the age of the queue in nanoseconds, or 0 for an empty queue. measured is the time at which age was
+	// measured, in nanoseconds since 1970.
 	age, measured atomic.Int64
 
 	// Only Run uses the following fields.
@@ -136,9 +136,9 @@ func (s *Stream) step(ctx context.Context) (wait time.Duration) {
 	}
 }
 
-// claim claims the lease. If this server already has the lease, claim extends it after a third of its time has passed.
-// After each claim or extension, claim measures the age of the queue. It reports whether this server holds a lease that
-// lasts long enough for a delivery.
+// claim claims the lease. If this server already has the lease, claim extends it only after a third of Times.Lease has
+// passed. After each claim or extension, claim measures the age of the queue. It reports whether this server holds a
+// lease that lasts long enough for a delivery.
 func (s *Stream) claim(ctx context.Context) (bool, error) {
 	if !s.claimed.IsZero() && time.Since(s.claimed) < s.times.Lease/3 {
 		return true, nil
@@ -248,7 +248,7 @@ func (s *Stream) fail(err error) time.Duration {
 	if asked := retryAfter(err); asked > wait {
 		wait = asked
 	}
-	s.config.Log.Warn("the audit stream failed; the events stay in the queue and are delivered again",
+	s.config.Log.Warn("the audit stream failed; the events stay in the queue until they are delivered",
 		slog.Any("error", err), slog.Int("failures", s.inRow), slog.Duration("retry_in", wait))
 	return wait
 }

@@ -18,8 +18,8 @@ type connection struct {
 }
 
 // libpqParameters lists the parameters of libpq that contain no secret. It omits the parameters that parseConnection
-// takes from the driver's settings. A database URL of Lockbox can have further parameters, for the pool and for the
-// session.
+// takes from the driver's settings. It also omits the parameters of the connection pool and the session, which a
+// database URL of Lockbox can have but libpq does not accept.
 var libpqParameters = []string{"hostaddr", "passfile", "channel_binding", "connect_timeout", "options", "keepalives",
 	"keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout", "gssencmode", "sslmode",
 	"sslnegotiation", "sslcert", "sslkey", "sslrootcert", "sslcrl", "sslcrldir", "sslsni", "requirepeer",

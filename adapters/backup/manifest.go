@@ -40,8 +40,8 @@ type Manifest struct {
 	Installation  string `json:"installation"`
 	Schema        string `json:"schema"`
 	SchemaVersion uint   `json:"schemaVersion"`
-	// File is the name of the dump in the folder of the manifest, with its size in bytes and its SHA-256 hash in
-	// hexadecimal.
+	// File is the name of the dump, which is in the same folder as the manifest. Bytes is the size of the dump. SHA256
+	// is its hash in hexadecimal.
 	File   string `json:"file"`
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"`

@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 )
 
-// openRegular opens a file for reading. It returns an error for everything except a regular file. A writer to the
-// folder could put a named pipe or a device there, and reading it could block.
+// openRegular opens a file for reading. It returns an error for everything except a regular file. A user who can write
+// to the folder could replace a file with a named pipe or a device. Opening or reading those could block.
 func openRegular(path string) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|noWait, 0) //nolint:gosec // the operator names the folder
 	if err != nil {

@@ -120,7 +120,8 @@ func raise(most *atomic.Int64, to int64) {
 	}
 }
 
-// TestTurns queues ten passwords and then two entries. The entries are served second and fourth, not last.
+// TestTurns queues six derivations for passwords and then two for entries. The derivations for entries run second and
+// fourth, not last.
 func TestTurns(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -112,8 +112,9 @@ func nearest(dir string) string {
 	}
 }
 
-// temporaryDir creates a directory that the account owns and can reach, below preferred if that is set. TMPDIR may be
-// accessible only to the current user, so temporaryDir tries /tmp and /var/lib as well.
+// temporaryDir creates a directory that the account owns and can reach. It tries these parents in order: preferred (if
+// not empty), the system's directory for temporary files, /tmp, and /var/lib. The first two may be accessible only to
+// the current user.
 func temporaryDir(ctx context.Context, preferred string, who account) (string, error) {
 	var failures error
 	for _, parent := range []string{cmp.Or(preferred, os.TempDir()), os.TempDir(), "/tmp", "/var/lib"} {

@@ -66,7 +66,7 @@ type Server struct {
 // garbage collector could close the pipe of a Server that the caller no longer refers to.
 var running sync.Map
 
-// Start starts a server and waits until it accepts connections. ctx limits the start only. Start first stops a server
+// Start starts a server and waits until it accepts connections. ctx limits only the start. Start first stops a server
 // that an earlier program left running in the same Dir. It returns [ErrMissing] if PostgreSQL is not installed, and
 // [ErrHeld] if another program uses Dir.
 func Start(ctx context.Context, cfg Config) (*Server, error) {

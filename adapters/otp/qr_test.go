@@ -31,9 +31,10 @@ var labels = [][2]string{
 	{strings.Repeat("ü", 25), strings.Repeat("ü", 50)},
 }
 
-// enrol returns an enrolment whose secret depends only on the label. ZXing locates a symbol by three finder patterns,
-// and for about one secret in fifty it picks wrong ones. zbar read all of 1,080 images with random secrets. ZXing also
-// reads these images if it does not have to locate the symbol; see TestPNGOfAnySecret.
+// enrol returns an enrolment whose secret depends only on the label. Random secrets would make the tests fail at
+// random: for about one secret in fifty, ZXing picks wrong finder patterns when it locates the symbol. The images are
+// nevertheless correct: zbar read all of 1,080 images with random secrets. ZXing also reads these images if it does not
+// have to locate the symbol; see TestPNGOfAnySecret.
 func enrol(t *testing.T, label [2]string) ports.Enrolment {
 	t.Helper()
 	secret := sha256.Sum256([]byte(label[0] + label[1]))

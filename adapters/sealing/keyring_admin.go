@@ -12,7 +12,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// ErrWrongSecret means that the configured secrets do not unwrap all server keys of the database. An
+// ErrWrongSecret means that at least one server key of the database cannot be unwrapped with the configured secrets. An
 // error that wraps ErrWrongSecret names the keys and the settings.
 var ErrWrongSecret = errors.New("wrong secret")
 

@@ -56,9 +56,10 @@ func manifestCode(secret Secret, manifest []byte) ([]byte, error) {
 	return code[:], nil
 }
 
-// CheckSecret checks that the secrets unwrap all server keys of the database. If they do not, its error wraps
-// [ErrWrongSecret] and names the setting to correct. Unlike [OpenKeyring], it writes nothing. It returns the number of
-// keys, which is 0 for a new database, and the number of keys that are still wrapped under the previous secret.
+// CheckSecret checks that the secrets unwrap all server keys of the database. If a key cannot be unwrapped, CheckSecret
+// returns an error that wraps [ErrWrongSecret] and names the setting to correct. Unlike [OpenKeyring], it writes
+// nothing. It returns the number of keys, which is 0 for a new database, and the number of keys that are still wrapped
+// under the previous secret.
 func CheckSecret(ctx context.Context, config KeyringConfig) (keys, underPrevious int, err error) {
 	k, err := newKeyring(config)
 	if err != nil {
