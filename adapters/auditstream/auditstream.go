@@ -196,8 +196,8 @@ func (s *Stream) deliver(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// send sends the events that the destination has not accepted yet, and records the events that the destination accepts
-// now.
+// send sends the given events, except those that the destination has already accepted. It records which events the
+// destination accepts now.
 func (s *Stream) send(ctx context.Context, events []domain.Event) error {
 	events = slices.DeleteFunc(slices.Clone(events), func(e domain.Event) bool { return s.accepted[e.ID] })
 	lines := make([][]byte, len(events))

@@ -37,8 +37,8 @@ type Webhook struct {
 	client *http.Client
 }
 
-// NewWebhook returns a destination that sends requests. It follows no redirects, because they would send the events and
-// the header to another address.
+// NewWebhook returns a destination that sends requests. The destination follows no redirects, because a redirect would
+// send the events and the header to another address.
 func NewWebhook(config WebhookConfig) *Webhook {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 1

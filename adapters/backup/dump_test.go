@@ -42,7 +42,7 @@ func TestFindTool(t *testing.T) {
 }
 
 // TestDumpLeavesNoPartialFile verifies that a failure, a killed program and a cancellation leave no file, and that the
-// error contains the reason without rows of tables.
+// error contains the reason but no rows of tables.
 func TestDumpLeavesNoPartialFile(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{

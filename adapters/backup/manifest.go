@@ -36,7 +36,7 @@ type Manifest struct {
 	PostgreSQL int    `json:"postgresql"`
 	PgDump     int    `json:"pgDump"`
 	// Installation identifies the installation. Schema is the PostgreSQL schema of Lockbox's tables. SchemaVersion is
-	// the newest migration of that schema.
+	// the number of the newest migration in that schema.
 	Installation  string `json:"installation"`
 	Schema        string `json:"schema"`
 	SchemaVersion uint   `json:"schemaVersion"`

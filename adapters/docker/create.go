@@ -39,7 +39,7 @@ const (
 )
 
 // Create creates a container with the authorized key in place; see ports.DropletHost. If copying the key fails, Create
-// returns the error together with the identifier of the container, which already exists.
+// returns both the error and the identifier of the container, because the container already exists.
 func (h *Host) Create(ctx context.Context, droplet ports.NewDroplet) (string, error) {
 	exposed, bindings, err := portBindings(droplet.Ports)
 	if err != nil {

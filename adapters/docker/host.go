@@ -190,12 +190,12 @@ func (h *Host) Remove(ctx context.Context, id string) error {
 	return err
 }
 
-// errNotFound is the cause of a refusal when the object of the request does not exist on the engine.
+// errNotFound is the cause of a refusal if the engine does not have the object that the request names.
 var errNotFound = errors.New("not found by the engine")
 
 // call calls the engine with a time limit and translates its answer: a conflict becomes domain.Conflict, and any other
 // error answer becomes a refusal with the engine's reason. A missing or unusable answer becomes
-// ErrDropletHostUnavailable. When the caller cancelled ctx, call returns context.Canceled.
+// ErrDropletHostUnavailable. If the caller cancelled ctx, call returns context.Canceled.
 func (h *Host) call(ctx context.Context, timeout time.Duration, do func(ctx context.Context) error) error {
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()

@@ -33,7 +33,7 @@ const (
 	maxIssuer = 50
 	// secretBytes is the recommended length of a secret (RFC 4226, section 4, R6).
 	secretBytes = 20
-	// minSecretBytes is the required minimum (RFC 4226, section 4, R6).
+	// minSecretBytes is the minimum length of a secret (RFC 4226, section 4, R6).
 	minSecretBytes = 16
 )
 

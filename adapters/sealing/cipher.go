@@ -29,7 +29,7 @@ type derived struct {
 
 var errVersions = errors.New("a new value must be sealed with SealedAs equal to Version")
 
-// derive adds the key material for one derivation. A passphrase requires a run of Argon2id, a generated key does not.
+// derive adds the key material for one derivation. A passphrase requires a run of Argon2id; a generated key does not.
 func (c *entryCipher) derive(ctx context.Context, key domain.EncryptionKey, from derivation) error {
 	ikm := key.Bytes()
 	if from.kdf == kdfArgon2id {

@@ -79,7 +79,8 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-// FuzzContext checks that different places have different contexts, however the parts are divided.
+// FuzzContext checks that different places have different contexts, even if the concatenated parts of the places are
+// equal.
 func FuzzContext(f *testing.F) {
 	f.Add([]byte("box"), "key", uint64(1), []byte("box"), "ke", uint64(1))
 	f.Fuzz(func(t *testing.T, boxA []byte, keyA string, versionA uint64, boxB []byte, keyB string, versionB uint64) {

@@ -35,7 +35,8 @@ const (
 type KeyringConfig struct {
 	Store  ports.ServerKeys
 	Secret Secret
-	// Previous is the former secret, needed until `lockbox secret rotate` has rewrapped all keys. Zero means none.
+	// Previous is the former secret. It is needed until `lockbox secret rotate` has rewrapped all keys. Zero means
+	// none.
 	Previous Secret
 	IDs      ports.IDs
 	Clock    ports.Clock
@@ -187,7 +188,8 @@ func (k *Keyring) reload(ctx context.Context) error {
 	return nil
 }
 
-// openAll unwraps all keys. If some cannot be unwrapped, it returns an error that names them and wraps ErrWrongSecret.
+// openAll unwraps all keys. If some keys cannot be unwrapped, it returns an error that names these keys and wraps
+// ErrWrongSecret.
 func (k *Keyring) openAll(rows []ports.ServerKey) ([]*openKey, error) {
 	var failed []ports.ServerKey
 	opened := make([]*openKey, 0, len(rows))
@@ -227,7 +229,7 @@ func (r *ring) ordered() []*openKey {
 }
 
 // Current returns the key that seals or signs new data of a purpose: the newest generation that is not retired. It
-// performs no I/O. A purpose that is not in domain.KeyPurposes is a programming error, for which Current panics.
+// performs no I/O. Current panics if the purpose is not in domain.KeyPurposes.
 func (k *Keyring) Current(purpose domain.KeyPurpose) (domain.ServerKeyID, [32]byte) {
 	key := k.ring.Load().current[purpose]
 	if key == nil {

@@ -1,6 +1,6 @@
 // Package tokens signs and verifies API keys and session tokens. Both are JSON Web Tokens (RFC 7519) with HS512,
-// following the best practices of RFC 8725. Each kind has its own audience and its own server keys, so one kind is
-// never accepted as another.
+// following the best practices of RFC 8725. Each kind has its own audience and its own server keys, so a token of one
+// kind is never accepted as a token of another kind.
 package tokens
 
 import (

@@ -131,8 +131,8 @@ func (s *Signer) keyOf(ctx context.Context, header map[string]any, audience stri
 	return key, id, of, err
 }
 
-// key returns a key that may verify tokens. It returns errKey for an unknown or retired key, errKeyLookup, or a
-// *lookupError.
+// key returns a key that may verify tokens. The error is errKey for an unknown or retired key, errKeyLookup if the key
+// ring limits lookups, and otherwise a *lookupError.
 func (s *Signer) key(ctx context.Context, purpose domain.KeyPurpose, id domain.ServerKeyID) ([]byte, error) {
 	key, err := s.config.Keys.ByID(ctx, purpose, id)
 	switch {

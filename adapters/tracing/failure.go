@@ -14,9 +14,9 @@ import (
 const maxResponseHeader = 16 << 10
 
 // failureOf returns the reason why a request failed, for the log. The reason contains neither the URL nor bytes that
-// the collector chose. The errors of net/http repeat a malformed response, and certificate errors repeat the names in
-// the certificate. Errors of an unknown kind therefore get a fixed text. adapters/auditstream has a copy of this
-// function, because adapters do not import each other.
+// the collector chose. An error of net/http can quote a malformed response, and a certificate error quotes names in the
+// certificate. Errors of an unknown kind therefore get a fixed text. adapters/auditstream has a copy of this function,
+// because adapters do not import each other.
 func failureOf(err error) error {
 	var timeout net.Error
 	network, _ := errors.AsType[*net.OpError](err)

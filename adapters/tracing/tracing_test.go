@@ -100,7 +100,7 @@ func TestFailuresAreLoggedOnce(t *testing.T) {
 	require.Equal(t, 1, strings.Count(log.String(), "sending traces failed"), log.String())
 }
 
-// TestTemporaryFailuresAreRepeated verifies that a request is repeated after a temporary failure, with its headers.
+// TestTemporaryFailuresAreRepeated verifies that a request is sent again, with its headers, after a temporary failure.
 func TestTemporaryFailuresAreRepeated(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{429, 502, 503, 504} {

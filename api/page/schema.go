@@ -48,7 +48,7 @@ func parameterField(parameter node) field {
 	}
 }
 
-// typeOf describes the type of a value for people, with its limits.
+// typeOf describes the type and the limits of a value, in words for people.
 func typeOf(schema node) string {
 	var kind string
 	switch name := schema.at("type").text(); name {
