@@ -1,5 +1,5 @@
-// Package api embeds the API description: openapi.yaml for programs, and the HTML page that is generated from it for
-// people.
+// Package api embeds the API description: openapi.yaml for programs, and for people an HTML page that is generated from
+// openapi.yaml.
 package api
 
 import (

@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	// maxBatch is the number of events at which a batch is full. A full batch still includes all events of its last
-	// commit.
+	// maxBatch is the target size of a batch, in events. A batch can be larger, because the events of one commit are
+	// delivered together.
 	maxBatch = 500
 	// stopTimeout is the time limit for the last delivery when the server stops.
 	stopTimeout = 5 * time.Second
@@ -43,8 +43,8 @@ type Stream struct {
 
 	delivered, failures atomic.Int64
 	holder              atomic.Bool
-	// age is the age of the queue in nanoseconds, or 0 for an empty queue. measured is the time of that measurement, in
-	// nanoseconds since 1970.
+	// age is the age of the queue in nanoseconds, or 0 for an empty queue. measured is the time at which age was
+	// measured, in nanoseconds since 1970.
 	age, measured atomic.Int64
 
 	// Only Run uses the following fields.
@@ -53,8 +53,8 @@ type Stream struct {
 	claimed time.Time
 	// inRow counts the failures since the last success.
 	inRow int
-	// accepted are the events of the current batch that the destination accepted before the delivery failed. The next
-	// attempt omits them, so even a slow receiver makes progress.
+	// accepted holds the events of the current batch that the destination accepted before the delivery failed. The next
+	// attempt omits these events, so the stream makes progress even with a slow receiver.
 	accepted map[domain.EventID]bool
 }
 
@@ -81,7 +81,7 @@ func (s *Stream) Begin(ctx context.Context) error {
 // Run delivers events until ctx ends. It then delivers the rest of the queue for at most stopTimeout, releases the
 // lease and returns.
 func (s *Stream) Run(ctx context.Context) {
-	// The work outlives ctx, so a running delivery can complete.
+	// The context of the deliveries outlives ctx, so a running delivery can complete.
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(stopTimeout, cancel) })()
@@ -101,7 +101,7 @@ func (s *Stream) Run(ctx context.Context) {
 	s.release(work)
 }
 
-// release lets another server deliver immediately.
+// release gives up the lease, so another server can deliver immediately.
 func (s *Stream) release(ctx context.Context) {
 	if s.claimed.IsZero() {
 		return
@@ -113,8 +113,8 @@ func (s *Stream) release(ctx context.Context) {
 	}
 }
 
-// step claims the lease if necessary and delivers one batch. It returns the time to wait before the next step. The time
-// is 0 only after a delivery.
+// step claims the lease if necessary and delivers one batch. It returns the time to wait before the next step. After a
+// successful delivery, this time is 0.
 func (s *Stream) step(ctx context.Context) (wait time.Duration) {
 	held, err := s.claim(ctx)
 	if err == nil && held {
@@ -136,9 +136,9 @@ func (s *Stream) step(ctx context.Context) (wait time.Duration) {
 	}
 }
 
-// claim claims the lease. If this server already has the lease, claim extends it after a third of its time has passed.
-// After each claim or extension, claim measures the age of the queue. It reports whether this server holds a lease that
-// lasts long enough for a delivery.
+// claim claims the lease. If this server already has the lease, claim extends it only after a third of Times.Lease has
+// passed. After each claim or extension, claim measures the age of the queue. It reports whether this server holds a
+// lease that lasts long enough for a delivery.
 func (s *Stream) claim(ctx context.Context) (bool, error) {
 	if !s.claimed.IsZero() && time.Since(s.claimed) < s.times.Lease/3 {
 		return true, nil
@@ -148,7 +148,7 @@ func (s *Stream) claim(ctx context.Context) (bool, error) {
 	defer cancel()
 	held, err := s.config.Queue.Claim(ctx, s.config.Server, s.times.Lease)
 	if err != nil {
-		// An earlier lease may still be valid, but does not last long enough for a delivery.
+		// The lease of an earlier claim may still be valid, but may end before a delivery would complete.
 		held = false
 	}
 	s.claimed = time.Time{}
@@ -169,8 +169,8 @@ func (s *Stream) claim(ctx context.Context) (bool, error) {
 	return held, nil
 }
 
-// deliver delivers the next batch. It reports false if the queue is empty. Its time limits are so short that it ends
-// before the lease does.
+// deliver delivers the next batch. It returns false without an error if the queue is empty. Its time limits are short
+// enough that deliver returns before the lease ends.
 func (s *Stream) deliver(ctx context.Context) (bool, error) {
 	limited, cancel := context.WithTimeout(ctx, s.times.Delivery)
 	defer cancel()
@@ -185,8 +185,8 @@ func (s *Stream) deliver(ctx context.Context) (bool, error) {
 	if err := s.send(limited, batch.Events); err != nil {
 		return false, err
 	}
-	// The removal has its own deadline. Even after a slow delivery, the events must be removed, because otherwise they
-	// are delivered twice.
+	// The removal has its own deadline, because a slow delivery may use up the first deadline. Events that are not
+	// removed are delivered again.
 	removing, cancelRemoving := context.WithTimeout(ctx, s.times.Delivery/2)
 	defer cancelRemoving()
 	if err := s.config.Queue.Delivered(removing, batch); err != nil {
@@ -196,8 +196,8 @@ func (s *Stream) deliver(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// send sends the events that the destination has not accepted yet, and records the events that the destination accepts
-// now.
+// send sends the given events, except those that the destination has already accepted. It records which events the
+// destination accepts now.
 func (s *Stream) send(ctx context.Context, events []domain.Event) error {
 	events = slices.DeleteFunc(slices.Clone(events), func(e domain.Event) bool { return s.accepted[e.ID] })
 	lines := make([][]byte, len(events))
@@ -248,7 +248,7 @@ func (s *Stream) fail(err error) time.Duration {
 	if asked := retryAfter(err); asked > wait {
 		wait = asked
 	}
-	s.config.Log.Warn("the audit stream failed; the events stay in the queue and are delivered again",
+	s.config.Log.Warn("the audit stream failed; the events stay in the queue until they are delivered",
 		slog.Any("error", err), slog.Int("failures", s.inRow), slog.Duration("retry_in", wait))
 	return wait
 }

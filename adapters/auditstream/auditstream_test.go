@@ -151,7 +151,7 @@ func TestOneOfManyServersDelivers(t *testing.T) {
 	require.Equal(t, targets, to.received())
 }
 
-// TestABrokenDatabaseIsNoEnd verifies that errors of the queue are counted and that the stream continues.
+// TestABrokenDatabaseIsNoEnd verifies that the stream counts errors of the queue and continues.
 func TestABrokenDatabaseIsNoEnd(t *testing.T) {
 	t.Parallel()
 	l, to := openLog(t), &receiver{}

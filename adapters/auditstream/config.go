@@ -11,9 +11,9 @@ import (
 
 // Destination receives batches of events.
 type Destination interface {
-	// Deliver returns the number of lines, counted from the first line, that the destination has accepted. If the
-	// destination has not accepted all lines, Deliver also returns an error, and the caller delivers the other lines
-	// again. Each line is an event as JSON and ends with a line feed. Deliver returns soon after ctx ends.
+	// Deliver sends lines in order and returns how many of them the destination has accepted. If the destination has
+	// not accepted all lines, Deliver also returns an error, and the caller delivers the remaining lines later. Each
+	// line is an event as JSON and ends with a line feed. Deliver returns soon after ctx ends.
 	Deliver(ctx context.Context, lines [][]byte) (int, error)
 	// Close releases the destination. It must not be called while Deliver runs.
 	Close() error
@@ -28,7 +28,7 @@ type Config struct {
 	// Server identifies this server among those that share the queue.
 	Server [16]byte
 	Log    *slog.Logger
-	// Times is zero in production. The zero value means the defaults.
+	// Times is zero in production, so the defaults apply.
 	Times Times
 }
 
@@ -36,8 +36,8 @@ type Config struct {
 type Times struct {
 	// Poll is the time between two reads of an empty queue, by default a second.
 	Poll time.Duration
-	// Lease is the time for which a server claims the stream, by default 30 seconds. A server that stops without
-	// releasing its lease delays the stream by this time.
+	// Lease is the time for which a server claims the stream, by default 30 seconds. After a server stops without
+	// releasing its lease, the stream pauses until the lease ends.
 	Lease time.Duration
 	// Delivery is the time limit of one delivery, by default 10 seconds. It must be below half of Lease.
 	Delivery time.Duration
@@ -46,7 +46,7 @@ type Times struct {
 	FirstRetry, LastRetry time.Duration
 }
 
-// orDefaults returns the times, in which each zero field is replaced by its default.
+// orDefaults returns a copy of the times in which the defaults replace zero fields.
 func (t Times) orDefaults() Times {
 	for _, each := range []struct {
 		value    *time.Duration

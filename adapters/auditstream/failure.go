@@ -14,7 +14,7 @@ import (
 const maxResponseHeader = 16 << 10
 
 // failureOf returns the reason why a request failed, for the log. The reason contains neither the URL nor bytes that
-// the webhook chose. The errors of net/http repeat a malformed response, and certificate errors repeat the names in the
+// the webhook chose. An error of net/http can quote a malformed response, and a certificate error quotes names in the
 // certificate. Errors of an unknown kind therefore get a fixed text. adapters/tracing has a copy of this function,
 // because adapters do not import each other.
 func failureOf(err error) error {
@@ -46,8 +46,8 @@ func failureOf(err error) error {
 	return errors.New("the connection failed, or the response is malformed or too large")
 }
 
-// isLocalText reports whether network errors of an operation get their text from this machine: from the operating
-// system, the resolver or the table of TLS alerts.
+// isLocalText reports whether this machine produces the text of network errors of an operation. Such a text comes from
+// the operating system, the resolver or the table of TLS alerts, and not from the remote side.
 func isLocalText(operation string) bool {
 	switch operation {
 	case "dial", "read", "write", "remote error", "local error":

@@ -40,7 +40,7 @@ type log struct {
 	writer *postgres.EventWriter
 }
 
-// openLog returns an empty audit log whose stream has begun.
+// openLog returns an empty audit log and creates its stream, so later events are delivered.
 func openLog(t *testing.T) *log {
 	t.Helper()
 	store, err := postgres.Open(t.Context(), postgres.Config{URL: pgtest.New(t), Clock: system.Clock{}})

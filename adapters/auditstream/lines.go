@@ -16,10 +16,11 @@ var (
 	_ Destination = (*Webhook)(nil)
 )
 
-// errBlocked means that an earlier write is still blocked, because the reader of a pipe does not read.
+// errBlocked means that a write is blocked, because the program at the other end of a pipe does not read.
 var errBlocked = errors.New("the reader of the audit stream does not read")
 
-// Writer delivers to a stream such as standard output. A reader that does not read blocks the writes.
+// Writer delivers to a stream such as standard output. If the stream is a pipe that is full and not read, a write
+// blocks.
 type Writer struct {
 	to   io.Writer
 	busy sync.Mutex // held by the write that is running
@@ -79,7 +80,8 @@ func (f *File) Deliver(_ context.Context, lines [][]byte) (int, error) {
 		return 0, err
 	}
 	if _, err := f.file.Write(bytes.Join(lines, nil)); err != nil {
-		// A part of a line may have been written. Closing the file makes the next delivery begin with a new line.
+		// The failed write may have left an incomplete line. The next delivery opens the file again, and so first ends
+		// that line.
 		return 0, errors.Join(err, f.Close())
 	}
 	return allOrNone(lines, f.file.Sync())

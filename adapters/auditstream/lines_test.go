@@ -85,7 +85,8 @@ func TestFileEndsABrokenLine(t *testing.T) {
 	}
 }
 
-// TestFileThatCannotBeWritten verifies that a failed delivery delivers nothing and that the next one recovers.
+// TestFileThatCannotBeWritten verifies that a failed delivery reports 0 accepted lines, and that the next delivery
+// succeeds after the folder was created again.
 func TestFileThatCannotBeWritten(t *testing.T) {
 	t.Parallel()
 	_, err := OpenFile(filepath.Join(t.TempDir(), "missing", "audit.jsonl"))

@@ -15,8 +15,8 @@ const (
 	// maxBody is the maximum size of a request with several lines, in bytes. Most log receivers accept at least a
 	// megabyte.
 	maxBody = 256 << 10
-	// maxAnswer is the maximum number of bytes that are read of a response. A connection can be reused after its
-	// response was read to the end.
+	// maxAnswer limits how much of a response body is read, in bytes. The body is read only to make the connection
+	// reusable.
 	maxAnswer = 64 << 10
 	// maxRetryAfter is the longest wait that a receiver can request with Retry-After.
 	maxRetryAfter = 5 * time.Minute
@@ -37,8 +37,8 @@ type Webhook struct {
 	client *http.Client
 }
 
-// NewWebhook returns a destination that sends requests. It follows no redirects, because they would send the events and
-// the header to another address.
+// NewWebhook returns a destination that sends requests. The destination follows no redirects, because a redirect would
+// send the events and the header to another address.
 func NewWebhook(config WebhookConfig) *Webhook {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 1
@@ -49,8 +49,8 @@ func NewWebhook(config WebhookConfig) *Webhook {
 	}}
 }
 
-// Deliver sends the lines in requests of at most maxBody bytes, one request after the other. A longer line is sent in
-// its own request.
+// Deliver sends the lines in requests of at most maxBody bytes, one request after the other. A line that is longer than
+// maxBody is sent in its own request.
 func (w *Webhook) Deliver(ctx context.Context, lines [][]byte) (delivered int, err error) {
 	for delivered < len(lines) {
 		size, end := len(lines[delivered]), delivered+1
@@ -79,7 +79,7 @@ func (w *Webhook) post(ctx context.Context, body []byte) error {
 	}
 	response, err := w.client.Do(request)
 	if err != nil {
-		return fmt.Errorf("the webhook did not answer: %w", failureOf(err))
+		return fmt.Errorf("the request to the webhook failed: %w", failureOf(err))
 	}
 	defer func() { _ = response.Body.Close() }()
 	_, _ = io.CopyN(io.Discard, response.Body, maxAnswer) // only the status matters
@@ -95,7 +95,7 @@ func (w *Webhook) Close() error {
 	return nil
 }
 
-// statusError reports a response of a webhook whose status is not a success.
+// statusError means that the webhook answered with a status other than 2xx.
 type statusError struct {
 	status int
 	// retryAfter is the wait that the receiver requested, or 0.
@@ -116,7 +116,8 @@ func (e *statusError) Error() string {
 }
 
 // retryAfterOf returns the wait in a Retry-After header, at most maxRetryAfter. It returns 0 if the header is missing
-// or contains a date instead of a number of seconds. Dates are rare, and they require that both clocks agree.
+// or contains a date instead of a number of seconds. Dates are not supported, because they are rare and require the
+// clocks of both machines to agree.
 func retryAfterOf(header http.Header) time.Duration {
 	seconds, err := strconv.Atoi(header.Get("Retry-After"))
 	if err != nil || seconds < 0 {

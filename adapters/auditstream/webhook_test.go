@@ -114,7 +114,7 @@ func TestWebhookThatDoesNotAnswer(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		count, err := newWebhook(t, url).Deliver(ctx, lines("a"))
 		cancel()
-		require.ErrorContains(t, err, "the webhook did not answer: ")
+		require.ErrorContains(t, err, "the request to the webhook failed: ")
 		require.NotContains(t, err.Error(), "secret")
 		require.Zero(t, count)
 		require.Zero(t, retryAfter(err))
@@ -161,15 +161,15 @@ func TestHostileWebhook(t *testing.T) {
 	t.Parallel()
 	for _, answer := range hostileAnswers {
 		_, err := newWebhook(t, hostile(t, answer)).Deliver(t.Context(), lines("a"))
-		require.EqualError(t, err, "the webhook did not answer: the connection failed, or the response is malformed "+
-			"or too large", answer[:20])
+		require.EqualError(t, err, "the request to the webhook failed: the connection failed, or the response is "+
+			"malformed or too large", answer[:20])
 	}
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())
 	server.Config.ErrorLog = stdlog.New(io.Discard, "", 0)
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	_, err := newWebhook(t, server.URL+"/events?key=secret-in-url").Deliver(t.Context(), lines("a"))
-	require.EqualError(t, err, "the webhook did not answer: certificate signed by unknown authority")
+	require.EqualError(t, err, "the request to the webhook failed: certificate signed by unknown authority")
 }
 
 // TestFailuresWithNamesOfCertificates covers errors whose texts contain names that the receiver chose.
@@ -187,7 +187,7 @@ func TestFailuresWithNamesOfCertificates(t *testing.T) {
 	}
 }
 
-// TestWebhookBodiesAreBounded delivers more lines than fit in one body. The receiver fails the third request.
+// TestWebhookBodiesAreBounded delivers more lines than fit in one body. The receiver refuses the third request.
 func TestWebhookBodiesAreBounded(t *testing.T) {
 	t.Parallel()
 	var requests atomic.Int64

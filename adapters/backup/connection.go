@@ -18,8 +18,8 @@ type connection struct {
 }
 
 // libpqParameters lists the parameters of libpq that contain no secret. It omits the parameters that parseConnection
-// takes from the driver's settings. A database URL of Lockbox can have further parameters, for the pool and for the
-// session.
+// takes from the driver's settings. It also omits the parameters of the connection pool and the session, which a
+// database URL of Lockbox can have but libpq does not accept.
 var libpqParameters = []string{"hostaddr", "passfile", "channel_binding", "connect_timeout", "options", "keepalives",
 	"keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout", "gssencmode", "sslmode",
 	"sslnegotiation", "sslcert", "sslkey", "sslrootcert", "sslcrl", "sslcrldir", "sslsni", "requirepeer",
@@ -29,14 +29,14 @@ var libpqParameters = []string{"hostaddr", "passfile", "channel_binding", "conne
 var errDatabaseURL = errors.New("the database URL cannot be passed to PostgreSQL's programs: write it as " +
 	"postgres://user:password@host:5432/name, and percent-encode characters such as @ : / ? # and % in the password")
 
-// parameterName matches the names of parameters. If a password is not encoded, a part of the password can appear where
-// a name is expected.
+// parameterName matches the names of parameters. Other text in place of a name can be a part of a password that was not
+// percent-encoded.
 var parameterName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.$]*$`)
 
 // parseConnection separates the password from a connection URL or string in libpq's format. It takes the hosts, the
 // user, the database and the password from the driver's settings. The programs therefore connect to the same database
-// as this program. A different parser could split a URL at other places than the driver, and put a part of the password
-// into the argument.
+// as this program. A second parser could split the URL differently, and then put a part of the password into the
+// argument.
 func parseConnection(database string) (connection, error) {
 	settings, err := pgx.ParseConfig(database)
 	if err != nil {
@@ -78,7 +78,7 @@ func parseConnection(database string) (connection, error) {
 	return c, nil
 }
 
-// parseParameters returns the parameters of a connection URL or string that the driver accepts.
+// parseParameters returns the parameters of a connection URL or string. The driver must have accepted this text.
 func parseParameters(database string) (map[string]string, error) {
 	if !strings.HasPrefix(database, "postgres://") && !strings.HasPrefix(database, "postgresql://") {
 		return parseKeywords(database)
@@ -101,7 +101,7 @@ func parseParameters(database string) (map[string]string, error) {
 	return parameters, nil
 }
 
-// parseKeywords reads pairs such as host=localhost password='it”s', as libpq defines them.
+// parseKeywords reads pairs such as host=localhost password='it\'s', as libpq defines them.
 func parseKeywords(database string) (map[string]string, error) {
 	parameters := make(map[string]string)
 	for rest := strings.TrimSpace(database); rest != ""; rest = strings.TrimSpace(rest) {

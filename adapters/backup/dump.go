@@ -59,7 +59,7 @@ func (d Dumper) Dump(ctx context.Context, database, snapshot, dir, name string, 
 	return nil
 }
 
-// counter hashes and counts what is written to it.
+// counter counts the bytes that are written to it and computes their hash.
 type counter struct {
 	hash  hash.Hash
 	bytes int64

@@ -21,8 +21,8 @@ func program(t *testing.T, name, version, body string) string {
 	return dir
 }
 
-// TestFindTool verifies that the lowest sufficient version is chosen, and that the error names the version that is
-// needed and the one that was found.
+// TestFindTool verifies that the lowest sufficient version is chosen, and that the error names both the required
+// version and the installed version.
 func TestFindTool(t *testing.T) {
 	t.Parallel()
 	old := program(t, "pg_dump", "14.2 (Debian 14.2-1)", "")
@@ -42,7 +42,7 @@ func TestFindTool(t *testing.T) {
 }
 
 // TestDumpLeavesNoPartialFile verifies that a failure, a killed program and a cancellation leave no file, and that the
-// error contains the reason without rows of tables.
+// error contains the reason but no rows of tables.
 func TestDumpLeavesNoPartialFile(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{

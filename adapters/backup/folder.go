@@ -13,8 +13,8 @@ import (
 // stalePartial is the age at which a partial file is certain to belong to a program that was killed.
 const stalePartial = 24 * time.Hour
 
-// Prepare creates the folder of backups if it is missing, with mode 0700, and removes partial files that killed
-// programs left there.
+// Prepare creates the folder of backups with mode 0700 if the folder is missing. It also removes partial files that
+// killed programs left in the folder.
 func Prepare(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
@@ -37,7 +37,7 @@ func Prepare(dir string) error {
 	return nil
 }
 
-// Name returns the name of a backup at a time, without a suffix. Names sort by time.
+// Name returns the name, without a suffix, of a backup that is created at the given time. Names sort by time.
 func Name(at time.Time) string { return "lockbox-" + at.UTC().Format("20060102T150405Z") }
 
 // ManifestPath returns the path of the manifest of a backup.

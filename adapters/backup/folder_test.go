@@ -23,8 +23,8 @@ func authentic(text, given []byte) bool {
 	return subtle.ConstantTimeCompare(want, given) == 1
 }
 
-// TestManifest verifies that a manifest survives writing and reading, that its file is private, and that each change of
-// its content is refused.
+// TestManifest verifies that a manifest is the same after it is written and read, that its file is private, and that a
+// file with any change is refused.
 func TestManifest(t *testing.T) {
 	t.Parallel()
 	path := ManifestPath(t.TempDir(), "name")
@@ -80,13 +80,13 @@ func TestCompare(t *testing.T) {
 	original := made(func(*Manifest) {})
 	require.Empty(t, original.Compare(made(func(*Manifest) {})))
 	for want, change := range map[string]func(*Manifest){
-		"installation: one in the backup, two in the database":        func(m *Manifest) { m.Installation = "two" },
-		"schema version: 000009 in the backup, 000010":                func(m *Manifest) { m.SchemaVersion = 10 },
-		"server key id (entry, generation 1): not in the database":    func(m *Manifest) { m.ServerKeys[0].ID = "two" },
-		"number of server keys: 1 in the backup, 0":                   func(m *Manifest) { m.ServerKeys = nil },
-		"table public.a: not in the database":                         func(m *Manifest) { m.Tables = m.Tables[1:] },
-		"rows of public.b: 2 in the backup, 3 in the database":        func(m *Manifest) { m.Tables[1].Rows = 3 },
-		"table public.a: the same number of rows, with other content": func(m *Manifest) { m.Tables[0].Checksum = "9" },
+		"installation: one in the backup, two in the database":       func(m *Manifest) { m.Installation = "two" },
+		"schema version: 000009 in the backup, 000010":               func(m *Manifest) { m.SchemaVersion = 10 },
+		"server key id (entry, generation 1): not in the database":   func(m *Manifest) { m.ServerKeys[0].ID = "two" },
+		"number of server keys: 1 in the backup, 0":                  func(m *Manifest) { m.ServerKeys = nil },
+		"table public.a: not in the database":                        func(m *Manifest) { m.Tables = m.Tables[1:] },
+		"rows of public.b: 2 in the backup, 3 in the database":       func(m *Manifest) { m.Tables[1].Rows = 3 },
+		"table public.a: same number of rows, but different content": func(m *Manifest) { m.Tables[0].Checksum = "9" },
 	} {
 		require.Contains(t, strings.Join(original.Compare(made(change)), "\n"), want)
 	}

@@ -36,12 +36,12 @@ type Manifest struct {
 	PostgreSQL int    `json:"postgresql"`
 	PgDump     int    `json:"pgDump"`
 	// Installation identifies the installation. Schema is the PostgreSQL schema of Lockbox's tables. SchemaVersion is
-	// the newest migration of that schema.
+	// the number of the newest migration in that schema.
 	Installation  string `json:"installation"`
 	Schema        string `json:"schema"`
 	SchemaVersion uint   `json:"schemaVersion"`
-	// File is the name of the dump in the folder of the manifest, with its size in bytes and its SHA-256 hash in
-	// hexadecimal.
+	// File is the name of the dump, which is in the same folder as the manifest. Bytes is the size of the dump. SHA256
+	// is its hash in hexadecimal.
 	File   string `json:"file"`
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"`
@@ -68,8 +68,9 @@ type Table struct {
 }
 
 // ErrNotAuthentic means that a manifest was changed, or that it was written under another secret.
-var ErrNotAuthentic = errors.New("the manifest is not authentic: it was changed, or LOCKBOX_SECRET_KEY is not the " +
-	"secret of the time of the backup; after a rotation, set LOCKBOX_SECRET_KEY_PREVIOUS to that secret")
+var ErrNotAuthentic = errors.New("the manifest is not authentic: it was changed, or LOCKBOX_SECRET_KEY is not " +
+	"the secret that was in use at the time of the backup; after a rotation, set " +
+	"LOCKBOX_SECRET_KEY_PREVIOUS to that secret")
 
 // text returns the text that Code authenticates.
 func (m Manifest) text() ([]byte, error) {
@@ -77,8 +78,8 @@ func (m Manifest) text() ([]byte, error) {
 	return json.Marshal(m)
 }
 
-// Write writes the manifest to a file and replaces an existing file as a whole. authenticate returns the code of a text
-// under the secret.
+// Write writes the manifest to a file and replaces an existing file as a whole. authenticate computes the
+// authentication code of a text with the server's secret.
 func (m Manifest) Write(path string, authenticate func(text []byte) ([]byte, error)) error {
 	m.Format = format
 	text, err := m.text()
@@ -116,8 +117,8 @@ func dumpName(manifestPath string) string {
 	return strings.TrimSuffix(filepath.Base(manifestPath), manifestSuffix) + dumpSuffix
 }
 
-// Read reads a manifest. authentic reports whether a code belongs to a text. Read refuses a manifest that was renamed.
-// It returns ErrNotAuthentic, or an error of the file system.
+// Read reads a manifest. authentic reports whether a code belongs to a text; if it does not, the error wraps
+// ErrNotAuthentic. Read also refuses a manifest that was renamed.
 func Read(path string, authentic func(text, code []byte) bool) (Manifest, error) {
 	file, err := openRegular(path)
 	if err != nil {
@@ -154,8 +155,8 @@ func Read(path string, authentic func(text, code []byte) bool) (Manifest, error)
 	return m, nil
 }
 
-// Compare returns the differences between the manifest and the content of a database, each as a sentence. It returns
-// none if they are equal.
+// Compare returns the differences between the manifest and the content of a database, each as a line of text. If the
+// contents are equal, it returns nil.
 func (m Manifest) Compare(other Manifest) []string {
 	var differences []string
 	differ := func(what string, want, got any) {
@@ -184,7 +185,7 @@ func (m Manifest) Compare(other Manifest) []string {
 		case got.Rows != table.Rows:
 			differ("rows of "+table.Name, table.Rows, got.Rows)
 		case got.Checksum != table.Checksum:
-			differences = append(differences, "table "+table.Name+": the same number of rows, with other content")
+			differences = append(differences, "table "+table.Name+": same number of rows, but different content")
 		}
 	}
 	return differences

@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 )
 
-// openRegular opens a file for reading. It returns an error for everything except a regular file. A writer to the
-// folder could put a named pipe or a device there, and reading it could block.
+// openRegular opens a file for reading. It returns an error for everything except a regular file. A user who can write
+// to the folder could replace a file with a named pipe or a device. Opening or reading those could block.
 func openRegular(path string) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|noWait, 0) //nolint:gosec // the operator names the folder
 	if err != nil {
@@ -37,12 +37,14 @@ func HasDump(manifestPath string, m Manifest) bool {
 // Copy is a private copy of a dump whose size and hash were checked.
 type Copy struct {
 	file *os.File
-	// named means that the file still has its name, because the system does not remove the name of an open file.
+	// named means that the file still has its name, so Close must remove it. On some systems, Open cannot remove the
+	// name of an open file.
 	named bool
 }
 
 // Open copies the dump of an authentic manifest into a private temporary file and checks the size and hash of the copy.
-// A writer to the folder could change the dump itself after the check. The caller closes the copy, which deletes it.
+// Restoring from the copy is safe even if a user who can write to the folder changes the dump after the check. The
+// caller closes the copy, which deletes it.
 func Open(manifestPath string, m Manifest) (*Copy, error) {
 	path := filepath.Join(filepath.Dir(manifestPath), m.File)
 	from, err := openRegular(path)
@@ -61,7 +63,7 @@ func Open(manifestPath string, m Manifest) (*Copy, error) {
 	return dump, nil
 }
 
-// errDamaged follows the path of a dump.
+// errDamaged is the second half of a message that begins with the path of a dump.
 var errDamaged = errors.New("does not have the size and hash of its manifest: it is damaged or was changed")
 
 // fill copies a dump, checks it, and sets the position to the beginning. It reads at most one byte more than the size
@@ -88,7 +90,7 @@ func (c *Copy) Close() error {
 }
 
 // Restore restores a dump that Open returned into an empty database, in one transaction. It runs all SQL in the dump
-// with the rights of the database's role.
+// with the privileges of the role in the database URL.
 func (d Dumper) Restore(ctx context.Context, database string, m Manifest, dump *Copy) error {
 	program, err := findTool(ctx, "pg_restore", m.PgDump, d.Dirs)
 	if err != nil {

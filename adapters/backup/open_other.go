@@ -2,5 +2,5 @@
 
 package backup
 
-// noWait is only needed on Unix, where a folder can contain named pipes.
+// noWait is needed only on Unix, where a folder can contain named pipes.
 const noWait = 0

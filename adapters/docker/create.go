@@ -39,7 +39,7 @@ const (
 )
 
 // Create creates a container with the authorized key in place; see ports.DropletHost. If copying the key fails, Create
-// returns the error together with the identifier of the container, which already exists.
+// returns both the error and the identifier of the container, because the container already exists.
 func (h *Host) Create(ctx context.Context, droplet ports.NewDroplet) (string, error) {
 	exposed, bindings, err := portBindings(droplet.Ports)
 	if err != nil {
@@ -121,7 +121,7 @@ func (h *Host) hostConfig(bindings network.PortMap) *container.HostConfig {
 }
 
 // portBindings returns the exposed ports and their bindings in the engine's form. It returns an error for an address
-// that it cannot parse, because the engine binds a port without an address on every interface.
+// that it cannot parse, because without an address, the engine would publish the port on all interfaces.
 func portBindings(published []domain.PublishedPort) (network.PortSet, network.PortMap, error) {
 	exposed, bindings := network.PortSet{}, network.PortMap{}
 	for _, each := range published {

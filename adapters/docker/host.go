@@ -39,11 +39,11 @@ type Config struct {
 	Installation string
 	// Prefix is the common prefix of the droplets' names.
 	Prefix domain.DropletPrefix
-	// Memory limits a droplet's memory, including the content of /run, in bytes. Droplets get no swap.
+	// Memory is the limit for a droplet's memory, in bytes. The content of /run counts as memory. Droplets get no swap.
 	Memory int64
 	// NanoCPUs limits processor time, in billionths of a core.
 	NanoCPUs int64
-	// LogBytes limits the output of a droplet that the engine stores, in bytes.
+	// LogBytes is the limit for the output of a droplet in the logs of the engine, in bytes.
 	LogBytes int64
 }
 
@@ -106,8 +106,8 @@ func New(config Config) (*Host, error) {
 }
 
 // negotiate agrees on the API version with the engine, once. The library could negotiate during the first request, but
-// its lock ignores the contexts of the requests that wait: behind an engine that does not answer, they would wait one
-// after another for longer than their deadlines.
+// requests that wait for its lock ignore their contexts. If the engine did not answer, these requests would wait one
+// after another, and exceed their deadlines.
 func (h *Host) negotiate(ctx context.Context) error {
 	select {
 	case <-h.negotiated:
@@ -148,8 +148,8 @@ func (h *Host) Start(ctx context.Context, id string) error {
 }
 
 // portConflict matches an engine's error message for a port that is in use. The message contains a published address
-// and ends with one of two phrases. The engine writes the first phrase if another container uses the port. The second
-// phrase is an error of the kernel, for a port that any program may use.
+// and ends with one of two phrases. The first phrase comes from the engine, if another container uses the port. The
+// second phrase comes from the kernel, if any other program uses the port.
 var portConflict = regexp.MustCompile(`:[0-9]+\b.*(port is already allocated|address already in use)\.?$`)
 
 // isPortConflict reports whether the engine's reason is that a port is in use.
@@ -190,12 +190,12 @@ func (h *Host) Remove(ctx context.Context, id string) error {
 	return err
 }
 
-// errNotFound is the cause of a refusal when the object of the request does not exist on the engine.
+// errNotFound is the cause of a refusal if the engine does not have the object that the request names.
 var errNotFound = errors.New("not found by the engine")
 
 // call calls the engine with a time limit and translates its answer: a conflict becomes domain.Conflict, and any other
 // error answer becomes a refusal with the engine's reason. A missing or unusable answer becomes
-// ErrDropletHostUnavailable. When the caller cancelled ctx, call returns context.Canceled.
+// ErrDropletHostUnavailable. If the caller cancelled ctx, call returns context.Canceled.
 func (h *Host) call(ctx context.Context, timeout time.Duration, do func(ctx context.Context) error) error {
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -223,7 +223,8 @@ func (h *Host) call(ctx context.Context, timeout time.Duration, do func(ctx cont
 	}
 }
 
-// unusableAnswer returns ErrDropletHostUnavailable. Its message has the reason in place of "does not answer".
+// unusableAnswer returns ErrDropletHostUnavailable. Its message states why the answer is unusable, instead of claiming
+// that the host does not answer.
 func unusableAnswer(err error) error {
 	refusal := *domain.ErrDropletHostUnavailable
 	for _, each := range unusable {
@@ -235,8 +236,8 @@ func unusableAnswer(err error) error {
 	return refusal.Because(err)
 }
 
-// answered reports whether the engine itself sent the error. It returns false for a connection error and for any other
-// status, such as a status that a proxy sent.
+// answered reports whether the engine itself sent the error. It returns false for a connection error, and for a status
+// that the engine does not use but a proxy may send.
 func answered(err error) bool {
 	return slices.ContainsFunc([]func(error) bool{
 		cerrdefs.IsInvalidArgument,

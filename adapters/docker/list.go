@@ -12,8 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// The labels of a droplet's container. They contain no secret. Everyone with access to the host can set them, so they
-// never authorise anything.
+// The labels of a droplet's container. They contain no secret. Any user of the host can set these labels, so no
+// decision about authorisation depends on them.
 const (
 	labelInstallation = "lockbox.installation"
 	// labelBuild identifies the build. The label's name must not change, because existing containers carry it.

@@ -11,7 +11,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// TestPortConflicts verifies that Start tells an error about a port in use apart from all other errors of the engine.
+// TestPortConflicts verifies that Start recognizes the errors of the engine about a port in use, and only these.
 func TestPortConflicts(t *testing.T) {
 	t.Parallel()
 	const failed = "driver failed programming external connectivity on endpoint x (0f0f): "

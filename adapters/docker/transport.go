@@ -41,9 +41,9 @@ var unusable = []error{errTooLong, errTooMany, errNoList, errNoID}
 // boundedTransport limits the responses of the engine.
 type boundedTransport struct{ base http.RoundTripper }
 
-// RoundTrip returns a response whose body fails with errTooLong after the limit. If the request's context comes from
-// withVisitor, RoundTrip decodes the list itself and returns an empty list. The client library would store the whole
-// decoded list in memory, which is many times larger than the response.
+// RoundTrip returns a response with a limited body: reading more than the limit fails with errTooLong. If the request's
+// context comes from withVisitor, RoundTrip decodes the list itself and returns an empty list. Otherwise the client
+// library would decode the whole list into memory, where it is many times larger than the response.
 func (t boundedTransport) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := t.base.RoundTrip(request)
 	if err != nil {
@@ -71,8 +71,8 @@ type boundedBody struct {
 	left int
 }
 
-// Read returns errTooLong when the body has more bytes than the limit. It never truncates a body: a truncated error
-// message could contain a part of a secret, and the search for secrets finds only whole secrets.
+// Read returns errTooLong when the body has more bytes than the limit. It never truncates a body, because a truncated
+// error message could end within a secret, and the check that withholds messages with secrets finds only whole secrets.
 func (b *boundedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p[:min(len(p), b.left+1)])
 	if n > b.left {

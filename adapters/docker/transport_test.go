@@ -119,7 +119,8 @@ func TestEndlessLists(t *testing.T) {
 	}
 }
 
-// TestUnusableAnswers verifies that an answer that is not a list or not a container is treated like a missing answer.
+// TestUnusableAnswers verifies that an answer in the wrong format, to a request for a list or for a new container, is
+// treated like a missing answer.
 func TestUnusableAnswers(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{``, `{}`, `[1]`, `[{"Id":7}]`, `[{}`, `"x"`, `[{}{}]`} {

@@ -22,8 +22,8 @@ import (
 
 const (
 	keyBytes = 32 // length of a derived key
-	// weightFactor is the memory that the pool counts for a derivation, as a multiple of its parameter m. The memory of
-	// a derivation becomes garbage when it ends, and with the default GOGC, garbage can grow to the size of the live
+	// weightFactor is the memory that the pool counts for a derivation, as a multiple of its parameter m. When a
+	// derivation ends, its memory becomes garbage. With the default GOGC, garbage can grow to the size of the live
 	// heap. A derivation of m KiB can therefore use 2m KiB.
 	weightFactor = 2
 	workloads    = 2 // ports.PasswordWork and ports.EntryWork
@@ -89,7 +89,7 @@ type Pool struct {
 type job struct {
 	cores int
 	kib   uint64
-	// origin is the user or address that the job counts for. round orders the job among the jobs of other origins.
+	// origin is the user or address that caused the job. round orders the job among the jobs of other origins.
 	origin string
 	round  uint64
 	// granted is closed, under the lock, when the job may run or is refused. refusal is nil if the job may run.
@@ -125,13 +125,13 @@ func (p *Pool) MaxMemoryKiB() uint32 {
 }
 
 // Derive returns the 32-byte Argon2id hash of secret and salt. It waits for free memory and cores. The two workloads
-// alternate. Within a workload, the origins of the contexts (ports.WithOrigin) alternate, and the jobs of one origin
+// alternate. Within a workload, jobs of different origins (see ports.WithOrigin) alternate, and the jobs of one origin
 // run in the order of arrival. It implements ports.DeriveFunc.
 //
-// Derive returns domain.ErrBusy, with a cause, if the workload's queue is full or ctx ends while it waits. A full queue
-// refuses a job of the origin with the most waiting jobs. Derive returns ErrTooHeavy if the parameters need more memory
-// than the whole pool has, and ErrParams if they are invalid. A running key derivation ignores ctx, because Argon2id
-// cannot be interrupted.
+// Derive returns domain.ErrBusy, with a cause, if the workload's queue is full or ctx ends while it waits. If the queue
+// is full, the refused job is one of the origin with the most waiting jobs, and not necessarily the newest job. Derive
+// returns ErrTooHeavy if the parameters need more memory than the whole pool has, and ErrParams if they are invalid. A
+// running key derivation ignores ctx, because Argon2id cannot be interrupted.
 func (p *Pool) Derive(
 	ctx context.Context, use ports.Workload, secret, salt []byte, params ports.Argon2Params,
 ) ([]byte, error) {

@@ -120,7 +120,8 @@ func raise(most *atomic.Int64, to int64) {
 	}
 }
 
-// TestTurns queues ten passwords and then two entries. The entries are served second and fourth, not last.
+// TestTurns queues six derivations for passwords and then two for entries. The derivations for entries run second and
+// fourth, not last.
 func TestTurns(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -156,8 +157,8 @@ func TestTurns(t *testing.T) {
 	})
 }
 
-// TestOriginsTakeTurns queues six jobs of one origin, then jobs of two others. Each of the others waits for one job of
-// the first origin, not for its whole queue.
+// TestOriginsTakeTurns queues six jobs of one origin, then jobs of two others. The two other origins do not wait for
+// the whole queue of the first origin.
 func TestOriginsTakeTurns(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -14,12 +14,11 @@ import (
 func (h home) hba() string   { return filepath.Join(h.dir, "pg_hba.conf") }
 func (h home) ident() string { return filepath.Join(h.dir, "pg_ident.conf") }
 
-// identMap is the name of the map from the user of this program to the roles that it may connect as.
+// identMap is the name of the map that lists which operating system user may connect as which database role.
 const identMap = "lockbox"
 
 // writeAuthentication writes the files so that only the current operating system user and root can connect, as the
-// superuser or as Unprivileged. The operating system user of PostgreSQL can read the files. If that user is not the
-// current user, it does not own the files.
+// superuser or as Unprivileged. If PostgreSQL runs as another user, that user can read the files but does not own them.
 func (h home) writeAuthentication() error {
 	who, err := user.Current()
 	if err != nil {

@@ -48,7 +48,7 @@ func TestOnlyItsUserConnects(t *testing.T) {
 	require.Equal(t, os.FileMode(0o700), info.Mode().Perm())
 	own := &syscall.Credential{Uid: server.account.uid, Gid: server.account.gid}
 	require.Contains(t, connectAs(t, url, own), "Peer authentication failed")
-	// These modes give the user of the next connection access to the socket.
+	// The next connection must fail although these modes give its user access to the socket.
 	require.NoError(t, errors.Join(os.Chmod(run, 0o711), os.Chmod(filepath.Join(run, ".s.PGSQL.5432"), 0o777)))
 	require.Contains(t, connectAs(t, url, &syscall.Credential{Uid: 2, Gid: 2}), "Peer authentication failed")
 }

@@ -19,10 +19,11 @@ func (s *Server) EnsureDatabase(ctx context.Context, name string) error {
 	return createDatabase(ctx, conn, name, superuser)
 }
 
-// UnprivilegedDatabase creates a database unless it exists, and returns its URL as the role Unprivileged, which owns
-// it. The role has no attribute and no membership. SQL that it runs can change this database, but it can neither read
-// files nor run programs. Use it for SQL from a source that is not trusted, and never connect to the database as the
-// superuser afterwards: functions, defaults and checks in the database would run with the superuser's rights.
+// UnprivilegedDatabase creates a database unless it exists, and returns a URL that connects as the role Unprivileged,
+// the owner of the database. The role may only log in: it has no other attribute and is a member of no other role. SQL
+// under this role can change the database, but can neither read files nor run programs. Use it for SQL from a source
+// that is not trusted, and never connect to the database as the superuser afterwards: functions, defaults and checks in
+// the database would run with the superuser's rights.
 func (s *Server) UnprivilegedDatabase(ctx context.Context, name string) (address string, err error) {
 	conn, err := pgx.Connect(ctx, s.URL("postgres"))
 	if err != nil {
@@ -47,7 +48,7 @@ func createDatabase(ctx context.Context, conn *pgx.Conn, name, owner string) err
 	return err
 }
 
-// hasCode reports whether an error is a response of the server with an SQLSTATE.
+// hasCode reports whether an error is a response of the server with the given SQLSTATE.
 func hasCode(err error, code string) bool {
 	refused, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && refused.Code == code

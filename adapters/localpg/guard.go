@@ -53,7 +53,8 @@ type process struct {
 }
 
 // runGuarded starts the server's command line under the guard. temporary and stray are directories that the guard
-// removes at the end, or "" for none. The log goes to the writer log, or to the file logPath if log is nil.
+// removes at the end, or "" for none. The server writes its log to the writer log, or to the file logPath if log is
+// nil.
 func runGuarded(
 	who account, argv []string, temporary, stray, logPath string, log io.Writer,
 ) (started *process, err error) {

@@ -67,8 +67,8 @@ func settle(ctx context.Context, dir, tempParent string, who account) (home, err
 	}
 	reached, err := who.reaches(ctx, nearest(dir))
 	if reached {
-		// Mode 0711 lets the account pass through. The directories inside belong to the account and are closed to
-		// others.
+		// With mode 0711, the account can reach the directories inside. These directories belong to the account, and
+		// other users cannot enter them.
 		if err := os.MkdirAll(dir, 0o711); err != nil { //nolint:gosec // see above
 			return home{}, err
 		}
@@ -112,8 +112,9 @@ func nearest(dir string) string {
 	}
 }
 
-// temporaryDir creates a directory that the account owns and can reach, below preferred if that is set. TMPDIR may be
-// accessible only to the current user, so temporaryDir tries /tmp and /var/lib as well.
+// temporaryDir creates a directory that the account owns and can reach. It tries these parents in order: preferred (if
+// not empty), the system's directory for temporary files, /tmp, and /var/lib. The first two may be accessible only to
+// the current user.
 func temporaryDir(ctx context.Context, preferred string, who account) (string, error) {
 	var failures error
 	for _, parent := range []string{cmp.Or(preferred, os.TempDir()), os.TempDir(), "/tmp", "/var/lib"} {
@@ -170,7 +171,7 @@ func (s *Server) initCluster(ctx context.Context, durable bool) error {
 		return err
 	}
 	for _, dir := range unfinished {
-		// Ignore errors: an orphaned initdb may still write there, and the next start removes the rest.
+		// Ignore errors: an orphaned initdb may still write to the directory. The next start removes the rest.
 		_ = os.RemoveAll(dir)
 	}
 	aside, err := os.MkdirTemp(s.home.dir, "initdb-")
@@ -182,7 +183,8 @@ func (s *Server) initCluster(ctx context.Context, durable bool) error {
 			return err
 		}
 	}
-	// These methods are never used: launch passes the file of writeAuthentication.
+	// These two authentication methods never apply, because launch makes the server use the file that
+	// writeAuthentication writes.
 	args := []string{"-D", aside, "-U", superuser, "--encoding=UTF8", "--locale=C", "--auth-local=peer",
 		"--auth-host=reject"}
 	if !durable {

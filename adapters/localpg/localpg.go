@@ -1,10 +1,10 @@
 // Package localpg runs a private PostgreSQL server from the installed binaries, for `lockbox dev` and for tests.
 //
-// The server listens only on a Unix socket, in a directory that only its user may enter. It accepts only connections of
-// the operating system user who started it. The kernel identifies this user (peer authentication), so no password
-// exists. If PostgreSQL runs as another user, that user's other programs cannot connect. The server stops when the
-// program ends, even after SIGKILL. PostgreSQL refuses to run as root; for root, the server runs as the user postgres
-// or `nobody`.
+// The server listens only on a Unix socket. Only the user that PostgreSQL runs as, and root, can enter the directory of
+// the socket. The server accepts only connections of the operating system user who started it. The kernel identifies
+// this user (peer authentication), so no password exists. If PostgreSQL runs as another user, that user's other
+// programs cannot connect. The server stops when the program ends, even after SIGKILL. PostgreSQL refuses to run as
+// root; for root, the server runs as the user postgres or `nobody`.
 package localpg
 
 import (
@@ -26,7 +26,8 @@ import (
 // superuser is the database superuser of a private cluster.
 const superuser = "lockbox"
 
-// Unprivileged is the role that owns the databases of UnprivilegedDatabase. A cluster has it only after the first call.
+// Unprivileged is the role that owns the databases of UnprivilegedDatabase. The first call of UnprivilegedDatabase
+// creates the role in a cluster.
 const Unprivileged = "lockbox_unprivileged"
 
 // Config configures a Server. The zero value is a temporary server that favors speed over durability.
@@ -61,11 +62,11 @@ type Server struct {
 	ended bool
 }
 
-// running refers to all servers. PostgreSQL stops when the pipe of its Server closes. This reference keeps the garbage
-// collector from closing the pipe of a Server that the caller no longer uses.
+// running refers to all servers. PostgreSQL stops when the pipe of its Server closes. Without this reference, the
+// garbage collector could close the pipe of a Server that the caller no longer refers to.
 var running sync.Map
 
-// Start starts a server and waits until it accepts connections. ctx limits the start only. Start first stops a server
+// Start starts a server and waits until it accepts connections. ctx limits only the start. Start first stops a server
 // that an earlier program left running in the same Dir. It returns [ErrMissing] if PostgreSQL is not installed, and
 // [ErrHeld] if another program uses Dir.
 func Start(ctx context.Context, cfg Config) (*Server, error) {

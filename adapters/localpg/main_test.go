@@ -171,7 +171,7 @@ func start(t *testing.T, cfg Config) *Server {
 	return server
 }
 
-// eventually is a replacement for require.Eventually, whose goroutine may outlive the test.
+// eventually replaces require.Eventually, because require.Eventually starts a goroutine that may outlive the test.
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {

@@ -23,7 +23,7 @@ import (
 var ErrHeld = errors.New("another program runs PostgreSQL there")
 
 // acquire locks the lock file at path for this program, without waiting. The kernel releases the lock when the program
-// ends. The file contains the process id of its holder, for the error of other programs.
+// ends. The program writes its process id to the file, so that other programs can report which process holds the lock.
 func acquire(path string) (*os.File, error) {
 	// Do not use O_TRUNC, because the content belongs to the holder of the lock.
 	const flags = os.O_CREATE | os.O_RDWR | syscall.O_NOFOLLOW
@@ -55,7 +55,7 @@ func unlock(lock *os.File) error {
 }
 
 // stopOrphan stops a server that an earlier program left running, and reports whether it found a server or a process id
-// file. The caller holds the lock file, so a server that still runs there is an orphan.
+// file. The caller holds the lock file, so a server that still uses the cluster is an orphan.
 func (s *Server) stopOrphan(ctx context.Context) (bool, error) {
 	if _, err := os.Lstat(pidFile(s.home.data())); errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -119,8 +119,8 @@ func isPostmaster(pid int, data string) bool {
 		number := strconv.Itoa(pid)
 		line, _ = exec.Command("ps", "-ww", "-o", "command=", "-p", number).Output() //nolint:gosec // pid is a number
 	}
-	// ps separates arguments by spaces, but paths may contain spaces too. So compare the arguments as launch passes
-	// them.
+	// ps separates arguments by spaces, but a path may contain spaces too. So the command line cannot be split: search
+	// it for the arguments that launch passes, joined by spaces.
 	line = bytes.ReplaceAll(line, []byte{0}, []byte{' '})
 	return bytes.Contains(line, []byte("/postgres -D "+data+" "))
 }

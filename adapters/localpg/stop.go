@@ -32,7 +32,7 @@ func (s *Server) Stop() error {
 // Start in the same Dir then performs crash recovery.
 func (s *Server) Kill() error { return s.end(s.killAll) }
 
-// end runs stop once in the lifetime of the server and releases its resources.
+// end calls the given function and releases the resources of the server. Further calls of end do nothing.
 func (s *Server) end(stop func() error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -51,7 +51,8 @@ func (s *Server) killAll() error {
 		// The server has exited, and another process may have its process id now.
 		return s.proc.await(killTimeout)
 	}
-	// Stop the postmaster first. A stopped postmaster forks no further children, so the list below is complete.
+	// Stop the postmaster first. After SIGSTOP, the postmaster forks no further children, so the list below is
+	// complete.
 	if err := syscall.Kill(postmaster, syscall.SIGSTOP); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("stop postmaster %d: %w", postmaster, err)
 	}

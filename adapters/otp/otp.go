@@ -33,7 +33,7 @@ const (
 	maxIssuer = 50
 	// secretBytes is the recommended length of a secret (RFC 4226, section 4, R6).
 	secretBytes = 20
-	// minSecretBytes is the required minimum (RFC 4226, section 4, R6).
+	// minSecretBytes is the minimum length of a secret (RFC 4226, section 4, R6).
 	minSecretBytes = 16
 )
 
@@ -60,8 +60,8 @@ func New(config Config) (*Codes, error) {
 	return &Codes{config}, nil
 }
 
-// checkLabel refuses labels that apps would misread, truncate or not show. The messages continue a sentence such as
-// "the TOTP issuer …" and do not repeat the text.
+// checkLabel refuses labels that apps would misread, truncate or not show. Each message is the second half of a
+// sentence such as "the TOTP issuer …" and does not contain the label.
 func checkLabel(text string, maxBytes int) error {
 	switch {
 	case text == "":

@@ -117,7 +117,7 @@ func TestTimesWithoutSteps(t *testing.T) {
 	step, ok := codes.Match(domain.NewSecret(rfcSecret), rfcCodes[0], at(0))
 	require.True(t, ok)
 	require.Zero(t, step)
-	// The step before step 0, converted to an unsigned counter.
+	// This code is for step -1. As an unsigned counter, -1 is the largest number.
 	before, err := hotp.GenerateCode(rfcBase32, math.MaxUint64)
 	require.NoError(t, err)
 	_, ok = codes.Match(domain.NewSecret(rfcSecret), before, at(0))

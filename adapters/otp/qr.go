@@ -14,7 +14,7 @@ import (
 const (
 	// quietZone is the width of the white border that ISO/IEC 18004 requires, in modules.
 	quietZone = 4
-	// minPixels is the minimum width of an image, so a phone can scan it from a screen.
+	// minPixels is the minimum width of an image, in pixels. A phone can scan an image of this width from a screen.
 	minPixels = 320
 	// minScale is the minimum width of a module, in pixels.
 	minScale = 4

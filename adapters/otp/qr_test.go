@@ -31,9 +31,10 @@ var labels = [][2]string{
 	{strings.Repeat("ü", 25), strings.Repeat("ü", 50)},
 }
 
-// enrol returns an enrolment whose secret depends only on the label. ZXing locates a symbol by three finder patterns,
-// and for about one secret in fifty it picks wrong ones. zbar read all of 1,080 images with random secrets. ZXing also
-// reads these images if it does not have to locate the symbol; see TestPNGOfAnySecret.
+// enrol returns an enrolment whose secret depends only on the label. Random secrets would make the tests fail at
+// random: for about one secret in fifty, ZXing picks wrong finder patterns when it locates the symbol. The images are
+// nevertheless correct: zbar read all of 1,080 images with random secrets. ZXing also reads these images if it does not
+// have to locate the symbol; see TestPNGOfAnySecret.
 func enrol(t *testing.T, label [2]string) ports.Enrolment {
 	t.Helper()
 	secret := sha256.Sum256([]byte(label[0] + label[1]))
@@ -42,8 +43,9 @@ func enrol(t *testing.T, label [2]string) ports.Enrolment {
 	return enrolment
 }
 
-// read decodes a QR code with ZXing, which shares no code with the writer. Like many phones, it does not read inverted
-// codes. It gets no hint that the image contains only a code.
+// read decodes a QR code with ZXing, an implementation that is independent of the one under test. Like many phones,
+// ZXing does not read inverted codes here. Unless hints say so, ZXing does not know that the image contains only a
+// code.
 func read(picture image.Image, hints map[gozxing.DecodeHintType]any) (string, error) {
 	bitmap, err := gozxing.NewBinaryBitmapFromImage(picture)
 	if err != nil {
@@ -184,7 +186,8 @@ func TestTerminalText(t *testing.T) {
 
 var colours = regexp.MustCompile(`\x1b\[[0-9;]*m`)
 
-// The size of a character cell in pixels. Common fonts have this proportion, which makes modules slightly too high.
+// The size of a character cell in pixels. Cells of common fonts have these proportions, so a module is slightly higher
+// than wide.
 const cellWide, cellHigh = 8, 18
 
 // show draws text like a terminal, with a margin around it.

@@ -119,14 +119,14 @@ func (h *Hasher) Check(ctx context.Context, password domain.Secret, stored []byt
 }
 
 // Learn makes every later check also derive a key with the parameters of a stored hash. See ports.Passwords. It ignores
-// a malformed hash, because Check reports that.
+// a malformed hash, because Check returns an error for such a hash.
 func (h *Hasher) Learn(stored []byte) {
 	if made, ok := parsePHC(stored, h.config.MaxStoredMemoryKiB); ok {
 		h.learn(made.params)
 	}
 }
 
-// learn adds parameters to those in use.
+// learn adds parameters to h.used unless they are already in it.
 func (h *Hasher) learn(params ports.Argon2Params) {
 	for {
 		used := h.used.Load()
@@ -157,8 +157,8 @@ func (h *Hasher) derive(ctx context.Context, password domain.Secret, with phc) (
 	return [hashLen]byte(made), nil
 }
 
-// weaker reports whether any stored parameter is below the current one. A higher parameter does not compensate for a
-// lower one.
+// weaker reports whether a stored hash has less memory, fewer passes or fewer threads than the configured parameters.
+// More of one does not compensate for less of another.
 func weaker(stored, current ports.Argon2Params) bool {
 	return stored.MemoryKiB < current.MemoryKiB || stored.Time < current.Time || stored.Threads < current.Threads
 }

@@ -38,8 +38,8 @@ func (p phc) append(to []byte) []byte {
 	return phcBase64.AppendEncode(to, p.hash[:])
 }
 
-// parsePHC parses exactly the strings that append writes. It encodes the result again and compares the texts, so every
-// hash has exactly one spelling. It refuses parameters above the limits.
+// parsePHC parses exactly the strings that append writes. It encodes the result again and compares the encoding with
+// the given text, so only one spelling of each hash is accepted. It refuses parameters above the limits.
 func parsePHC(text []byte, maxKiB uint32) (phc, bool) {
 	if len(text) > maxPHCBytes {
 		return phc{}, false
@@ -62,7 +62,7 @@ func parsePHC(text []byte, maxKiB uint32) (phc, bool) {
 	return p, true
 }
 
-// decodeInto decodes base64 and reports whether the result has exactly the length of to.
+// decodeInto decodes base64 text into a slice. It returns false if the decoded bytes do not fill the slice exactly.
 func decodeInto(to, text []byte) bool {
 	raw, err := phcBase64.AppendDecode(nil, text)
 	return err == nil && len(raw) == len(to) && copy(to, raw) == len(to)

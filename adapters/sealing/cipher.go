@@ -29,7 +29,7 @@ type derived struct {
 
 var errVersions = errors.New("a new value must be sealed with SealedAs equal to Version")
 
-// derive adds the key material for one derivation. A passphrase requires a run of Argon2id, a generated key does not.
+// derive adds the key material for one derivation. A passphrase requires a run of Argon2id; a generated key does not.
 func (c *entryCipher) derive(ctx context.Context, key domain.EncryptionKey, from derivation) error {
 	ikm := key.Bytes()
 	if from.kdf == kdfArgon2id {
@@ -78,8 +78,9 @@ func (f *randomParts) read(random io.Reader) error {
 	return nil
 }
 
-// Seal encrypts a value and binds it to its place. See ports.EntryCipher. It returns ErrNotPrepared after Clear and for
-// a cipher from PrepareOpen. It fails for a place whose SealedAs differs from its Version.
+// Seal encrypts a value and binds it to a place: a box, an entry key and a version. See ports.EntryCipher. It returns
+// ErrNotPrepared after Clear and for a cipher from PrepareOpen. It returns an error if the fields SealedAs and Version
+// of the place differ.
 func (c *entryCipher) Seal(place ports.Place, value []byte) (ports.SealedValue, error) {
 	if place.SealedAs != place.Version {
 		return ports.SealedValue{}, errVersions

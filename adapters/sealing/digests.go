@@ -7,10 +7,10 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// Digests computes keyed digests of the names and addresses that rate limits count, so the database contains neither
-// the names nor the addresses. A digest is HMAC-SHA256 over parts, under the server key of purpose throttle. Each part
-// has a length prefix, so different lists of parts never have the same encoding. It implements ports.Digests and is
-// safe for concurrent use.
+// Digests computes keyed digests of the names and addresses for which rate limits keep counters. The database stores
+// only the digests. A digest is HMAC-SHA256 over parts, under the server key of purpose throttle. Each part has a
+// length prefix, so different lists of parts never have the same encoding. It implements ports.Digests and is safe for
+// concurrent use.
 type Digests struct{ keys *Keyring }
 
 // NewDigests returns Digests with the keys of a ring.

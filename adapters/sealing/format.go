@@ -37,8 +37,8 @@ import (
 //	value     = nonce12 | AES-256-GCM(dek32, nonce12, JSON text, aad = "value" | inner)
 //
 // AES-256-GCM and XChaCha20-Poly1305 stand for the ciphertext followed by its tag of 16 bytes. An envelope has 208
-// bytes, a value 28 more than its text. salt32, dek32 and all nonces are random and fresh for each version. Suite 1 is
-// all of the above.
+// bytes. A value has 28 bytes more than its JSON text. salt32, dek32 and all nonces are random and fresh for each
+// version. Suite 1 is all of the above.
 //
 // Rationale: kek32 and dek32 each encrypt exactly one message, so GCM's short nonces cannot repeat under a key (NIST SP
 // 800-38D, section 8). commit32 is compared first, because an attacker can construct a GCM ciphertext that opens under

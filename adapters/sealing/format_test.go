@@ -10,7 +10,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// FuzzBlob checks that every blob that parses encodes to the same bytes and is within the limits.
+// FuzzBlob checks that a blob, if parseBlob accepts its bytes, is within the limits and is encoded to the same bytes
+// again.
 func FuzzBlob(f *testing.F) {
 	generated := blob{header: header{salt32: [32]byte{1}}, commit: [32]byte{2}}
 	slow := blob{header: header{derivation: derivation{kdf: kdfArgon2id, params: DefaultParams, salt: boxSalt}}}
@@ -53,7 +54,7 @@ func FuzzBlobBothWays(f *testing.F) {
 	})
 }
 
-// FuzzOpen checks that bytes that were not sealed never open and never cause a panic.
+// FuzzOpen checks that Open returns an error, and does not panic, for all bytes that Seal did not return.
 func FuzzOpen(f *testing.F) {
 	r := newRig(f)
 	key := generatedKey(f, 1)
@@ -78,7 +79,8 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-// FuzzContext checks that different places have different contexts, however the parts are divided.
+// FuzzContext checks that different places have different contexts, even if the concatenated parts of the places are
+// equal.
 func FuzzContext(f *testing.F) {
 	f.Add([]byte("box"), "key", uint64(1), []byte("box"), "ke", uint64(1))
 	f.Fuzz(func(t *testing.T, boxA []byte, keyA string, versionA uint64, boxB []byte, keyB string, versionB uint64) {

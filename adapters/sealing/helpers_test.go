@@ -95,7 +95,7 @@ func (s *store) snapshot() []ports.ServerKey {
 	return slices.Clone(s.lines)
 }
 
-// rekey adds a key of the next generation and retires the previous one, like another replica.
+// rekey adds a key of the next generation and retires the previous one, as another replica can do.
 func (s *store) rekey(t testing.TB, k *Keyring, purpose domain.KeyPurpose, generation int) domain.ServerKeyID {
 	t.Helper()
 	before := domain.ServerKeyID{}

@@ -19,11 +19,12 @@ import (
 // ErrUnknownKey means that the database has no server key with this id and purpose. Its kind is domain.NotFound.
 var ErrUnknownKey = domain.Refuse(domain.NotFound, "server_key_not_found", "there is no such server key")
 
-var errReloadedJustNow = errors.New("the server key is not in memory, and the key ring was reloaded less than 1 s ago")
+var errReloadedJustNow = errors.New("the server key is not in memory, and was not looked up in the database, because " +
+	"the last reload of the key ring was less than 1 s ago")
 
 const (
-	// reloadInterval is the minimum time between two reloads that unknown key ids in tokens cause, because anyone can
-	// forge an id.
+	// reloadInterval is the minimum time between two reloads for unknown key ids in tokens. These reloads are limited
+	// because anyone can forge such an id.
 	reloadInterval = time.Second
 	// reloadTimeout limits a reload for an unknown key id. Such a reload does not use the context of the request:
 	// requests that are cancelled immediately could otherwise prevent every reload.
@@ -34,7 +35,8 @@ const (
 type KeyringConfig struct {
 	Store  ports.ServerKeys
 	Secret Secret
-	// Previous is the former secret, needed until `lockbox secret rotate` has rewrapped all keys. Zero means none.
+	// Previous is the former secret. It is needed until `lockbox secret rotate` has rewrapped all keys. Zero means
+	// none.
 	Previous Secret
 	IDs      ports.IDs
 	Clock    ports.Clock
@@ -73,8 +75,8 @@ type openKey struct {
 	underPrevious bool
 }
 
-// OpenKeyring reads and unwraps all server keys, and creates the first key of each purpose that has none. Several
-// replicas may start concurrently. The database then keeps the keys of one replica, and all replicas read these keys.
+// OpenKeyring reads and unwraps all server keys, and creates the first key of each purpose that has none. If several
+// replicas create keys at the same time, the database keeps the keys of one of them, and all replicas use these keys.
 //
 // If there is a key that neither secret unwraps, the error wraps ErrWrongSecret, and nothing is written. Other errors
 // are those of the store.
@@ -87,8 +89,8 @@ func OpenKeyring(ctx context.Context, config KeyringConfig) (*Keyring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list the server keys: %w", err)
 	}
-	// Unwrap the existing keys before adding any: a program with a wrong secret must not add keys that only this secret
-	// unwraps.
+	// Unwrap the existing keys before adding any: a program with a wrong secret must not add keys that only the wrong
+	// secret unwraps.
 	if _, err := k.openAll(rows); err != nil {
 		return nil, err
 	}
@@ -129,7 +131,7 @@ func newKeyring(config KeyringConfig) (*Keyring, error) {
 }
 
 // Reload reads the server keys from the database again. On an error, or if a key cannot be unwrapped, the keys in
-// memory stay in use. Concurrent calls share one query, which begins after all of them have called.
+// memory stay in use. Concurrent calls share a query if the query begins after each of these calls.
 func (k *Keyring) Reload(ctx context.Context) error {
 	before := k.begun.Load()
 	if err := k.lock(ctx); err != nil {
@@ -186,7 +188,8 @@ func (k *Keyring) reload(ctx context.Context) error {
 	return nil
 }
 
-// openAll unwraps all keys. If some cannot be unwrapped, it returns an error that names them and wraps ErrWrongSecret.
+// openAll unwraps all keys. If some keys cannot be unwrapped, it returns an error that names these keys and wraps
+// ErrWrongSecret.
 func (k *Keyring) openAll(rows []ports.ServerKey) ([]*openKey, error) {
 	var failed []ports.ServerKey
 	opened := make([]*openKey, 0, len(rows))
@@ -226,7 +229,7 @@ func (r *ring) ordered() []*openKey {
 }
 
 // Current returns the key that seals or signs new data of a purpose: the newest generation that is not retired. It
-// performs no I/O. A purpose that is not in domain.KeyPurposes is a programming error, for which Current panics.
+// performs no I/O. Current panics if the purpose is not in domain.KeyPurposes.
 func (k *Keyring) Current(purpose domain.KeyPurpose) (domain.ServerKeyID, [32]byte) {
 	key := k.ring.Load().current[purpose]
 	if key == nil {

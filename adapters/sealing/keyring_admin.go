@@ -12,7 +12,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// ErrWrongSecret means that the configured secrets do not unwrap all server keys of the database. An
+// ErrWrongSecret means that at least one server key of the database cannot be unwrapped with the configured secrets. An
 // error that wraps ErrWrongSecret names the keys and the settings.
 var ErrWrongSecret = errors.New("wrong secret")
 
@@ -42,7 +42,7 @@ func (k *Keyring) wrongSecret(opened []*openKey, failed []ports.ServerKey) error
 		why = "neither " + secretSetting + " nor " + previousSetting + " is the secret of this database"
 	case len(opened) == 0:
 		why = secretSetting + " is not the secret of this database; during a change of the secret, set " +
-			previousSetting + " to the previous one"
+			previousSetting + " to the previous secret"
 	case byCurrent == 0:
 		why = previousSetting + " unwraps some keys and " + secretSetting + " unwraps none, so " + secretSetting +
 			" is wrong"
@@ -52,7 +52,7 @@ func (k *Keyring) wrongSecret(opened []*openKey, failed []ports.ServerKey) error
 	default:
 		why = secretSetting +
 			" does not unwrap these keys, or their rows are damaged; during a change of the secret, " +
-			"set " + previousSetting + " to the previous one"
+			"set " + previousSetting + " to the previous secret"
 	}
 	return fmt.Errorf("%w: %s: %s", ErrWrongSecret, list, why)
 }
@@ -95,9 +95,9 @@ func (k *Keyring) firstKeys(rows []ports.ServerKey) ([]ports.ServerKey, error) {
 	return missing, nil
 }
 
-// Rewrap returns the keys wrapped under the current secret. The keys themselves do not change, so sealed data and
-// tokens stay valid. It does not store the result. Like OpenKeyring, it returns ErrWrongSecret if there is a key that
-// neither secret unwraps.
+// Rewrap wraps the given keys again, under the current secret, and returns the result without storing it. The keys
+// themselves do not change, so sealed data and tokens stay valid. Like OpenKeyring, it returns ErrWrongSecret if there
+// is a key that neither secret unwraps.
 func (k *Keyring) Rewrap(keys []ports.ServerKey) ([]ports.ServerKey, error) {
 	opened, err := k.openAll(keys)
 	if err != nil {
@@ -114,7 +114,7 @@ func (k *Keyring) Rewrap(keys []ports.ServerKey) ([]ports.ServerKey, error) {
 	return rewrapped, nil
 }
 
-// Status returns the keys in memory, without key material, by purpose and then by generation.
+// Status describes the keys in memory without their key material, sorted by purpose and then by generation.
 func (k *Keyring) Status() []ports.KeyStatus {
 	keys := k.ring.Load().ordered()
 	all := make([]ports.KeyStatus, 0, len(keys))

@@ -133,7 +133,8 @@ func TestWrongSecret(t *testing.T) {
 	require.ErrorContains(t, err, "no secret")
 }
 
-// TestAWrongSecretLeavesNoKeysBehind starts a release that has an additional key purpose, with a wrong secret.
+// TestAWrongSecretLeavesNoKeysBehind uses a wrong secret when a key purpose has no key yet, as after an upgrade that
+// adds a purpose. The failed start must store no key.
 func TestAWrongSecretLeavesNoKeysBehind(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

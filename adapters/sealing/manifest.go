@@ -21,9 +21,9 @@ const (
 )
 
 // ManifestAuthenticator computes and checks the authentication codes of manifests under one secret. Only a program with
-// the secret can make a code, so a dump whose hash is in an authentic manifest is a dump of the database. The dump may
-// still contain any SQL: a writer to the database can put functions and constraints there, and the restore runs them. A
-// ManifestAuthenticator is safe for concurrent use.
+// the secret can compute a code, so such a program made every dump whose hash is in an authentic manifest. The dump may
+// still contain hostile SQL: a user who can change the database can add functions and constraints, and a restore runs
+// them. A ManifestAuthenticator is safe for concurrent use.
 type ManifestAuthenticator struct{ secret Secret }
 
 // NewManifestAuthenticator returns an authenticator.
@@ -45,7 +45,7 @@ func (a *ManifestAuthenticator) Authentic(manifest, code []byte) bool {
 	return err == nil && hmac.Equal(want, code)
 }
 
-// manifestCode returns the code of the format.
+// manifestCode computes the authentication code as FORMAT specifies.
 func manifestCode(secret Secret, manifest []byte) ([]byte, error) {
 	key, err := hkdf.Key(sha256.New, secret.Bytes(), nil, manifestInfo, keyBytes)
 	if err != nil {
@@ -56,9 +56,10 @@ func manifestCode(secret Secret, manifest []byte) ([]byte, error) {
 	return code[:], nil
 }
 
-// CheckSecret checks that the secrets unwrap all server keys of the database. If they do not, its error wraps
-// [ErrWrongSecret] and names the setting to correct. Unlike [OpenKeyring], it writes nothing. It returns the number of
-// keys, which is 0 for a new database, and the number of keys that are still wrapped under the previous secret.
+// CheckSecret checks that the secrets unwrap all server keys of the database. If a key cannot be unwrapped, CheckSecret
+// returns an error that wraps [ErrWrongSecret] and names the setting to correct. Unlike [OpenKeyring], it writes
+// nothing. It returns the number of keys, which is 0 for a new database, and the number of keys that are still wrapped
+// under the previous secret.
 func CheckSecret(ctx context.Context, config KeyringConfig) (keys, underPrevious int, err error) {
 	k, err := newKeyring(config)
 	if err != nil {

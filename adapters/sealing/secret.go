@@ -15,8 +15,8 @@ import (
 // must be as strong as the keys that it wraps.
 const minSecretBytes = 32
 
-// Secret is the value of LOCKBOX_SECRET_KEY, which wraps the server keys and authenticates the manifests of backups.
-// It prints as [secret]. The zero Secret means that none is set.
+// Secret is the value of LOCKBOX_SECRET_KEY, which wraps the server keys and authenticates the manifests of backups. It
+// prints as [secret]. The zero Secret means that no secret is set.
 type Secret struct{ domain.Secret }
 
 // IsZero reports whether no secret was set.
@@ -51,8 +51,8 @@ func decodeAnyBase64(text string) ([]byte, error) {
 	return base64.RawStdEncoding.DecodeString(standardAlphabet.Replace(strings.TrimRight(text, "=")))
 }
 
-// GenerateSecret returns a new secret for ParseSecret: 32 bytes from random, written as 43 characters of base64url. It
-// panics if random fails, which crypto/rand.Reader never does.
+// GenerateSecret returns a new secret for ParseSecret: 32 bytes from the given source, encoded as 43 characters of
+// base64url. It panics if the source fails; crypto/rand.Reader never fails.
 func GenerateSecret(random io.Reader) string {
 	var raw [minSecretBytes]byte
 	if _, err := io.ReadFull(random, raw[:]); err != nil {

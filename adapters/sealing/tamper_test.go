@@ -34,8 +34,8 @@ func sealRow(t *testing.T, r *rig, key domain.EncryptionKey) sealedRow {
 	return sealedRow{key, sealed}
 }
 
-// refusesAll fails the test if a changed row opens. If Prepare refuses the changed envelope, refusesAll calls Prepare
-// without that envelope and then opens the row.
+// refusesAll fails the test if a changed row can be opened. If Prepare refuses the changed envelope, refusesAll calls
+// Prepare without that envelope and then opens the row.
 func refusesAll(t *testing.T, r *rig, key domain.EncryptionKey, at ports.Place, changed ports.SealedValue,
 	what string) {
 	t.Helper()
@@ -164,8 +164,8 @@ func TestRowsDoNotMove(t *testing.T) {
 	}
 }
 
-// TestInnerLayer changes the content of the outer layer and seals it again. An attacker who has the server keys could
-// do the same.
+// TestInnerLayer changes the content of the outer layer and seals the layer again. An attacker who has the server keys
+// could do the same.
 func TestInnerLayer(t *testing.T) {
 	t.Parallel()
 	for name, key := range bothKinds(t) {

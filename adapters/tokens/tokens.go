@@ -1,6 +1,6 @@
 // Package tokens signs and verifies API keys and session tokens. Both are JSON Web Tokens (RFC 7519) with HS512,
-// following the best practices of RFC 8725. Each kind has its own audience and its own server keys, so one kind is
-// never accepted as another.
+// following the best practices of RFC 8725. Each kind has its own audience and its own server keys, so a token of one
+// kind is never accepted as a token of another kind.
 package tokens
 
 import (
@@ -111,7 +111,7 @@ type claims struct {
 	ignoreExpiry bool
 }
 
-// Mint returns a token for the claims, signed with the current key of its kind, and the id of that key. See
+// Mint signs a token for the claims with the current key of the token's kind. It also returns the id of that key. See
 // ports.Tokens. It fails only for incomplete claims, which are a programming error.
 func (s *Signer) Mint(_ context.Context, from ports.TokenClaims) (string, domain.ServerKeyID, error) {
 	of, body, err := s.bodyOf(from)
@@ -123,8 +123,8 @@ func (s *Signer) Mint(_ context.Context, from ports.TokenClaims) (string, domain
 	return token, id, err
 }
 
-// MintUnder returns a token for the claims, signed with a given key of its kind. See ports.Tokens. It returns the
-// errors of Mint, and the key ring's errors if the key is not in memory and cannot be loaded.
+// MintUnder is like Mint, but signs with the key that has the given id. See ports.Tokens. It returns the errors of
+// Mint, and the key ring's errors if the key is not in memory and cannot be loaded.
 func (s *Signer) MintUnder(ctx context.Context, id domain.ServerKeyID, from ports.TokenClaims) (string, error) {
 	of, body, err := s.bodyOf(from)
 	if err != nil {

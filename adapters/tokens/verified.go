@@ -16,8 +16,9 @@ const maxVerified = 4096
 // The caller repeats the checks whose result can change: the expiry, and the key that signed the token. Each request
 // also reads from the database whether the credential is revoked.
 //
-// The key of an entry is the digest of the token with its signature. No other token therefore finds the entry, and the
-// time of a lookup reveals nothing about tokens that a client does not have. verifiedTokens is safe for concurrent use.
+// The map is indexed by the digest of the whole token, including its signature. No other token therefore finds the
+// entry, and the time of a lookup reveals nothing about tokens that a client does not have. verifiedTokens is safe for
+// concurrent use.
 type verifiedTokens struct {
 	mu    sync.RWMutex // guards items
 	items map[tokenDigest]verifiedToken
@@ -50,8 +51,8 @@ func (v *verifiedTokens) get(digest tokenDigest) (verifiedToken, bool) {
 	return item, ok
 }
 
-// add remembers a token. When there are too many tokens, it first forgets all of them. That is cheap: each forgotten
-// token costs one verification.
+// add remembers a token. If maxVerified tokens are remembered, add first forgets all of them. This costs little,
+// because each forgotten token only has to be verified once more.
 func (v *verifiedTokens) add(digest tokenDigest, item verifiedToken) {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -26,7 +26,7 @@ func (r *changingRing) ByID(ctx context.Context, purpose domain.KeyPurpose, id d
 }
 
 // TestVerifiedTokens verifies that a remembered token is refused after it has expired, after its key is retired, and
-// while its key cannot be looked up. The errors are those of a first verification.
+// while its key cannot be looked up. Each error is the same as for a token that is not remembered.
 func TestVerifiedTokens(t *testing.T) {
 	t.Parallel()
 	down := errors.New("the database is down")
@@ -93,8 +93,8 @@ func TestVerifiedTokenDoesNotCoverOthers(t *testing.T) {
 	}
 }
 
-// TestVerifiedTokensAreBounded verifies that the memory of tokens does not grow without limit, and that a forgotten
-// token stays valid.
+// TestVerifiedTokensAreBounded verifies that a Signer remembers at most maxVerified tokens, and that a token stays
+// valid after the Signer has forgotten it.
 func TestVerifiedTokensAreBounded(t *testing.T) {
 	t.Parallel()
 	s, _ := signer(t)

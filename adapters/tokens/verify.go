@@ -131,8 +131,8 @@ func (s *Signer) keyOf(ctx context.Context, header map[string]any, audience stri
 	return key, id, of, err
 }
 
-// key returns a key that may verify tokens. It returns errKey for an unknown or retired key, errKeyLookup, or a
-// *lookupError.
+// key returns a key that may verify tokens. The error is errKey for an unknown or retired key, errKeyLookup if the key
+// ring limits lookups, and otherwise a *lookupError.
 func (s *Signer) key(ctx context.Context, purpose domain.KeyPurpose, id domain.ServerKeyID) ([]byte, error) {
 	key, err := s.config.Keys.ByID(ctx, purpose, id)
 	switch {
@@ -150,7 +150,7 @@ func (s *Signer) key(ctx context.Context, purpose domain.KeyPurpose, id domain.S
 // lookupError wraps an error of the key ring. The token may still be valid.
 type lookupError struct{ error }
 
-// serverKeyOf replaces the type parameter of domain.ServerKeyID, which is unexported.
+// serverKeyOf stands in for the type argument of domain.ServerKeyID, because that type argument is unexported.
 type serverKeyOf struct{}
 
 // causeOf maps an error of the library to one of the fixed causes.

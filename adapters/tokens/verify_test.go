@@ -21,7 +21,7 @@ import (
 
 type object = map[string]any
 
-// forged describes a handmade token. Nil fields have the values of a valid API key.
+// forged describes a handmade token. A nil field means the value in a valid API key.
 type forged struct {
 	header, body object
 	key          []byte
@@ -155,8 +155,8 @@ func TestTokensHaveOneSpelling(t *testing.T) {
 	s, _ := signer(t)
 	token := forged{}.token(t)
 	parts := strings.Split(token, ".")
-	// An HS512 signature has 64 bytes, so its last character has four spare bits. A lenient decoder would accept 15
-	// other characters in its place.
+	// An HS512 signature has 64 bytes, so four bits of its last base64url character are unused. A lenient decoder would
+	// ignore these bits and accept 15 other characters in that place.
 	last := strings.IndexByte(alphabet, token[len(token)-1])
 	for spare := 1; spare < 16; spare++ {
 		_, err := s.Verify(t.Context(), token[:len(token)-1]+string(alphabet[last^spare]))
@@ -188,7 +188,7 @@ func TestTokensHaveOneSpelling(t *testing.T) {
 
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-// TestRealRSA verifies a token with a correct signature of another algorithm.
+// TestRealRSA checks that a token is refused although its RSA signature is correct.
 func TestRealRSA(t *testing.T) {
 	t.Parallel()
 	s, _ := signer(t)

@@ -24,8 +24,8 @@ type collector struct {
 const (
 	// retryDelay is the wait before the first retry of a request. The wait doubles with each further retry.
 	retryDelay = time.Second
-	// maxAnswer is the maximum number of bytes that are read of a response. A connection can be reused after its
-	// response was read to the end.
+	// maxAnswer limits how much of a response body is read, in bytes. The body is read only to make the connection
+	// reusable.
 	maxAnswer = 64 << 10
 )
 
@@ -56,7 +56,7 @@ func (c *collector) Stop(context.Context) error {
 // UploadTraces sends spans. It retries a request that failed for a temporary reason, until ctx ends. Its errors contain
 // neither the URL, which may have a secret in its query, nor the headers, nor the response.
 func (c *collector) UploadTraces(ctx context.Context, spans []*wire.ResourceSpans) error {
-	// TracesData has the same form on the wire as a request of OTLP.
+	// TracesData and an OTLP request have the same encoding.
 	body, err := proto.Marshal(&wire.TracesData{ResourceSpans: spans})
 	if err != nil {
 		return err
@@ -86,7 +86,7 @@ func (c *collector) post(ctx context.Context, body []byte) (temporary bool, err 
 	request.Header.Set("Content-Type", "application/x-protobuf")
 	response, err := c.client.Do(request)
 	if err != nil {
-		return !errors.Is(err, context.Canceled), fmt.Errorf("the collector did not answer: %w", failureOf(err))
+		return !errors.Is(err, context.Canceled), fmt.Errorf("the request to the collector failed: %w", failureOf(err))
 	}
 	defer func() { _ = response.Body.Close() }()
 	_, _ = io.CopyN(io.Discard, response.Body, maxAnswer)

@@ -1,4 +1,4 @@
 package tracing
 
-// NewCollector is newCollector for tests of a single request, which do not wait for a batch.
+// NewCollector makes newCollector available to tests. They use it to send a single request without waiting for a batch.
 var NewCollector = newCollector

@@ -23,7 +23,7 @@ type exporter struct {
 	warned time.Time
 }
 
-// ExportSpans sends spans, and drops them after a failure. It always returns nil.
+// ExportSpans sends spans. If sending fails, it logs the failure and drops the spans. It always returns nil.
 func (e *exporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
 	if err := e.SpanExporter.ExportSpans(ctx, spans); err != nil {
 		e.warn(len(spans), err)

@@ -1,8 +1,8 @@
 // Package tracing sends OpenTelemetry traces to a collector, with OTLP over HTTP. Spans are queued and sent in the
 // background: a slow or absent collector never delays a request, and the length of the queue limits the memory.
 //
-// The packages that make spans use the API of OpenTelemetry, and get a tracer from this package. Without a tracer, they
-// make no spans. No attribute may contain a secret, a name from a request, or an address.
+// Other packages create spans through the OpenTelemetry API, with a tracer from this package. Without a tracer, they
+// create no spans. No attribute may contain a secret, a name from a request, or an address.
 package tracing
 
 import (
@@ -25,7 +25,7 @@ const (
 	// request needs about 1 KiB. A span of a batch has up to maxLinks links of 100 bytes each. The queue therefore
 	// holds at most a few megabytes.
 	maxQueued = 2048
-	// maxExported is the number of spans in one request to the collector.
+	// maxExported is the maximum number of spans in one request to the collector.
 	maxExported = 512
 	// sendInterval is how long a span waits for further spans, which are sent in the same request. It is the longest
 	// delay that batching adds before a trace can be seen.
@@ -35,8 +35,8 @@ const (
 	exportTimeout = 10 * time.Second
 	// closeTimeout is the time limit of Close, so an absent collector delays the end of the program only briefly.
 	closeTimeout = 5 * time.Second
-	// maxLinks is the maximum number of links of a span. The span of a batch has a link for each further traced request
-	// in the batch.
+	// maxLinks is the maximum number of links of a span. The span of a batch belongs to the trace of one request, and
+	// has a link to each other traced request of the batch.
 	maxLinks = 128
 	// maxAttributes is the maximum number of attributes of a span. Lockbox sets fewer.
 	maxAttributes = 16

@@ -90,7 +90,7 @@ func TestRatio(t *testing.T) {
 	provider.Close()
 }
 
-// TestFailuresAreLoggedOnce verifies that many failures of the collector cause one warning.
+// TestFailuresAreLoggedOnce verifies that many failures of the collector cause only one warning.
 func TestFailuresAreLoggedOnce(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
@@ -100,7 +100,7 @@ func TestFailuresAreLoggedOnce(t *testing.T) {
 	require.Equal(t, 1, strings.Count(log.String(), "sending traces failed"), log.String())
 }
 
-// TestTemporaryFailuresAreRepeated verifies that a request is repeated after a temporary failure, with its headers.
+// TestTemporaryFailuresAreRepeated verifies that a request is sent again, with its headers, after a temporary failure.
 func TestTemporaryFailuresAreRepeated(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{429, 502, 503, 504} {
@@ -195,7 +195,7 @@ func TestHostileCollector(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 			defer cancel()
 			err = client.UploadTraces(ctx, nil)
-			require.ErrorContains(t, err, "the collector did not answer: ")
+			require.ErrorContains(t, err, "the request to the collector failed: ")
 			require.NotContains(t, err.Error(), "canary")
 			require.NotContains(t, err.Error(), "secret")
 		})

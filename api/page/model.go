@@ -175,7 +175,8 @@ func buildResponse(status string, described node) response {
 	return made
 }
 
-// buildFailure lists the error codes of a status by their examples: the API description has one example per code.
+// buildFailure returns the error codes of a status. It finds them in the examples, because the API description has one
+// example per code.
 func buildFailure(status string, response node) failure {
 	made := failure{Status: status, Title: statusText(status)}
 	for _, media := range response.at("content").pairs() {

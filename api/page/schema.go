@@ -48,7 +48,7 @@ func parameterField(parameter node) field {
 	}
 }
 
-// typeOf describes the type of a value for people, with its limits.
+// typeOf describes the type and the limits of a value, in words for people.
 func typeOf(schema node) string {
 	var kind string
 	switch name := schema.at("type").text(); name {
@@ -144,7 +144,7 @@ func statusText(status string) string {
 	return http.StatusText(number)
 }
 
-// segments splits a path after its slashes, where a line may break.
+// segments splits a path after each slash, because a line may break there.
 func segments(path string) []segment {
 	var cut []segment
 	for part := range strings.SplitAfterSeq(path, "/") {
