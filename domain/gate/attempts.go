@@ -10,9 +10,10 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// Attempt is the reserved comparison of one credential. The reservation already counts the attempt as wrong, so a wrong
-// credential needs no further call. [Gate.Release] undoes an attempt whose credential was right or was not compared.
-// [Gate.Succeed] also resets the account's counter. Do not pass the zero Attempt to either method.
+// Attempt is a reservation for the comparison of one credential. The gate counts the attempt as wrong when it makes the
+// reservation, so a wrong credential needs no further call. [Gate.Release] undoes an attempt whose credential was right
+// or was not compared. [Gate.Succeed] ends the attempt of a successful sign-in. Do not pass the zero Attempt to either
+// method.
 type Attempt struct {
 	action domain.Action
 	// username is the account that the credential is for, in lower case. It is empty if the attempt has no account.
@@ -24,18 +25,18 @@ type Attempt struct {
 	address  string
 	at       time.Time
 	counters []counter
-	// lockout is the rest of the lockout during which the attempt was allowed. It is 0 if there was no lockout.
+	// lockout is the remaining time of a lockout that did not refuse the attempt. It is 0 if there was no such lockout.
 	lockout time.Duration
 	// user is the stored data of the account. It is set only if the reservation has read the data.
 	user ports.SignIn
 }
 
-// reservation describes the counters of an attempt.
+// reservation lists the counters of an attempt and controls how reserve uses them.
 type reservation struct {
 	// counters are all counters that apply to an attempt from an unknown address.
 	counters []counter
-	// knownAddress is the key of the address. It is zero if the address cannot become known. At a known address, shared
-	// counters do not apply.
+	// knownAddress is the key under which the address is remembered for the account. It is zero if the address cannot
+	// become known. At a known address, shared counters do not apply.
 	knownAddress domain.Digest
 	// provable reports whether the attempt carries two factors.
 	provable bool
@@ -43,7 +44,8 @@ type reservation struct {
 	readUser bool
 }
 
-// applicable returns the counters that apply at a known or an unknown address, and their states.
+// applicable returns the counters that apply in the given state, with the state of each counter. If the address is
+// known, shared counters do not apply.
 func (r reservation) applicable(state ports.AttemptState) (counters []counter, stored []domain.Attempts) {
 	for i, each := range r.counters {
 		if !state.Known || !each.shared {
@@ -53,7 +55,7 @@ func (r reservation) applicable(state ports.AttemptState) (counters []counter, s
 	return counters, stored
 }
 
-// at returns the counters that apply at a known or an unknown address.
+// at returns the counters that apply if the address is known, or those that apply if it is unknown.
 func (r reservation) at(known bool) []counter {
 	counters, _ := r.applicable(ports.AttemptState{
 		Counters: make([]domain.Attempts, len(r.counters)),
@@ -80,9 +82,9 @@ func (g *Gate) ReserveAccount(ctx context.Context, by domain.Requester, action d
 
 // ReserveSignIn is ReserveAccount for a sign-in. It also reads the stored data of the user, in the round trip that
 // locks the counters; see [Attempt.User]. An attempt that carries two factors is also allowed during a lockout that
-// strangers can cause. The returned Attempt is then Locked. The caller must accept a locked attempt only if both
-// factors are right. Otherwise the caller must return [Attempt.Refusal], after the same work for every account, so that
-// the response does not reveal whether a guess was right.
+// strangers can cause. For such an attempt, [Attempt.Locked] returns true, and the caller must accept the sign-in only
+// if both factors are right. Otherwise the caller must return [Attempt.Refusal], after the same work for every account,
+// so that the response does not reveal whether a guess was right.
 func (g *Gate) ReserveSignIn(ctx context.Context, by domain.Requester, username string,
 	twoFactors bool) (Attempt, error) {
 	return g.reserveAccount(ctx, by, domain.ActionSignIn, username, reservation{provable: twoFactors, readUser: true})
@@ -116,7 +118,7 @@ func (a Attempt) Counters() []ports.CounterKey { return keysOf(a.counters) }
 // Locked reports whether the attempt was allowed during a lockout; see [Gate.ReserveSignIn].
 func (a Attempt) Locked() bool { return a.lockout > 0 }
 
-// Refusal returns the error of an attempt that is Locked.
+// Refusal returns the error for an attempt that was allowed during a lockout but lacks the right factors.
 func (a Attempt) Refusal() error { return domain.TooManyAttempts(a.lockout) }
 
 // ReserveAddress counts an attempt that has no account, such as a registration or an unknown refresh token, under the
@@ -133,7 +135,8 @@ func (g *Gate) ReserveInit(ctx context.Context, by domain.Requester) (Attempt, e
 	return g.reserveFixed(ctx, by, domain.ActionInitialize, counters)
 }
 
-// reserveFixed is reserve for counters that do not depend on the database.
+// reserveFixed is reserve for an attempt without an account. The same counters apply whether or not the address is
+// known.
 func (g *Gate) reserveFixed(ctx context.Context, by domain.Requester, action domain.Action,
 	counters []counter) (Attempt, error) {
 	return g.reserve(ctx, by, Attempt{action: action, address: ownAddress(by)}, reservation{counters: counters})
@@ -156,7 +159,8 @@ func (g *Gate) reserve(ctx context.Context, by domain.Requester, attempt Attempt
 		return attempt, domain.TooManyAttempts(v.wait)
 	}
 	if query.ReadUser = in.readUser; in.readUser {
-		// An invalid name is looked up as the empty name, which no user has, so that the work is the same.
+		// An invalid name is looked up as the empty name, which no user has, so that an invalid name takes the same
+		// work as a valid one.
 		query.User, _ = domain.ParseUserName(attempt.username)
 	}
 	// An attempt from a known address must not wait for the locks of counters that strangers use.
@@ -192,8 +196,8 @@ func (g *Gate) reserve(ctx context.Context, by domain.Requester, attempt Attempt
 	return attempt, err
 }
 
-// uncounted removes the shared counters if the attempt is allowed during their lockout, because such an attempt must
-// not extend the lockout. It returns the other counters and their states.
+// uncounted returns the counters that the attempt increments, and their states. If locked is true, the attempt is
+// allowed during a lockout of shared counters. It must not extend that lockout, so uncounted omits the shared counters.
 func uncounted(counters []counter, stored []domain.Attempts, locked bool) ([]counter, []domain.Attempts) {
 	if !locked {
 		return counters, stored
@@ -208,8 +212,8 @@ func uncounted(counters []counter, stored []domain.Attempts, locked bool) ([]cou
 	return own, states
 }
 
-// accountLockout makes the event of a lockout. It names the account only if the account exists: an unknown username may
-// be a password that was typed into the wrong field.
+// accountLockout returns a function that makes the audit event of a lockout. The event names the account only if the
+// account exists: an unknown username may be a password that was typed into the wrong field.
 func (g *Gate) accountLockout(by domain.Requester, attempt Attempt) eventFunc {
 	return func(ctx context.Context, repos ports.Repos) (domain.Event, error) {
 		event := g.Event(attempt.action, by, domain.Caller{})

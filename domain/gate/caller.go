@@ -33,9 +33,9 @@ func (g *Gate) Admin(ctx context.Context, repos ports.Repos, by domain.Requester
 	return caller, nil
 }
 
-// InGroup is [Gate.Caller] for an action that requires the group in the argument least, or a group that includes that
-// group. Errors: also ErrGroupTooLow. With this error, InGroup also returns the caller, for the audit event of the
-// refusal.
+// InGroup is [Gate.Caller] for an action that requires the group least or a group that includes it. If the caller's
+// group is too low, InGroup returns ErrGroupTooLow. With this error, InGroup also returns the caller, for the audit
+// event of the refusal.
 func (g *Gate) InGroup(ctx context.Context, repos ports.Repos, by domain.Requester, least domain.Group) (domain.Caller,
 	error) {
 	caller, err := g.Caller(ctx, repos, by)

@@ -21,7 +21,7 @@ type counter struct {
 	shared bool
 }
 
-// newCounter returns a counter under a key.
+// newCounter returns a counter that is stored under key.
 func newCounter(key domain.Digest, limit domain.Limit) counter {
 	counter := counter{CounterKey: ports.CounterKey{Key: key}, limit: limit}
 	if limit.Window > domain.AttemptWindow {
@@ -30,7 +30,7 @@ func newCounter(key domain.Digest, limit domain.Limit) counter {
 	return counter
 }
 
-// of returns the counter as a counter of the account.
+// of returns a copy of the counter that belongs to the account.
 func (c counter) of(account domain.Digest) counter {
 	c.Account = account
 	return c
@@ -48,17 +48,19 @@ func keysOf(counters []counter) []ports.CounterKey {
 // eventFunc makes the audit event of a lockout. It runs in the transaction that reports the lockout.
 type eventFunc func(ctx context.Context, repos ports.Repos) (domain.Event, error)
 
-// verdict is the decision of the counters of an attempt.
+// verdict is the result of judge.
 type verdict struct {
-	// wait is the longest lockout that forbids the attempt.
+	// wait is the remaining time of the longest lockout that refuses the attempt. It is 0 if no lockout refuses it.
 	wait time.Duration
-	// shared is the longest lockout of the shared counters if the attempt is allowed during it; otherwise 0.
+	// shared is the remaining time of the longest lockout that does not refuse the attempt, because the attempt carries
+	// two factors. It is 0 if there is no such lockout.
 	shared time.Duration
 	// unreported is true if a lockout has no audit event yet.
 	unreported bool
 }
 
-// judge decides on an attempt. provable reports whether the attempt carries two factors.
+// judge decides whether the lockouts of the counters refuse an attempt. provable reports whether the attempt carries
+// two factors.
 func judge(counters []counter, stored []domain.Attempts, provable bool, now time.Time) (v verdict) {
 	for i, each := range counters {
 		blocked := stored[i].Blocked(now)
@@ -104,7 +106,7 @@ func (g *Gate) count(ctx context.Context, repos ports.Repos, counters []counter,
 	})
 }
 
-// save stores the state that next returns for each counter.
+// save stores a new state for each counter. next returns the new state of counter i.
 func save(ctx context.Context, repos ports.Repos, counters []counter, next func(i int) domain.Attempts) error {
 	states := make([]ports.CounterState, len(counters))
 	for i, each := range counters {

@@ -24,7 +24,7 @@ func (g *Gate) addressCounters(by domain.Requester, label string, free int) []co
 	return []counter{newCounter(key, domain.NewLimit(free))}
 }
 
-// ownAddress returns the group of the requester's own address, or the empty text if the address is unknown or shared
+// ownAddress returns the group of the requester's own address, or the empty string if the address is unknown or shared
 // with other clients.
 func ownAddress(by domain.Requester) string {
 	if by.SharedAddress || by.Address == "" {

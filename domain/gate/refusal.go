@@ -51,8 +51,8 @@ var wrongCredentials = []error{
 	domain.ErrInvitationInvalid,
 }
 
-// isDenial reports whether a refusal is audited as denied. The refusal of a box that is not visible to the caller has
-// the kind NotFound, but it is audited all the same.
+// isDenial reports whether a refusal is audited as denied. ErrBoxNotFound has the kind NotFound, but it is audited
+// because it also refuses a caller who cannot see an existing box.
 func isDenial(cause error) bool {
 	return errors.Is(cause, domain.Forbidden) || errors.Is(cause, domain.ErrBoxNotFound) ||
 		isOneOf(cause, wrongCredentials)

@@ -8,9 +8,9 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// releaseTimeout limits Release. Release does not use the request's context, because the client may have disconnected.
-// lateReleaseTimeout replaces it if that context has ended: the request may have reached its deadline, and its response
-// must not wait much longer.
+// releaseTimeout limits Release. Release ignores the cancellation and the deadline of the request's context, because
+// the client may have disconnected. If the request's context has ended, lateReleaseTimeout applies instead of
+// releaseTimeout: the request may have reached its deadline, and its response must not wait much longer.
 const (
 	releaseTimeout     = 5 * time.Second
 	lateReleaseTimeout = 500 * time.Millisecond
@@ -40,8 +40,9 @@ func (g *Gate) ReleaseIn(ctx context.Context, repos ports.Repos, attempt Attempt
 	return settle(ctx, repos, attempt, state, false)
 }
 
-// Succeed ends the attempt of a successful sign-in, in the transaction that opens the session. It resets the account's
-// counters and remembers the address for domain.KnownAddressTTL. Call it last, like [Gate.ReleaseIn].
+// Succeed ends the attempt of a successful sign-in, in the transaction that opens the session. It sets the counters of
+// the account to zero, except the count of the month, and remembers the address for domain.KnownAddressTTL. Call it
+// last, like [Gate.ReleaseIn].
 func (g *Gate) Succeed(ctx context.Context, repos ports.Repos, attempt Attempt) error {
 	state, err := repos.Attempts.Lock(ctx, ports.AttemptQuery{Counters: attempt.Counters()})
 	if err != nil {
@@ -50,8 +51,8 @@ func (g *Gate) Succeed(ctx context.Context, repos ports.Repos, attempt Attempt) 
 	return g.SucceedLocked(ctx, repos, attempt, state)
 }
 
-// SucceedLocked is [Gate.Succeed] for counters that the transaction has already locked. state is the state of these
-// counters.
+// SucceedLocked is [Gate.Succeed] for counters that the transaction has already locked. The state argument holds the
+// current states of these counters.
 func (g *Gate) SucceedLocked(ctx context.Context, repos ports.Repos, attempt Attempt, state ports.AttemptState) error {
 	if err := settle(ctx, repos, attempt, state, true); err != nil {
 		return err
@@ -63,7 +64,8 @@ func (g *Gate) SucceedLocked(ctx context.Context, repos ports.Repos, attempt Att
 	return repos.Attempts.Remember(ctx, g.knownAddressDigest(attempt), until)
 }
 
-// settle undoes a reserved attempt in each of its locked counters; reset also sets the account's counters to zero.
+// settle undoes a reserved attempt in each of its locked counters. If reset is true, it sets the counters that a
+// success resets to zero instead.
 func settle(ctx context.Context, repos ports.Repos, attempt Attempt, state ports.AttemptState, reset bool) error {
 	return save(ctx, repos, attempt.counters, func(i int) domain.Attempts {
 		if each := attempt.counters[i]; !reset || !each.resets {

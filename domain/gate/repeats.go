@@ -26,14 +26,15 @@ type repeatedRefusals struct {
 	windows map[refusalKey]*window
 }
 
-// refusalKey identifies refusals that are counted together. Boxes that the caller cannot see have the zero box.
+// refusalKey identifies refusals that are counted together. In the key, box is zero for every box that the caller
+// cannot see.
 type refusalKey struct {
 	caller domain.UserID
 	action domain.Action
 	box    domain.BoxID
 }
 
-// window counts the refusals with one key. It began at the time in started.
+// window counts the refusals with one key, from the time started.
 type window struct {
 	started time.Time
 	// written is the number of refusals that have their own event. suppressed is the number of refusals that no event
@@ -43,8 +44,8 @@ type window struct {
 	last domain.Event
 }
 
-// suppress counts a refusal. It reports whether the refusal must not have its own event, because the window has too
-// many refusals. In this case, flush later writes one event for all these refusals.
+// suppress counts a refusal. It returns true if the window already has freeRefusals events. The caller must then write
+// no event for the refusal: flush later writes one event for all suppressed refusals of the window.
 func (r *repeatedRefusals) suppress(event domain.Event) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -37,11 +37,11 @@ func (g *Gate) Events(ctx context.Context, caller domain.UserID, filter ports.Ev
 	return events.List(ctx, filter)
 }
 
-// searches bounds the searches that run at the same time. It is safe for concurrent use.
+// searches limits how many searches run at the same time. It is safe for concurrent use.
 type searches struct {
 	mu sync.Mutex // guards the fields below
-	// running contains the users whose search runs. Each user has at most one running search, so that no user can delay
-	// the others.
+	// running contains each user who has a running search. Each user has at most one running search, so that no user
+	// can delay the others.
 	running map[domain.UserID]bool
 	waiting []*waitingSearch // in the order of their arrival
 }
@@ -51,7 +51,8 @@ type waitingSearch struct {
 	started chan struct{} // closed when the search may run
 }
 
-// begin returns when the user's search may run, or an error. After a nil error, the caller must call end.
+// begin waits until the user's search may run, for at most searchWait. It returns ErrBusy if the search may not start
+// within that time or if the queue is full. After a nil error, the caller must call end.
 func (s *searches) begin(ctx context.Context, user domain.UserID) error {
 	search, err := s.enqueue(user)
 	if err != nil {
@@ -94,7 +95,7 @@ func (s *searches) enqueue(user domain.UserID) (*waitingSearch, error) {
 	return search, nil
 }
 
-// end must be called after a search.
+// end removes the user's finished search and starts waiting searches. Call it after each search that begin allowed.
 func (s *searches) end(user domain.UserID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -21,9 +21,9 @@ type AcceptInvitation struct {
 // invitation. The code is checked before the password, so a request without a password only tests the code. When the
 // password is refused, the invitation stays open.
 //
-// Errors: Unauthenticated with code invitation_invalid for a code without an open invitation; Invalid for the password;
-// Conflict with code user_exists when another user has taken the name; RateLimited after too many wrong codes from an
-// address.
+// Errors: Unauthenticated with code invitation_invalid for a code without an open invitation; Invalid for a refused
+// password; Conflict with code user_exists when another user has taken the name; RateLimited after too many wrong codes
+// from an address.
 func (s *Service) AcceptInvitation(ctx context.Context, by domain.Requester, in AcceptInvitation) (domain.UserName,
 	error) {
 	attempt, err := s.gate.ReserveAddress(ctx, by, domain.ActionJoin)
@@ -58,8 +58,8 @@ func (s *core) acceptReserved(ctx context.Context, by domain.Requester, attempt 
 	}
 	var name domain.UserName
 	err = s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// The lock serialises this transaction with changes of the inviter: an admin who was demoted must not create
-		// admins.
+		// The lock serialises this transaction with changes to the inviter's account: an admin who was demoted must not
+		// create admins.
 		if _, err := repos.System.Lock(ctx); err != nil {
 			return err
 		}

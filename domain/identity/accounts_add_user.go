@@ -16,7 +16,8 @@ type AccountsAddUser struct {
 }
 
 // AddUser creates a user. Only the owner may call it. Clients rely on the order of the checks: first for a missing
-// field or an invalid name, then for a taken name, then for an unknown group, and then for a second owner.
+// field or an invalid name, then for a taken name, then for an unknown group, and then for the group owner, which only
+// one user may have.
 func (s Accounts) AddUser(ctx context.Context, by domain.Requester, in AccountsAddUser) error {
 	if _, err := s.gate.InGroup(ctx, s.store.Read(), by, domain.GroupOwner); err != nil {
 		return err

@@ -6,8 +6,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// CheckGroup returns nil if the caller's group is the group in the argument least, or a group that includes it. Errors:
-// Forbidden with code group_too_low.
+// CheckGroup returns nil if the caller's group is least or a group that includes least. Errors: Forbidden with code
+// group_too_low.
 func (s Accounts) CheckGroup(ctx context.Context, by domain.Requester, least domain.Group) error {
 	_, err := s.gate.InGroup(ctx, s.store.Read(), by, least)
 	return err

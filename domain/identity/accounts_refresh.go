@@ -36,9 +36,9 @@ func (s Accounts) Refresh(ctx context.Context, by domain.Requester, refreshToken
 	return pair, refused
 }
 
-// refreshLocked returns a refusal as refused and not as err. A refusal must not roll back the transaction, because the
-// transaction has revoked the family or marked the pair as used. The audit event of a refusal is therefore part of the
-// transaction too.
+// refreshLocked returns a refusal in the result refused and leaves err nil, so that the transaction commits. A rollback
+// would undo that the transaction has revoked the family or marked the pair as used. The audit event of a reused token
+// is part of the same transaction.
 func (s *core) refreshLocked(ctx context.Context, repos ports.Repos, by domain.Requester,
 	token domain.OpaqueToken) (next TokenPair, refused, err error) {
 	digests, _ := s.config.TokenDigests.Tokens(token)

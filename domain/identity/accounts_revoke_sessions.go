@@ -50,8 +50,8 @@ func (s Accounts) RevokeSessions(ctx context.Context, by domain.Requester, usern
 	})
 }
 
-// revoker authenticates a requester whose opaque token may be a refresh token. It returns the caller, and the requester
-// with the credential kind corrected to the real one.
+// revoker authenticates a requester whose opaque token may be a refresh token. It returns the caller and the requester.
+// If the token is a refresh token, the kind of the returned requester's credential is RefreshTokenCredential.
 func (s *core) revoker(ctx context.Context, repos ports.Repos, by domain.Requester) (domain.Caller, domain.Requester,
 	error) {
 	// Both kinds of opaque token have the same form, so the adapter passes every opaque token as an access token.

@@ -54,8 +54,8 @@ func (s Accounts) ShowTOTP(ctx context.Context, by domain.Requester, username st
 	return s.enrolment(ctx, user, stored)
 }
 
-// showableTOTP returns the user's secret if it may be shown. If the user has no secret, it stores and returns the new
-// secret in the argument fresh.
+// showableTOTP returns the user's secret if it may be shown. If the user has no secret, it stores fresh as the new
+// secret and returns it.
 func (s *core) showableTOTP(ctx context.Context, repos ports.Repos, user domain.UserID,
 	fresh domain.Secret) (ports.SealedTOTPSecret, error) {
 	stored, err := repos.TOTPSecrets.Get(ctx, user, false)

@@ -80,8 +80,8 @@ func (s *Service) Authenticate(ctx context.Context, by domain.Requester, in Auth
 }
 
 // refuseSignIn audits the refusal of a sign-in with wrong credentials and returns it. During a lockout, it returns the
-// refusal of the lockout instead, whatever the reason. Otherwise a client could test guesses while the account is
-// locked out.
+// refusal of the lockout instead, whichever credential was wrong. Otherwise a client could test guesses while the
+// account is locked out.
 func (s *core) refuseSignIn(ctx context.Context, attempt gate.Attempt, event domain.Event, refusal error) error {
 	err := s.gate.Refused(ctx, event, refusal)
 	if attempt.Locked() && errors.Is(err, refusal) {

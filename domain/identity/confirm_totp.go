@@ -60,8 +60,8 @@ func (s *Service) ConfirmTOTP(ctx context.Context, by domain.Requester, in Confi
 	return s.applyOwnTOTP(ctx, change, totpProof{required: true, attempt: attempt, use: use})
 }
 
-// confirm marks the code as used and puts the secret in force, under the lock on the user. It refuses with errWrongTOTP
-// if another secret was enrolled after the code was compared.
+// confirm marks the code as used and confirms the secret, under the lock on the user. It refuses with errWrongTOTP if
+// another secret was enrolled after the code was compared.
 func (s *core) confirm(ctx context.Context, repos ports.Repos, user domain.User, compared ports.SealedTOTPSecret,
 	use totpUse) error {
 	stored, err := s.unconfirmedTOTP(ctx, repos, user.ID)

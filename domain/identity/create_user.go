@@ -10,13 +10,13 @@ import (
 
 // CreateUser is the request for a new user.
 type CreateUser struct {
-	// Username keeps its letter case for display; its lower case is the name.
+	// Username is displayed in the letter case of the request. The name of the user is Username in lower case.
 	Username string
 	Password string
 	// Role is user or admin, in any letter case. An empty Role means user.
 	Role string
 	// Identity is the written form of a public identity, or empty for a user without an identity. A program cannot sign
-	// in with a password to set its own identity, so the caller who creates its user may set it.
+	// in with a password to set its own identity, so the caller who creates the program's user may set the identity.
 	Identity string
 }
 

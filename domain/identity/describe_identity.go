@@ -10,7 +10,7 @@ import (
 // OwnedIdentity is the current identity of a user, as a caller sees it.
 type OwnedIdentity struct {
 	domain.Identity
-	// Locked reports whether a locked identity is stored. It is nil if the caller is not the user.
+	// Locked reports whether a locked identity of the user is stored. Locked is nil if the caller is another user.
 	Locked *bool
 }
 

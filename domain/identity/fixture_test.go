@@ -32,7 +32,7 @@ func open(t *testing.T) fixture {
 	return openWith(t, 3)
 }
 
-// openWith is open with the given number of attempts before a lockout.
+// openWith does the same as open, but allows the given number of attempts before a lockout.
 func openWith(t *testing.T, freeAttempts int) fixture {
 	t.Helper()
 	parts := usecases.Open(t, freeAttempts)

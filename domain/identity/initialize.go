@@ -11,7 +11,7 @@ import (
 
 // Initialize is the request for the first admin, who becomes the owner of the system.
 type Initialize struct {
-	// Username keeps its letter case for display; its lower case is the name.
+	// Username is displayed in the letter case of the request. The name of the user is Username in lower case.
 	Username string
 	Password string
 	// Token is compared with the InitToken of the configuration.
@@ -67,8 +67,8 @@ func (s *Service) Initialize(ctx context.Context, by domain.Requester, in Initia
 var errInitToken = domain.Refuse(domain.Unauthenticated, "init_token_required",
 	"the initialization token is missing or wrong: send the one that this server logged or was configured with")
 
-// checkInitToken compares digests, because they have the same length: the time then reveals nothing about the token. A
-// wrong token counts as an attempt; a missing token does not.
+// checkInitToken compares digests instead of tokens. Digests have the same length, so the duration of the comparison
+// reveals nothing about the token. A wrong token counts as an attempt; a missing token does not.
 func (s *core) checkInitToken(ctx context.Context, by domain.Requester, token string) error {
 	configured := s.config.InitToken.Bytes()
 	if len(configured) == 0 {

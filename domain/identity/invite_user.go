@@ -11,7 +11,7 @@ import (
 
 // InviteUser is the request to invite a user, who chooses the password.
 type InviteUser struct {
-	// Username keeps its letter case for display; its lower case is the name.
+	// Username is displayed in the letter case of the request. The name of the user is Username in lower case.
 	Username string
 	// Role is user or admin, in any letter case. An empty Role means user.
 	Role string
@@ -37,8 +37,8 @@ func (s *Service) InviteUser(ctx context.Context, by domain.Requester, in Invite
 		return Invited{}, err
 	}
 	err = s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// The lock serialises this transaction with other invitations, which are counted, and with a demotion of the
-		// caller.
+		// The lock serialises this transaction with other invitations, so that the count of open invitations stays
+		// right, and with a demotion of the caller.
 		if _, err := repos.System.Lock(ctx); err != nil {
 			return err
 		}
