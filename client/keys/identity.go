@@ -45,7 +45,7 @@ func ParseIdentity(text string) (*Identity, error) {
 	raw, ok := parseForm(identityForm, text, keyLen)
 	if !ok {
 		return nil, fault(client.ErrIdentityInvalid,
-			"the identity is damaged: copy it again in full, 55 characters from lbid1_ on", nil)
+			"the identity is damaged: copy all 55 characters again, including lbid1_ at the beginning", nil)
 	}
 	return identityOf([keyLen]byte(raw)), nil
 }
