@@ -126,9 +126,9 @@ func parseURL(text string, allowHTTP bool) (string, []error) {
 	case at.RawQuery != "" || at.ForceQuery || at.Fragment != "":
 		return bad("URL must not contain a query (?) or a fragment (#)")
 	case at.Scheme == "http" && !allowHTTP && !isLoopback(at.Hostname()):
-		return bad("URL must use https:// beyond this machine, because http:// exposes tokens, encryption keys and " +
-			"values on the network; set AllowHTTP (LOCKBOX_API_ALLOW_HTTP=true) only if something else encrypts " +
-			"the traffic")
+		return bad("URL must use https:// for a server on another machine, because http:// exposes tokens, " +
+			"encryption keys and values on the network; set AllowHTTP (LOCKBOX_API_ALLOW_HTTP=true) only if " +
+			"something else encrypts the traffic")
 	}
 	return at.Scheme + "://" + at.Host + strings.TrimRight(at.EscapedPath(), "/"), nil
 }

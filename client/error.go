@@ -76,8 +76,8 @@ type Error struct {
 	RequestID string
 	// RetryAfter is the wait that the server requests before a retry, or 0.
 	RetryAfter time.Duration
-	// KeyID is the id of the key that the version is encrypted under, for ErrEncryptionKeyMismatch in a box with a
-	// keyring. It is empty for versions that were written when the box had no keyring.
+	// KeyID is set only for ErrEncryptionKeyMismatch in a box with a keyring: it is the id of the key under which the
+	// version is encrypted. It is empty if the version was written when the box had no keyring.
 	KeyID string
 
 	kinds      []error

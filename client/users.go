@@ -186,7 +186,7 @@ type UserChange struct {
 	RevokeAPIKeys bool
 }
 
-// UpdateUser changes a user. It returns ErrForbidden for a wrong CurrentPassword, for a wrong or missing Code, and if a
+// UpdateUser changes a user. It returns ErrForbidden if CurrentPassword is wrong, if Code is wrong or missing, or if a
 // caller who is not the owner changes the owner's account. Allowed for admins; other users may change their own
 // password.
 func (c *Client) UpdateUser(ctx context.Context, username string, change UserChange) error {

@@ -1,6 +1,6 @@
 // Package keys distributes the encryption keys of boxes. Each member has an identity, a key pair that only its owner
 // holds. The key of a box is encrypted ("wrapped") to the public key of each recipient, and the server stores the
-// result, the keyring of the box. The server cannot open it.
+// result, the keyring of the box. The server cannot open the keyring.
 //
 // # Formats
 //

@@ -92,8 +92,8 @@ func ParsePublicKey(text string) (PublicKey, error) {
 		return PublicKey{}, badPublicKey(nil)
 	}
 	key := PublicKey{[publicLen]byte(raw)}
-	// A malformed key would block every later key change. To detect a malformed key here, wrap something to the key
-	// once.
+	// A malformed key would block every later key change. Wrap test bytes to the key once, so that a malformed key is
+	// detected here.
 	if _, err := key.wrap(nil, make([]byte, keyLen)); err != nil {
 		return PublicKey{}, badPublicKey(err)
 	}

@@ -25,8 +25,8 @@ type Memory struct {
 // directory. Only the user can read the files in it.
 func OpenMemory(dir string) *Memory { return &Memory{dir: dir} }
 
-// MemoryInProcess returns a memory that ends with the process. A program that uses it accepts the first keyring of each
-// box on every start, so it should have an anchor.
+// MemoryInProcess returns a memory that is lost when the process ends. After each start, the program remembers nothing
+// and accepts any keyring of a box, so it should have an anchor of the box.
 func MemoryInProcess() *Memory { return &Memory{keyrings: map[ID]remembered{}} }
 
 // known is the content of the memory file.
@@ -34,7 +34,7 @@ type known struct {
 	Installations map[ID]*installation `json:"installations"`
 }
 
-// installation is what is known about one server's database.
+// installation holds what the client remembers about one installation.
 type installation struct {
 	URL   string               `json:"url"`
 	Users map[string]KnownUser `json:"users,omitempty"`
@@ -49,7 +49,7 @@ type KnownUser struct {
 	Fingerprints []Fingerprint `json:"fingerprints"`
 }
 
-// KnownBox is a box whose keyring was accepted, or whose anchor is trusted.
+// KnownBox is a box of which the client accepted a keyring or trusts an anchor.
 type KnownBox struct {
 	ID       ID     `json:"id"`
 	Mode     Mode   `json:"mode"`
@@ -199,7 +199,7 @@ func (m *Memory) Forget(in ID, name string) error {
 }
 
 // Trust remembers an anchor. If name is not empty, the anchor applies only to the box of that name. Trust returns
-// ErrKeyringNotContinued if the box is known with another key: forget the box first.
+// ErrKeyringNotContinued if the client already knows the box and the anchor does not match: forget the box first.
 func (m *Memory) Trust(in ID, name string, anchor Anchor) error {
 	return m.change(func(k *known) error {
 		at := k.at(in)
@@ -209,8 +209,8 @@ func (m *Memory) Trust(in ID, name string, anchor Anchor) error {
 		}
 		box, ok := at.Boxes[name]
 		if ok && (box.ID != anchor.Box || box.Mode != anchor.Mode || box.Key != anchor.Key) {
-			return fault(client.ErrKeyringNotContinued, "the box "+name+" is known with another key than that "+
-				"of the anchor: if the anchor is right, run lockbox box forget "+name+" first", nil)
+			return fault(client.ErrKeyringNotContinued, "the anchor does not match what this client knows about "+
+				"the box "+name+": if the anchor is right, run lockbox box forget "+name+" first", nil)
 		}
 		if !ok {
 			at.Boxes[name] = KnownBox{ID: anchor.Box, Mode: anchor.Mode, Key: anchor.Key}

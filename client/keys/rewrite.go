@@ -12,8 +12,8 @@ import (
 const (
 	// maxRewrites is the maximum number of entries that are re-encrypted at the same time.
 	maxRewrites = 8
-	// maxRewriteTries is the maximum number of times that the rewrite of one entry is tried while other writes change
-	// the entry or the key.
+	// maxRewriteTries is the maximum number of times that Rewrite tries one entry. It tries again if another write
+	// changed the entry or the key in the meantime.
 	maxRewriteTries = 5
 )
 
