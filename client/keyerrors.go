@@ -64,8 +64,8 @@ var (
 	ErrNotRecipient = codeKind("not_recipient")
 	// ErrKeyNotCurrent means that a box with a keyring accepts writes only under its current key (key_not_current).
 	ErrKeyNotCurrent = codeKind("key_not_current")
-	// ErrKeyringSequence means that the number of a new keyring is not the number of the stored keyring plus one
-	// (keyring_sequence).
+	// ErrKeyringSequence means that the number of a new keyring is not 1 to 1000 higher than the number of the stored
+	// keyring (keyring_sequence).
 	ErrKeyringSequence = codeKind("keyring_sequence")
 	// ErrKeyChangeRequired means that recipients can be removed only together with a new key (key_change_required).
 	ErrKeyChangeRequired = codeKind("key_change_required")

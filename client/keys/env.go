@@ -25,9 +25,9 @@ func UserMemory() (*Memory, error) {
 }
 
 // HolderFromEnv returns a Holder with the identity in LOCKBOX_IDENTITY, or in the file that LOCKBOX_IDENTITY_FILE
-// names. If neither variable is set, it returns a nil Holder, which is valid in Config.Identity. ParseBundle describes
-// the text. The Holder uses the memory that UserMemory returns. A program without a configuration directory needs an
-// anchor.
+// names. If neither variable is set, it returns a nil Holder, which is a valid Identity of a client.Config. ParseBundle
+// describes the text. The Holder uses the memory that UserMemory returns. A program without a configuration directory
+// needs an anchor.
 func HolderFromEnv() (*Holder, error) {
 	text, path := os.Getenv("LOCKBOX_IDENTITY"), os.Getenv("LOCKBOX_IDENTITY_FILE")
 	switch {

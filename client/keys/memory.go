@@ -139,7 +139,7 @@ func (m *Memory) Installation(url string) (_ ID, ok bool, err error) {
 	return id, ok, nil
 }
 
-// User returns what is known about the user with a name.
+// User returns what the client remembers about the user of the given name.
 func (m *Memory) User(in ID, name string) (_ KnownUser, ok bool, err error) {
 	k, err := m.load()
 	if err != nil {
@@ -171,7 +171,7 @@ func userReplaced(name string) error {
 		"confirmed before: ask the user, and confirm the new fingerprint", nil)
 }
 
-// ForgetUser removes what is known about a user.
+// ForgetUser deletes everything that the client remembers about a user.
 func (m *Memory) ForgetUser(in ID, name string) error {
 	return m.change(func(k *known) error {
 		delete(k.at(in).Users, name)
@@ -179,7 +179,7 @@ func (m *Memory) ForgetUser(in ID, name string) error {
 	})
 }
 
-// Box returns what is known about the box with a name.
+// Box returns what the client remembers about the box of the given name.
 func (m *Memory) Box(in ID, name string) (_ KnownBox, ok bool, err error) {
 	k, err := m.load()
 	if err != nil {
@@ -189,8 +189,9 @@ func (m *Memory) Box(in ID, name string) (_ KnownBox, ok bool, err error) {
 	return box, ok, nil
 }
 
-// Forget removes what is known about a box. The next keyring is then accepted as the first keyring of the box. Call it
-// only after the user confirmed that the box was created anew or that its keyring was reset.
+// Forget deletes everything that the client remembers about a box. The next keyring is then accepted as the first
+// keyring of the box. Call it only after the user confirmed that the box was created anew or that its keyring was
+// reset.
 func (m *Memory) Forget(in ID, name string) error {
 	return m.change(func(k *known) error {
 		delete(k.at(in).Boxes, name)
