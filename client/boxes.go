@@ -14,7 +14,7 @@ type Box struct {
 	ID    string `json:"id"`
 	Name  string `json:"name"`
 	Owner string `json:"owner"`
-	// Offer is nil if the ownership of the box is not offered to a member.
+	// Offer is the offer of the ownership that a member can accept now. It is nil if there is no such offer.
 	Offer     *BoxOffer `json:"offer,omitempty"`
 	CreatedAt time.Time `json:"createdAt"`
 	// UpdatedAt is the time of the latest change to the box or to one of its entries.

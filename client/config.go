@@ -26,7 +26,7 @@ type Config struct {
 	EncryptionKey EncryptionKey
 	// Identity finds the keys of boxes that have a keyring, so reads and writes in these boxes need no EncryptionKey.
 	// keys.NewHolder in package client/keys returns a value for this field. Each read and write then begins with a
-	// request for the keyring. The server answers it with 304 if the keyring has not changed.
+	// request for the keyring. The server answers this request with 304 if the keyring has not changed.
 	Identity BoxKeys
 	// Box and Entry name the entry that Unmarshal reads. Other methods ignore them.
 	Box, Entry string

@@ -149,8 +149,8 @@ func (k call) onlyIf(match uint64, none bool) call {
 	return k
 }
 
-// entryBody encodes {"key","value"}. It does not pass a RawMessage to encoding/json, which would compact the JSON,
-// because the server must store the exact bytes.
+// entryBody encodes {"key","value"}. It copies a RawMessage unchanged: the server must store the exact bytes, and
+// encoding/json would compact them.
 func entryBody(key string, value any) ([]byte, *Error) {
 	raw, isRaw := value.(json.RawMessage)
 	if !isRaw {

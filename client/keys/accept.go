@@ -131,7 +131,7 @@ func (s *state) continues(in *installation, box string) error {
 		return modeChanged(box)
 	case s.Head.Sequence < last.Sequence:
 		return fault(client.ErrKeyringRolledBack, fmt.Sprintf("the keyring of the box %s has the number %d, "+
-			"but this client has already seen number %d; nothing was sent: after a database restore, run "+
+			"but this client has seen number %d; nothing was sent: after a database restore, run "+
 			"lockbox box repair %s",
 			box, s.Head.Sequence, last.Sequence, box), nil)
 	case s.Head.Sequence == last.Sequence && Fingerprint(s.digest()) != last.Digest:
