@@ -11,14 +11,15 @@ import (
 const accountsPrefix = "/api/v1"
 
 // Accounts calls the accounts API (/api/v1/user/…), where users sign in with TOTP codes and belong to groups. It
-// manages the same users as the methods of [Client]. Get it from [Client.Accounts]; the zero Accounts is not usable. It
-// is safe for concurrent use.
+// manages the same users as the methods of [Client]. In the comments of its methods, the owner is the user in the group
+// GroupOwner. Get an Accounts from [Client.Accounts]; the zero Accounts is not usable. An Accounts is safe for
+// concurrent use.
 type Accounts struct{ client *Client }
 
-// Accounts returns the methods of the accounts API. They use the server, the token and the connections of c.
+// Accounts returns the methods of the accounts API. They send their requests through c, with its token.
 func (c *Client) Accounts() Accounts { return Accounts{c} }
 
-// Format implements fmt.Formatter. It prints the URL of the server only, for every verb.
+// Format implements fmt.Formatter. For every formatting verb, it prints only the URL of the server.
 func (a Accounts) Format(f fmt.State, verb rune) { a.client.Format(f, verb) }
 
 // TokenPair is the result of Accounts.SignIn and Accounts.Refresh.
@@ -27,20 +28,20 @@ type TokenPair struct {
 	Access Secret
 	// Refresh is the refresh token, for one call of Accounts.Refresh.
 	Refresh Secret
-	// ExpiresIn is the lifetime of Access from now on, 2 hours by default.
+	// ExpiresIn is the time from the response until Access expires, 2 hours by default.
 	ExpiresIn time.Duration
 }
 
 // SignIn signs a user in with a TOTP code and, if the user has one, the password. It returns ErrUnauthenticated for a
-// wrong name, password or code, and for a code that was used before. The client does not retry SignIn after a lost
+// wrong name, password or code, and for a code that was already used. The client does not retry SignIn after a lost
 // response.
 func (a Accounts) SignIn(ctx context.Context, credentials Credentials) (*TokenPair, error) {
 	return a.tokenPair(ctx, post(accountsPrefix+"/user/auth", credentials.body(), http.StatusOK))
 }
 
 // Refresh exchanges a refresh token for a new token pair and revokes the old pair. It is never retried after a lost
-// response, because a refresh token that arrives twice revokes all tokens of its sign-in. After ErrOutcomeUnknown, sign
-// in again.
+// response, because the server revokes all tokens of the sign-in if it receives the same refresh token twice. After
+// ErrOutcomeUnknown, sign in again.
 func (a Accounts) Refresh(ctx context.Context, refresh Secret) (*TokenPair, error) {
 	return a.tokenPair(ctx, post(accountsPrefix+"/user/auth/refresh",
 		map[string]string{"grant_type": "refresh_token", "refresh_token": refresh.Reveal()}, http.StatusOK))
@@ -62,8 +63,9 @@ func (a Accounts) tokenPair(ctx context.Context, k call) (*TokenPair, error) {
 	return &TokenPair{got.AccessToken, got.RefreshToken, time.Duration(got.ExpiresIn) * time.Second}, nil
 }
 
-// RevokeSessions revokes every session of a user, including those of Client.SignIn. API keys stay valid. Allowed for
-// the owner and for the user itself. For this call, the client's token can also be a refresh token of the user.
+// RevokeSessions revokes every session of a user, whether it began with Accounts.SignIn or with Client.SignIn. API keys
+// stay valid. The owner can revoke the sessions of every user; other users can revoke only their own. For this call
+// only, the token of the client may be the user's refresh token.
 func (a Accounts) RevokeSessions(ctx context.Context, username string) error {
 	return a.client.run(ctx, call{
 		method: http.MethodDelete,
@@ -73,8 +75,9 @@ func (a Accounts) RevokeSessions(ctx context.Context, username string) error {
 	})
 }
 
-// ShowTOTP returns the TOTP secret of a user, and creates one if the user has none. It returns ErrForbidden if the
-// server has already accepted a code of the secret, or if the user enrolled the secret. Allowed for the owner.
+// ShowTOTP returns the TOTP secret of a user. If the user has none, ShowTOTP creates one. It returns ErrForbidden if
+// the server has already accepted a TOTP code of this secret, or if the user created the secret with EnrolTOTP. Allowed
+// for the owner.
 func (a Accounts) ShowTOTP(ctx context.Context, username string) (*Enrolment, error) {
 	shown, err := fetch[Enrolment](ctx, a.client, get(accountsPrefix+"/user/auth/setup/{user}", username))
 	if err != nil {
@@ -97,9 +100,9 @@ func (a Accounts) ListUsers(ctx context.Context) ([]Account, error) {
 	return fetch[[]Account](ctx, a.client, get(accountsPrefix+"/user/list"))
 }
 
-// AddUser creates a user without a password in a group and returns all users. The user signs in with TOTP codes;
-// ShowTOTP returns the secret. AddUser returns ErrConflict if the name is taken or group is GroupOwner. Allowed for the
-// owner.
+// AddUser creates a user in a group and returns all users. The new user has no password and signs in with TOTP codes;
+// ShowTOTP returns the TOTP secret. AddUser returns ErrConflict if the name is taken or group is GroupOwner. Allowed
+// for the owner.
 func (a Accounts) AddUser(ctx context.Context, username, group string) ([]Account, error) {
 	return fetch[[]Account](ctx, a.client,
 		post(accountsPrefix+"/user/add", map[string]string{"username": username, "group": group}, http.StatusOK))

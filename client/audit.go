@@ -15,8 +15,8 @@ type Event struct {
 	At time.Time `json:"at"`
 	// Action is the audited action, such as "entry.read"; docs/operating.md lists all actions.
 	Action string `json:"action"`
-	// Outcome is "success", "denied", "throttled" (a rate limit refused it), "tampered" (stored data failed
-	// authentication) or "failed" (the droplet host did not complete it).
+	// Outcome is "success", "denied", "throttled" (a rate limit refused the request), "tampered" (stored data failed
+	// authentication) or "failed" (the droplet host did not complete the action).
 	Outcome string `json:"outcome"`
 	// Actor is the name of the user who acted, and ActorID is the id of this user. CredentialID is the id of the token.
 	Actor        string `json:"actor,omitempty"`
@@ -39,7 +39,8 @@ type Event struct {
 }
 
 // EventChange is a property that an action changed, such as "role", "permissions" or "expiry"; docs/operating.md lists
-// all properties. From is empty for a new property. To is empty for a property that no longer exists.
+// all properties. From is the old value; it is empty if the property is new. To is the new value; it is empty if the
+// property no longer exists.
 type EventChange struct {
 	Property string `json:"property"`
 	From     string `json:"from,omitempty"`
@@ -50,13 +51,13 @@ type EventChange struct {
 type EventFilter struct {
 	// Limit is the maximum number of events per page, from 1 to 1000; 0 means the server's default, 100.
 	Limit int
-	// Before continues a listing: set it to the Next of the previous page.
+	// Before continues a listing: set it to EventPage.Next of the previous page.
 	Before string
 	// Action selects one action, such as "entry.read". User selects one user.
 	Action, User string
-	// Since ends the iterations of Events and BoxEvents when all remaining events are older than Since. The iterations
-	// may still yield a few older events. With the zero time, the iterations continue to the oldest event. ListEvents
-	// and ListBoxEvents ignore Since.
+	// Since is the time of the oldest event that the caller needs. Events and BoxEvents stop when all remaining events
+	// are older, and may yield a few older events before they stop. If Since is the zero time, they continue to the
+	// oldest event. ListEvents and ListBoxEvents ignore Since.
 	Since time.Time
 }
 
@@ -76,11 +77,11 @@ func (f *EventFilter) query() url.Values {
 	return query
 }
 
-// EventPage is a page of the audit log, newest event first. With a filter by action or user, a page that is not the
-// last one can have fewer events than the limit, or none.
+// EventPage is a page of the audit log, newest event first. With a filter by action or user, any page can have fewer
+// events than the limit, or no events; only an empty Next marks the last page.
 type EventPage struct {
 	Events []Event `json:"events"`
-	// Next is the value of EventFilter.Before for the next page, or "" on the last page.
+	// Next is the EventFilter.Before that selects the next page, or "" on the last page.
 	Next string `json:"next"`
 }
 
@@ -132,7 +133,7 @@ func events(filter *EventFilter, list func(*EventFilter) (*EventPage, error)) it
 				return // a faulty server could otherwise repeat the same page endlessly
 			}
 			if position, ok := timeOfEvent(page.Next); ok && position.Before(at.Since) {
-				return // only events show the position of a page
+				return // all remaining events are older than Since
 			}
 			at.Before = page.Next
 		}

@@ -14,18 +14,18 @@ type Box struct {
 	ID    string `json:"id"`
 	Name  string `json:"name"`
 	Owner string `json:"owner"`
-	// Offer is the open offer of the ownership, or nil if there is none.
+	// Offer is the offer of the ownership that a member can accept now. It is nil if there is no such offer.
 	Offer     *BoxOffer `json:"offer,omitempty"`
 	CreatedAt time.Time `json:"createdAt"`
 	// UpdatedAt is the time of the latest change to the box or to one of its entries.
 	UpdatedAt time.Time `json:"updatedAt"`
-	// Entries are the keys of the entries, sorted. It is empty without the permission readEntryKeys.
+	// Entries lists the keys of the entries, sorted. It is empty if the caller lacks the permission readEntryKeys.
 	Entries []string `json:"entries"`
 	Users   []Member `json:"users"`
-	// Encryption names the side that encrypts the values of a box with a keyring: "server", or "client" if the server
-	// never sees the key. It is empty for a box without a keyring.
+	// Encryption states where the values are encrypted if the box has a keyring: "server", or "client" if the server
+	// never sees the key. It is empty if the box has no keyring.
 	Encryption string `json:"encryption"`
-	// Keyring describes the keyring, or is nil for a box without one.
+	// Keyring describes the keyring. It is nil if the box has no keyring.
 	Keyring *BoxKeyring `json:"keyring"`
 }
 
@@ -33,7 +33,8 @@ type Box struct {
 type BoxKeyring struct {
 	KeyID    string `json:"keyId"`
 	Sequence uint64 `json:"sequence"`
-	// KeyChangeDue reports that a recipient is no longer an active member, or now has another identity.
+	// KeyChangeDue reports whether the key should be changed, because a recipient is no longer an active member or now
+	// has another identity.
 	KeyChangeDue bool `json:"keyChangeDue"`
 }
 
@@ -67,8 +68,8 @@ func (c *Client) ListBoxes(ctx context.Context) ([]string, error) {
 	return fetch[[]string](ctx, c, get("/boxes"))
 }
 
-// CreateBox creates a box. The caller becomes its owner and a boxadmin with all permissions. It returns ErrConflict if
-// the name is taken (box_exists) or the caller owns the maximum number of boxes (limit_reached).
+// CreateBox creates a box. The caller becomes the owner of the box and a boxadmin with all permissions. CreateBox
+// returns ErrConflict if the name is taken (box_exists) or the caller owns the maximum number of boxes (limit_reached).
 func (c *Client) CreateBox(ctx context.Context, box string) error {
 	return c.run(ctx, post(boxPath, nil, http.StatusCreated, box))
 }
@@ -99,7 +100,7 @@ func (c *Client) TransferBox(ctx context.Context, box, newOwner string) error {
 	return c.run(ctx, k)
 }
 
-// AcceptBox makes the caller the owner of a box whose ownership was offered to the caller. It returns ErrNotFound
+// AcceptBox accepts the offer of a box: the caller becomes the owner of the box. AcceptBox returns ErrNotFound
 // (box_offer_not_found) if there is no open offer, and ErrConflict (limit_reached) if the caller owns the maximum
 // number of boxes.
 func (c *Client) AcceptBox(ctx context.Context, box string) error {
@@ -107,8 +108,8 @@ func (c *Client) AcceptBox(ctx context.Context, box string) error {
 	return c.run(ctx, k)
 }
 
-// EndBoxOffer withdraws the offer of a box's ownership, or declines it. Allowed for the box's owner, for admins and for
-// the member to whom the offer was made.
+// EndBoxOffer ends the offer of a box. The owner of the box and admins can withdraw the offer; the member to whom it
+// was made can decline it.
 func (c *Client) EndBoxOffer(ctx context.Context, box string) error {
 	return c.run(ctx, remove(boxPath+"/offer", "box_offer_not_found", box))
 }
@@ -148,7 +149,7 @@ func Permissions() []Permission {
 	}
 }
 
-// BoxUser is a member of a box with its permissions.
+// BoxUser is a member of a box, with the permissions of the member.
 type BoxUser struct {
 	Member
 
@@ -164,8 +165,8 @@ const (
 	permissionsPath = "/boxes/{box}/users/{username}/permissions"
 )
 
-// ListBoxUsers returns the names of a box's members, sorted. ListBoxUsers and the methods below are allowed for
-// boxadmins and admins.
+// ListBoxUsers returns the names of a box's members, sorted. Only boxadmins and admins may call ListBoxUsers and the
+// methods below, unless their comments state otherwise.
 func (c *Client) ListBoxUsers(ctx context.Context, box string) ([]string, error) {
 	return fetch[[]string](ctx, c, get(boxUsersPath, box))
 }
@@ -212,8 +213,8 @@ type BoxUserChange struct {
 	IsActive *bool
 }
 
-// UpdateBoxUser changes a member of a box. It returns ErrConflict for a change that would leave the box's owner
-// inactive or not a boxadmin.
+// UpdateBoxUser changes a member of a box. It returns ErrConflict for a change that would deactivate the owner of the
+// box, or take the role boxadmin from the owner.
 func (c *Client) UpdateBoxUser(ctx context.Context, box, username string, change BoxUserChange) error {
 	return c.run(ctx, put(boxUserPath, struct {
 		Role     string `json:"role,omitempty"`

@@ -9,7 +9,8 @@ import (
 // keyIDHeader is the response header with the id of the key that a version is encrypted under.
 const keyIDHeader = "X-Encryption-Key-Id"
 
-// maxKeyChanges is the maximum number of times that one write is sent while other members change the key.
+// maxKeyChanges is the maximum number of times that one write is sent. A write is sent again if another member changed
+// the key in the meantime.
 const maxKeyChanges = 3
 
 // BoxKeys finds the keys of boxes that have a keyring. Package client/keys implements it; set Config.Identity to the
@@ -19,9 +20,9 @@ type BoxKeys interface {
 	// box that has no keyring and, as far as the client knows, never had a keyring. After an error, the client must not
 	// send any key.
 	CurrentKey(ctx context.Context, c *Client, box string) (EncryptionKey, error)
-	// KeyByID returns the key with an id from the keyring of a box. The id "" means the key of the versions that were
-	// written before the box had a keyring. The result can be the zero key only for the id "". KeyByID returns
-	// ErrKeyNotForThisBox if the keyring has no such key.
+	// KeyByID returns the key that has the given id in the keyring of a box. The id "" means the key of the versions
+	// that were written before the box had a keyring; the result is the zero key if that key is unknown. For any other
+	// id, KeyByID returns ErrKeyNotForThisBox if the keyring has no such key.
 	KeyByID(ctx context.Context, c *Client, box, id string) (EncryptionKey, error)
 }
 
@@ -33,9 +34,9 @@ func (c *Client) WithIdentity(identity BoxKeys) *Client {
 	return &other
 }
 
-// keyFor returns the encryption key for a request. It prefers the key of the call, and then the current key of the
-// box's keyring. For a box without a keyring, it uses the key of the Client. fromKeyring reports whether the key is
-// from the keyring.
+// keyFor returns the encryption key for a request. The key in the options of the call takes precedence over the current
+// key of the box's keyring. If the box has no keyring, keyFor uses the key of the Client. fromKeyring reports whether
+// the key is from the keyring.
 func (c *Client) keyFor(ctx context.Context, k call, box string, given EncryptionKey) (key EncryptionKey,
 	fromKeyring bool, err error) {
 	if given.IsZero() && c.config.Identity != nil {
@@ -56,8 +57,8 @@ func (c *Client) keyFor(ctx context.Context, k call, box string, given Encryptio
 	return given, false, nil
 }
 
-// readWithKey sends a request that decrypts a version. If the version is encrypted under an earlier key of the keyring,
-// it sends the request a second time with that key.
+// readWithKey sends a request for which the server decrypts a version. If the version is encrypted under an earlier key
+// of the keyring, it sends the request a second time with that key.
 func (c *Client) readWithKey(ctx context.Context, k call, box string, given EncryptionKey) (*response, error) {
 	key, fromKeyring, err := c.keyFor(ctx, k, box, given)
 	if err != nil {
@@ -78,8 +79,8 @@ func (c *Client) readWithKey(ctx context.Context, k call, box string, given Encr
 	return c.do(ctx, k.withKey(other))
 }
 
-// writeWithKey sends a request that encrypts a version. If the key of the keyring changes at the same time, the server
-// stores nothing, and the request is sent again with the new key.
+// writeWithKey sends a request for which the server encrypts a value. If another member changes the key at the same
+// time, the server stores nothing, and writeWithKey sends the request again with the new key.
 func (c *Client) writeWithKey(ctx context.Context, k call, box string, given EncryptionKey) (*response, error) {
 	for change := 1; ; change++ {
 		key, fromKeyring, err := c.keyFor(ctx, k, box, given)

@@ -14,8 +14,8 @@ import (
 
 var _ client.BoxKeys = (*ring)(nil)
 
-// ring is a keyring in memory. Each call of CurrentKey returns the next of the current keys. After the last one, it
-// repeats the last one.
+// ring is a keyring in memory. Each call of CurrentKey returns the next key of the list current; after the end of the
+// list, it returns the last key again.
 type ring struct {
 	current []client.EncryptionKey
 	byID    map[string]client.EncryptionKey
@@ -39,8 +39,8 @@ func (r *ring) KeyByID(_ context.Context, _ *client.Client, _, id string) (clien
 	return key, nil
 }
 
-// keysOf starts a fake server that answers each request with the next of the answers, and collects the keys in the
-// requests.
+// keysOf starts a fake server. The server uses the answers in order, one for each request, and collects the keys that
+// the requests contain.
 func keysOf(t *testing.T, answers ...func(http.ResponseWriter)) (change func(*client.Config), keys *[]string) {
 	t.Helper()
 	keys = new([]string)
@@ -74,7 +74,8 @@ func created(w http.ResponseWriter) {
 
 func stale(w http.ResponseWriter) { fail(w, http.StatusConflict, "key_not_current") }
 
-// TestReadPicksTheKeyOfTheVersion checks that a mismatch leads to one further request with the version's own key.
+// TestReadPicksTheKeyOfTheVersion checks that the client repeats a read once after a key mismatch, with the key of the
+// version.
 func TestReadPicksTheKeyOfTheVersion(t *testing.T) {
 	t.Parallel()
 	now, old, first := client.GenerateEncryptionKey(), client.GenerateEncryptionKey(), client.GenerateEncryptionKey()
@@ -100,7 +101,7 @@ func TestReadPicksTheKeyOfTheVersion(t *testing.T) {
 			require.Equal(t, "id", entry.KeyID)
 		}
 	}
-	// A second mismatch ends the attempt.
+	// After a second mismatch, the read fails.
 	to, keys := keysOf(t, mismatch("old"))
 	keyring := &ring{
 		current: []client.EncryptionKey{now},

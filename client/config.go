@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Config configures a Client. Only URL is required; the zero value of every other field is its default.
+// Config configures a Client. Only URL is required. In every other field, the zero value selects the default.
 type Config struct {
 	// URL is the base URL of the server, such as "https://lockbox.example.org". The URL has a path if a proxy serves
 	// Lockbox below that path. The scheme http:// is accepted only for loopback addresses (localhost, 127.0.0.0/8,
@@ -26,7 +26,7 @@ type Config struct {
 	EncryptionKey EncryptionKey
 	// Identity finds the keys of boxes that have a keyring, so reads and writes in these boxes need no EncryptionKey.
 	// keys.NewHolder in package client/keys returns a value for this field. Each read and write then begins with a
-	// request for the keyring, which the server normally answers with 304.
+	// request for the keyring. The server answers this request with 304 if the keyring has not changed.
 	Identity BoxKeys
 	// Box and Entry name the entry that Unmarshal reads. Other methods ignore them.
 	Box, Entry string
@@ -42,11 +42,11 @@ type Config struct {
 
 	// MaxAttempts is the maximum number of times a request is sent, 4 by default. 1 disables retries.
 	MaxAttempts int
-	// RetryWait is the wait before the first retry, 100 ms by default. The wait doubles with each retry. The actual
-	// wait is random: at least half of this time, and at most all of it.
+	// RetryWait is the wait before the first retry, 100 ms by default. The wait doubles with each retry. The client
+	// shortens each wait at random, by at most half.
 	RetryWait time.Duration
-	// MaxRetryWait is the maximum wait before a retry, 10 s by default. If Retry-After is longer, the call fails
-	// immediately and Error.RetryAfter holds the value.
+	// MaxRetryWait is the maximum wait before a retry, 10 s by default. If the server requests a longer wait with
+	// Retry-After, the call fails immediately, and Error.RetryAfter is the requested wait.
 	MaxRetryWait time.Duration
 	// AttemptTimeout is the time limit of one attempt, including reading the response, 30 s by default. The context
 	// limits the whole call.
@@ -63,13 +63,13 @@ type Client struct {
 	http   *http.Client
 }
 
-// New returns a Client for config. It sends no request. The error joins all invalid fields of config; each is an
-// ErrInvalid.
+// New returns a Client for config. It sends no request. The returned error joins one ErrInvalid for each invalid field
+// of config.
 func New(config Config) (*Client, error) {
 	base, problems := parseURL(config.URL, config.AllowHTTP)
 	if !isToken(config.Token) {
 		problems = append(problems, invalid("invalid_token", "Token",
-			"Token contains a space, a line end or another character that no token has: check how it was copied"))
+			"Token contains a space, a line end or another character that cannot be in a token: copy it again"))
 	}
 	if config.Entry != "" && config.Box == "" {
 		problems = append(problems,
@@ -126,9 +126,9 @@ func parseURL(text string, allowHTTP bool) (string, []error) {
 	case at.RawQuery != "" || at.ForceQuery || at.Fragment != "":
 		return bad("URL must not contain a query (?) or a fragment (#)")
 	case at.Scheme == "http" && !allowHTTP && !isLoopback(at.Hostname()):
-		return bad("URL must use https:// beyond this machine, because http:// exposes tokens, encryption keys and " +
-			"values on the network; set AllowHTTP (LOCKBOX_API_ALLOW_HTTP=true) only if something else encrypts " +
-			"the traffic")
+		return bad("URL must use https:// for a server on another machine, because http:// exposes tokens, " +
+			"encryption keys and values on the network; set AllowHTTP (LOCKBOX_API_ALLOW_HTTP=true) only if " +
+			"something else encrypts the traffic")
 	}
 	return at.Scheme + "://" + at.Host + strings.TrimRight(at.EscapedPath(), "/"), nil
 }
@@ -139,8 +139,8 @@ func isToken(token Secret) bool {
 	return isHeaderText(token.Reveal()) && !strings.Contains(token.Reveal(), " ")
 }
 
-// isLoopback reports whether a URL's host is this machine. The only name that counts is localhost; other names are not
-// resolved.
+// isLoopback reports whether a URL's host is this machine. The only accepted host name is localhost; other names are
+// not resolved.
 func isLoopback(host string) bool {
 	if address, err := netip.ParseAddr(host); err == nil {
 		return address.Unmap().IsLoopback()
@@ -148,8 +148,8 @@ func isLoopback(host string) bool {
 	return strings.EqualFold(host, "localhost")
 }
 
-// httpClient returns a copy of given that does not follow redirects. A redirect could send the token and the encryption
-// key to another host, or turn a write into a GET.
+// httpClient copies the given client, or makes one if it is nil. The result does not follow redirects. A redirect could
+// send the token and the encryption key to another host, or turn a write into a GET.
 func httpClient(given *http.Client) *http.Client {
 	own := http.Client{}
 	if given != nil {
@@ -163,8 +163,8 @@ func httpClient(given *http.Client) *http.Client {
 	return &own
 }
 
-// WithToken returns a Client that uses another token and shares the connections of c. The zero Secret means no token. A
-// token that cannot be sent in a header is not sent, and requests return ErrUnauthenticated.
+// WithToken returns a Client that uses another token and shares the connections of c. The zero Secret means no token.
+// If the token cannot be sent in a header, the new Client sends no token, and its requests return ErrUnauthenticated.
 func (c *Client) WithToken(token Secret) *Client {
 	other := *c
 	other.config.Token = token
@@ -184,7 +184,7 @@ func (c *Client) WithEncryptionKey(key EncryptionKey) *Client {
 // URL returns the base URL of the server, without a trailing slash.
 func (c *Client) URL() string { return c.base }
 
-// Format implements fmt.Formatter. It prints the URL only, for every verb.
+// Format implements fmt.Formatter. For every formatting verb, it prints only the URL.
 func (c *Client) Format(f fmt.State, _ rune) {
 	if c == nil {
 		_, _ = f.Write([]byte("<nil>"))

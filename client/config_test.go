@@ -116,7 +116,7 @@ func TestFromEnv(t *testing.T) {
 	t.Setenv("LOCKBOX_API_URL", "http://lockbox.default.svc:5000")
 	_, err = client.FromEnv()
 	require.ErrorContains(t, err, "LOCKBOX_ENCRYPTION_KEY: ")
-	require.ErrorContains(t, err, "URL must use https:// beyond this machine",
+	require.ErrorContains(t, err, "URL must use https:// for a server on another machine",
 		"problems that New finds are reported too")
 
 	t.Setenv("LOCKBOX_API_KEY_FILE", "")

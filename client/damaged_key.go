@@ -11,10 +11,10 @@ import (
 var wrappedBase64Key = regexp.MustCompile("^[\"'`\\s\ufeff]*([A-Za-z_-]+\\s*[:=])?[\"'`\\s\ufeff]*b64:")
 
 // looksLikeKey reports whether text contains a key, whole or damaged. ParseEncryptionKey does not accept such a text as
-// a passphrase: the user means the key, and the key could not decrypt values that were encrypted under the text. The
-// server refuses the same texts.
+// a passphrase, because the user means the key in the text. If the whole text were the passphrase, the key could not
+// decrypt the values later. The server refuses the same texts.
 func looksLikeKey(text string) bool {
-	// Find a copied key even if it contains quotes, a byte order mark or line breaks, or is in UTF-16.
+	// Find a key even if the copied text contains quotes, a byte order mark or line breaks, or is in UTF-16.
 	printed := strings.Map(func(c rune) rune {
 		if c <= ' ' || c > '~' {
 			return -1

@@ -8,16 +8,17 @@
 //		log.Fatal(err)
 //	}
 //
-// Other programs create a [Client] with [New] or [FromEnv]. It has one method per HTTP request: entries
-// ([Client.ReadEntry], [Client.WriteEntry], …), boxes and their members, users, API keys, password sign-in, two-factor
-// authentication, droplets, and the audit log ([Client.Events]). [Client.Accounts] returns the methods of the accounts
-// API, where users sign in with TOTP codes.
+// Other programs create a [Client] with [New] or [FromEnv]. A Client has one method for each request of the HTTP API:
+// for entries ([Client.ReadEntry], [Client.WriteEntry], …), boxes and their members, users, API keys, password sign-in,
+// two-factor authentication, droplets, and the audit log ([Client.Events]). [Client.Accounts] returns the methods of
+// the accounts API, where users sign in with TOTP codes.
 //
 // # Keyrings
 //
 // A box can have a keyring, which holds the key of the box for each member. Package client/keys makes the value of
-// Config.Identity. With this value, entries of such boxes need no encryption key: the client fetches the keyring,
-// verifies it, and only then sends the key. A read uses the key of the version, and a write uses the current key.
+// Config.Identity. With this value, a program needs no encryption key for the entries of such boxes. Before each read
+// and write, the client fetches and verifies the keyring, and only then sends the key. A read uses the key under which
+// the version is encrypted, and a write uses the current key.
 //
 // # Errors
 //
@@ -30,8 +31,8 @@
 // The client retries a request, with exponential backoff, when the connection fails, the response is cut short, or the
 // status is 429, 502, 503 or 504. It retries only where that is safe:
 //
-//   - The request was not executed: no connection was made, or Lockbox reports it (429; 503 with the code busy,
-//     database_unavailable or draining).
+//   - The request was not executed: there was no connection, or Lockbox reports that it did not execute the request
+//     (429; 503 with the code busy, database_unavailable or draining).
 //   - The request is idempotent: reads, updates that set a value, and deletions, except deletions of boxes and users.
 //
 // Some requests are never retried after an attempt that may have taken effect: those that create something, sign in,

@@ -16,7 +16,7 @@ type Droplet struct {
 	Status string `json:"status"`
 	// Ports maps the droplet's port numbers to published addresses. It is empty for a stopped droplet.
 	Ports map[string]Port `json:"ports"`
-	// PrivateKey is the private SSH key, only in the result of AddDroplet without a box.
+	// PrivateKey is the private SSH key. It is set only in the result of an AddDroplet call without a box.
 	PrivateKey Secret `json:"privateKey,omitzero"`
 }
 
@@ -37,8 +37,8 @@ type PortFrom struct {
 type DropletOptions struct {
 	// Image is one of the images that the server allows; "" means the first of them.
 	Image string
-	// Box stores the private SSH key as the entry droplets/NAME/ssh, which requires the permission createEntry. Without
-	// a box, the result holds the key as PrivateKey.
+	// Box names the box in which the server stores the private SSH key, as the entry droplets/NAME/ssh. The caller
+	// needs the permission createEntry in this box. If Box is "", the result contains the key in PrivateKey.
 	Box string
 	// Env maps names of environment variables of the droplet to keys of entries in Box. It requires the permission
 	// readEntry.
@@ -57,7 +57,7 @@ func (c *Client) ListDroplets(ctx context.Context) ([]Droplet, error) {
 
 // AddDroplet creates a droplet and returns all droplets. It returns ErrConflict if the Docker host refuses, and
 // ErrUnavailable if no host is configured or the host does not respond. It is not retried after a lost response.
-// Allowed for the group manager and above, like the methods below.
+// AddDroplet and the methods below are allowed for the group manager and above.
 func (c *Client) AddDroplet(ctx context.Context, options *DropletOptions) ([]Droplet, error) {
 	opts := orZero(options)
 	k := post(accountsPrefix+"/droplet/add", struct {
@@ -81,19 +81,19 @@ func (c *Client) StartDroplet(ctx context.Context, name string) ([]Droplet, erro
 	return c.changeDroplet(ctx, http.MethodPatch, "/droplet/start", name, true)
 }
 
-// StopDroplet stops a droplet and returns all droplets. It returns the errors of StartDroplet.
+// StopDroplet stops a droplet and returns all droplets. It returns the same errors as StartDroplet.
 func (c *Client) StopDroplet(ctx context.Context, name string) ([]Droplet, error) {
 	return c.changeDroplet(ctx, http.MethodPatch, "/droplet/stop", name, true)
 }
 
-// RestartDroplet stops and starts a droplet and returns all droplets. It returns the errors of StartDroplet.
+// RestartDroplet stops and starts a droplet and returns all droplets. It returns the same errors as StartDroplet.
 func (c *Client) RestartDroplet(ctx context.Context, name string) ([]Droplet, error) {
 	return c.changeDroplet(ctx, http.MethodPatch, "/droplet/restart", name, false)
 }
 
-// DeleteDroplet deletes a droplet and the entry with its private key, unless that entry was changed, and returns the
-// remaining droplets. It is not retried after a lost response, because a new droplet may have taken the name in the
-// meantime.
+// DeleteDroplet deletes a droplet and returns the remaining droplets. It also deletes the entry with the private key of
+// the droplet if that entry was not changed. DeleteDroplet is not retried after a lost response, because a new droplet
+// may have taken the name in the meantime.
 func (c *Client) DeleteDroplet(ctx context.Context, name string) ([]Droplet, error) {
 	return c.changeDroplet(ctx, http.MethodDelete, "/droplet/delete", name, false)
 }

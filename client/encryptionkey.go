@@ -40,8 +40,9 @@ func GenerateEncryptionKey() EncryptionKey {
 //
 //   - "lbk1_…" is a generated key, as lockbox keygen prints it. Its checksum is verified.
 //   - "b64:…" is a passphrase of any bytes in standard base64.
-//   - Any other text is the passphrase itself, unless it contains a key. A key that is in quotes, after NAME=, with a
-//     byte order mark, in another letter case or cut off is damaged. It is not accepted as a passphrase.
+//   - Any other text is the passphrase itself, unless it contains a key, such as a key in quotes, after NAME= or after
+//     a byte order mark, a key in another letter case, or a part of a key. Such a text is not accepted as a passphrase:
+//     it counts as a damaged key.
 //
 // A passphrase has at most 1,024 bytes. ParseEncryptionKey returns ErrEncryptionKeyRequired for the empty text and
 // ErrInvalid for a damaged key. The error does not repeat the text.
@@ -57,7 +58,7 @@ func ParseEncryptionKey(text string) (EncryptionKey, error) {
 		if err != nil || len(raw) == 0 || len(raw) > maxPassphraseBytes {
 			return EncryptionKey{},
 				badKey("encryption_key_invalid",
-					"the encryption key must have 1 to 1024 bytes in standard base64 with padding after b64:")
+					"the encryption key after b64: must be 1 to 1024 bytes in standard base64 with padding")
 		}
 		return keyOf(text), nil
 	case len(text) <= maxPassphraseBytes && looksLikeKey(text):
@@ -70,11 +71,11 @@ func ParseEncryptionKey(text string) (EncryptionKey, error) {
 	}
 }
 
-// PassphraseKey returns the key for a passphrase of 1 to 1,024 arbitrary bytes. For text that does not look like a key
-// of another form, it returns the same key as ParseEncryptionKey. A passphrase is sent as b64: if it looks like a key,
-// or if it contains bytes that a header cannot carry, such as line ends or non-ASCII characters. Use ParseEncryptionKey
-// for text from a file or a variable, which may hold a generated key. PassphraseKey returns ErrEncryptionKeyRequired
-// for an empty passphrase and ErrInvalid for one that is too long.
+// PassphraseKey returns an encryption key that consists of a passphrase of 1 to 1,024 arbitrary bytes. For text that
+// does not look like a key of another form, it returns the same key as ParseEncryptionKey. The key has the form "b64:…"
+// if the passphrase looks like a key, or if it contains bytes that a header cannot carry, such as line ends or
+// non-ASCII characters. Use ParseEncryptionKey for text from a file or a variable, which may hold a generated key.
+// PassphraseKey returns ErrEncryptionKeyRequired for an empty passphrase and ErrInvalid for one that is too long.
 func PassphraseKey(passphrase []byte) (EncryptionKey, error) {
 	switch text := string(passphrase); {
 	case text == "":
@@ -102,7 +103,7 @@ func isHeaderText(text string) bool {
 // parseGeneratedKey verifies "lbk1_", 43 digits of base64url for 32 bytes, and 6 digits of checksum.
 func parseGeneratedKey(text string) (EncryptionKey, error) {
 	damaged := badKey("encryption_key_invalid",
-		"the generated key is damaged: copy it again in full, 54 characters from lbk1_ on")
+		"the generated key is damaged: copy all 54 characters again, including lbk1_ at the beginning")
 	body := text[len(generatedKeyPrefix):]
 	if len(body) != generatedKeyDigits+generatedKeyChecksum {
 		return EncryptionKey{}, damaged

@@ -79,9 +79,9 @@ func (c *Client) ReadEntry(ctx context.Context, box, key string, options *ReadOp
 
 // WriteOptions are options of WriteEntry. Nil means the defaults.
 type WriteOptions struct {
-	// IfMatch writes only if the newest version has this number; 0 means no condition.
+	// If IfMatch is not 0, the write succeeds only if the newest version has this number.
 	IfMatch uint64
-	// IfNoneMatch writes only if the entry does not exist.
+	// If IfNoneMatch is set, the write succeeds only if the entry does not exist.
 	IfNoneMatch bool
 	// EncryptionKey encrypts the value. It takes precedence over the key of the box's keyring and over the Client's
 	// key. In a box with a keyring, the server accepts only the current key of the keyring.
@@ -92,8 +92,8 @@ type WriteOptions struct {
 type Written struct {
 	// Version is the number of the new version.
 	Version uint64
-	// EncryptionKeyChanged reports that the previous version is encrypted under another key. Readers with that key can
-	// no longer read the entry.
+	// EncryptionKeyChanged reports that the previous version is encrypted under another key. Readers who have only that
+	// key can no longer read the entry.
 	EncryptionKeyChanged bool
 }
 
@@ -102,8 +102,8 @@ type Written struct {
 // returns ErrInvalid (value_redacted) if the value contains the placeholder of a Secret or an EncryptionKey.
 //
 // WriteEntry returns ErrPrecondition if a condition fails, ErrTooLarge if the value exceeds the server's limit, and
-// ErrConflict (limit_reached) if the box is full. In a box with a keyring, the server refuses every key except the
-// current one with ErrKeyNotCurrent. Without a condition, the client retries the write only if no earlier attempt can
+// ErrConflict (limit_reached) if the box is full. In a box with a keyring, WriteEntry returns ErrKeyNotCurrent for
+// every key except the current one. Without a condition, the client retries the write only if no earlier attempt can
 // have taken effect. The package documentation states the rules for writes with a condition.
 func (c *Client) WriteEntry(ctx context.Context, box, key string, value any, options *WriteOptions) (Written, error) {
 	opts := orZero(options)
@@ -149,8 +149,8 @@ func (k call) onlyIf(match uint64, none bool) call {
 	return k
 }
 
-// entryBody encodes {"key","value"}. It copies a RawMessage by hand, because encoding/json would compact it and the
-// server stores the exact bytes.
+// entryBody encodes {"key","value"}. It copies a RawMessage unchanged: the server must store the exact bytes, and
+// encoding/json would compact them.
 func entryBody(key string, value any) ([]byte, *Error) {
 	raw, isRaw := value.(json.RawMessage)
 	if !isRaw {
@@ -176,7 +176,8 @@ func entryBody(key string, value any) ([]byte, *Error) {
 	return joined(`{"key":`, name, `,"value":`, raw, `}`), nil
 }
 
-// joined concatenates the parts into one slice of the exact size: values can have hundreds of kilobytes.
+// joined concatenates the parts into a slice that is allocated only once, because values can have hundreds of
+// kilobytes.
 func joined(open string, name []byte, between string, raw []byte, end string) []byte {
 	body := make([]byte, 0, len(open)+len(name)+len(between)+len(raw)+len(end))
 	body = append(append(body, open...), name...)
@@ -195,7 +196,7 @@ func (c *Client) ListEntries(ctx context.Context, box, prefix string) ([]string,
 
 // DeleteOptions are options of DeleteEntry. Nil means the defaults.
 type DeleteOptions struct {
-	// IfMatch deletes only if the newest version has this number; 0 means no condition.
+	// If IfMatch is not 0, the deletion succeeds only if the newest version has this number.
 	IfMatch uint64
 }
 
@@ -227,15 +228,15 @@ func (c *Client) ListVersions(ctx context.Context, box, key string) ([]Version, 
 
 // RestoreOptions are options of RestoreEntry. Nil means the defaults.
 type RestoreOptions struct {
-	// IfMatch restores only if the newest version has this number; 0 means no condition.
+	// If IfMatch is not 0, the restore succeeds only if the newest version has this number.
 	IfMatch uint64
 }
 
 // RestoreEntry stores an old version as a new version, still encrypted under the key that it was written with. It also
 // restores a deleted entry. It requires the permissions createEntry and readEntry, and returns ErrNotFound
-// (version_not_found) if the server no longer keeps the version. In a box with a keyring, the server refuses a version
-// under an earlier key with ErrKeyNotCurrent. With Config.Identity, RestoreEntry then reads the version and writes it
-// under the current key. This works only for entries that are not deleted.
+// (version_not_found) if the server no longer keeps the version. In a box with a keyring, the server refuses to restore
+// a version that is encrypted under an earlier key (ErrKeyNotCurrent). If Config.Identity is set and the entry is not
+// deleted, RestoreEntry then reads the old version and writes its value under the current key.
 func (c *Client) RestoreEntry(ctx context.Context, box, key string, version uint64, options *RestoreOptions) (Written,
 	error) {
 	k := post(entryPath+"/restore", map[string]uint64{"version": version}, http.StatusCreated, box, key)
@@ -264,7 +265,7 @@ func (r *response) version(k call) (uint64, error) {
 	return version, nil
 }
 
-// orZero returns the options, or their zero value for nil.
+// orZero returns the options to which the argument points, or zero options if the argument is nil.
 func orZero[T any](options *T) T {
 	if options == nil {
 		return *new(T)

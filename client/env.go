@@ -73,7 +73,8 @@ func (e *environment) problem(name, message string) {
 	e.problems = append(e.problems, invalid("invalid_setting", name, name+": "+message))
 }
 
-// required is like get for a variable that must be set. It reports at most one problem per variable.
+// required is like get, but it also reports a problem if the variable is not set. It reports at most one problem per
+// variable.
 func (e *environment) required(name string) string {
 	before := len(e.problems)
 	text := e.get(name)

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// The kinds of failure, for errors.Is. An error can have more than one kind: a wrong encryption key is both
-// ErrEncryptionKeyMismatch and ErrForbidden.
+// These are the kinds of failure, for tests with errors.Is. An error can have more than one kind: a wrong encryption
+// key is both ErrEncryptionKeyMismatch and ErrForbidden.
 var (
 	// ErrInvalid means that the input breaks a rule. Message names the rule, and Field names the input. If the client
 	// itself detects the mistake, it sends nothing and Status is 0.
@@ -76,8 +76,8 @@ type Error struct {
 	RequestID string
 	// RetryAfter is the wait that the server requests before a retry, or 0.
 	RetryAfter time.Duration
-	// KeyID is the id of the key that the version is encrypted under, for ErrEncryptionKeyMismatch in a box with a
-	// keyring. It is empty for versions that were written when the box had no keyring.
+	// KeyID is set only for ErrEncryptionKeyMismatch in a box with a keyring: it is the id of the key under which the
+	// version is encrypted. It is empty if the version was written when the box had no keyring.
 	KeyID string
 
 	kinds      []error
@@ -168,8 +168,9 @@ var kindOfCode = map[string]error{
 	"outcome_unknown":         ErrOutcomeUnknown,
 }
 
-// accountsErrors maps the errorId of the accounts API to the codes and kinds of the other requests. The status code is
-// not enough in the accounts API: for example, errorId 902 is a failed sign-in with status 400.
+// accountsErrors maps each errorId of the accounts API to the code and the kind that other requests have for the same
+// failure. In the accounts API, the status code does not determine the kind: for example, errorId 902 is a failed
+// sign-in, but its status is 400.
 var accountsErrors = map[int]struct {
 	code string
 	kind error

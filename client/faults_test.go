@@ -77,7 +77,7 @@ func TestServerDown(t *testing.T) {
 	require.ErrorIs(t, c.Ready(t.Context()), client.ErrUnavailable)
 }
 
-// TestServerComesBack checks that the client retries a request that was never sent, including a write.
+// TestServerComesBack checks that the client retries even a write if the first attempt found no server.
 func TestServerComesBack(t *testing.T) {
 	t.Parallel()
 	address := closedPort(t)

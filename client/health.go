@@ -13,11 +13,12 @@ func (c *Client) Welcome(ctx context.Context) (string, error) {
 	return string(got.body), nil
 }
 
-// Healthy returns nil if the server process responds (liveness). It is not retried and needs no token.
+// Healthy returns nil if the server process responds (liveness). Healthy needs no token, and the client does not retry
+// it.
 func (c *Client) Healthy(ctx context.Context) error { return c.check(ctx, "/healthz") }
 
 // Ready returns nil if the server can serve requests (readiness), and ErrUnavailable if its database does not respond
-// or the server is shutting down. It is not retried and needs no token.
+// or the server is shutting down. Ready needs no token, and the client does not retry it.
 func (c *Client) Ready(ctx context.Context) error { return c.check(ctx, "/readyz") }
 
 // check sends a health request. The request reports the state at one moment, so it is never retried.

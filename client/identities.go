@@ -28,7 +28,7 @@ func (b Base64) MarshalText() ([]byte, error) { return []byte(canonical.EncodeTo
 func (b *Base64) UnmarshalText(text []byte) error {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(string(text))
 	if err != nil || strings.ContainsAny(string(text), "\r\n") {
-		return errors.New("client: not canonical base64url without padding")
+		return errors.New("client: the text must be canonical base64url without padding")
 	}
 	*b = raw
 	return nil
@@ -44,8 +44,8 @@ type PublicIdentity struct {
 	// Fingerprint is the fingerprint of Public, as 43 characters of base64url.
 	Fingerprint string    `json:"fingerprint"`
 	CreatedAt   time.Time `json:"createdAt"`
-	// Locked reports whether the server keeps the identity, locked under a passphrase. The server reports it only to
-	// the user itself.
+	// Locked reports whether the server keeps a locked copy of the identity. The server reports this fact only to the
+	// user itself.
 	Locked bool `json:"locked"`
 }
 
@@ -57,10 +57,10 @@ type NewIdentity struct {
 	Locked []byte
 }
 
-// WriteIdentity stores a user's public key, and replaces the previous one. It requires a session of the user itself
-// that began with a password within the last ten minutes (ErrRecentSignInRequired). It returns ErrIdentityTaken if
-// another user has or had the identity. If the user is a recipient of keyrings, the user loses access to them until a
-// member grants access to the new identity.
+// WriteIdentity stores a user's public key, and replaces the previous one. The user itself must make the call, in a
+// session that began with a password within the last ten minutes (ErrRecentSignInRequired otherwise). It returns
+// ErrIdentityTaken if another user has or had the identity. If the user is a recipient of keyrings, the user loses
+// access to them until a member grants access to the new identity.
 func (c *Client) WriteIdentity(ctx context.Context, username string, identity NewIdentity) (*PublicIdentity, error) {
 	k := put(identityPath, struct {
 		Public string `json:"public"`
@@ -76,13 +76,14 @@ func (c *Client) DescribeIdentity(ctx context.Context, username string) (*Public
 	return pointer(fetch[PublicIdentity](ctx, c, get(identityPath, username)))
 }
 
-// FindIdentity returns the identity with a fingerprint. It also finds former identities. Allowed for every user.
+// FindIdentity returns the identity that has the given fingerprint. It also finds former identities. Allowed for every
+// user.
 func (c *Client) FindIdentity(ctx context.Context, fingerprint string) (*PublicIdentity, error) {
 	return pointer(fetch[PublicIdentity](ctx, c, get(identitiesPath, fingerprint)))
 }
 
-// WriteLockedIdentity stores the user's current identity under another passphrase. Like WriteIdentity, it requires a
-// recent sign-in of the user itself.
+// WriteLockedIdentity stores the user's current identity under another passphrase. As for WriteIdentity, the user
+// itself must make the call, after a recent sign-in.
 func (c *Client) WriteLockedIdentity(ctx context.Context, username string, locked []byte) error {
 	return c.run(ctx, put(lockedPath, map[string]Base64{"locked": locked}, username))
 }
@@ -94,8 +95,8 @@ type LockedIdentity struct {
 }
 
 // ReadLockedIdentity returns the user's own locked identity. It requires a recent sign-in, so an API key is refused
-// with ErrRecentSignInRequired. It returns ErrNotFound (locked_identity_not_found) if the server keeps none, for
-// example after an admin set the user's password. The server audits every read.
+// with ErrRecentSignInRequired. It returns ErrNotFound (locked_identity_not_found) if the server keeps no locked
+// identity of the user: for example, because an admin set the user's password. The server audits every read.
 func (c *Client) ReadLockedIdentity(ctx context.Context, username string) (*LockedIdentity, error) {
 	return pointer(fetch[LockedIdentity](ctx, c, get(lockedPath, username)))
 }

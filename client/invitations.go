@@ -19,7 +19,8 @@ type NewInvitation struct {
 type InvitationCode struct {
 	Username string `json:"username"`
 	Role     string `json:"role"`
-	// With Code, a client can create the user once. Pass it on over a channel that only the invited person reads.
+	// Code lets its holder create the user. It works once. Pass it on over a channel that only the invited person
+	// reads.
 	Code      Secret    `json:"code"`
 	ExpiresAt time.Time `json:"expiresAt"`
 }
@@ -28,7 +29,7 @@ type InvitationCode struct {
 const (
 	// InvitationOpen means that the invitation can be accepted.
 	InvitationOpen = "open"
-	// InvitationNameTaken means that a user has the name of the invitation.
+	// InvitationNameTaken means that a user with the invited name already exists.
 	InvitationNameTaken = "name-taken"
 	// InvitationInviterNotAdmin means that the inviter is deactivated or no longer an admin.
 	InvitationInviterNotAdmin = "inviter-not-admin"
@@ -80,11 +81,12 @@ func (c *Client) RevokeInvitation(ctx context.Context, username string) error {
 	return c.run(ctx, k)
 }
 
-// AcceptInvitation creates the user of an invitation with a password and returns the name of the user, who can then
-// SignIn. It needs no token. The server checks the code first. AcceptInvitation returns ErrUnauthenticated
-// (invitation_invalid) if the invitation is not open. It returns ErrInvalid (password_required, invalid_password) for a
-// missing or invalid password; the invitation then stays open. A call with the zero Secret as password therefore tests
-// a code. AcceptInvitation is not retried after a lost response: call SignIn to find out whether the user was created.
+// AcceptInvitation creates the invited user with the given password, and returns the name of the user. The user can
+// then sign in with SignIn. AcceptInvitation needs no token. The server checks the code first. AcceptInvitation returns
+// ErrUnauthenticated (invitation_invalid) if the invitation is not open. It returns ErrInvalid (password_required,
+// invalid_password) for a missing or invalid password; the invitation then stays open. To test a code without creating
+// the user, call AcceptInvitation with the zero Secret as the password. AcceptInvitation is not retried after a lost
+// response: call SignIn to find out whether the user was created.
 func (c *Client) AcceptInvitation(ctx context.Context, code, password Secret) (username string, err error) {
 	k := post("/invitations/accept", struct {
 		Code     string `json:"code"`

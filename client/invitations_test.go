@@ -78,7 +78,7 @@ func ExampleClient_InviteUser() {
 	}
 	defer func() { _ = c.DeleteUser(ctx, "newcomer") }()
 
-	// The invited person's program needs the server's URL and the code.
+	// The program of the invited person needs only the URL of the server and the code.
 	theirs, err := client.New(client.Config{URL: os.Getenv("LOCKBOX_API_URL")})
 	if err != nil {
 		log.Fatal(err)

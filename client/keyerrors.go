@@ -12,8 +12,8 @@ var (
 	// ErrKeyringTampered means that a keyring is malformed, or that its parts do not belong to each other, to this box
 	// or to this recipient (keyring_tampered).
 	ErrKeyringTampered = codeKind("keyring_tampered")
-	// ErrKeyringNotContinued means that a keyring does not contain the key that this client knows, neither as the
-	// current key nor as an earlier one. No holder of the known key made this keyring (keyring_not_continued).
+	// ErrKeyringNotContinued means that the key that this client knows is missing from both the current and the earlier
+	// keys of a keyring. The author of such a keyring did not have the known key (keyring_not_continued).
 	ErrKeyringNotContinued = codeKind("keyring_not_continued")
 	// ErrKeyringRolledBack means that a keyring is older than one that this client has accepted (keyring_rolled_back).
 	ErrKeyringRolledBack = codeKind("keyring_rolled_back")
@@ -51,7 +51,8 @@ var (
 	// ErrClientEncryption means that this client does not send the key of a box with client encryption
 	// (client_encrypted_box).
 	ErrClientEncryption = codeKind("client_encrypted_box")
-	// ErrKeyringInvalid means that a new keyring breaks a rule, such as the number of recipients (keyring_invalid).
+	// ErrKeyringInvalid means that a new keyring breaks a rule, such as the maximum number of recipients
+	// (keyring_invalid).
 	ErrKeyringInvalid = codeKind("keyring_invalid")
 	// ErrAnchorInvalid means that an anchor ("lba1_…") is damaged (anchor_invalid).
 	ErrAnchorInvalid = codeKind("anchor_invalid")
@@ -63,7 +64,8 @@ var (
 	ErrNotRecipient = codeKind("not_recipient")
 	// ErrKeyNotCurrent means that a box with a keyring accepts writes only under its current key (key_not_current).
 	ErrKeyNotCurrent = codeKind("key_not_current")
-	// ErrKeyringSequence means that the number of a new keyring does not follow the stored one (keyring_sequence).
+	// ErrKeyringSequence means that the number of a new keyring is not 1 to 1000 higher than the number of the stored
+	// keyring (keyring_sequence).
 	ErrKeyringSequence = codeKind("keyring_sequence")
 	// ErrKeyChangeRequired means that recipients can be removed only together with a new key (key_change_required).
 	ErrKeyChangeRequired = codeKind("key_change_required")
@@ -79,7 +81,7 @@ var (
 	ErrRecentSignInRequired = codeKind("recent_sign_in_required")
 )
 
-// keyCode is a kind of failure whose text is its code.
+// keyCode is a kind of failure. Its text is the error code of this kind.
 type keyCode string
 
 func (k keyCode) Error() string { return string(k) }

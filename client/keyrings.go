@@ -17,7 +17,7 @@ type StoredKeyring struct {
 	Chain     Base64         `json:"chain"`
 	Signature Base64         `json:"signature"`
 	Author    PublicIdentity `json:"author"`
-	// Wrapped is the box key, wrapped to the caller. It is empty if the caller is no recipient.
+	// Wrapped is the box key, wrapped to the caller. It is empty if the caller is not a recipient.
 	Wrapped Base64 `json:"wrapped"`
 	// ETag is the entity tag, for KeyringOptions.IfNoneMatch and KeyringChange.IfMatch.
 	ETag string `json:"-"`
@@ -35,7 +35,7 @@ type StoredKeyring struct {
 	Past []PastKeyring `json:"past"`
 }
 
-// KeyringUser is a user in relation to a keyring.
+// KeyringUser identifies a user in one of the lists of a StoredKeyring.
 type KeyringUser struct {
 	// User is the name. It is empty if the user was deleted.
 	User        string `json:"user,omitempty"`
@@ -70,8 +70,8 @@ type KeyringOptions struct {
 	IfNoneMatch string
 }
 
-// ReadKeyring returns the keyring of a box, unverified. It returns ErrNotFound (keyring_not_found) for a box without
-// one. Allowed for active members of the box.
+// ReadKeyring returns the keyring of a box without verifying it. It returns ErrNotFound (keyring_not_found) if the box
+// has no keyring. Allowed for active members of the box.
 func (c *Client) ReadKeyring(ctx context.Context, box string, options *KeyringOptions) (*StoredKeyring, error) {
 	opts := orZero(options)
 	k := get(keyringPath, box)
@@ -100,8 +100,8 @@ type KeyringChange struct {
 	Chain      []byte
 	Signature  []byte
 	Recipients []KeyringRecipient
-	// Remove lists the names of the members to remove from the box in the same transaction. A keyring that removes
-	// members needs a new key.
+	// Remove lists the names of the members to remove from the box in the same transaction. If Remove is not empty, the
+	// keyring must have a new key.
 	Remove []string
 	// Reset replaces a keyring that no member can open. Allowed for the box's owner and for admins.
 	Reset bool
@@ -116,8 +116,8 @@ type KeyringWritten struct {
 	ETag     string `json:"-"`
 }
 
-// WriteKeyring stores a keyring. The caller must have the role boxadmin and be a recipient of the stored keyring
-// (ErrNotRecipient otherwise). WriteKeyring returns ErrPrecondition if another change came first. It returns
+// WriteKeyring stores a keyring. The caller must have the role boxadmin and be a recipient of the keyring that is
+// stored now (ErrNotRecipient otherwise). WriteKeyring returns ErrPrecondition if another change came first. It returns
 // ErrRecipientStale if a recipient is not an active member or has another identity now.
 func (c *Client) WriteKeyring(ctx context.Context, box string, change KeyringChange) (*KeyringWritten, error) {
 	type recipient struct {

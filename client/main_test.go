@@ -109,7 +109,7 @@ func boxFor(t *testing.T) (*client.Client, string) {
 	return root, box
 }
 
-// userFor creates a user and returns a client with its API key.
+// userFor creates a user and returns a client with the API key of this user.
 func userFor(t *testing.T, name string) *client.Client {
 	t.Helper()
 	root := connect(t, nil)

@@ -116,8 +116,8 @@ func TestRequestID(t *testing.T) {
 	require.ErrorContains(t, err, id)
 }
 
-// TestNotHTTP checks that an error does not quote a malformed line of a response, because the line may contain a
-// token. The errors of net/http quote it.
+// TestNotHTTP checks that an error does not quote a malformed line of a response, because the line may contain a token.
+// The errors of net/http quote the line.
 func TestNotHTTP(t *testing.T) {
 	t.Parallel()
 	url, _ := broken(t, func(_ int, w http.ResponseWriter, _ *http.Request) {

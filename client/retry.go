@@ -56,9 +56,9 @@ func (e *Error) withOutcome(unknown bool) *Error {
 }
 
 // retryDelay decides whether to retry after a failed attempt, and how long to wait before the retry. The wait doubles
-// with each attempt. The actual wait is random: at least half of this time, and at most all of it. If Retry-After
-// exceeds Config.MaxRetryWait, or if the wait would end after the deadline of ctx, there is no retry, and the caller
-// gets the server's error immediately.
+// with each attempt. retryDelay shortens each wait at random, by at most half. If Retry-After exceeds
+// Config.MaxRetryWait, or if the wait would end after the deadline of ctx, there is no retry, and the caller gets the
+// server's error immediately.
 func (c *Client) retryDelay(ctx context.Context, p *preparedCall, failure *Error, attempt int) (time.Duration, bool) {
 	if p.noRetry || !failure.retryable || attempt >= c.config.MaxAttempts || ctx.Err() != nil ||
 		failure.mayHaveRun && !p.idempotent {

@@ -12,8 +12,8 @@ const (
 	RoleAdmin = "admin"
 )
 
-// The groups of the accounts API. Each group includes the rights of the previous group. GroupNone, in UserChange,
-// removes a user from its group.
+// The groups of the accounts API. A manager also has the rights of a viewer, and the owner has the rights of both.
+// GroupNone in UserChange removes a user from its group.
 const (
 	GroupViewer  = "viewer"
 	GroupManager = "manager"
@@ -75,8 +75,8 @@ type FirstUser struct {
 	InitToken Secret
 }
 
-// Initialize creates the owner of a new Lockbox and returns an API key for it. It succeeds once per installation; later
-// calls return ErrConflict (already_initialized). It needs no token.
+// Initialize creates the owner of a new Lockbox and returns an API key of the owner. It succeeds once per installation;
+// later calls return ErrConflict (already_initialized). It needs no token.
 func (c *Client) Initialize(ctx context.Context, user FirstUser) (Secret, error) {
 	k := post("/init", passwordBody{Username: user.Username, Password: user.Password.Reveal()}, http.StatusOK)
 	k.anonymous = true
@@ -123,9 +123,9 @@ type NewUser struct {
 	Identity string
 }
 
-// CreateUser creates a user and returns an API key for it. It returns ErrConflict (user_exists) if the name is taken.
-// Allowed for admins, and for everyone if the server allows open registration. If the caller is not an admin, the role
-// is RoleUser.
+// CreateUser creates a user and returns an API key of this user. It returns ErrConflict (user_exists) if the name is
+// taken. Allowed for admins, and for everyone if the server allows open registration. If the caller is not an admin,
+// the role is RoleUser.
 func (c *Client) CreateUser(ctx context.Context, user NewUser) (Secret, error) {
 	body := passwordBody{
 		Username: user.Username,
@@ -177,8 +177,8 @@ type UserChange struct {
 	Group string
 	// IsActive deactivates or activates the user. Deactivation revokes all sessions and API keys.
 	IsActive *bool
-	// Password is the new password, which revokes all sessions. Users who change their own password must also set
-	// CurrentPassword, or Code if they have no password yet.
+	// Password is the new password. A new password revokes all sessions. Users who change their own password must also
+	// set CurrentPassword, or Code if they have no password yet.
 	Password, CurrentPassword Secret
 	// Code is a TOTP code or a recovery code. It authorizes the first password of a user who has none.
 	Code Secret
@@ -186,7 +186,7 @@ type UserChange struct {
 	RevokeAPIKeys bool
 }
 
-// UpdateUser changes a user. It returns ErrForbidden for a wrong CurrentPassword, for a wrong or missing Code, and if a
+// UpdateUser changes a user. It returns ErrForbidden if CurrentPassword is wrong, if Code is wrong or missing, or if a
 // caller who is not the owner changes the owner's account. Allowed for admins; other users may change their own
 // password.
 func (c *Client) UpdateUser(ctx context.Context, username string, change UserChange) error {

@@ -38,8 +38,9 @@ func (h *Holder) accept(ctx context.Context, c *client.Client, box string, s *st
 	return s, nil
 }
 
-// firstContact asks the user to confirm the author of the first keyring of a box with client encryption. In a box with
-// server encryption, the server sees the key anyway, so the first keyring is remembered without a question.
+// firstContact asks the user to confirm the author of a keyring if the box is new to this client, has client
+// encryption, and has no anchor. If the box has server encryption, firstContact does not ask, because the server sees
+// the key anyway.
 func (h *Holder) firstContact(ctx context.Context, c *client.Client, box string, s *state) error {
 	if s.Head.Mode != ModeClient || h.anchored(s) {
 		return nil
@@ -58,7 +59,8 @@ func (h *Holder) firstContact(ctx context.Context, c *client.Client, box string,
 	}
 	if h.config.ConfirmAuthor == nil {
 		return fault(client.ErrKeyringAuthorUnknown, "this client sees the box "+box+" for the first time: "+
-			"compare its author's fingerprint at a terminal, or run lockbox box trust with an anchor (lba1_…)", nil)
+			"compare the fingerprint of the keyring's author at a terminal, or run lockbox box trust with an anchor "+
+			"(lba1_…)", nil)
 	}
 	return h.config.ConfirmAuthor(ctx, FirstContact{
 		Box:         box,
@@ -73,7 +75,8 @@ func (h *Holder) anchored(s *state) bool {
 	return slices.ContainsFunc(h.config.Anchors, func(a Anchor) bool { return a.Box == s.Head.Box })
 }
 
-// advance verifies a keyring against what the client knows, and updates this knowledge from the keyring.
+// advance verifies a keyring against what the client remembers about the box. If the keyring passes, advance updates k
+// from it.
 func (h *Holder) advance(k *known, url, box string, s *state) error {
 	if err := k.checkPlace(url, s.Head.Installation); err != nil {
 		return err
@@ -108,7 +111,7 @@ func (h *Holder) advance(k *known, url, box string, s *state) error {
 	return nil
 }
 
-// continues verifies that a keyring is the known keyring of the box, or a later keyring of that box.
+// continues returns an error unless the keyring is the remembered keyring of the box or a later one.
 func (s *state) continues(in *installation, box string) error {
 	last, ok := in.Boxes[box]
 	if !ok {
@@ -128,7 +131,8 @@ func (s *state) continues(in *installation, box string) error {
 		return modeChanged(box)
 	case s.Head.Sequence < last.Sequence:
 		return fault(client.ErrKeyringRolledBack, fmt.Sprintf("the keyring of the box %s has the number %d, "+
-			"and this client has seen number %d; nothing was sent: after a database restore, run lockbox box repair %s",
+			"but this client has seen number %d; nothing was sent: after a database restore, run "+
+			"lockbox box repair %s",
 			box, s.Head.Sequence, last.Sequence, box), nil)
 	case s.Head.Sequence == last.Sequence && Fingerprint(s.digest()) != last.Digest:
 		return fault(client.ErrKeyringForked, fmt.Sprintf("the keyring of the box %s with the number %d "+
@@ -138,7 +142,8 @@ func (s *state) continues(in *installation, box string) error {
 	return s.contains(last.Key)
 }
 
-// follows verifies a keyring against an anchor. An anchor of another box has no effect.
+// follows returns an error if the keyring does not match the anchor. It returns nil if the anchor belongs to another
+// box.
 func (s *state) follows(anchor Anchor) error {
 	switch {
 	case anchor.Box != s.Head.Box:
@@ -149,18 +154,18 @@ func (s *state) follows(anchor Anchor) error {
 	return s.contains(anchor.Key)
 }
 
-// contains verifies that the key that the client knows is the current key or an earlier key of the keyring. Otherwise
-// no holder of the known key made the keyring.
+// contains returns an error unless the known key is the current key or an earlier key of the keyring. If the known key
+// is missing, the author of the keyring did not have it.
 func (s *state) contains(known KeyID) error {
 	if _, ok := s.Find(known); ok {
 		return nil
 	}
 	return fault(client.ErrKeyringNotContinued, "the keyring does not contain the key that this client "+
-		"knows, so no holder of that key made it; nothing was sent: ask a box admin whether the keyring was reset; "+
-		"run lockbox box forget only if it was", nil)
+		"knows, so its author did not have that key; nothing was sent: ask a box admin whether the keyring was "+
+		"reset, and only after a reset run lockbox box forget", nil)
 }
 
 func modeChanged(box string) error {
-	return fault(client.ErrKeyringModeChanged, "the encryption mode of the box "+box+" changed, which is "+
-		"fixed for the life of a box; nothing was sent: check whether this is the right server", nil)
+	return fault(client.ErrKeyringModeChanged, "the encryption mode of the box "+box+" changed, but a box "+
+		"keeps its mode permanently; nothing was sent: check whether this is the right server", nil)
 }

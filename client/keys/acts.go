@@ -38,7 +38,8 @@ func (h *Holder) CreateBox(ctx context.Context, c *client.Client, box string, gr
 	return h.first(ctx, c, box, me, GenerateBoxKey(), to)
 }
 
-// CreateKeyring makes the first keyring of a box that has no entries. The users of grants must be members.
+// CreateKeyring makes the first keyring of a box that has no entries. The users in grants must already be members of
+// the box.
 func (h *Holder) CreateKeyring(ctx context.Context, c *client.Client, box string, grants ...Grant) (Anchor, error) {
 	me, err := h.whoAmI(ctx, c)
 	if err != nil {
@@ -83,10 +84,10 @@ func (h *Holder) first(ctx context.Context, c *client.Client, box string, me cal
 	return s.Anchor(), nil
 }
 
-// Adopt makes a keyring for a box whose members have shared its key by hand. That key becomes the first key of the
-// keyring, and Adopt immediately replaces it by a new key. Versions under the old key stay readable for all recipients.
-// Adopt returns ErrEncryptionKeyMismatch if the key opens none of the first entries. After an interruption, call Adopt
-// again.
+// Adopt makes a keyring for a box that has none, and whose members already share a key that they passed on by hand. The
+// shared key becomes the first key of the keyring, and Adopt immediately replaces it by a new key. Versions under the
+// old key stay readable for all recipients. Adopt tries the key on up to three entries, and returns
+// ErrEncryptionKeyMismatch if it opens none of them. If Adopt was interrupted, call it again.
 func (h *Holder) Adopt(ctx context.Context, c *client.Client, box string, key client.EncryptionKey) error {
 	old, ok := BoxKeyOf(key)
 	if !ok {
@@ -219,9 +220,9 @@ func (h *Holder) Remove(ctx context.Context, c *client.Client, box, username str
 	return Removed{KeyChanged: err == nil, Dropped: dropped}, err
 }
 
-// leaving returns a function that recognizes the recipients of a user: by the id of the user, or by a fingerprint that
-// was confirmed for the user's name. The id is not enough, because a server could name the id of another user to keep
-// the removed user in the keyring.
+// leaving returns a function that reports whether a recipient is the user who leaves. It compares the id of the user,
+// and the fingerprints that were confirmed for the name of the user. The id is not enough: a server could report the id
+// of another user, and the removed user would stay in the keyring.
 func (h *Holder) leaving(in ID, name, id string) (func(Recipient) bool, error) {
 	user, err := ParseID(id)
 	if err != nil {
@@ -248,9 +249,9 @@ func (h *Holder) Rekey(ctx context.Context, c *client.Client, box string) (dropp
 	return dropped, err
 }
 
-// rekeyed returns a keyring with a new key. Its recipients are those of s and the users in add, without the recipients
-// who leave and the recipients who are due. rekeyed also returns the due recipients. The author always stays a
-// recipient.
+// rekeyed returns a keyring with a new key. The new recipients are the users in add and the recipients of s, except
+// those for whom leaves returns true and those whom the server reports as due. rekeyed also returns the due recipients.
+// The author always stays a recipient.
 func (h *Holder) rekeyed(ctx context.Context, c *client.Client, s *state, leaves func(Recipient) bool,
 	add ...To) (*draft, []client.KeyringUser, error) {
 	var stay []Recipient

@@ -75,7 +75,8 @@ func TestBoxesWithoutAKeyring(t *testing.T) {
 	}
 }
 
-// TestRestoreOfAnEarlierKey checks that a restored version under an earlier key is written under the current key.
+// TestRestoreOfAnEarlierKey restores a version that is encrypted under an earlier key, and checks that the new version
+// is encrypted under the current key.
 func TestRestoreOfAnEarlierKey(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -225,8 +226,8 @@ func TestRepair(t *testing.T) {
 	}
 }
 
-// TestRepairWithTheShortForm checks a repair by a client that has never seen the recipients: its user becomes the only
-// recipient.
+// TestRepairWithTheShortForm checks a repair by a client that has never seen the list of recipients: the user of this
+// client becomes the only recipient.
 func TestRepairWithTheShortForm(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -323,7 +324,7 @@ func TestTheAnchorOfAGrant(t *testing.T) {
 	require.False(t, again.KeyChanged)
 }
 
-// TestMemoryFiles checks the modes of the files, and that a damaged memory does not count as an empty one.
+// TestMemoryFiles checks the permissions of the files, and that a damaged memory does not count as an empty memory.
 func TestMemoryFiles(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)

@@ -24,7 +24,7 @@ func ParseAnchor(text string) (Anchor, error) {
 	raw, ok := parseForm(anchorForm, text, anchorLen)
 	if !ok || !Mode(raw[len(ID{})]).valid() {
 		return Anchor{}, fault(client.ErrAnchorInvalid,
-			"the anchor is damaged: copy it again in full, 55 characters from lba1_ on", nil)
+			"the anchor is damaged: copy all 55 characters again, including lba1_ at the beginning", nil)
 	}
 	return Anchor{
 		Box:  ID(raw[:len(ID{})]),

@@ -15,8 +15,8 @@ const (
 	redacted   = "[keys: secret]"
 )
 
-// secret holds 32 bytes that do not print. fmt prints some values by reflection, without calling their methods; a
-// closure has no fields to print.
+// secret holds 32 bytes that must not be printed. It holds them in a closure, because fmt prints some values by
+// reflection, without calling their methods, and a closure has no fields to print.
 type secret struct{ raw func() *[keyLen]byte }
 
 func secretOf(raw [keyLen]byte) secret { return secret{func() *[keyLen]byte { return &raw }} }
@@ -38,7 +38,7 @@ func (s secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 // MarshalText implements encoding.TextMarshaler and returns a placeholder.
 func (s secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// BoxKey is the key of a box: 32 random bytes that encrypt its values. It does not print.
+// BoxKey is the key of a box: 32 random bytes that encrypt its values. Its printed form is a placeholder.
 type BoxKey struct{ secret }
 
 // GenerateBoxKey returns a new box key.

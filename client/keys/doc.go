@@ -1,11 +1,12 @@
-// Package keys distributes the encryption keys of boxes. Each member has an identity, a key pair that only its owner
-// holds. The key of a box is encrypted ("wrapped") to the public key of each recipient, and the server stores the
-// result, the keyring of the box. The server cannot open it.
+// Package keys distributes the encryption keys of boxes. Each member has an identity, which is a key pair that only the
+// member holds. The keyring of a box contains the key of the box, encrypted ("wrapped") to the public key of each
+// recipient. The server stores the keyring but cannot open it.
 //
 // # Formats
 //
-// Integers are big endian. | concatenates bytes. Quoted texts stand for their ASCII bytes. A number at the end of a
-// name is the length in bytes. Extract and Expand are HKDF-SHA256 (RFC 5869). A UUID is its 16 bytes.
+// Integers are big endian. The operator | concatenates bytes. A quoted text stands for its ASCII bytes. A number at the
+// end of a name is the length of the value in bytes. Extract and Expand are HKDF-SHA256 (RFC 5869). A UUID is encoded
+// as 16 bytes.
 //
 //	part(x)  = length of x as u32 | x
 //

@@ -8,25 +8,26 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// memoryDir is the name of the memory's directory, which is next to the profile file of the terminal.
+// memoryDir is the name of the directory of the memory. The profile file of the lockbox command is in the same parent
+// directory.
 const memoryDir = "known"
 
-// UserMemory returns the memory of this user, which programs share with the lockbox command: the directory
-// lockbox/known in the user's configuration directory. It returns ErrMemoryUnwritable if the user has no such
-// directory, as in a container without HOME.
+// UserMemory returns the memory in the directory lockbox/known of the user's configuration directory. The lockbox
+// command and other programs of the user share this memory. UserMemory returns ErrMemoryUnwritable if the user has no
+// configuration directory, as in a container without HOME.
 func UserMemory() (*Memory, error) {
 	folder, err := os.UserConfigDir()
 	if err != nil {
-		return nil, fault(client.ErrMemoryUnwritable, "there is no directory for what this client must "+
-			"remember: set HOME or XDG_CONFIG_HOME, or give the box's anchor (lba1_…)", err)
+		return nil, fault(client.ErrMemoryUnwritable, "there is no directory in which this client "+
+			"can store what it must remember: set HOME or XDG_CONFIG_HOME, or give the box's anchor (lba1_…)", err)
 	}
 	return OpenMemory(filepath.Join(folder, "lockbox", memoryDir)), nil
 }
 
 // HolderFromEnv returns a Holder with the identity in LOCKBOX_IDENTITY, or in the file that LOCKBOX_IDENTITY_FILE
-// names. If neither variable is set, it returns a nil Holder, which is valid in Config.Identity. ParseBundle describes
-// the text. The Holder uses the memory that UserMemory returns. A program without a configuration directory needs an
-// anchor.
+// names. If neither variable is set, it returns a nil Holder, which is a valid Identity of a client.Config. ParseBundle
+// describes the text. The Holder uses the memory that UserMemory returns. A program without a configuration directory
+// needs an anchor.
 func HolderFromEnv() (*Holder, error) {
 	text, path := os.Getenv("LOCKBOX_IDENTITY"), os.Getenv("LOCKBOX_IDENTITY_FILE")
 	switch {

@@ -128,7 +128,7 @@ func (s *server) handler() http.Handler {
 	})
 }
 
-// readAll returns the body of a request, which can be read again.
+// readAll returns the body of a request. The body can be read again afterwards.
 func readAll(r *http.Request) string {
 	text, _ := io.ReadAll(r.Body)
 	r.Body = io.NopCloser(bytes.NewReader(text))
@@ -318,7 +318,7 @@ func (s *server) listEntries(_ http.ResponseWriter, r *http.Request) (int, any) 
 	return 200, names
 }
 
-// keyIDOf returns the id of a key in a box with a keyring, and "" in another box.
+// keyIDOf returns the id of the encryption key that was sent. If the box has no keyring, it returns "".
 func (b *box) keyIDOf(sent string) string {
 	key, err := client.ParseEncryptionKey(sent)
 	boxKey, ok := BoxKeyOf(key)
@@ -328,7 +328,7 @@ func (b *box) keyIDOf(sent string) string {
 	return boxKey.ID().String()
 }
 
-// current reports whether writes under a key are accepted.
+// current reports whether the box accepts writes under the key with the given id.
 func (b *box) current(id string) bool {
 	if b.keyring == nil {
 		return true
@@ -399,7 +399,7 @@ func (s *server) restoreEntry(w http.ResponseWriter, r *http.Request) (int, any)
 	return 201, nil
 }
 
-// sent returns the requests with a method whose path ends in suffix.
+// sent returns the received requests that have the given method and a path that ends in suffix.
 func (s *server) sent(method, suffix string) []seen {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -421,7 +421,7 @@ func (s *server) keysSent() int {
 	return n
 }
 
-// change changes the server's state under its lock.
+// change calls a function that changes the state of the server, under the lock of the server.
 func (s *server) change(change func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -476,5 +476,5 @@ func (p *person) fresh(t *testing.T, s *server, change ...func(*Config)) *person
 	return &other
 }
 
-// grantTo returns a grant with the fingerprint that the person read out.
+// grantTo returns a grant to a person, with the correct fingerprint of that person.
 func grantTo(p *person) Grant { return Grant{User: p.name, Fingerprint: p.id.Fingerprint().Display()} }

@@ -9,7 +9,7 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// FuzzHead checks that a head that parses encodes to the same bytes.
+// FuzzHead parses bytes as a head, and checks that every head that is accepted encodes to the same bytes again.
 func FuzzHead(f *testing.F) {
 	for _, v := range readVectors(f).Keyrings {
 		f.Add([]byte(v.Head))
@@ -46,7 +46,8 @@ func FuzzHeadBothWays(f *testing.F) {
 	})
 }
 
-// FuzzTexts checks that every text that parses as a written form encodes to the same text again.
+// FuzzTexts parses texts as each written form, and checks that every value that is accepted encodes to the same text
+// again.
 func FuzzTexts(f *testing.F) {
 	all := readVectors(f)
 	for _, text := range []string{all.Identities[0].Identity, all.Identities[0].Public, all.Keyrings[1].Anchor,
@@ -77,7 +78,7 @@ func FuzzTexts(f *testing.F) {
 	})
 }
 
-// FuzzTextsBothWays checks that every value parses from its text.
+// FuzzTextsBothWays encodes values as texts, and checks that parsing the text returns the original value.
 func FuzzTextsBothWays(f *testing.F) {
 	f.Add([]byte("seed"), []byte("box"), uint8(1), []byte("key"))
 	f.Add([]byte{}, []byte{}, uint8(7), []byte{0xff})
@@ -151,7 +152,7 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-// FuzzBuildBothWays checks that every keyring that Build makes opens for each recipient, with the keys of the plan.
+// FuzzBuildBothWays checks that each recipient can open every keyring that Build makes, and gets the keys of the plan.
 func FuzzBuildBothWays(f *testing.F) {
 	f.Add(uint64(1), uint8(0), uint8(1), uint8(0))
 	f.Add(uint64(7), uint8(1), uint8(3), uint8(2))

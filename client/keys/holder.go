@@ -16,20 +16,21 @@ type Config struct {
 	Memory *Memory
 	// Anchors are trusted in addition to Memory. For a box with an anchor, Memory need not be writable.
 	Anchors []Anchor
-	// ConfirmAuthor is called for the first keyring of a box with client encryption, if the box has no anchor. It
-	// returns nil after the user compared the fingerprint, and an error to refuse the keyring. If ConfirmAuthor is nil,
-	// such a keyring is refused with ErrKeyringAuthorUnknown.
+	// ConfirmAuthor is called for the keyring of a box that is new to this client, has client encryption, and has no
+	// anchor. It returns nil if the user confirmed the fingerprint of the author, and an error to refuse the keyring.
+	// If ConfirmAuthor is nil, such a keyring is refused with ErrKeyringAuthorUnknown.
 	ConfirmAuthor func(ctx context.Context, contact FirstContact) error
-	// ConfirmUser is called before a key is wrapped to a fingerprint that is neither pinned nor in the keyring. It
-	// returns nil after the user compared the fingerprint, and an error to refuse the fingerprint. If ConfirmUser is
-	// nil, such a fingerprint is refused with ErrIdentityUnconfirmed.
+	// ConfirmUser is called before a key is wrapped for a user whose fingerprint is unknown: it is not in Memory, not
+	// in Grant.Fingerprint and not in the keyring. It returns nil if the user of the client confirmed the fingerprint,
+	// and an error to refuse it. If ConfirmUser is nil, the client refuses an unknown fingerprint with
+	// ErrIdentityUnconfirmed.
 	ConfirmUser func(ctx context.Context, user UserToConfirm) error
 }
 
-// FirstContact describes the first keyring of a box that a client sees.
+// FirstContact describes the keyring of a box that is new to this client.
 type FirstContact struct {
 	Box string
-	// Author is the name that the server gives the author. Only Fingerprint is verified.
+	// Author is the name of the author according to the server. The client verifies Fingerprint but not this name.
 	Author      string
 	Fingerprint Fingerprint
 	Key         KeyID
@@ -91,7 +92,7 @@ func (h *Holder) CurrentKey(ctx context.Context, c *client.Client, box string) (
 	return s.Key.EncryptionKey(), nil
 }
 
-// sendable refuses to send the key of a box whose values clients encrypt themselves.
+// sendable returns an error for the key of a box with client encryption, which must not be sent to the server.
 func (s *state) sendable() error {
 	if s.Head.Mode == ModeServer {
 		return nil
@@ -100,8 +101,8 @@ func (s *state) sendable() error {
 		"server: use a release of this client that encrypts values itself", nil)
 }
 
-// KeyByID implements client.BoxKeys. It never returns a key of another box, even if the server names the id of such a
-// key.
+// KeyByID implements client.BoxKeys. KeyByID never returns a key of another box, even if the server sends the id of
+// such a key.
 func (h *Holder) KeyByID(ctx context.Context, c *client.Client, box, id string) (client.EncryptionKey, error) {
 	s := h.cached(c, box)
 	if id == "" {
@@ -181,7 +182,8 @@ func (h *Holder) fetch(ctx context.Context, c *client.Client, box string) (*stat
 	return h.verify(ctx, c, box, stored)
 }
 
-// all fetches the keyring of a box with its recipients, and accepts it. It returns nil for a box without a keyring.
+// all fetches the keyring of a box together with the list of recipients, and accepts it. It returns nil for a box
+// without a keyring.
 func (h *Holder) all(ctx context.Context, c *client.Client, box string) (*state, error) {
 	s, err := h.fetchAll(ctx, c, box)
 	if errors.Is(err, client.ErrKeyringRolledBack) {
@@ -212,7 +214,8 @@ func isMissing(err error) bool {
 	return ok && failure.Status == 404 && (failure.Code == "keyring_not_found" || failure.Code == "route_not_found")
 }
 
-// missing returns ErrKeyringMissing for a box that is known to have a keyring, and nil for every other box.
+// After the server reports that a box has no keyring, missing returns ErrKeyringMissing if the memory shows that the
+// box had one. Otherwise it returns nil.
 func (h *Holder) missing(c *client.Client, box string) error {
 	in, ok, err := h.config.Memory.Installation(c.URL())
 	if err != nil || !ok {
@@ -254,7 +257,7 @@ func (h *Holder) verify(ctx context.Context, c *client.Client, box string, store
 	error) {
 	if len(stored.Wrapped) == 0 {
 		return nil, fault(client.ErrNotRecipient, "you have no key of the box "+box+
-			": a member who has it must run lockbox box grant "+box+" and your user name", nil)
+			": a member who has the key must run lockbox box grant "+box+" USER, with your user name as USER", nil)
 	}
 	s, err := h.open(stored)
 	if err != nil {

@@ -66,7 +66,7 @@ func userRecreated(t *testing.T, s *scene) {
 }
 
 // swappedPublicKey: the server presents another public key of a user to the member who grants the key. The user was
-// confirmed before, or the fingerprint of the user is typed, or the user is in the keyring.
+// confirmed before, or the fingerprint of the user was typed, or the user is in the keyring.
 func swappedPublicKey(t *testing.T, s *scene) {
 	right := grantTo(s.mallory)
 	require.NoError(t, s.anna.holder.Memory().PinUser(s.installation, "mallory", s.users["mallory"].id,
@@ -247,7 +247,7 @@ func lockedAfterAdminReset(t *testing.T, s *scene) {
 	require.Empty(t, s.sent("PUT", "/identity"))
 }
 
-// problem returns a lie that answers requests whose path ends in suffix with an error.
+// problem returns a lie that sends an error for every request whose path ends in suffix.
 func problem(suffix string, status int, code string) func(http.ResponseWriter, *http.Request) bool {
 	return func(w http.ResponseWriter, r *http.Request) bool {
 		if !strings.HasSuffix(r.URL.Path, suffix) {
@@ -341,7 +341,8 @@ func (discard) Header() http.Header         { return http.Header{} }
 func (discard) Write(b []byte) (int, error) { return len(b), nil }
 func (discard) WriteHeader(int)             {}
 
-// adminRemovesWithoutKey: a boxadmin without the key removes a member. Membership ends, the key does not change.
+// adminRemovesWithoutKey: a boxadmin without the key removes a member. The membership ends, but the key does not
+// change.
 func adminRemovesWithoutKey(t *testing.T, s *scene) {
 	removed, err := s.mallory.holder.Remove(t.Context(), s.mallory.client, "prod", "bob")
 	require.NoError(t, err)

@@ -15,8 +15,9 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// TestHostileServer runs the attacks of a server that lies, of members without a key and of removed members. Each
-// attack ends in its own error before a key is sent or wrapped, except in the rows that are accepted on purpose.
+// TestHostileServer runs the attacks of a server that lies, of members without a key and of removed members. For each
+// attack, the client returns an error of the expected kind before it sends or wraps a key. A few rows are attacks that
+// Lockbox accepts on purpose.
 func TestHostileServer(t *testing.T) {
 	t.Parallel()
 	for name, attack := range map[string]func(*testing.T, *scene){
@@ -82,8 +83,8 @@ func forgedNextKeyByPinnedStranger(t *testing.T, s *scene) {
 	s.refused(t, s.bob, client.ErrKeyringNotContinued)
 }
 
-// removedMemberFork: a removed member, who still has the first key, makes another second keyring. A client that has the
-// anchor of the genuine keyring detects the fork.
+// removedMemberFork: a removed member, who still has the first key, makes a second keyring in place of the genuine one.
+// A client that has the anchor of the genuine keyring detects the fork.
 func removedMemberFork(t *testing.T, s *scene) {
 	fork := s.next(GenerateBoxKey(), s.old.Key)
 	fork.Sequence, fork.Author = s.now.Head.Sequence, s.mallory.id
@@ -118,7 +119,8 @@ func anchorMismatch(t *testing.T, s *scene) {
 	require.NoError(t, s.read(t, s.bob), "a refused anchor changes nothing")
 }
 
-// keylessBoxadminNewKey: a boxadmin without the key cannot make a keyring, neither with this client nor by hand.
+// keylessBoxadminNewKey: a boxadmin without the key cannot store a new keyring. This client refuses to make one, and
+// the server refuses one that was made by hand.
 func keylessBoxadminNewKey(t *testing.T, s *scene) {
 	_, err := s.mallory.holder.Rekey(t.Context(), s.mallory.client, "prod")
 	require.ErrorIs(t, err, client.ErrNotRecipient)
@@ -371,7 +373,8 @@ func staleWriter(t *testing.T, s *scene) {
 	require.Equal(t, now.Key.ID().String(), s.boxes["prod"].entries["app"][2].id)
 }
 
-// olderVersionTruthful: the server can show an older version under its own number. No promise excludes this.
+// olderVersionTruthful: the server can present an older version as the newest one, with the true number of the older
+// version. No promise excludes this.
 func olderVersionTruthful(t *testing.T, s *scene) {
 	s.change(func() { s.boxes["prod"].entries["app"] = s.boxes["prod"].entries["app"][:1] })
 	entry, err := s.bob.client.ReadEntry(t.Context(), "prod", "app", nil)

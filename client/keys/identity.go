@@ -45,7 +45,7 @@ func ParseIdentity(text string) (*Identity, error) {
 	raw, ok := parseForm(identityForm, text, keyLen)
 	if !ok {
 		return nil, fault(client.ErrIdentityInvalid,
-			"the identity is damaged: copy it again in full, 55 characters from lbid1_ on", nil)
+			"the identity is damaged: copy all 55 characters again, including lbid1_ at the beginning", nil)
 	}
 	return identityOf([keyLen]byte(raw)), nil
 }
@@ -92,8 +92,8 @@ func ParsePublicKey(text string) (PublicKey, error) {
 		return PublicKey{}, badPublicKey(nil)
 	}
 	key := PublicKey{[publicLen]byte(raw)}
-	// A malformed key would block every later key change. To detect a malformed key here, wrap something to the key
-	// once.
+	// A malformed key would block every later key change. Wrap test bytes to the key once, so that a malformed key is
+	// detected here.
 	if _, err := key.wrap(nil, make([]byte, keyLen)); err != nil {
 		return PublicKey{}, badPublicKey(err)
 	}

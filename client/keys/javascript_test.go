@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestVectorsInJavaScript checks the vectors with other libraries, and opens what they wrap. testdata/javascript pins
-// the versions of the npm packages.
+// TestVectorsInJavaScript checks the vectors with libraries in JavaScript, and opens box keys that these libraries
+// wrapped. testdata/javascript pins the versions of the npm packages.
 func TestVectorsInJavaScript(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -15,7 +15,7 @@ const (
 	chainLabel     = "lockbox/v1/chain"
 	signatureLabel = "lockbox/v1/keyring/signature"
 
-	// maxChain is the maximum number of earlier keys, and maxRecipients the maximum number of recipients.
+	// maxChain is the maximum number of earlier keys. maxRecipients is the maximum number of recipients.
 	maxChain      = 4096
 	maxRecipients = 1000
 )
@@ -34,7 +34,8 @@ type Keyring struct {
 	Signature []byte
 	// Author is the public key of the author. Its fingerprint is in the head.
 	Author PublicKey
-	// Recipients are sorted by fingerprint. Recipients are empty in the short form, which the server sends to readers.
+	// Recipients is sorted by fingerprint. It is empty in the short form of a keyring, which the server sends unless
+	// the client requests the recipients.
 	Recipients []Recipient
 }
 
@@ -57,13 +58,13 @@ type Plan struct {
 	// Earlier are the earlier keys of the box, oldest first.
 	Earlier []BoxKey
 	Author  *Identity
-	// To are the recipients to wrap the key to.
+	// To lists the recipients for whom Build must wrap the key.
 	To []To
-	// Kept are recipients of the same key, with the wrapped keys that they have.
+	// Kept lists the recipients who already have a wrapped form of this key. Build copies them unchanged.
 	Kept []Recipient
 }
 
-// To is a user with the public key to wrap a box key to.
+// To is a user who gets a box key. The key is wrapped to the public key of the user.
 type To struct {
 	User   ID
 	Public PublicKey
@@ -133,12 +134,12 @@ func (k *Keyring) signed() []byte {
 func (k *Keyring) digest() [32]byte { return sha256.Sum256(slices.Concat(k.signed(), k.Signature)) }
 
 // Open verifies that the keyring's own parts belong together, and opens it with the wrapped key of an identity. If the
-// keyring has Recipients, Open also verifies them against the head. It returns ErrKeyringTampered for every difference.
-// It does not compare the keyring with what the client remembers about the box; Holder does that.
+// keyring has Recipients, Open also verifies them against the head. It returns ErrKeyringTampered if any part does not
+// match. It does not compare the keyring with what the client remembers about the box; Holder does that.
 func (k *Keyring) Open(id *Identity, wrapped []byte) (*Opened, error) {
 	key, ok := id.unwrap(wrapInfo(k.Head.Place, k.Head.Key, id.Fingerprint()), wrapped)
 	if !ok || key.ID() != k.Head.Key {
-		return nil, tampered("its key was wrapped for another box, key or recipient")
+		return nil, tampered("its wrapped key is for another box, another key id or another recipient")
 	}
 	chain, ok := open(key.bytes(), chainLabel, k.Head.Bytes(), k.Chain)
 	if !ok || len(chain)%keyLen != 0 || len(chain)/keyLen > maxChain {
@@ -160,7 +161,7 @@ func tampered(why string) error {
 		"; nothing was sent; ask a box admin, and check whether this is the right server", nil)
 }
 
-// Find returns the key with an id, among the current and the earlier keys.
+// Find returns the key that has the given id. It searches the current key and the earlier keys.
 func (o *Opened) Find(id KeyID) (_ BoxKey, ok bool) {
 	for _, key := range append([]BoxKey{o.Key}, o.Earlier...) {
 		if key.ID() == id {
@@ -170,7 +171,7 @@ func (o *Opened) Find(id KeyID) (_ BoxKey, ok bool) {
 	return BoxKey{}, false
 }
 
-// Recipient returns the recipient with a fingerprint, in a keyring with Recipients.
+// Recipient returns the recipient that has the given fingerprint. It finds none if the field Recipients is empty.
 func (k *Keyring) Recipient(of Fingerprint) (_ Recipient, ok bool) {
 	for _, each := range k.Recipients {
 		if each.Fingerprint == of {

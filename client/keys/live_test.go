@@ -41,8 +41,8 @@ func install(t *testing.T) *member {
 	return signUp(t, c.WithToken(token), "root", password)
 }
 
-// signUp signs a user in with the password and publishes a new identity, without a locked copy, whose key derivation
-// takes long.
+// signUp signs a user in with the password and publishes a new identity. It stores no locked copy of the identity,
+// because the key derivation would take long.
 func signUp(t *testing.T, c *client.Client, name string, password client.Secret) *member {
 	t.Helper()
 	session, err := c.SignIn(t.Context(), client.Credentials{Username: name, Password: password})

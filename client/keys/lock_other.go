@@ -7,8 +7,8 @@ import (
 	"os"
 )
 
-// lockFile returns an error: the memory needs locks, which this operating system does not offer to the standard
-// library.
+// lockFile always returns an error: the memory needs file locks, and this package has no implementation of them for
+// this operating system.
 func lockFile(path string) (unlock func(), err error) {
 	return nil, &os.PathError{Op: "lock", Path: path, Err: errors.ErrUnsupported}
 }

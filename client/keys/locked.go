@@ -33,7 +33,7 @@ type Owner struct {
 	Fingerprint  Fingerprint
 }
 
-// context returns the associated data of a locked identity, which binds it to its owner.
+// context returns the associated data of a locked identity. The data bind the locked identity to its owner.
 func (o Owner) context() []byte {
 	return slices.Concat(part(o.Installation[:]), part(o.User[:]), part(o.Fingerprint[:]))
 }
@@ -88,7 +88,7 @@ func lockedKey(passphrase client.Secret, salt []byte) []byte {
 //go:embed words.txt
 var wordList string
 
-// words returns the word list. It is split on each use, because few programs use it.
+// words returns the words of wordList. It splits the list on each call, because few programs need the words.
 func words() []string { return strings.Fields(wordList) }
 
 // GeneratePassphrase returns six random words, separated by dashes. They have 66 bits of entropy, and each guess costs

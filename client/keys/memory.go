@@ -25,8 +25,8 @@ type Memory struct {
 // directory. Only the user can read the files in it.
 func OpenMemory(dir string) *Memory { return &Memory{dir: dir} }
 
-// MemoryInProcess returns a memory that ends with the process. A program that uses it accepts the first keyring of each
-// box on every start, so it should have an anchor.
+// MemoryInProcess returns a memory that is lost when the process ends. After each start, the program remembers nothing
+// and accepts any keyring of a box, so it should have an anchor of the box.
 func MemoryInProcess() *Memory { return &Memory{keyrings: map[ID]remembered{}} }
 
 // known is the content of the memory file.
@@ -34,7 +34,7 @@ type known struct {
 	Installations map[ID]*installation `json:"installations"`
 }
 
-// installation is what is known about one server's database.
+// installation holds what the client remembers about one installation.
 type installation struct {
 	URL   string               `json:"url"`
 	Users map[string]KnownUser `json:"users,omitempty"`
@@ -49,7 +49,7 @@ type KnownUser struct {
 	Fingerprints []Fingerprint `json:"fingerprints"`
 }
 
-// KnownBox is a box whose keyring was accepted, or whose anchor is trusted.
+// KnownBox is a box of which the client accepted a keyring or trusts an anchor.
 type KnownBox struct {
 	ID       ID     `json:"id"`
 	Mode     Mode   `json:"mode"`
@@ -139,7 +139,7 @@ func (m *Memory) Installation(url string) (_ ID, ok bool, err error) {
 	return id, ok, nil
 }
 
-// User returns what is known about the user with a name.
+// User returns what the client remembers about the user of the given name.
 func (m *Memory) User(in ID, name string) (_ KnownUser, ok bool, err error) {
 	k, err := m.load()
 	if err != nil {
@@ -171,7 +171,7 @@ func userReplaced(name string) error {
 		"confirmed before: ask the user, and confirm the new fingerprint", nil)
 }
 
-// ForgetUser removes what is known about a user.
+// ForgetUser deletes everything that the client remembers about a user.
 func (m *Memory) ForgetUser(in ID, name string) error {
 	return m.change(func(k *known) error {
 		delete(k.at(in).Users, name)
@@ -179,7 +179,7 @@ func (m *Memory) ForgetUser(in ID, name string) error {
 	})
 }
 
-// Box returns what is known about the box with a name.
+// Box returns what the client remembers about the box of the given name.
 func (m *Memory) Box(in ID, name string) (_ KnownBox, ok bool, err error) {
 	k, err := m.load()
 	if err != nil {
@@ -189,8 +189,9 @@ func (m *Memory) Box(in ID, name string) (_ KnownBox, ok bool, err error) {
 	return box, ok, nil
 }
 
-// Forget removes what is known about a box. The next keyring is then accepted as the first keyring of the box. Call it
-// only after the user confirmed that the box was created anew or that its keyring was reset.
+// Forget deletes everything that the client remembers about a box. The next keyring is then accepted as the first
+// keyring of the box. Call it only after the user confirmed that the box was created anew or that its keyring was
+// reset.
 func (m *Memory) Forget(in ID, name string) error {
 	return m.change(func(k *known) error {
 		delete(k.at(in).Boxes, name)
@@ -199,7 +200,7 @@ func (m *Memory) Forget(in ID, name string) error {
 }
 
 // Trust remembers an anchor. If name is not empty, the anchor applies only to the box of that name. Trust returns
-// ErrKeyringNotContinued if the box is known with another key: forget the box first.
+// ErrKeyringNotContinued if the client already knows the box and the anchor does not match: forget the box first.
 func (m *Memory) Trust(in ID, name string, anchor Anchor) error {
 	return m.change(func(k *known) error {
 		at := k.at(in)
@@ -209,8 +210,8 @@ func (m *Memory) Trust(in ID, name string, anchor Anchor) error {
 		}
 		box, ok := at.Boxes[name]
 		if ok && (box.ID != anchor.Box || box.Mode != anchor.Mode || box.Key != anchor.Key) {
-			return fault(client.ErrKeyringNotContinued, "the box "+name+" is known with another key than that "+
-				"of the anchor: if the anchor is right, run lockbox box forget "+name+" first", nil)
+			return fault(client.ErrKeyringNotContinued, "the anchor does not match what this client knows about "+
+				"the box "+name+": if the anchor is right, run lockbox box forget "+name+" first", nil)
 		}
 		if !ok {
 			at.Boxes[name] = KnownBox{ID: anchor.Box, Mode: anchor.Mode, Key: anchor.Key}

@@ -43,7 +43,8 @@ func readKnown(path string) (*known, error) {
 		err = json.Unmarshal(text, &k)
 	}
 	if err != nil {
-		// An unreadable memory must not count as an empty one: the client would accept everything again.
+		// An unreadable memory must not count as an empty one, because the client would then accept every keyring
+		// again.
 		return nil, fault(client.ErrMemoryUnwritable, "cannot read what this client remembers in "+path+
 			": correct the permissions of the file, or restore it from a backup", err)
 	}

@@ -7,7 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// maxTries is the maximum number of times that an act is tried while other members change the keyring.
+// maxTries is the maximum number of times that update tries a change. It tries again if another member changed the
+// keyring in the meantime.
 const maxTries = 3
 
 // draft is a keyring to store in place of another one.
@@ -42,8 +43,8 @@ func (h *Holder) update(ctx context.Context, c *client.Client, box string, plan 
 	}
 }
 
-// raced reports whether the error means that another change of the keyring came first. Either the server detects the
-// other change, or the memory does because another process has already stored a newer keyring there.
+// raced reports whether the error means that another change of the keyring came first. The server detects the other
+// change, or the memory shows it because another process has already remembered a newer keyring.
 func raced(err error) bool {
 	return errors.Is(err, client.ErrPrecondition) || errors.Is(err, client.ErrKeyringSequence) ||
 		errors.Is(err, client.ErrKeyringForked) || errors.Is(err, client.ErrKeyringRolledBack)
@@ -100,7 +101,8 @@ func (h *Holder) publish(ctx context.Context, c *client.Client, box string, d *d
 	return made, err
 }
 
-// outcome finds out, after a lost response, whether the server stored a keyring. It returns err if the server did not.
+// After a lost response, outcome finds out whether the server stored a keyring. It returns the argument err if the
+// server did not store the keyring.
 func (h *Holder) outcome(ctx context.Context, c *client.Client, box string, s *state, err error) (*state, error) {
 	stored, readErr := c.ReadKeyring(ctx, box, &client.KeyringOptions{Recipients: true})
 	if readErr != nil || string(stored.Head) != string(s.stored.Head) {

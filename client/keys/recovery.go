@@ -15,7 +15,8 @@ type Members struct {
 	// Recipients are the users who have the key according to the verified keyring. Their names come from the server.
 	Recipients []client.KeyringUser
 	// Waiting are members without the key, Due are recipients who should lose the key, and Past are the earlier
-	// keyrings. The server reports these lists without proof, so a program must not act on them without the user.
+	// keyrings. The server reports these lists without proof, so a program must not act on them without a confirmation
+	// by the user.
 	Waiting      []client.KeyringUser
 	Due          []client.KeyringUser
 	KeyChangeDue bool
@@ -70,7 +71,7 @@ func (h *Holder) Repair(ctx context.Context, c *client.Client, box string) (drop
 	}
 	if head, ok := ParseHead(stored.Head); ok && head.Sequence >= last.Head.Sequence {
 		return nil, fault(client.ErrKeyringSequence,
-			"the server's keyring of the box "+box+" is not older than the one of this client: nothing to repair", nil)
+			"the server's keyring of the box "+box+" is not older than this client's keyring: nothing to repair", nil)
 	}
 	if last.stored.Due, err = h.stale(ctx, c, box, last.Recipients); err != nil {
 		return nil, err
@@ -126,7 +127,8 @@ func (h *Holder) stale(ctx context.Context, c *client.Client, box string, recipi
 // Regain makes the caller's current identity a recipient again, with the help of another identity that can open the
 // keyring. After a rotation, that is the caller's former identity; otherwise, it is the identity of a recovery user.
 // The key changes, and the caller's former identities do not get the new key. The caller must have the role boxadmin
-// and must have been a recipient with any identity. Nothing changes if the current identity is a recipient already.
+// and must have been a recipient of the keyring with any of the caller's identities. Nothing changes if the current
+// identity is a recipient already.
 func (h *Holder) Regain(ctx context.Context, c *client.Client, box string,
 	with *Identity) (dropped []client.KeyringUser, err error) {
 	me, err := h.whoAmI(ctx, c)
@@ -156,7 +158,7 @@ func (h *Holder) Regain(ctx context.Context, c *client.Client, box string,
 	return dropped, err
 }
 
-// openWith opens a keyring with the wrapped key of any of its recipients.
+// openWith opens a keyring with the given identity, which must be a recipient.
 func openWith(stored *client.StoredKeyring, with *Identity) (*state, error) {
 	k, err := parseStored(stored)
 	if err != nil {
@@ -174,10 +176,10 @@ func openWith(stored *client.StoredKeyring, with *Identity) (*state, error) {
 	return &state{o, stored}, nil
 }
 
-// Reset replaces a keyring that no member can open. The new keyring has a fresh key and no earlier keys. Values under
-// the lost key stay lost. The caller must be the box's owner or an admin. The users of grants must be members. Every
-// other client reports ErrKeyringNotContinued until it forgets the box. Reset forgets the box in the memory of this
-// client.
+// Reset replaces a keyring that no member can open. The new keyring has a fresh key and no earlier keys. Values that
+// are encrypted under the lost key stay lost. The caller must be the box's owner or an admin. The users in grants must
+// already be members of the box. Every other client reports ErrKeyringNotContinued until it forgets the box. Reset
+// forgets the box in the memory of this client.
 func (h *Holder) Reset(ctx context.Context, c *client.Client, box string, grants ...Grant) (Anchor, error) {
 	me, err := h.whoAmI(ctx, c)
 	if err != nil {

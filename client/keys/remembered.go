@@ -8,8 +8,9 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// remembered is the newest keyring of a box that the client accepted, in the form of the server. With it, a new process
-// need not fetch an unchanged keyring again, and Repair can continue it after the database was restored from a backup.
+// remembered is the newest keyring that the client accepted for a box, in the form in which the server sends it. A new
+// process that finds it need not fetch an unchanged keyring again. Repair uses it after the database was restored from
+// an older backup.
 type remembered struct {
 	ETag      string        `json:"etag"`
 	Head      client.Base64 `json:"head"`
@@ -17,7 +18,7 @@ type remembered struct {
 	Signature client.Base64 `json:"signature"`
 	Author    string        `json:"author"`
 	Wrapped   client.Base64 `json:"wrapped"`
-	// Recipients are empty if the client has seen the short form only.
+	// Recipients is empty if the client has seen only the short form of the keyring.
 	Recipients []client.KeyringRecipient `json:"recipients,omitempty"`
 }
 

@@ -12,8 +12,8 @@ import (
 const (
 	// maxRewrites is the maximum number of entries that are re-encrypted at the same time.
 	maxRewrites = 8
-	// maxRewriteTries is the maximum number of times that the rewrite of one entry is tried while other writes change
-	// the entry or the key.
+	// maxRewriteTries is the maximum number of times that Rewrite tries one entry. It tries again if another write
+	// changed the entry or the key in the meantime.
 	maxRewriteTries = 5
 )
 
@@ -22,14 +22,14 @@ type Rewritten struct {
 	// Entries is the number of entries that were re-encrypted. Current is the number of entries that were already under
 	// the current key.
 	Entries, Current int
-	// Foreign are the keys of the entries that no key of the keyring opens. They are unchanged.
+	// Foreign lists the entries that no key of the keyring opens. Rewrite does not change these entries.
 	Foreign []string
 }
 
 // Rewrite re-encrypts the current version of each entry under the current key of the box. Each re-encrypted value
 // becomes a new version. If the entry changes in the meantime, Rewrite tries that entry again. Rewrite can be stopped
-// at any time and repeated: it continues with the entries that are not under the current key yet. progress may be nil;
-// its calls do not overlap.
+// at any time and repeated: it continues with the entries that are not under the current key yet. progress may be nil.
+// Rewrite calls it after each entry, and its calls do not overlap.
 func (h *Holder) Rewrite(ctx context.Context, c *client.Client, box string, progress func(done, total int)) (Rewritten,
 	error) {
 	var result Rewritten
@@ -70,7 +70,7 @@ func (h *Holder) Rewrite(ctx context.Context, c *client.Client, box string, prog
 	return result, err
 }
 
-// entryOutcome is what happened to one entry.
+// entryOutcome is the result of the rewrite of one entry.
 type entryOutcome int
 
 const (

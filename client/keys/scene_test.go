@@ -55,7 +55,8 @@ func (s *scene) read(t *testing.T, p *person) error {
 	return err
 }
 
-// refused verifies that reading and writing fail with a kind of error, and that no key reached the server.
+// refused verifies that a read and a write by a person fail with the given kind of error, and that no key reached the
+// server.
 func (s *scene) refused(t *testing.T, p *person, kind error) {
 	t.Helper()
 	before := s.keysSent()

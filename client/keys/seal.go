@@ -27,7 +27,7 @@ func seal(key []byte, label string, aad, text []byte) []byte {
 	return sealWith(salt, key, label, aad, text)
 }
 
-// sealWith is seal with a given salt, which must be fresh for each text.
+// sealWith does the work of seal with a given salt. The caller must use a new random salt for each text.
 func sealWith(salt [saltLen]byte, key []byte, label string, aad, text []byte) []byte {
 	aead, commit := sealKeys(key, salt[:], label)
 	sealed := make([]byte, 0, sealOverhead+len(text))
@@ -37,7 +37,7 @@ func sealWith(salt [saltLen]byte, key []byte, label string, aad, text []byte) []
 }
 
 // open decrypts a result of seal. It compares the commitment first, in constant time, because an attacker can make a
-// ciphertext of AES-GCM that opens under two keys. ok is false for all other bytes and does not show the reason.
+// ciphertext of AES-GCM that opens under two keys. For all other bytes, ok is false, whatever the reason.
 func open(key []byte, label string, aad, sealed []byte) (text []byte, ok bool) {
 	if len(sealed) < sealOverhead {
 		return nil, false

@@ -166,7 +166,8 @@ func TestEveryFlippedByteOfAText(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-// TestLockedIdentityForOthers checks that a locked identity that does not open causes the same error for every reason.
+// TestLockedIdentityForOthers checks that Unlock returns the same error for every reason why a locked identity does not
+// open.
 func TestLockedIdentityForOthers(t *testing.T) {
 	t.Parallel()
 	v := readVectors(t).Identities[0]

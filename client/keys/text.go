@@ -40,7 +40,8 @@ func writeForm(prefix string, raw []byte) string {
 	return prefix + encode64(raw) + checksum(prefix, raw)
 }
 
-// parseForm returns the bytes of a written form of exactly size bytes. ok is false for all other texts.
+// parseForm parses a written form with the given prefix and returns its bytes. ok is false unless the form is valid and
+// holds exactly size bytes.
 func parseForm(prefix, text string, size int) (raw []byte, ok bool) {
 	body, ok := strings.CutPrefix(text, prefix)
 	digits := canonical.EncodedLen(size)

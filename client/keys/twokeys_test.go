@@ -49,9 +49,11 @@ func openGCM(t *testing.T, key, sealed, aad []byte) []byte {
 
 // forge returns two ciphertext blocks and a tag that are valid under both keys with the nonce zero. The tag is
 //
-//	GHASH(H, aad, C1, C2, lengths) + AES(key, nonce|1), where C2 stands in GHASH with the factor H²,
+//	GHASH(H, aad, C1, C2, lengths) + AES(key, nonce|1).
 //
-// and so is linear in C2: with the tags under both keys set equal, C2 = (difference of the rest) / (H₁² + H₂²).
+// GHASH multiplies C2 by H², so the tag is linear in C2. The tags under both keys are equal if
+//
+//	C2 = (tag under the first key for C2 = 0 + tag under the second key for C2 = 0) / (H₁² + H₂²).
 func forge(t *testing.T, keys [2][]byte, aad []byte) []byte {
 	t.Helper()
 	c1 := [16]byte{0xc1}

@@ -38,9 +38,9 @@ func signedIn(ctx context.Context, c *client.Client, memory *Memory) (caller, er
 	return caller{who.Username, in, user}, memory.SignIn(c.URL(), in)
 }
 
-// check returns the public keys of users, or an error if a key may not be wrapped to one of them. A key may be wrapped
-// if the fingerprint of the user is pinned, was typed, is confirmed now, or is in the accepted keyring of the box.
-// recipients are those of the accepted keyring.
+// check returns the public keys of the users in grants. It returns an error if the box key must not be wrapped for one
+// of them. The key may be wrapped if the fingerprint of the user is remembered, was typed, is confirmed now, or is in
+// the accepted keyring of the box. The argument recipients holds the recipients of this keyring.
 func (h *Holder) check(ctx context.Context, c *client.Client, in ID, recipients []Recipient, grants []Grant) ([]To,
 	error) {
 	var checked []To
@@ -61,7 +61,7 @@ func (h *Holder) check(ctx context.Context, c *client.Client, in ID, recipients 
 	return checked, nil
 }
 
-// publicOf parses an identity that the server sent, and verifies that its fingerprint is that of its public key.
+// publicOf parses an identity that the server sent, and verifies that its fingerprint belongs to its public key.
 func publicOf(found *client.PublicIdentity) (To, error) {
 	public, err := ParsePublicKey(found.Public)
 	if err != nil {
@@ -69,7 +69,7 @@ func publicOf(found *client.PublicIdentity) (To, error) {
 	}
 	if found.Fingerprint != public.Fingerprint().String() {
 		return To{}, fault(client.ErrIdentityInvalid,
-			"the server sent a public key that does not have its fingerprint; nothing was wrapped to it", nil)
+			"the server sent a public key and a fingerprint that do not match; nothing was wrapped", nil)
 	}
 	user, err := ParseID(found.UserID)
 	return To{user, public}, err
@@ -130,7 +130,8 @@ func publicKeys(ctx context.Context, c *client.Client, recipients []Recipient) (
 		}
 		if public.Fingerprint() != recipients[i].Fingerprint {
 			return fault(client.ErrIdentityInvalid,
-				"the server sent another public key than the keyring names; nothing was wrapped to it", nil)
+				"the server sent a public key that does not match the fingerprint in the keyring; "+
+					"nothing was wrapped", nil)
 		}
 		found[i] = To{recipients[i].User, public}
 		return nil

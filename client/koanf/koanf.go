@@ -40,8 +40,8 @@ func Provider(ctx context.Context, c *client.Client, box, key string) *Entry {
 	}
 }
 
-// ReadBytes returns the JSON of the entry. koanf calls it if Load gets a parser. It returns the errors of
-// client.ReadEntry.
+// ReadBytes returns the JSON of the entry. koanf calls ReadBytes if Load gets a parser. ReadBytes returns the same
+// errors as client.ReadEntry.
 func (e *Entry) ReadBytes() ([]byte, error) {
 	entry, err := e.client.ReadEntry(e.ctx, e.box, e.key, nil)
 	if err != nil {
@@ -50,9 +50,9 @@ func (e *Entry) ReadBytes() ([]byte, error) {
 	return entry.Value, nil
 }
 
-// Read returns the entry as nested maps. koanf calls it if Load gets no parser. Whole numbers become int64, because
-// koanf's JSON parser would make them float64 and lose digits. Read returns the errors of client.ReadEntry, and an
-// error for an entry that is not a JSON object. No error repeats the value.
+// Read returns the entry as nested maps. koanf calls Read if Load gets no parser. Whole numbers become int64, because
+// koanf's JSON parser would make them float64 and lose digits. Read returns the same errors as client.ReadEntry, and
+// also an error for an entry that is not a JSON object. No error repeats the value.
 func (e *Entry) Read() (map[string]any, error) {
 	text, err := e.ReadBytes()
 	if err != nil {
