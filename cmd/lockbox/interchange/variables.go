@@ -11,12 +11,12 @@ type Variable struct{ Name, Value string }
 
 // Naming holds the rules for the names of variables.
 type Naming struct {
-	// Key is the key of the entry. Its last segment is the name of a value that is not an object.
+	// Key is the key of the entry. If the value is not an object, its variable is named after the last segment of Key.
 	Key string
 	// Prefix is put before each name. Its case is not changed.
 	Prefix string
-	// KeepCase leaves the case of names. By default, names are converted to upper case, except for names with a
-	// meaningful case; see hasMeaningfulCase.
+	// If KeepCase is set, the case of names does not change. By default, names are converted to upper case, except for
+	// names with a meaningful case; see hasMeaningfulCase.
 	KeepCase bool
 }
 
@@ -54,7 +54,8 @@ func (n Naming) check() error {
 }
 
 // maxVariableBytes limits the total size of the variables of a value. The name of a variable contains the names of all
-// enclosing objects, so one long name around many short ones could turn half a megabyte into gigabytes.
+// enclosing objects. Without the limit, half a megabyte of JSON with one long name around many short names could
+// produce gigabytes of variables.
 const maxVariableBytes = 16 << 20
 
 // variableCollector collects the variables of a value.
