@@ -80,7 +80,7 @@ func (c *variableCollector) add(path []string, value Value) error {
 		}
 		return nil
 	}
-	// An unset variable is the closest equivalent of null. An empty variable would be a value.
+	// For null, set no variable: an empty variable would be an empty string, which is a different value.
 	if string(value.text) == "null" {
 		return nil
 	}
@@ -113,16 +113,18 @@ func (n Naming) Variable(field string) string {
 	return n.name([]string{field})
 }
 
-// lowerCaseNames are variables that programs look up in lower case. Some, such as curl, ignore the form in upper case.
+// lowerCaseNames are variables that programs look up in lower case. Some programs, such as curl, ignore a variable
+// whose name is in upper case.
 var lowerCaseNames = []string{"http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy"}
 
-// caseSensitivePrefixes are prefixes of variables whose names contain another name that is case-sensitive: a variable
-// or a host name of Terraform, a variable of Packer, an option of npm, or a property of Gradle.
+// caseSensitivePrefixes are prefixes of variable names. The text after the prefix is case-sensitive: it is the name of
+// a Terraform variable, a Terraform host, a Packer variable, an npm option or a Gradle property.
 var caseSensitivePrefixes = []string{"TF_VAR_", "TF_TOKEN_", "TF_CLI_ARGS_", "PKR_VAR_", "npm_config_",
 	"ORG_GRADLE_PROJECT_"}
 
-// hasMeaningfulCase reports whether programs find the variable of a field only in the letter case of the field. The
-// keys of entries are always in lower case, so their case has no meaning.
+// hasMeaningfulCase reports whether the variable of a field must keep the letter case of the field, because programs
+// would not find the variable otherwise. Do not call it for the key of an entry: keys are always in lower case, so
+// their case has no meaning.
 func hasMeaningfulCase(field string) bool {
 	return slices.Contains(lowerCaseNames, field) ||
 		slices.ContainsFunc(caseSensitivePrefixes, func(prefix string) bool { return strings.HasPrefix(field, prefix) })
