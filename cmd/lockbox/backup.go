@@ -119,7 +119,7 @@ before a server starts, because a server changes rows. The command writes nothin
 	}
 }
 
-// optional returns the only argument, or "".
+// optional returns the argument of a command that takes at most one, or "" if the argument is missing.
 func optional(args []string) string {
 	if len(args) == 0 {
 		return ""
@@ -133,8 +133,8 @@ func printBackup(out io.Writer, report boot.BackupReport) {
 		report.Bytes, report.Rows, report.SchemaVersion)
 }
 
-// printVerified prints what was checked. The output includes the time of the backup, because an older backup is
-// authentic as well. With the time, the operator can notice that the backup was exchanged for an older one.
+// printVerified prints what was checked, and the time of the backup. An older backup passes the same checks. Only the
+// time shows the operator that a backup was replaced with an older one.
 func printVerified(out io.Writer, done boot.Verification) {
 	fmt.Fprintf(out, "%s can be restored: backup of %s, %d rows, schema %06d\nopened under the server keys: "+
 		"%d entry versions, %d passwords, %d TOTP secrets, %d locked identities\n", done.Manifest,

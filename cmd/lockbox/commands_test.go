@@ -45,8 +45,8 @@ func TestCommandHelp(t *testing.T) {
 	}
 }
 
-// TestEmptyValues calls each command with an empty argument, and for each of its flags with an empty value and an empty
-// element of a list. A shell passes an empty value if a variable is unset.
+// TestEmptyValues calls each command with an empty argument. It also passes an empty value to each flag and, if the
+// flag takes a list, a list with an empty element. A shell passes an empty value if a variable is unset.
 func TestEmptyValues(t *testing.T) {
 	t.Parallel()
 	refused := func(args ...string) error {

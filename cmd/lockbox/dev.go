@@ -58,8 +58,8 @@ func announce(ctx context.Context, out io.Writer, dev *boot.Dev) {
 // shellQuoted returns text as one word of a POSIX shell.
 func shellQuoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
-// firstSteps are the commands that follow the lines with the URL and the init token in the README. A test compares them
-// with the README.
+// firstSteps holds the shell commands that the README shows after the lines that set URL and INIT_TOKEN. A test
+// compares firstSteps with the README.
 //
 //nolint:lll // the text is pasted into a shell
 const firstSteps = `api() { curl -sS -i -w '\n\n' -X "$1" "$URL$2" -H 'Content-Type: application/json' "${@:3}"; }

@@ -34,8 +34,8 @@ With --url, send the request to that server instead, and verify its certificate.
 			if err != nil {
 				return err
 			}
-			// The certificate is valid for the public host name and not for the address of this machine. Skipping the
-			// check is safe, because the request and the response contain no secret.
+			// The certificate is valid for the public host name and not for the address of this machine, so the client
+			// does not verify the certificate. This is safe, because the request and the response contain no secret.
 			insecure := &tls.Config{InsecureSkipVerify: true} //nolint:gosec // see above
 			return checkHealth(command.Context(), localURL(config), insecure)
 		},
@@ -47,7 +47,7 @@ With --url, send the request to that server instead, and verify its certificate.
 // healthTimeout is shorter than the timeout of common health checks (5 s), so the command can still report the reason.
 const healthTimeout = 4 * time.Second
 
-// localURL returns the URL of the server on this machine with these settings.
+// localURL returns the URL at which this machine can reach its own server with these settings.
 func localURL(config boot.Config) string {
 	host, port := config.HTTPAddr.Host, config.HTTPAddr.Port
 	// A server that listens on all interfaces also accepts connections on loopback.

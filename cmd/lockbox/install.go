@@ -40,8 +40,9 @@ container that has another image.`,
 // programMode lets every user read and run the copy: the containers of a pod can have different users.
 const programMode = 0o755
 
-// install copies the file from to the path to, and replaces a file there atomically. If it returns an error, the old
-// file is unchanged.
+// install copies a file. The first argument is the path of the original, and the second argument is the path of the
+// copy. If a file exists at the second path, install replaces the file atomically, or returns an error and leaves the
+// file unchanged.
 func install(from, to string) error {
 	if info, err := os.Stat(to); err == nil && info.IsDir() {
 		return fmt.Errorf("%s is a folder: name a file in it, such as %s", to, filepath.Join(to, "lockbox"))
@@ -51,7 +52,8 @@ func install(from, to string) error {
 		return err
 	}
 	defer func() { _ = source.Close() }()
-	// The copy gets its name when it is complete. Writing into a program that runs would fail with ETXTBSY.
+	// Write the copy to a temporary file and rename it at the end. The old file may be a running program, and writing
+	// into a running program fails with ETXTBSY.
 	temporary, err := os.CreateTemp(filepath.Dir(to), ".lockbox-*")
 	if err != nil {
 		return err

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// installOver runs the command in a new folder. If content is not empty, the folder first has a file lockbox with this
-// content and mode. installOver returns the path of that file.
+// installOver runs lockbox install in a new folder and returns the path of the copy. If content is not empty, a file
+// with this content and mode exists at that path before the command runs.
 func installOver(t *testing.T, content string, mode os.FileMode) string {
 	t.Helper()
 	to := filepath.Join(t.TempDir(), "lockbox")
@@ -23,7 +23,7 @@ func installOver(t *testing.T, content string, mode os.FileMode) string {
 	return to
 }
 
-// TestInstall verifies the copy where no file exists, and over files with different modes.
+// TestInstall installs to a new path and over existing files with different modes, and verifies each copy.
 func TestInstall(t *testing.T) {
 	t.Parallel()
 	self, err := os.Executable()

@@ -83,7 +83,8 @@ func versionCommand() *cobra.Command {
 }
 
 // settings reads the settings of a command from the environment. It also returns the log of the command, which writes
-// to standard error. Each command checks only the settings that it needs. The command serve checks all settings.
+// to standard error. Each command then checks only the settings that it needs, except for lockbox serve, which checks
+// all settings.
 func settings() (boot.Config, *slog.Logger, error) {
 	config, unknown, err := boot.ReadEnvironment(os.Environ())
 	if err != nil {

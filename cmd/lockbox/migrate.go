@@ -71,7 +71,8 @@ func withMigrator(run func(*cobra.Command, *boot.Migrator) error) func(*cobra.Co
 	}
 }
 
-// printVersion returns an error if this program cannot serve the schema.
+// printVersion prints the schema version of the database and the newest version that this program knows. It returns an
+// error if a server of this program cannot use the schema.
 func printVersion(command *cobra.Command, migrator *boot.Migrator) error {
 	current, newest, err := migrator.Version(command.Context())
 	if err != nil {

@@ -52,14 +52,14 @@ func Compare(before, after Value) Changes {
 	return changes
 }
 
-// leaves holds the fields of a value that contain no further fields, by their paths.
+// leaves holds the leaves of a value: the fields that contain no other fields. Each leaf is identified by its path.
 type leaves struct {
 	paths []string
 	text  map[string]string // the canonical text of each leaf
 	bytes int               // upper bound of the length of all paths
 }
 
-// wholeValue is the path of a value that is not an object and therefore has no fields.
+// wholeValue replaces the path if a value is not an object, because such a value has no fields.
 const wholeValue = "(the value)"
 
 // leavesOf returns the leaves of a value. The empty object has none.
@@ -69,8 +69,8 @@ func leavesOf(value Value) leaves {
 	return found
 }
 
-// collect adds the leaves of the value at a path, recursively. An empty object inside an object is a leaf, so that
-// its removal is a change.
+// collect adds the leaves of the value at a path, recursively. An empty object inside another object counts as a leaf.
+// Otherwise Compare would not report its removal.
 func (l *leaves) collect(path []string, value Value) {
 	if value.isObject && len(value.members) > 0 && l.canExpand(path, value) {
 		for _, each := range value.members {
@@ -89,7 +89,8 @@ func (l *leaves) collect(path []string, value Value) {
 	if _, exists := l.text[name]; !exists {
 		l.paths = append(l.paths, name)
 	}
-	// {"a.b":…} and {"a":{"b":…}} have the same path. If an object contains both, their texts are joined.
+	// {"a.b":…} and {"a":{"b":…}} have the same path, a.b. If an object contains both fields, the text of the path
+	// contains both values.
 	l.text[name] += canonical(value.text) + "\n"
 }
 
@@ -104,7 +105,8 @@ func (l *leaves) canExpand(path []string, object Value) bool {
 	return l.bytes <= maxVariableBytes
 }
 
-// canonical returns JSON as a sequence of tokens, with one spelling for each string.
+// canonical returns JSON as a sequence of tokens. Equal strings look the same in the result, even if their escapes
+// differ in the original. Only a string with half of a surrogate pair keeps its escapes.
 func canonical(text json.RawMessage) string {
 	var out bytes.Buffer
 	decoder := json.NewDecoder(bytes.NewReader(text))
@@ -121,7 +123,7 @@ func canonical(text json.RawMessage) string {
 		case json.Number:
 			out.WriteString(token.String())
 		case string:
-			// Do not decode such a string: decoding would make different halves of surrogate pairs equal.
+			// Do not decode a string with half of a surrogate pair: decoding would make different halves equal.
 			if raw := text[before:decoder.InputOffset()]; hasHalfPair(raw) {
 				out.Write(bytes.TrimLeft(raw, ",: \t\r\n"))
 			} else {

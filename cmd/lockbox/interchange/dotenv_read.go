@@ -85,8 +85,8 @@ func (r *dotenvReader) readLine() error {
 	return nil
 }
 
-// assignedName returns the text before '=' without blanks and without "export". The text "export" without a following
-// name is itself a name.
+// assignedName returns the text before '=' without blanks and without "export". In export=1, "export" is itself the
+// name.
 func assignedName(text string) string {
 	name := strings.Trim(text, " \t")
 	if exported, found := strings.CutPrefix(name, "export"); found && strings.TrimLeft(exported, " \t") != exported {
@@ -143,7 +143,8 @@ func bareValue(line string) string {
 	return strings.Trim(line, " \t\r")
 }
 
-// closingQuote returns the index of the quote that ends a value, or -1. Only double quotes can be escaped.
+// closingQuote returns the index of the quote that ends a value, or -1 if the quote is missing. A backslash escapes a
+// quote only inside double quotes.
 func closingQuote(text string, quote byte) int {
 	for i := 0; i < len(text); i++ {
 		switch {
@@ -156,7 +157,8 @@ func closingQuote(text string, quote byte) int {
 	return -1
 }
 
-// unescape replaces the escapes inside double quotes. A backslash before any other character stays in the text.
+// unescape replaces the escapes that are valid inside double quotes; see ReadDotenv. A backslash that does not begin
+// such an escape stays in the text.
 func unescape(text string) string {
 	var out strings.Builder
 	for i := 0; i < len(text); i++ {
@@ -192,7 +194,7 @@ func (r *dotenvReader) set(name, value string) {
 	r.members = append(r.members, member{name: name, value: Text(value)})
 }
 
-// endLine moves to the line after rest[:end], which is the content of the current line.
+// endLine moves the reader to the next line. The current line is rest[:end], without its line end.
 func (r *dotenvReader) endLine(end int) {
 	r.line += strings.Count(r.rest[:end], "\n") + 1
 	r.crlf = end > 0 && r.rest[end-1] == '\r'

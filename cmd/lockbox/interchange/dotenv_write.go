@@ -6,9 +6,10 @@ import (
 )
 
 // WriteDotenv writes variables as a .env file that a POSIX shell reads with the same result (set -a; . ./.env). Values
-// of letters, digits and a few other characters are not quoted. Other values are in single quotes, which need no
-// escapes. Values that contain a single quote are in double quotes, with a backslash before '"', '\', '$' and '`'. Line
-// ends inside quotes are written unchanged. A value with a NUL character is an error, and nothing is written.
+// that consist of letters, digits and a few other characters are not quoted. Values that contain a single quote are in
+// double quotes, with a backslash before '"', '\', '$' and '`'. All other values are in single quotes, which need no
+// escapes. Line ends inside quotes are written unchanged. A value with a NUL character is an error, and nothing is
+// written.
 func WriteDotenv(out io.Writer, variables []Variable) error {
 	if err := checkCarried(variables); err != nil {
 		return err
@@ -16,8 +17,8 @@ func WriteDotenv(out io.Writer, variables []Variable) error {
 	return writeLines(out, variables, "", dotenvQuoted)
 }
 
-// WriteShell writes variables as commands of a POSIX shell, export NAME='value', for eval "$(lockbox export …)". A
-// value with a NUL character is an error, and nothing is written.
+// WriteShell writes each variable as the POSIX shell command export NAME='value'. Users run these commands with eval
+// "$(lockbox export …)". A value with a NUL character is an error, and nothing is written.
 func WriteShell(out io.Writer, variables []Variable) error {
 	if err := checkCarried(variables); err != nil {
 		return err

@@ -51,9 +51,10 @@ func isQuoted(value string) bool {
 var githubOwn = []string{"GITHUB_", "RUNNER_"}
 
 // WriteGitHub writes variables in the format of the file $GITHUB_ENV of GitHub Actions. A value of several lines is
-// enclosed in lines with a random delimiter, so the text of a value cannot end the value. WriteGitHub returns an error
-// that names the variable if a runner does not accept the variable, or if its value ends in CR, because runners on
-// Windows remove a final CR. On an error, nothing is written. The caller must print WriteGitHubMasks first.
+// enclosed in lines with a delimiter. The delimiter is random, so no line of the value can be mistaken for it.
+// WriteGitHub returns an error that names the variable if a runner does not accept the variable, or if its value ends
+// in CR, because runners on Windows remove a final CR. On an error, nothing is written. The caller must print
+// WriteGitHubMasks first.
 func WriteGitHub(out io.Writer, variables []Variable) error {
 	if err := checkCarried(variables); err != nil {
 		return err

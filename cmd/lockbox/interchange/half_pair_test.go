@@ -17,8 +17,8 @@ var halfPairs = map[string]string{
 	"{ \n \"a\" : 1 , \"\\\\ufffd\\ud800\" : 2 }": `"\\\\ufffd\\ud800"`,
 }
 
-// TestHalfPairNames checks that a format that cannot hold such a name returns an error with the path of the field. It
-// also checks that JSON holds the name unchanged.
+// TestHalfPairNames checks formats that cannot hold a name with half of a surrogate pair: writing returns an error with
+// the path of the field. TestHalfPairNames also checks that JSON holds the name unchanged.
 func TestHalfPairNames(t *testing.T) {
 	t.Parallel()
 	for text, path := range halfPairs {

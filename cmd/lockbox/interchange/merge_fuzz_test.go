@@ -7,8 +7,8 @@ import (
 )
 
 // FuzzMerge verifies the laws of Merge for all pairs of objects. The result has the names of both objects, and the
-// second object takes precedence. Merging again changes nothing. Merging an object with an empty object or with itself
-// changes nothing either.
+// second object takes precedence. Merging the second object again changes nothing. Merging an object with an empty
+// object or with itself returns an equal object.
 func FuzzMerge(f *testing.F) {
 	for _, pair := range [][2]string{
 		{`{}`, `{}`}, {`{"a":1}`, `{"a":2,"b":3}`}, {`{"a":{"b":1,"c":2}}`, `{"a":{"b":{"d":null}}}`},

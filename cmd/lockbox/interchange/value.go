@@ -16,8 +16,8 @@ import (
 // maxDepth is the maximum accepted depth of nesting. Recursive functions of this package rely on this limit.
 const maxDepth = 100
 
-// errNotJSON replaces the errors of the decoder, which could quote the input. After a successful checkSyntax, it cannot
-// occur.
+// errNotJSON replaces the errors of the decoder, which could quote the input. errNotJSON cannot occur for text that
+// passed checkSyntax.
 var errNotJSON = errors.New("invalid JSON")
 
 // Value is a JSON value. Unlike the types of encoding/json, it keeps the order of the names of an object and the
@@ -46,8 +46,8 @@ func (m member) label() string { return cmp.Or(m.damaged, m.name) }
 // contain it.
 var errHalfPair = errors.New("contains half of a surrogate pair, which is not a character")
 
-// checkName returns an error that names the path of a member if its name cannot be written unchanged. path is the path
-// of the object.
+// checkName returns an error if the name of the member cannot be written unchanged. The error contains the path of the
+// member. The path argument is the path of the object that contains the member.
 func (m member) checkName(path []string) error {
 	if m.damaged == "" {
 		return nil

@@ -11,12 +11,12 @@ type Variable struct{ Name, Value string }
 
 // Naming holds the rules for the names of variables.
 type Naming struct {
-	// Key is the key of the entry. Its last segment is the name of a value that is not an object.
+	// Key is the key of the entry. If the value is not an object, its variable is named after the last segment of Key.
 	Key string
 	// Prefix is put before each name. Its case is not changed.
 	Prefix string
-	// KeepCase leaves the case of names. By default, names are converted to upper case, except for names with a
-	// meaningful case; see hasMeaningfulCase.
+	// If KeepCase is set, the case of names does not change. By default, names are converted to upper case, except for
+	// names with a meaningful case; see hasMeaningfulCase.
 	KeepCase bool
 }
 
@@ -54,7 +54,8 @@ func (n Naming) check() error {
 }
 
 // maxVariableBytes limits the total size of the variables of a value. The name of a variable contains the names of all
-// enclosing objects, so one long name around many short ones could turn half a megabyte into gigabytes.
+// enclosing objects. Without the limit, half a megabyte of JSON with one long name around many short names could
+// produce gigabytes of variables.
 const maxVariableBytes = 16 << 20
 
 // variableCollector collects the variables of a value.
@@ -79,7 +80,7 @@ func (c *variableCollector) add(path []string, value Value) error {
 		}
 		return nil
 	}
-	// An unset variable is the closest equivalent of null. An empty variable would be a value.
+	// For null, set no variable: an empty variable would be an empty string, which is a different value.
 	if string(value.text) == "null" {
 		return nil
 	}
@@ -112,16 +113,18 @@ func (n Naming) Variable(field string) string {
 	return n.name([]string{field})
 }
 
-// lowerCaseNames are variables that programs look up in lower case. Some, such as curl, ignore the form in upper case.
+// lowerCaseNames are variables that programs look up in lower case. Some programs, such as curl, ignore a variable
+// whose name is in upper case.
 var lowerCaseNames = []string{"http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy"}
 
-// caseSensitivePrefixes are prefixes of variables whose names contain another name that is case-sensitive: a variable
-// or a host name of Terraform, a variable of Packer, an option of npm, or a property of Gradle.
+// caseSensitivePrefixes are prefixes of variable names. The text after the prefix is case-sensitive: it is the name of
+// a Terraform variable, a Terraform host, a Packer variable, an npm option or a Gradle property.
 var caseSensitivePrefixes = []string{"TF_VAR_", "TF_TOKEN_", "TF_CLI_ARGS_", "PKR_VAR_", "npm_config_",
 	"ORG_GRADLE_PROJECT_"}
 
-// hasMeaningfulCase reports whether programs find the variable of a field only in the letter case of the field. The
-// keys of entries are always in lower case, so their case has no meaning.
+// hasMeaningfulCase reports whether the variable of a field must keep the letter case of the field, because programs
+// would not find the variable otherwise. Do not call it for the key of an entry: keys are always in lower case, so
+// their case has no meaning.
 func hasMeaningfulCase(field string) bool {
 	return slices.Contains(lowerCaseNames, field) ||
 		slices.ContainsFunc(caseSensitivePrefixes, func(prefix string) bool { return strings.HasPrefix(field, prefix) })

@@ -25,14 +25,14 @@ func ReadYAML(text []byte) (Value, error) {
 	if err := decoder.Decode(&document); err != nil {
 		return Value{}, yamlError(err)
 	}
-	// A second document would be lost silently.
+	// Refuse a second document, because the result would not contain it.
 	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
 		if err != nil {
 			return Value{}, yamlError(err)
 		}
 		return Value{}, fmt.Errorf("line %d: a second document begins here; the file must contain one", second.Line)
 	}
-	// A file that contains only comments is a document without content.
+	// For a file that contains only comments, the library returns a document without content.
 	if len(document.Content) == 0 {
 		return Value{}, yamlError(io.EOF)
 	}
@@ -149,8 +149,8 @@ func WriteYAML(out io.Writer, value Value) error {
 	return writeNode(out, node)
 }
 
-// writeNode encodes a node completely before it writes the first byte. It hides the library's error, which may quote
-// values.
+// writeNode encodes a node completely before it writes the first byte. writeNode hides the library's error, which may
+// quote values.
 func writeNode(out io.Writer, node *yaml.Node) error {
 	var text bytes.Buffer
 	encoder := yaml.NewEncoder(&text)
@@ -162,9 +162,9 @@ func writeNode(out io.Writer, node *yaml.Node) error {
 	return err
 }
 
-// toNode converts the value at a path to a YAML node, up to the depth that ReadYAML accepts. The limit also bounds the
-// running time, because each level of nested lists is parsed again. At the depth that JSON allows, this would take
-// minutes.
+// toNode converts the value at a path to a YAML node, up to the depth that ReadYAML accepts. The limit on the depth
+// also limits the running time, because a nested list is parsed again at each level. Without the limit, a deeply nested
+// value would take minutes.
 func toNode(value Value, path []string) (*yaml.Node, error) {
 	if len(path) > maxDepth {
 		return nil, fmt.Errorf("nested more than %d levels deep", maxDepth)
@@ -241,7 +241,7 @@ func yamlString(text string) *yaml.Node {
 // yamlWords are the words that YAML 1.1 readers do not treat as strings. They must be quoted in names too.
 var yamlWords = regexp.MustCompile(`^(?i:y|n|yes|no|on|off|true|false|null)$`)
 
-// yamlName returns the node of a name, without quotes if no YAML reader can misread it.
+// yamlName returns the node of a name. The name has no quotes if every YAML reader reads it as a string without them.
 func yamlName(name string) *yaml.Node {
 	// Most names are plain words that need no quotes.
 	node := yamlString(name)

@@ -46,7 +46,8 @@ func TestYAMLErrors(t *testing.T) {
 		"a: !custom hunter2":         "line 1: tags are not supported",
 		"a: !custom [hunter2]":       "line 1: tags are not supported",
 		"!custom a: hunter2":         "line 1: tags are not supported",
-		// If this text were accepted, it would become part of the JSON and add a name that a dry run does not show.
+		// If ReadYAML accepted this text as a boolean, the text would be copied into the JSON unquoted and would add
+		// the name "admin".
 		`a: !!bool '1, "admin": true'`: "line 1: tags are not supported",
 		"a: 1\na: hunter2":             `line 2: duplicate name "a"`,
 		"? [hunter2]\n: x":             "line 1: a name must be plain text, not a list or an object",

@@ -20,7 +20,8 @@ type Identity struct {
 	Username string `json:"username"`
 	// Text is the identity, "lbid1_…".
 	Text string `json:"identity"`
-	// Previous are the former identities of an unfinished rotation. Some boxes may still open only with one of them.
+	// Previous holds the identities that an unfinished rotation replaces. Some boxes may still open only with one of
+	// these identities.
 	Previous []string `json:"previous,omitempty"`
 }
 
@@ -34,14 +35,14 @@ func Identities() (IdentityStore, error) {
 	return IdentityStore{filepath.Join(filepath.Dir(path), "identities")}, err
 }
 
-// path returns the path of the file of an account. The name is a hash, because URLs and names can contain characters
-// that file systems do not allow.
+// path returns the path of the identity file of an account. The file name is a hash, because URLs and names can contain
+// characters that file systems do not allow.
 func (s IdentityStore) path(url, username string) string {
 	sum := sha256.Sum256([]byte(url + "\n" + strings.ToLower(username)))
 	return filepath.Join(s.dir, hex.EncodeToString(sum[:16])+".json")
 }
 
-// Empty reports whether there is no identity for any account.
+// Empty reports whether the store contains no identity.
 func (s IdentityStore) Empty() bool {
 	entries, err := os.ReadDir(s.dir)
 	return err != nil || len(entries) == 0
