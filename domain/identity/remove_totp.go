@@ -8,9 +8,9 @@ import (
 )
 
 // RemoveTOTP deletes a user's TOTP secrets and recovery codes. Users who remove their own confirmed secret must send a
-// code. Admins who remove the secrets of another user need no code, because they help users who have lost their phones.
-// Admins cannot remove the owner's secrets. Errors: NotFound with code totp_not_found, Forbidden with code code_wrong
-// or owner_protected, RateLimited during a lockout.
+// code. Admins who remove the secrets of another user need no code, so that they can help users who have lost their
+// phones. Admins cannot remove the owner's secrets. Errors: NotFound with code totp_not_found, Forbidden with code
+// code_wrong or owner_protected, RateLimited during a lockout.
 func (s *Service) RemoveTOTP(ctx context.Context, by domain.Requester, username, code string) error {
 	caller, err := s.gate.Caller(ctx, s.store.Read(), by)
 	if err != nil {

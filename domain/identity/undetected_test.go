@@ -9,8 +9,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// TestUndetectedChangesOfSignIn makes the changes to the rows of sign-ins that SECURITY.md lists as not detected, and
-// verifies the results that the page states.
+// TestUndetectedChangesOfSignIn makes each change of a database row that a sign-in does not detect, according to
+// SECURITY.md. It verifies that the change has the effect that SECURITY.md states.
 func TestUndetectedChangesOfSignIn(t *testing.T) {
 	t.Parallel()
 	for name, sql := range map[string]string{
