@@ -110,8 +110,8 @@ func replaceInvitation(ctx context.Context, repos ports.Repos, invitation domain
 }
 
 // proves reports whether code belongs to invitation. The stored proof is a keyed digest. If SignedBy is zero, an older
-// release made the proof, with another server key than later releases. An attacker who can write to the database can
-// change SignedBy, but has neither key and so cannot make a valid proof.
+// release made the proof, with a different server key than later releases use. An attacker who can write to the
+// database can change SignedBy, but has neither key and so cannot make a valid proof.
 func (s *core) proves(code domain.InvitationCode, invitation domain.Invitation) bool {
 	terms := invitation.Terms(code)
 	proof, _ := s.config.TokenDigests.Invitation(terms...)

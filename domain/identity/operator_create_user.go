@@ -101,8 +101,8 @@ func (s *core) lockOrNewUser(ctx context.Context, repos ports.Repos, name domain
 	return OperatorUser{User: user, Created: created}, nil
 }
 
-// storeOperatorUser sets the group of a new or recreated user, revokes the sessions of an existing user, and stores the
-// user. It returns the audit event. The caller must add the changes of the TOTP secret to the event.
+// storeOperatorUser stores the user. It sets the group if the user is new or recreate is true, and revokes the sessions
+// of an existing user. It returns the audit event. The caller must add the changes of the TOTP secret to the event.
 func (s *core) storeOperatorUser(ctx context.Context, repos ports.Repos, result *OperatorUser, group domain.Group,
 	recreate bool) (event domain.Event, err error) {
 	user, before := &result.User, result.User

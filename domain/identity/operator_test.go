@@ -126,7 +126,7 @@ func TestOperatorSetsPassword(t *testing.T) {
 	require.ErrorIs(t, f.service.Operator().SetPassword(f.ctx, "root", "short"), domain.Invalid)
 }
 
-// TestOperatorUnlocksUser verifies that the command ends a lockout after too many wrong passwords.
+// TestOperatorUnlocksUser verifies that the command ends the lockout that too many wrong passwords have caused.
 func TestOperatorUnlocksUser(t *testing.T) {
 	t.Parallel()
 	f := open(t)

@@ -9,10 +9,10 @@ import (
 )
 
 // recentCaller returns the caller if username is the caller's own name and the credential is a session not older than
-// domain.RecentSignIn. A session starts with a sign-in with the password, and with a code if two-factor authentication
-// is on. Sessions are never prolonged, so the age of a session is the time since the sign-in. Other credentials, such
-// as API keys, are refused. If the session is too old or the credential is not a session, the refusal is audited as the
-// given action, because the request may come from the holder of a stolen token.
+// domain.RecentSignIn. A session is opened by a sign-in, which requires the password, and a code if two-factor
+// authentication is on. Sessions are never prolonged, so the age of a session is the time since the sign-in. Other
+// credentials, such as API keys, are refused. If the session is too old or the credential is not a session, the refusal
+// is audited as the given action, because the request may come from the holder of a stolen token.
 func (s *core) recentCaller(ctx context.Context, by domain.Requester, username string,
 	action domain.Action) (domain.Caller, error) {
 	caller, err := s.identityCaller(ctx, by, username)
@@ -30,8 +30,8 @@ func (s *core) recentCaller(ctx context.Context, by domain.Requester, username s
 	return caller, nil
 }
 
-// identityCaller returns the caller if username is the caller's own name. If username is another name, the refusal does
-// not reveal whether a user has that name.
+// identityCaller returns the caller if username is the caller's own name. If username is not the caller's own name, the
+// refusal does not reveal whether a user has that name.
 func (s *core) identityCaller(ctx context.Context, by domain.Requester, username string) (domain.Caller, error) {
 	caller, err := s.gate.Caller(ctx, s.store.Read(), by)
 	if err != nil {

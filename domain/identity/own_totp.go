@@ -24,8 +24,8 @@ type ownTOTPChange struct {
 	apply func(ctx context.Context, repos ports.Repos, user domain.User) error
 }
 
-// totpProof is the compared code of a change. The transaction of the change marks the code as used. The zero totpProof
-// means that the change requires no code.
+// totpProof is the result of comparing the code that a change requires. The transaction of the change marks the code as
+// used. The zero totpProof means that the change requires no code.
 type totpProof struct {
 	required bool
 	// attempt is the reservation for the comparison of the code. It is released unless the code is wrong.
@@ -180,8 +180,8 @@ func (s *core) ownTOTPEvent(in ownTOTPChange, caller domain.Caller) domain.Event
 	return s.gate.Event(in.action, in.by, caller).To(string(in.caller.Name))
 }
 
-// ownCaller returns the caller if username is the caller's own name. If username is another name, the refusal does not
-// reveal whether a user has that name.
+// ownCaller returns the caller if username is the caller's own name. If username is not the caller's own name, the
+// refusal does not reveal whether a user has that name.
 func (s *core) ownCaller(ctx context.Context, by domain.Requester, username string) (domain.Caller, error) {
 	caller, err := s.gate.Caller(ctx, s.store.Read(), by)
 	if err != nil {

@@ -23,10 +23,10 @@ func (s *core) checkPassword(ctx context.Context, given domain.Secret, stored po
 	return s.config.Passwords.Check(ctx, given, phc)
 }
 
-// If the parameters of a stored hash are weaker than the current parameters, rehash hashes the password again and
-// returns the replacement. A sign-in calls rehash, because a new hash requires the password itself, which is not
-// stored. rehash returns no change if the parameters are current. It also returns no change after an error, because the
-// next sign-in tries again.
+// rehash hashes a password again if the parameters of the stored hash are weaker than the current parameters. It
+// returns the change that replaces the stored hash. A sign-in calls rehash, because a new hash requires the password
+// itself, which is not stored. rehash returns no change if the parameters are current. It also returns no change after
+// an error, because the next sign-in tries again.
 func (s *core) rehash(ctx context.Context, check ports.PasswordCheck, password domain.Secret,
 	stored ports.SealedPassword) ports.PasswordChange {
 	if !check.Outdated {
@@ -49,8 +49,9 @@ func (s *core) sealPassword(ctx context.Context, user domain.UserID, phc []byte)
 	return ports.SealedPassword{User: user, ServerKey: key, Sealed: sealed}, err
 }
 
-// savePassword seals the hash phc and stores it in place of the password that the caller has read as was. Errors:
-// Conflict if another request has replaced that password since.
+// savePassword seals phc, the hash of a new password, and stores it in place of the old password. The argument was
+// holds the old password as the caller has read it. Errors: Conflict if another request has replaced the old password
+// since then.
 func (s *core) savePassword(ctx context.Context, repos ports.Repos, was ports.SealedPassword, phc []byte) error {
 	password, err := s.sealPassword(ctx, was.User, phc)
 	if err != nil {

@@ -55,7 +55,7 @@ func (s *Service) PutIdentity(ctx context.Context, by domain.Requester, in PutId
 }
 
 // replaceIdentity stores an identity as the user's current identity. first is true if the user had no identity before.
-// If the same public key was the user's identity before, identity.CreatedAt becomes the stored time of creation.
+// If the same public key was the user's identity before, identity.CreatedAt is set to the stored time of creation.
 // Errors: ErrIdentityTaken if another user has the key, LimitReached if the user has too many identities. The caller
 // holds the lock on the user.
 func (s *core) replaceIdentity(ctx context.Context, repos ports.Repos, identity *domain.Identity) (first bool,

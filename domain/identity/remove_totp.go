@@ -21,7 +21,7 @@ func (s *Service) RemoveTOTP(ctx context.Context, by domain.Requester, username,
 		return err
 	}
 	if !caller.Is(target.ID) {
-		// The caller is an admin, because s.account refuses other callers who name another user.
+		// The caller is an admin, because s.account accepts only their own username from all other callers.
 		return s.removeTOTPOf(ctx, by, target.Name)
 	}
 	return s.changeOwnTOTP(ctx, ownTOTPChange{

@@ -39,8 +39,8 @@ func (s *Service) RevokeAPIKey(ctx context.Context, by domain.Requester, keyOrID
 	})
 }
 
-// apiKeyID returns the id of an API key. keyOrID is the id itself or the whole key. If keyOrID is a whole key, the key
-// may have expired.
+// apiKeyID returns the id of an API key. keyOrID is the id itself or the whole key. An expired whole key is also
+// accepted.
 func (s *core) apiKeyID(ctx context.Context, keyOrID string) (domain.CredentialID, error) {
 	if id, ok := domain.ParseID[domain.Credential](keyOrID); ok {
 		return id, nil

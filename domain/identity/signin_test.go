@@ -12,8 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// TestGuessesAtOnce verifies that, of many concurrent guesses, only as many are compared with the password as there are
-// free attempts.
+// TestGuessesAtOnce sends many guesses concurrently. It verifies that the number of password comparisons does not
+// exceed the number of free attempts.
 func TestGuessesAtOnce(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -98,7 +98,8 @@ func TestCodeOnce(t *testing.T) {
 	requireOneRefused(t, atOnce(signIn, signIn), domain.ErrCodeInvalid)
 }
 
-// TestSecretIsHiddenAfterUse verifies that the owner can see the secret until its first code is accepted.
+// TestSecretIsHiddenAfterUse verifies that the owner can see a user's TOTP secret until the first code of the secret is
+// accepted.
 func TestSecretIsHiddenAfterUse(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -158,8 +159,9 @@ func TestOwnTOTP(t *testing.T) {
 	require.Equal(t, "root success anna", f.Audited(t, domain.ActionRemoveTOTP)[4])
 }
 
-// TestTwoFactorsDuringLockout verifies that a user can sign in with password and code from a new address during a
-// lockout that strangers have caused. It also verifies that all other sign-ins get the same refusal during the lockout.
+// TestTwoFactorsDuringLockout verifies that a user can sign in with the password and a TOTP code from a new address,
+// during a lockout that strangers have caused. It also verifies that all other sign-ins from new addresses get the same
+// refusal during the lockout.
 func TestTwoFactorsDuringLockout(t *testing.T) {
 	t.Parallel()
 	f := open(t)

@@ -13,9 +13,9 @@ type TokenPair struct {
 	ExpiresIn time.Duration
 }
 
-// newTokenPair makes the next pair of a family. It returns the tokens, and the pair in the form that is stored, which
-// contains their digests. Errors: ErrRefreshToken when the family has expired or was revoked, when the sessions of the
-// family's user were revoked, or when a server key of the family was replaced.
+// newTokenPair makes the next pair of a family. It returns the tokens, and a domain.TokenPair to store, which contains
+// the digests of the tokens. Errors: ErrRefreshToken when the family has expired or was revoked, when the sessions of
+// the family's user were revoked, or when a server key of the family was replaced.
 func (s *core) newTokenPair(family domain.TokenFamily, user domain.User) (TokenPair, domain.TokenPair, error) {
 	tokens := TokenPair{Access: domain.NewOpaqueToken(user.ID), Refresh: domain.NewOpaqueToken(user.ID)}
 	digests, keys := s.config.TokenDigests.Tokens(tokens.Access, tokens.Refresh)

@@ -31,9 +31,9 @@ func (u totpUse) stored() ports.UsedCode {
 func (u totpUse) wrong() bool { return u.id.IsZero() }
 
 // readTOTP compares a code with the stored secret. If the code does not match, readTOTP tries to parse it as a recovery
-// code. For a user without a secret, stored is zero. readTOTP then compares the code with noSecret, so that it takes
-// the same time. If the stored secret was changed in the database, readTOTP writes event to the audit log with outcome
-// tampered.
+// code. For a user without a secret, stored is zero. readTOTP then compares the code with noSecret, so that the
+// comparison takes the same time for every user. If the stored secret was changed in the database, readTOTP writes
+// event to the audit log with outcome tampered.
 func (s *core) readTOTP(ctx context.Context, stored ports.SealedTOTPSecret, code string,
 	event domain.Event) (totpUse, error) {
 	use, err := s.readTOTPOnly(ctx, stored, code, event)

@@ -7,7 +7,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// newPassword is a new password, before it replaces the stored password.
+// newPassword is a hashed new password that is not stored yet.
 type newPassword struct {
 	// The field was holds the stored password to replace. The field phc holds the hash of the new password, or nil if
 	// the request has no new password.

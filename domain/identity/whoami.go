@@ -10,8 +10,8 @@ import (
 // of the server.
 func (s *Service) Installation() domain.InstallationID { return s.config.Installation }
 
-// WhoAmI returns the caller, with the state of the user and of the credential that is now stored in the database.
-// Errors: Unauthenticated.
+// WhoAmI returns the caller. It reads the user and the credential from the database, so the result is current. Errors:
+// Unauthenticated.
 func (s *Service) WhoAmI(ctx context.Context, by domain.Requester) (domain.Caller, error) {
 	return s.gate.Caller(ctx, s.store.Read(), by)
 }
