@@ -21,7 +21,7 @@ func (s *Service) RemoveTOTP(ctx context.Context, by domain.Requester, username,
 		return err
 	}
 	if !caller.Is(target.ID) {
-		// The caller is an admin, because s.account accepts only their own username from all other callers.
+		// The caller is an admin: for all other callers, s.account accepts only the caller's own username.
 		return s.removeTOTPOf(ctx, by, target.Name)
 	}
 	return s.changeOwnTOTP(ctx, ownTOTPChange{

@@ -14,8 +14,8 @@ type TokenPair struct {
 }
 
 // newTokenPair makes the next pair of a family. It returns the tokens, and a domain.TokenPair to store, which contains
-// the digests of the tokens. Errors: ErrRefreshToken when the family has expired or was revoked, when the sessions of
-// the family's user were revoked, or when a server key of the family was replaced.
+// the digests of the tokens. Errors: ErrRefreshToken when the family has expired or was revoked, when the family's user
+// is inactive, when the user's sessions were revoked, or when a server key of the family was replaced.
 func (s *core) newTokenPair(family domain.TokenFamily, user domain.User) (TokenPair, domain.TokenPair, error) {
 	tokens := TokenPair{Access: domain.NewOpaqueToken(user.ID), Refresh: domain.NewOpaqueToken(user.ID)}
 	digests, keys := s.config.TokenDigests.Tokens(tokens.Access, tokens.Refresh)

@@ -110,8 +110,8 @@ func (s *core) checkCurrentPassword(ctx context.Context, by domain.Requester, ca
 	event := s.gate.Event(action, by, caller).To(string(caller.Name))
 	check, err := s.checkPassword(ctx, current, stored, event)
 	if err != nil || check.Match {
-		// The password was right or was not compared, so the attempt is released. Only a sign-in resets the account's
-		// counter.
+		// The password was right or was not compared, so the attempt is released. The account's counter is not reset,
+		// because this is not a sign-in.
 		s.gate.Release(ctx, attempt)
 		return err
 	}
