@@ -12,8 +12,8 @@ import (
 
 // Attempt is a reservation for the comparison of one credential. The gate counts the attempt as wrong when it makes the
 // reservation, so a wrong credential needs no further call. [Gate.Release] undoes an attempt whose credential was right
-// or was not compared. [Gate.Succeed] ends the attempt of a successful sign-in. Do not pass the zero Attempt to either
-// method.
+// or was not compared. [Gate.Succeed] ends the attempt of a successful sign-in and resets some of its counters. Do not
+// pass the zero Attempt to either method.
 type Attempt struct {
 	action domain.Action
 	// username is the account that the credential is for, in lower case. It is empty if the attempt has no account.

@@ -21,7 +21,8 @@ func (g *Gate) Caller(ctx context.Context, repos ports.Repos, by domain.Requeste
 	return caller, caller.Authenticate(g.config.Clock.Now())
 }
 
-// Admin is [Gate.Caller] for an action that only admins may take. Errors: also ErrAdminOnly.
+// Admin is [Gate.Caller] for an action that only admins may take. Errors: those of Caller, and ErrAdminOnly for a
+// caller who is not an admin.
 func (g *Gate) Admin(ctx context.Context, repos ports.Repos, by domain.Requester) (domain.Caller, error) {
 	caller, err := g.Caller(ctx, repos, by)
 	if err != nil {

@@ -40,9 +40,11 @@ func (g *Gate) ReleaseIn(ctx context.Context, repos ports.Repos, attempt Attempt
 	return settle(ctx, repos, attempt, state, false)
 }
 
-// Succeed ends the attempt of a successful sign-in, in the transaction that opens the session. It sets the counters of
-// the account to zero, except the count of the month, and remembers the address for domain.KnownAddressTTL. Call it
-// last, like [Gate.ReleaseIn].
+// Succeed ends the attempt of a successful sign-in, in the transaction that opens the session. It sets two counters to
+// zero: the account's counter for domain.AttemptWindow, and the counter of the pair of account and address. In the
+// other counters, it undoes the attempt. An attempt for which [Attempt.Locked] is true has not incremented the shared
+// counters, which include the account's counter, so Succeed leaves the shared counters unchanged. It also remembers the
+// requester's own address for domain.KnownAddressTTL. Call it last, like [Gate.ReleaseIn].
 func (g *Gate) Succeed(ctx context.Context, repos ports.Repos, attempt Attempt) error {
 	state, err := repos.Attempts.Lock(ctx, ports.AttemptQuery{Counters: attempt.Counters()})
 	if err != nil {

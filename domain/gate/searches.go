@@ -24,7 +24,8 @@ const (
 
 // Events returns a page of the audit log. The caller must be authorised to read it. A filter by action or user is a
 // search: it reads many events to find few. At most two searches run at once, and never two of the same user. Other
-// searches wait. Errors: ErrBusy after a wait of searchWait, or when too many searches wait.
+// searches wait. Errors: ErrBusy when too many searches wait, when the wait reaches searchWait, or when ctx ends during
+// the wait.
 func (g *Gate) Events(ctx context.Context, caller domain.UserID, filter ports.EventFilter) (ports.EventPage, error) {
 	events := g.config.Store.Read().Events
 	if filter.Action == (domain.Action{}) && filter.Actor == "" {
@@ -51,8 +52,8 @@ type waitingSearch struct {
 	started chan struct{} // closed when the search may run
 }
 
-// begin waits until the user's search may run, for at most searchWait. It returns ErrBusy if the search may not start
-// within that time or if the queue is full. After a nil error, the caller must call end.
+// begin waits until the user's search may run, for at most searchWait. It returns ErrBusy if the queue is full, if the
+// wait reaches searchWait, or if ctx ends during the wait. After a nil error, the caller must call end.
 func (s *searches) begin(ctx context.Context, user domain.UserID) error {
 	search, err := s.enqueue(user)
 	if err != nil {

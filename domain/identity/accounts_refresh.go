@@ -37,8 +37,8 @@ func (s Accounts) Refresh(ctx context.Context, by domain.Requester, refreshToken
 }
 
 // refreshLocked returns a refusal in the result refused and leaves err nil, so that the transaction commits. A rollback
-// would undo that the transaction has revoked the family or marked the pair as used. The audit event of a reused token
-// is part of the same transaction.
+// would undo the revocation of the family or the marking of the pair as used. The audit event of a reused token is part
+// of the same transaction.
 func (s *core) refreshLocked(ctx context.Context, repos ports.Repos, by domain.Requester,
 	token domain.OpaqueToken) (next TokenPair, refused, err error) {
 	digests, _ := s.config.TokenDigests.Tokens(token)

@@ -142,8 +142,9 @@ func (f fixture) secondFactor(name string) []domain.RecoveryCode {
 	return enrolled.Recovery
 }
 
-// TestInvitationOfOlderRelease verifies that a proof of an older release, under the key of purpose throttle, stays
-// valid. A row that marks a newer proof as older is refused.
+// TestInvitationOfOlderRelease verifies that an invitation of an older release stays valid. Such an invitation has no
+// key_id, and its proof was made with the server key of purpose throttle. The test also verifies that a proof of this
+// release is refused if its key_id was deleted.
 func TestInvitationOfOlderRelease(t *testing.T) {
 	t.Parallel()
 	f := open(t)

@@ -109,8 +109,9 @@ func replaceInvitation(ctx context.Context, repos ports.Repos, invitation domain
 	return before, repos.Invitations.Add(ctx, invitation)
 }
 
-// proves reports whether a code is the code of an invitation. The row selects one of two digests. Both digests are
-// keyed, so an attacker who can write to the database gains nothing by changing the selection.
+// proves reports whether code belongs to invitation. The stored proof is a keyed digest. If SignedBy is zero, an older
+// release made the proof, with a different server key than later releases use. An attacker who can write to the
+// database can change SignedBy, but has neither key and so cannot make a valid proof.
 func (s *core) proves(code domain.InvitationCode, invitation domain.Invitation) bool {
 	terms := invitation.Terms(code)
 	proof, _ := s.config.TokenDigests.Invitation(terms...)

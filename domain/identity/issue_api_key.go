@@ -48,7 +48,7 @@ func (s *Service) IssueAPIKey(ctx context.Context, by domain.Requester, in Issue
 		if err := checkAPIKeyQuota(ctx, repos, caller.UserID); err != nil {
 			return err
 		}
-		// The cap depends on the caller's credential, which is read under the lock.
+		// CapAPIKeyExpiry depends on the caller's credential, so it needs the caller that was read under the lock.
 		key := domain.APIKey{
 			ID:        s.ids.New(),
 			User:      caller.UserID,

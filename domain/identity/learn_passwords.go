@@ -7,12 +7,13 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// learnBatch is how many stored passwords one statement reads.
+// learnBatch is the maximum number of password hashes that one SQL statement reads.
 const learnBatch = 1000
 
-// LearnPasswords reads all stored password hashes once, before the first request, so that every comparison does the
-// work of all parameters in use. Otherwise, after a change of the parameters of password hashing, the duration of a
-// sign-in would reveal which users exist. It ignores hashes that do not authenticate: a sign-in reports them.
+// LearnPasswords passes all stored password hashes to [ports.Passwords.Learn]. Every later comparison then does the
+// same work, even if the stored hashes use different parameters. Otherwise the duration of a sign-in could reveal which
+// users exist. Call LearnPasswords once, before the first request. It skips a hash that does not authenticate; a
+// sign-in of the user reports such a hash.
 func (s *Service) LearnPasswords(ctx context.Context) error {
 	keys, err := s.store.Read().ServerKeys.List(ctx)
 	if err != nil {
@@ -29,7 +30,7 @@ func (s *Service) LearnPasswords(ctx context.Context) error {
 	return nil
 }
 
-// learnUnder reads the password hashes that are sealed under a key.
+// learnUnder passes the password hashes that are sealed under one server key to [ports.Passwords.Learn].
 func (s *core) learnUnder(ctx context.Context, key domain.ServerKeyID) error {
 	var after domain.UserID
 	for {

@@ -8,7 +8,7 @@ import (
 )
 
 // ListEvents returns a page of the audit log of the whole system, newest event first. Only admins may call it. Errors:
-// also ErrBusy when too many searches run.
+// Forbidden for other callers, and ErrBusy when too many searches run or wait.
 func (s *Service) ListEvents(ctx context.Context, by domain.Requester, filter ports.EventFilter) (ports.EventPage,
 	error) {
 	caller, err := s.gate.Admin(ctx, s.store.Read(), by)

@@ -12,9 +12,9 @@ type ListedInvitation struct {
 	State domain.InvitationState
 }
 
-// ListInvitations returns the invitations that were not accepted or revoked and have not expired, sorted by name. The
-// list includes invitations that cannot be accepted at present, because they count towards the quota too. Only admins
-// may call it.
+// ListInvitations returns the stored invitations that have not expired, sorted by name. An invitation is deleted when
+// it is accepted or revoked. The list includes invitations that cannot be accepted at present, for example because the
+// name is taken. These invitations also count towards the quota. Only admins may call it.
 func (s *Service) ListInvitations(ctx context.Context, by domain.Requester) ([]ListedInvitation, error) {
 	if _, err := s.gate.Admin(ctx, s.store.Read(), by); err != nil {
 		return nil, err

@@ -78,8 +78,8 @@ func TestPasswordChangedMeanwhile(t *testing.T) {
 	require.NoError(t, f.guess(home, "anna", "from-the-owner"))
 }
 
-// TestSessionOfAnEarlierEpoch verifies that a sign-in opens no valid session if the password changes during the
-// comparison.
+// TestSessionOfAnEarlierEpoch verifies that the session of a sign-in is not valid if the password changes while the
+// sign-in compares it.
 func TestSessionOfAnEarlierEpoch(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -124,7 +124,8 @@ func TestInitializeOnce(t *testing.T) {
 	requireOneRefused(t, atOnce(initialize("first"), initialize("second")), domain.ErrAlreadyInitialized)
 }
 
-// TestLastAPIKeyStays verifies that one of two concurrent requests that delete the last two keys is refused.
+// TestLastAPIKeyStays verifies that a user keeps one API key: if two concurrent requests each delete one of the last
+// two keys, one request is refused.
 func TestLastAPIKeyStays(t *testing.T) {
 	t.Parallel()
 	f := open(t)

@@ -20,7 +20,7 @@ func (s *core) newUser(ctx context.Context, username, password string, role doma
 	}
 	defer secret.Clear()
 	phc, err := s.config.Passwords.Hash(ctx, secret)
-	// Read the clock after the hash, which may have waited in a queue.
+	// Read the clock after hashing, because hashing may wait in a queue.
 	user := domain.NewUser(s.ids.New(), name, role, s.clock.Now())
 	user.Spelling = username
 	return user, phc, err
@@ -38,12 +38,12 @@ func (s *core) addUser(ctx context.Context, repos ports.Repos, user domain.User,
 	return s.addAPIKey(ctx, repos, domain.APIKey{ID: s.ids.New(), User: user.ID, CreatedAt: s.clock.Now()})
 }
 
-// newUserChanges returns the changes for the audit event of a user that addUser has stored.
+// newUserChanges returns the changes that the audit event of a new user lists. Call it for a user that addUser stores.
 func newUserChanges(user domain.User) []domain.Change {
 	return append(user.ChangesFrom(domain.User{}), domain.PasswordChange(false), domain.APIKeyIssued())
 }
 
-// addAPIKey stores an API key and returns the signed key, which is not stored.
+// addAPIKey stores the data of an API key and returns the signed key. The signed key itself is not stored.
 func (s *core) addAPIKey(ctx context.Context, repos ports.Repos, key domain.APIKey) (string, error) {
 	token, signedBy, err := s.config.Tokens.Mint(ctx, apiKeyClaims(key))
 	if err != nil {
@@ -53,8 +53,8 @@ func (s *core) addAPIKey(ctx context.Context, repos ports.Repos, key domain.APIK
 	return token, repos.APIKeys.Add(ctx, key)
 }
 
-// apiKeyClaims are the claims of an API key. The same claims under the same server key give the same signed key, so
-// they must not depend on anything that is not stored.
+// apiKeyClaims returns the claims of an API key. They depend only on stored data. The server can therefore sign the
+// same claims again with the same server key, which gives the same signed key.
 func apiKeyClaims(key domain.APIKey) ports.TokenClaims {
 	return ports.TokenClaims{
 		Credential: domain.Credential{Kind: domain.APIKeyCredential, ID: key.ID, User: key.User},

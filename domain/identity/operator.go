@@ -12,8 +12,8 @@ func (s *core) operatorEvent(action domain.Action, user domain.UserName) domain.
 	return s.gate.Event(action, domain.Requester{}, domain.Operator()).To(string(user))
 }
 
-// operate runs fn in a transaction that holds the locks on the system and on a user, and audits the action with the
-// changes that fn returns.
+// operate runs fn in a transaction that holds the locks on the system and on the user. The transaction also audits the
+// action, with the changes that fn returns.
 func (s *core) operate(ctx context.Context, username string, action domain.Action,
 	fn func(ctx context.Context, repos ports.Repos, user domain.User) ([]domain.Change, error)) error {
 	name, err := domain.ParseUserName(username)

@@ -8,18 +8,18 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// OperatorCreateUser is the request for a user who signs in with TOTP codes. If the user exists, CreateUser revokes all
-// its sessions; with Recreate, it also replaces the secret and sets the group.
+// OperatorCreateUser is the request of [Operator.CreateUser].
 type OperatorCreateUser struct {
-	// Username keeps its letter case for display; its lower case is the name.
+	// Username in lower case is the name of the user. A new user is displayed in the letter case of the request.
 	Username string
-	// Group is viewer, manager or owner, in any letter case.
+	// Group is viewer, manager or owner, in any letter case. It does not apply to an existing user unless Recreate is
+	// true.
 	Group string
-	// Recreate replaces the TOTP secret of an existing user and sets the group.
+	// Recreate makes CreateUser replace the TOTP secret of an existing user and set the user's group to Group.
 	Recreate bool
 }
 
-// OperatorUser is the user after CreateUser.
+// OperatorUser is the result of [Operator.CreateUser].
 type OperatorUser struct {
 	User domain.User
 	// Created is false for a user who existed before.
@@ -29,9 +29,9 @@ type OperatorUser struct {
 	Enrolment *ports.Enrolment
 }
 
-// CreateUser creates a user, or revokes the sessions of an existing one. Creating the first owner initializes the
-// system. Errors: Conflict with code second_owner if the system has another owner, and with code owner_stays if the
-// request changes the owner's group.
+// CreateUser creates a user who signs in with TOTP codes. If the user exists, it revokes the user's sessions instead.
+// Creating the first owner initializes the system. Errors: Conflict with code second_owner if the request is for an
+// owner and another user is the owner; Conflict with code owner_stays if the request would change the owner's group.
 func (s Operator) CreateUser(ctx context.Context, in OperatorCreateUser) (OperatorUser, error) {
 	name, err := domain.ParseUserName(in.Username)
 	if err != nil {
@@ -41,8 +41,8 @@ func (s Operator) CreateUser(ctx context.Context, in OperatorCreateUser) (Operat
 	if err != nil {
 		return OperatorUser{}, err
 	}
-	// The secret is generated before the transaction, which may run several times. The new secret is discarded if the
-	// user keeps the present one.
+	// The secret is generated before the transaction, because the transaction may run several times. The new secret is
+	// discarded if the user keeps the stored secret.
 	fresh, err := s.config.TOTP.NewSecret()
 	if err != nil {
 		return OperatorUser{}, err
@@ -79,7 +79,8 @@ func (s Operator) CreateUser(ctx context.Context, in OperatorCreateUser) (Operat
 	return result, err
 }
 
-// lockOrNewUser locks the system and the user. It returns a new user if the user does not exist, and stores nothing.
+// lockOrNewUser locks the system, and locks and returns the user. If the user does not exist, lockOrNewUser returns a
+// new user, who is not stored yet.
 func (s *core) lockOrNewUser(ctx context.Context, repos ports.Repos, name domain.UserName,
 	group domain.Group) (OperatorUser, error) {
 	owner, err := repos.System.Lock(ctx)
@@ -100,8 +101,8 @@ func (s *core) lockOrNewUser(ctx context.Context, repos ports.Repos, name domain
 	return OperatorUser{User: user, Created: created}, nil
 }
 
-// storeOperatorUser sets the group of a new or recreated user, revokes the sessions of an existing user, and stores the
-// user. It returns the audit event, without the changes of the TOTP secret.
+// storeOperatorUser stores the user. It sets the group if the user is new or recreate is true, and revokes the sessions
+// of an existing user. It returns the audit event. The caller must add the changes of the TOTP secret to the event.
 func (s *core) storeOperatorUser(ctx context.Context, repos ports.Repos, result *OperatorUser, group domain.Group,
 	recreate bool) (event domain.Event, err error) {
 	user, before := &result.User, result.User
@@ -123,7 +124,7 @@ func (s *core) storeOperatorUser(ctx context.Context, repos ports.Repos, result 
 	if err != nil {
 		return event, err
 	}
-	// The event names only the most important change.
+	// An event has only one action: the action of the most important change.
 	action, changes := domain.ActionRevoke, user.ChangesFrom(before)
 	switch {
 	case user.Owner && !before.Owner:
@@ -140,9 +141,9 @@ func (s *core) storeOperatorUser(ctx context.Context, repos ports.Repos, result 
 	return s.operatorEvent(action, user.Name).Changed(changes...), nil
 }
 
-// operatorTOTP returns the secret to show to the operator. If the user has no secret or is recreated, it stores and
-// returns the new secret in the argument fresh. Otherwise it returns the stored secret, or a zero secret if the user
-// enrolled it.
+// operatorTOTP returns the secret that the command shows to the operator. If the user has no secret or recreate is
+// true, it stores fresh as the new secret and returns it. Otherwise it returns the stored secret, or zero if the user
+// enrolled the stored secret.
 func (s *core) operatorTOTP(ctx context.Context, repos ports.Repos, user domain.UserID, recreate bool,
 	fresh domain.Secret) (ports.SealedTOTPSecret, error) {
 	if recreate {

@@ -7,7 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// SetPassword sets a user's password, which revokes all sessions. Errors: NotFound, Invalid for the password.
+// SetPassword sets a user's password and revokes all sessions of the user. Errors: NotFound if the user does not exist,
+// Invalid if the new password breaks the rules for passwords.
 func (s Operator) SetPassword(ctx context.Context, username, password string) error {
 	secret, err := domain.ParseNewPassword(password, s.config.MinPasswordLength)
 	if err != nil {
@@ -25,7 +26,7 @@ func (s Operator) SetPassword(ctx context.Context, username, password string) er
 			if _, err := user.Change(domain.Operator(), domain.UserChange{Password: true}, s.clock.Now()); err != nil {
 				return nil, err
 			}
-			// Read under the lock, so that the replacement cannot fail because of another change.
+			// The stored password is read under the lock, so a concurrent change cannot make savePassword fail.
 			found, err := repos.Users.ForSignIn(ctx, user.Name)
 			if err != nil {
 				return nil, err

@@ -36,8 +36,8 @@ func TestOperatorCreateUser(t *testing.T) {
 	require.Equal(t, []string{"(terminal) success anna"}, f.Audited(t, domain.ActionRevoke))
 }
 
-// TestOperatorRecreatesUser verifies that a user who is deleted and created again has a new secret and the requested
-// group.
+// TestOperatorRecreatesUser verifies that the command with Recreate gives an existing user a new secret and the
+// requested group.
 func TestOperatorRecreatesUser(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -113,8 +113,8 @@ func TestOperatorDeactivates(t *testing.T) {
 	require.ErrorIs(t, operator.SetUserActive(f.ctx, "ghost", false), domain.ErrUserNotFound)
 }
 
-// TestOperatorSetsPassword verifies that a new password revokes the sessions and keeps the API keys. The same rule
-// applies to the owner.
+// TestOperatorSetsPassword verifies that a new password for the owner revokes the owner's sessions and keeps the
+// owner's API keys.
 func TestOperatorSetsPassword(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -126,7 +126,7 @@ func TestOperatorSetsPassword(t *testing.T) {
 	require.ErrorIs(t, f.service.Operator().SetPassword(f.ctx, "root", "short"), domain.Invalid)
 }
 
-// TestOperatorUnlocksUser verifies that the command ends a lockout after too many wrong passwords.
+// TestOperatorUnlocksUser verifies that the command ends the lockout that too many wrong passwords have caused.
 func TestOperatorUnlocksUser(t *testing.T) {
 	t.Parallel()
 	f := open(t)

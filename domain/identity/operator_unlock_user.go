@@ -7,7 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// UnlockUser ends the lockout of an account after wrong credentials. A lockout of an address remains. Errors: NotFound.
+// UnlockUser ends the lockout that wrong credentials have caused for an account. It does not end the lockout of an
+// address. Errors: NotFound.
 func (s Operator) UnlockUser(ctx context.Context, username string) error {
 	return s.operate(ctx, username, domain.ActionUnlock,
 		func(ctx context.Context, repos ports.Repos, user domain.User) ([]domain.Change, error) {

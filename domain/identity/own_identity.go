@@ -8,10 +8,11 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// recentCaller returns the caller if username is the caller's own name and the caller has signed in with the password,
-// and with a code where two-factor authentication is on, within domain.RecentSignIn. Sessions are never prolonged, so a
-// session is as old as its sign-in. An API key is refused at any age. The refusal of an old sign-in is audited as the
-// given action, because the request may come from the holder of a stolen token.
+// recentCaller returns the caller if username is the caller's own name and the credential is a session not older than
+// domain.RecentSignIn. A session is opened by a sign-in, which requires the password, and a code if two-factor
+// authentication is on. Sessions are never prolonged, so the age of a session is the time since the sign-in. Other
+// credentials, such as API keys, are refused. If the session is too old or the credential is not a session, the refusal
+// is audited as the given action, because the request may come from the holder of a stolen token.
 func (s *core) recentCaller(ctx context.Context, by domain.Requester, username string,
 	action domain.Action) (domain.Caller, error) {
 	caller, err := s.identityCaller(ctx, by, username)
@@ -29,8 +30,8 @@ func (s *core) recentCaller(ctx context.Context, by domain.Requester, username s
 	return caller, nil
 }
 
-// identityCaller returns the caller if username is the caller's own name. The refusal does not reveal whether another
-// user with that name exists.
+// identityCaller returns the caller if username is the caller's own name. If username is not the caller's own name, the
+// refusal does not reveal whether a user has that name.
 func (s *core) identityCaller(ctx context.Context, by domain.Requester, username string) (domain.Caller, error) {
 	caller, err := s.gate.Caller(ctx, s.store.Read(), by)
 	if err != nil {
@@ -42,7 +43,7 @@ func (s *core) identityCaller(ctx context.Context, by domain.Requester, username
 	return caller, nil
 }
 
-// signedInRecently reports whether the caller's credential is a session that is younger than domain.RecentSignIn.
+// signedInRecently reports whether the caller's credential is a session that is not older than domain.RecentSignIn.
 func (s *core) signedInRecently(ctx context.Context, caller domain.Caller) (bool, error) {
 	if caller.Credential.Kind != domain.SessionCredential {
 		return false, nil
@@ -51,8 +52,9 @@ func (s *core) signedInRecently(ctx context.Context, caller domain.Caller) (bool
 	return err == nil && s.clock.Now().Sub(created) <= domain.RecentSignIn, err
 }
 
-// changeOwnIdentity runs fn in a transaction that holds the lock on the caller, authenticates the caller a second time,
-// and audits the action. fn returns the fingerprint of the identity that it changed.
+// changeOwnIdentity runs fn in a transaction that holds the lock on the caller. Before fn, the transaction
+// authenticates the caller a second time. After fn, it audits the action. The result of fn is the fingerprint of the
+// changed identity.
 func (s *core) changeOwnIdentity(ctx context.Context, by domain.Requester, caller domain.Caller, action domain.Action,
 	fn func(ctx context.Context, repos ports.Repos, user domain.User) (domain.Fingerprint, error)) error {
 	return s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
@@ -90,9 +92,9 @@ func (s *core) putLocked(ctx context.Context, repos ports.Repos, identity domain
 	})
 }
 
-// dropLocked deletes the locked identity of a user whose password was set by another user or an operator, with an audit
-// event. The other user or the operator knows the password, and could otherwise sign in as the user and fetch the
-// locked identity.
+// dropLocked deletes the locked identity of a user after another user or an operator has set the user's password. The
+// other user or the operator knows the new password, and could otherwise sign in as the user and fetch the locked
+// identity. If the user had a locked identity, dropLocked appends event to the audit log.
 func dropLocked(ctx context.Context, repos ports.Repos, user domain.UserID, event domain.Event) error {
 	deleted, err := repos.Identities.DeleteLocked(ctx, user)
 	if err != nil || !deleted {

@@ -42,7 +42,8 @@ func TestEnrolmentNeedsPassword(t *testing.T) {
 	}
 }
 
-// TestEnrolmentDecidesAgain verifies that an enrolment is refused if the password was changed after it was compared.
+// TestEnrolmentDecidesAgain verifies that an enrolment is refused if another request changes the password after the
+// enrolment has read the stored password.
 func TestEnrolmentDecidesAgain(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -54,8 +55,9 @@ func TestEnrolmentDecidesAgain(t *testing.T) {
 	require.ErrorIs(t, err, domain.ErrPasswordChanged)
 }
 
-// TestFirstPasswordNeedsCode verifies that the holder of a stolen access token cannot set the first password of a user
-// without a code, that a code works once, and that wrong codes count as attempts.
+// TestFirstPasswordNeedsCode verifies that a request to set a user's first password must contain a code, so that a
+// stolen access token does not suffice. It also verifies that a code works once, and that wrong codes count as
+// attempts.
 func TestFirstPasswordNeedsCode(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -80,7 +82,7 @@ func TestFirstPasswordNeedsCode(t *testing.T) {
 }
 
 // TestFirstPasswordWithoutSecret verifies that a user who has neither a password nor a TOTP secret cannot set a
-// password, and that an admin can set it.
+// password, and that an admin can set a password for this user.
 func TestFirstPasswordWithoutSecret(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -95,7 +97,8 @@ func TestFirstPasswordWithoutSecret(t *testing.T) {
 	require.NoError(t, f.guess(home, "anna", "anna-password"))
 }
 
-// TestFirstPasswordCodeOnce verifies that exactly one of two concurrent requests can use a code.
+// TestFirstPasswordCodeOnce verifies that exactly one of two concurrent requests with the same code can set the first
+// password.
 func TestFirstPasswordCodeOnce(t *testing.T) {
 	t.Parallel()
 	f := open(t)

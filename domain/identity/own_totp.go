@@ -17,25 +17,26 @@ type ownTOTPChange struct {
 	caller domain.Caller
 	// code is a TOTP code or a recovery code. The code is required if the caller has a confirmed secret.
 	code string
-	// withPassword requires currentPassword from a caller who has a password.
+	// If withPassword is true, currentPassword is required from a caller who has a password.
 	withPassword    bool
 	currentPassword string
 	// apply makes the change in a transaction that holds the lock on the user.
 	apply func(ctx context.Context, repos ports.Repos, user domain.User) error
 }
 
-// totpProof is the code that authorizes a change, before it is marked as used. It is zero if no code is required.
+// totpProof is the result of comparing the code that a change requires. The transaction of the change marks the code as
+// used. The zero totpProof means that the change requires no code.
 type totpProof struct {
 	required bool
-	// attempt is reserved until the change is committed or the code turns out to be wrong.
+	// attempt is the reservation for the comparison of the code. It is released unless the code is wrong.
 	attempt gate.Attempt
 	use     totpUse
 }
 
 // changeOwnTOTP makes the change. If the caller has a confirmed secret, the change requires a code and marks it as
 // used. Wrong codes and passwords count as failed sign-ins, so that the holder of a stolen token cannot use the token
-// to guess them. Errors: Forbidden with code code_wrong, current_password_wrong or totp_password_required, RateLimited
-// during a lockout, and those of apply.
+// to guess codes and passwords. Errors: Forbidden with code code_wrong, current_password_wrong or
+// totp_password_required, RateLimited during a lockout, and those of apply.
 func (s *core) changeOwnTOTP(ctx context.Context, in ownTOTPChange) error {
 	stored, err := s.confirmedTOTP(ctx, in)
 	if err != nil {
@@ -50,7 +51,7 @@ func (s *core) changeOwnTOTP(ctx context.Context, in ownTOTPChange) error {
 		return err
 	}
 	in.apply = samePassword(in, password)
-	// The code is marked as used in the transaction of the change: after a failed change, it is still valid.
+	// The transaction of the change marks the code as used, so the code stays valid if the change fails.
 	apply := in.apply
 	in.apply = func(ctx context.Context, repos ports.Repos, user domain.User) error {
 		if err := s.spendProof(ctx, repos, user, proof); err != nil {
@@ -61,8 +62,8 @@ func (s *core) changeOwnTOTP(ctx context.Context, in ownTOTPChange) error {
 	return s.applyOwnTOTP(ctx, in, proof)
 }
 
-// confirmedTOTP returns the caller's confirmed secret, or zero if there is none. A request without the code that the
-// secret requires is refused before the password is compared.
+// confirmedTOTP returns the caller's confirmed secret, or zero if there is none. If the caller has a confirmed secret
+// but the request contains no code, confirmedTOTP refuses the request. Call it before the password is compared.
 func (s *core) confirmedTOTP(ctx context.Context, in ownTOTPChange) (ports.SealedTOTPSecret, error) {
 	stored, err := s.store.Read().TOTPSecrets.Get(ctx, in.caller.UserID, false)
 	if err != nil && !errors.Is(err, domain.NotFound) {
@@ -78,8 +79,8 @@ func (s *core) confirmedTOTP(ctx context.Context, in ownTOTPChange) (ports.Seale
 	return stored, nil
 }
 
-// proveOwnPassword compares the password of a caller who has one, if the change requires it. It returns the stored
-// password, which is zero if the caller has none.
+// proveOwnPassword compares currentPassword with the stored password if the change requires it and the caller has a
+// password. It returns the stored password. The result is zero if the change requires no password.
 func (s *core) proveOwnPassword(ctx context.Context, in ownTOTPChange) (ports.SealedPassword, error) {
 	if !in.withPassword {
 		return ports.SealedPassword{}, nil
@@ -113,7 +114,7 @@ func samePassword(in ownTOTPChange, compared ports.SealedPassword) func(ctx cont
 	}
 }
 
-// proveTOTP counts the attempt and compares the code with the confirmed secret. It does nothing without a secret.
+// proveTOTP reserves an attempt and compares the code with the confirmed secret. If stored is zero, it does nothing.
 func (s *core) proveTOTP(ctx context.Context, in ownTOTPChange, stored ports.SealedTOTPSecret) (totpProof, error) {
 	if stored.Sealed == nil {
 		return totpProof{}, nil
@@ -126,8 +127,8 @@ func (s *core) proveTOTP(ctx context.Context, in ownTOTPChange, stored ports.Sea
 	return totpProof{required: true, attempt: attempt, use: use}, err
 }
 
-// spendProof marks the code as used. The caller holds the lock on the user. If no code was required, it returns
-// errWrongTOTP when another request has confirmed a secret meanwhile.
+// spendProof marks the code as used. The caller holds the lock on the user. If the change required no code because the
+// caller had no confirmed secret, but another request has since confirmed a secret, spendProof returns errWrongTOTP.
 func (s *core) spendProof(ctx context.Context, repos ports.Repos, user domain.User, proof totpProof) error {
 	if proof.required {
 		return s.spendTOTP(ctx, repos, proof.use)
@@ -143,7 +144,8 @@ func (s *core) spendProof(ctx context.Context, repos ports.Repos, user domain.Us
 }
 
 // applyOwnTOTP runs one transaction. It locks the user, authenticates the caller a second time, calls apply, appends
-// the audit event and releases the attempt. errWrongTOTP becomes ErrWrongCode, which is audited.
+// the audit event and releases the attempt. If the code is wrong or was used before, applyOwnTOTP audits the refusal
+// and returns ErrWrongCode.
 func (s *core) applyOwnTOTP(ctx context.Context, in ownTOTPChange, proof totpProof) error {
 	err := s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		user, err := repos.Users.Lock(ctx, in.caller.Name)
@@ -178,8 +180,8 @@ func (s *core) ownTOTPEvent(in ownTOTPChange, caller domain.Caller) domain.Event
 	return s.gate.Event(in.action, in.by, caller).To(string(in.caller.Name))
 }
 
-// ownCaller returns the caller if username is the caller's own name. The refusal does not reveal whether another user
-// with that name exists.
+// ownCaller returns the caller if username is the caller's own name. If username is not the caller's own name, the
+// refusal does not reveal whether a user has that name.
 func (s *core) ownCaller(ctx context.Context, by domain.Requester, username string) (domain.Caller, error) {
 	caller, err := s.gate.Caller(ctx, s.store.Read(), by)
 	if err != nil {

@@ -8,19 +8,20 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// PutIdentity is the request to make a public key the caller's identity.
+// PutIdentity is the request of [Service.PutIdentity].
 type PutIdentity struct {
 	Username string
-	// Public is the written form of the public identity.
+	// Public is the text form of the public identity.
 	Public string
-	// Locked is the text of the locked identity. If Locked is nil, none is stored and an earlier one is deleted.
+	// Locked is the text of the locked identity. If Locked is nil, PutIdentity stores no locked identity and deletes
+	// the locked identity that is already stored.
 	Locked *string
 }
 
-// PutIdentity makes a public key the caller's identity, and reports whether it is the first one. It requires a recent
-// sign-in with the password. A box whose key is wrapped for an earlier identity of the caller then needs a change of
-// its key. Errors: Forbidden with code recent_sign_in_required, Invalid with code identity_invalid, Conflict with code
-// identity_taken.
+// PutIdentity stores a public key as the caller's current identity. first is true if the caller had no identity before.
+// PutIdentity requires a recent sign-in with the password. Afterwards, every box whose key is wrapped for an earlier
+// identity of the caller needs a change of its key. Errors: Forbidden with code recent_sign_in_required, Invalid with
+// code identity_invalid, Conflict with code identity_taken.
 func (s *Service) PutIdentity(ctx context.Context, by domain.Requester, in PutIdentity) (identity domain.Identity,
 	first bool, err error) {
 	caller, err := s.recentCaller(ctx, by, in.Username, domain.ActionWriteIdentity)
@@ -53,8 +54,10 @@ func (s *Service) PutIdentity(ctx context.Context, by domain.Requester, in PutId
 	return identity, first, err
 }
 
-// replaceIdentity stores an identity within the limit, and reports whether the user had none. If the user had the same
-// key before, identity gets the stored time of creation. The caller holds the lock on the user.
+// replaceIdentity stores an identity as the user's current identity. first is true if the user had no identity before.
+// If the same public key was the user's identity before, identity.CreatedAt is set to the stored time of creation.
+// Errors: ErrIdentityTaken if another user has the key, LimitReached if the user has too many identities. The caller
+// holds the lock on the user.
 func (s *core) replaceIdentity(ctx context.Context, repos ports.Repos, identity *domain.Identity) (first bool,
 	err error) {
 	known, err := repos.Identities.ByFingerprint(ctx, identity.Fingerprint)

@@ -7,10 +7,10 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// RemoveTOTP deletes a user's TOTP secrets and recovery codes. Users who remove their own secrets must send a code.
-// Admins need no code, so that they can help users who lost their phone. Admins cannot remove the owner's secrets.
-// Errors: NotFound with code totp_not_found, Forbidden with code code_wrong or owner_protected, RateLimited during a
-// lockout.
+// RemoveTOTP deletes a user's TOTP secrets and recovery codes. Users who remove their own confirmed secret must send a
+// code. Admins who remove the secrets of another user need no code, so that they can help users who have lost their
+// phones. Admins cannot remove the owner's secrets. Errors: NotFound with code totp_not_found, Forbidden with code
+// code_wrong or owner_protected, RateLimited during a lockout.
 func (s *Service) RemoveTOTP(ctx context.Context, by domain.Requester, username, code string) error {
 	caller, err := s.gate.Caller(ctx, s.store.Read(), by)
 	if err != nil {
@@ -21,7 +21,7 @@ func (s *Service) RemoveTOTP(ctx context.Context, by domain.Requester, username,
 		return err
 	}
 	if !caller.Is(target.ID) {
-		// The caller is an admin: s.account refuses every other caller.
+		// The caller is an admin: for all other callers, s.account accepts only the caller's own username.
 		return s.removeTOTPOf(ctx, by, target.Name)
 	}
 	return s.changeOwnTOTP(ctx, ownTOTPChange{
@@ -36,7 +36,8 @@ func (s *Service) RemoveTOTP(ctx context.Context, by domain.Requester, username,
 // removeTOTPOf removes another user's TOTP secrets, for an admin.
 func (s *core) removeTOTPOf(ctx context.Context, by domain.Requester, target domain.UserName) error {
 	return s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// The system's row names the owner. Without a lock on this row, the check could miss a concurrent handover.
+		// Lock the row that names the owner. Without this lock, the check of user.Owner could miss a concurrent
+		// handover.
 		if _, err := repos.System.Lock(ctx); err != nil {
 			return err
 		}

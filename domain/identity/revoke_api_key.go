@@ -39,7 +39,8 @@ func (s *Service) RevokeAPIKey(ctx context.Context, by domain.Requester, keyOrID
 	})
 }
 
-// apiKeyID returns the id of an API key. keyOrID is the id itself or the whole key. A whole key may have expired.
+// apiKeyID returns the id of an API key. keyOrID is the id itself or the whole key. An expired whole key is also
+// accepted.
 func (s *core) apiKeyID(ctx context.Context, keyOrID string) (domain.CredentialID, error) {
 	if id, ok := domain.ParseID[domain.Credential](keyOrID); ok {
 		return id, nil
@@ -67,8 +68,8 @@ func apiKeyHolder(ctx context.Context, repos ports.Repos, id domain.CredentialID
 	return holder, err
 }
 
-// revokeLocked decides and deletes under the lock on the holder. Otherwise two concurrent requests could delete the
-// last two keys.
+// revokeLocked decides whether the caller may delete the key, and deletes it. The transaction holds the lock on the
+// key's holder. Without this lock, two concurrent requests could delete the holder's last two keys.
 func (s *core) revokeLocked(ctx context.Context, repos ports.Repos, by domain.Requester, id domain.CredentialID) error {
 	caller, err := s.gate.Caller(ctx, repos, by)
 	if err != nil {

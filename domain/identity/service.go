@@ -2,12 +2,13 @@
 // its request. The prefix of a file name identifies the caller. Files with the prefix accounts_ belong to the accounts
 // API, files with operator_ to the commands that run on the database, and files without a prefix to the Lockbox API.
 //
-// A use case looks up the requester's user in the database, decides, and only then acts. A change decides a second time
-// under the locks that serialise it with other changes, because the first decision may be outdated by then. Password
-// hashing is slow and therefore comes before the transaction, between the two decisions.
+// A use case looks up the requester's user in the database and decides whether the user may act. Only then does it act.
+// A use case that makes a change decides a second time, under the locks that serialise it with other changes, because
+// the first decision may be outdated by then. Password hashing is slow and therefore comes before the transaction,
+// between the two decisions.
 //
-// Every change appends its audit event in the transaction of the change, so that neither is committed without the
-// other. Locks are taken in the order system, user, box, entry; counters of attempts come last.
+// A change and its audit event are stored in one transaction, so that neither is committed without the other. Locks are
+// taken in the order system, user, box, entry; counters of attempts come last.
 package identity
 
 import (
@@ -26,10 +27,10 @@ type Config struct {
 	Passwords ports.Passwords
 	// Sealer seals password hashes and TOTP secrets for storage.
 	Sealer ports.AccountSealer
-	// Tokens signs API keys and session tokens. This package itself makes opaque tokens.
+	// Tokens signs API keys and session tokens. Opaque tokens are not signed; package domain makes them.
 	Tokens ports.Tokens
 	TOTP   ports.TOTP
-	// Digests checks the proofs of invitations of older releases.
+	// Digests is used to check the invitations that older releases have created.
 	Digests ports.Digests
 	// TokenDigests computes the stored digests of opaque tokens, recovery codes and invitations.
 	TokenDigests ports.TokenDigests
@@ -46,9 +47,10 @@ type Config struct {
 	MinPasswordLength int
 	// SessionTTL is how long a session token is valid.
 	SessionTTL time.Duration
-	// AccessTTL is how long an access token is valid. Tokens can be refreshed until RefreshTTL after the sign-in.
+	// AccessTTL is how long an access token is valid. RefreshTTL is how long after the sign-in a client can refresh its
+	// tokens.
 	AccessTTL, RefreshTTL time.Duration
-	// InitToken protects initialization. If it is empty, every client may initialize.
+	// InitToken protects initialization. If it is empty, every client may initialize the system.
 	InitToken domain.Secret
 }
 
@@ -58,14 +60,15 @@ type Service struct{ *core }
 // Accounts holds the use cases of the accounts API, whose paths begin with /api/v1. It is safe for concurrent use.
 type Accounts struct{ *core }
 
-// Operator holds the use cases of the commands that an operator runs on the database. They have no requester: access to
-// the database and to the secret is the authorization. It is safe for concurrent use.
+// Operator holds the use cases of the commands that an operator runs on the database. These use cases check no
+// credentials: access to the database and to the server's secret authorizes the operator. It is safe for concurrent
+// use.
 type Operator struct{ *core }
 
 // core is shared by Service, Accounts and Operator. Its fields never change.
 type core struct {
 	config Config
-	// The parts of config that nearly every use case needs.
+	// These fields are copies of the fields of config that nearly every use case needs.
 	gate  *gate.Gate
 	store ports.Store
 	clock ports.Clock

@@ -12,8 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// TestGuessesAtOnce verifies that only the free attempts are compared with the password, even if many guesses arrive
-// concurrently.
+// TestGuessesAtOnce sends many guesses concurrently. It verifies that the number of password comparisons does not
+// exceed the number of free attempts.
 func TestGuessesAtOnce(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -54,8 +54,8 @@ func TestNotCompared(t *testing.T) {
 	require.NoError(t, f.guess(home, "anna", "anna-password"))
 }
 
-// TestUnknownAndInactive verifies that a sign-in of an unknown or inactive user runs a password comparison and gets
-// the refusal of a wrong password.
+// TestUnknownAndInactive verifies that a sign-in of an unknown or inactive user runs a password comparison and is
+// refused in the same way as a wrong password.
 func TestUnknownAndInactive(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -98,7 +98,8 @@ func TestCodeOnce(t *testing.T) {
 	requireOneRefused(t, atOnce(signIn, signIn), domain.ErrCodeInvalid)
 }
 
-// TestSecretIsHiddenAfterUse verifies that the owner can see the secret until its first code is accepted.
+// TestSecretIsHiddenAfterUse verifies that the owner can see a user's TOTP secret until the first code of the secret is
+// accepted.
 func TestSecretIsHiddenAfterUse(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -158,8 +159,9 @@ func TestOwnTOTP(t *testing.T) {
 	require.Equal(t, "root success anna", f.Audited(t, domain.ActionRemoveTOTP)[4])
 }
 
-// TestTwoFactorsDuringLockout verifies that the rightful user signs in with password and code at a new address while
-// strangers have locked the account out, and that other clients learn nothing during the lockout.
+// TestTwoFactorsDuringLockout verifies that a user can sign in with the password and a TOTP code from a new address,
+// during a lockout that strangers have caused. It also verifies that all other sign-ins from new addresses get the same
+// refusal during the lockout.
 func TestTwoFactorsDuringLockout(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -213,7 +215,7 @@ func TestTwoFactorsDuringLockout(t *testing.T) {
 	require.ErrorIs(t, accounts("anna", "anna-password", code), domain.RateLimited, "a code works once")
 }
 
-// TestLearnPasswords verifies that a start reads all password hashes, under every server key, and skips damaged ones.
+// TestLearnPasswords verifies that LearnPasswords passes on all intact password hashes and skips a damaged hash.
 func TestLearnPasswords(t *testing.T) {
 	t.Parallel()
 	f := open(t)

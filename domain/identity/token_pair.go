@@ -13,9 +13,9 @@ type TokenPair struct {
 	ExpiresIn time.Duration
 }
 
-// newTokenPair makes the next pair of a family, with the digests to store. Errors: ErrRefreshToken when the family has
-// expired or was revoked, when the sessions of the family's user were revoked, or when a server key of the family was
-// replaced.
+// newTokenPair makes the next pair of a family. It returns the tokens, and a domain.TokenPair to store, which contains
+// the digests of the tokens. Errors: ErrRefreshToken when the family has expired or was revoked, when the family's user
+// is inactive, when the user's sessions were revoked, or when a server key of the family was replaced.
 func (s *core) newTokenPair(family domain.TokenFamily, user domain.User) (TokenPair, domain.TokenPair, error) {
 	tokens := TokenPair{Access: domain.NewOpaqueToken(user.ID), Refresh: domain.NewOpaqueToken(user.ID)}
 	digests, keys := s.config.TokenDigests.Tokens(tokens.Access, tokens.Refresh)
@@ -28,8 +28,8 @@ func (s *core) newTokenPair(family domain.TokenFamily, user domain.User) (TokenP
 	return tokens, pair, nil
 }
 
-// OpaqueCredential returns the credential of an opaque token, without looking it up. Both kinds of opaque token have
-// the same form, so its kind is that of an access token.
+// OpaqueCredential returns the credential of an opaque token. It does not query the database. Access tokens and refresh
+// tokens have the same form, so the result always has the kind AccessTokenCredential.
 func (s *Service) OpaqueCredential(token domain.OpaqueToken) domain.Credential {
 	digests, _ := s.config.TokenDigests.Tokens(token)
 	return domain.Credential{Kind: domain.AccessTokenCredential, User: token.User(), Digest: digests[0]}

@@ -8,12 +8,12 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// errWrongTOTP means that a code is wrong or was used before. It never leaves the package: each use case returns a
+// errWrongTOTP means that a code is wrong or was used before. No use case returns errWrongTOTP: each replaces it with a
 // refusal of its own.
 var errWrongTOTP = errors.New("the TOTP code or recovery code is wrong or was used before")
 
-// totpUse is a code that matched. The code authorizes a transaction, and this transaction marks the code as used. The
-// zero totpUse stands for a wrong code.
+// totpUse identifies the code of a request. The transaction that the code authorizes marks the code as used. The zero
+// totpUse stands for a wrong code.
 type totpUse struct {
 	id domain.TOTPID
 	// step is the time step of a TOTP code.
@@ -31,8 +31,9 @@ func (u totpUse) stored() ports.UsedCode {
 func (u totpUse) wrong() bool { return u.id.IsZero() }
 
 // readTOTP compares a code with the stored secret. If the code does not match, readTOTP tries to parse it as a recovery
-// code. For a user without a secret, stored is zero, and readTOTP does the same comparison. If the stored secret was
-// changed in the database, readTOTP writes event to the audit log with outcome tampered.
+// code. For a user without a secret, stored is zero. readTOTP then compares the code with noSecret, so that the
+// comparison takes the same time for every user. If the stored secret was changed in the database, readTOTP writes
+// event to the audit log with outcome tampered.
 func (s *core) readTOTP(ctx context.Context, stored ports.SealedTOTPSecret, code string,
 	event domain.Event) (totpUse, error) {
 	use, err := s.readTOTPOnly(ctx, stored, code, event)
@@ -50,7 +51,7 @@ func (s *core) readTOTP(ctx context.Context, stored ports.SealedTOTPSecret, code
 // readTOTPOnly is readTOTP without recovery codes.
 func (s *core) readTOTPOnly(ctx context.Context, stored ports.SealedTOTPSecret, code string,
 	event domain.Event) (totpUse, error) {
-	// noSecret is not cleared: it serves every user without a secret.
+	// noSecret must not be cleared, because it serves all users without a secret.
 	secret, known := s.noSecret, len(stored.Sealed) > 0
 	if known {
 		var err error
@@ -72,7 +73,7 @@ func (s *core) spendTOTP(ctx context.Context, repos ports.Repos, use totpUse) er
 	var err error
 	switch {
 	case use.wrong():
-		// A wrong code cannot be marked as used, so this case needs no statement.
+		// There is no code to mark as used, so no SQL statement runs. spent stays false.
 	case use.recovery.IsZero():
 		spent, err = repos.TOTPSecrets.Accept(ctx, use.id, use.step, s.clock.Now())
 	default:
@@ -98,8 +99,9 @@ func totpState(ctx context.Context, repos ports.Repos, user domain.UserID) (stat
 	return state, nil
 }
 
-// watchTOTP calls change, and returns the differences in the state of the user's TOTP secrets. The caller holds the
-// lock on the user. use is the code that authorized the change, or zero if no code was required.
+// watchTOTP calls change, and returns the changes for the audit event: the change in the state of the user's TOTP
+// secrets, and the use of a recovery code. The caller holds the lock on the user. use is the code that authorized the
+// change, or zero if no code was required.
 func watchTOTP(ctx context.Context, repos ports.Repos, user domain.UserID, use totpUse,
 	change func() error) ([]domain.Change, error) {
 	before, err := totpState(ctx, repos, user)
@@ -120,8 +122,8 @@ func watchTOTP(ctx context.Context, repos ports.Repos, user domain.UserID, use t
 	return changes, nil
 }
 
-// putTOTP seals a new secret and stores it with the digests of its recovery codes. It computes the digests from the
-// hashes of the codes.
+// putTOTP seals a new secret and stores it with the digests of its recovery codes. The argument recovery contains the
+// hashes of the codes, from which putTOTP computes the digests.
 func (s *core) putTOTP(ctx context.Context, repos ports.Repos, totp domain.TOTPSecret, secret domain.Secret,
 	recovery ...domain.Digest) (ports.SealedTOTPSecret, error) {
 	key, sealed, err := s.config.Sealer.SealAccount(ctx, ports.TOTPPurpose, totp.User, secret.Bytes())

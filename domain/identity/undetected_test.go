@@ -9,8 +9,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// TestUndetectedChangesOfSignIn makes the changes to the rows of sign-ins that SECURITY.md lists as not detected, and
-// verifies the results that the page states.
+// TestUndetectedChangesOfSignIn verifies a list in SECURITY.md: the changes of database rows that a sign-in does not
+// detect. It makes each change and verifies that the change has the effect that SECURITY.md states.
 func TestUndetectedChangesOfSignIn(t *testing.T) {
 	t.Parallel()
 	for name, sql := range map[string]string{

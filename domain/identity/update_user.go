@@ -8,7 +8,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// UpdateUser is the request to change a user; nil and false mean no change.
+// UpdateUser is the request to change a user. A field that is nil or false changes nothing.
 type UpdateUser struct {
 	Username string
 	Role     *string
@@ -16,10 +16,10 @@ type UpdateUser struct {
 	// Password is the new password. Users who change their own password send CurrentPassword as well.
 	Password        *string
 	CurrentPassword string
-	// Code is a TOTP code or a recovery code. Users without a password send it to set their first one.
+	// Code is a TOTP code or a recovery code. Users without a password must send a code to set their first password.
 	Code          string
 	RevokeAPIKeys bool
-	// Group is viewer, manager, none or owner; owner hands the system over.
+	// Group is viewer, manager, none or owner. The value owner hands the system over to the user.
 	Group *string
 }
 
@@ -40,8 +40,8 @@ func (s *Service) UpdateUser(ctx context.Context, by domain.Requester, in Update
 	if err != nil {
 		return err
 	}
-	// The change is first tried on a copy of the user, so that no password is hashed for a caller who may not change
-	// it. The decision is made again under the lock.
+	// The change is first tried on a copy of the user, so that no password is hashed for a caller who may not make the
+	// change. updateLocked decides again under the lock.
 	if _, err := new(target).Change(caller, change, s.clock.Now()); err != nil {
 		return err
 	}
@@ -60,12 +60,13 @@ func (s *Service) UpdateUser(ctx context.Context, by domain.Requester, in Update
 	return err
 }
 
-// updateLocked decides and makes the change under the locks that order it against other changes.
+// updateLocked takes the locks that serialise the change with other changes. It then decides again whether the caller
+// may make the change, and makes the change.
 func (s *core) updateLocked(ctx context.Context, by domain.Requester, requested domain.Caller, name domain.UserName,
 	change domain.UserChange, next newPassword) error {
 	return s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// The lock serialises this transaction with all other changes of admins: two admins who demote each other must
-		// not both succeed.
+		// The lock serialises this transaction with all other changes that admins make. Without the lock, two admins
+		// who demote each other could both succeed.
 		if _, err := repos.System.Lock(ctx); err != nil {
 			return err
 		}
@@ -120,7 +121,7 @@ func (in UpdateUser) change() (domain.UserChange, error) {
 	return change, nil
 }
 
-// actionOf returns the action that a change is audited as.
+// actionOf returns the action under which a change is audited.
 func actionOf(change domain.UserChange) domain.Action {
 	switch {
 	case change.HandsOver():
@@ -149,8 +150,8 @@ func lockForChange(ctx context.Context, repos ports.Repos, name, owner domain.Us
 	return user, former, err
 }
 
-// changeUser applies and stores a change of a locked user and, for a handover, of the former owner. It returns the
-// changes for the audit event.
+// changeUser applies a change to a locked user and stores the user. For a handover, it also makes the former owner a
+// manager. It returns the changes for the audit event.
 func (s *core) changeUser(ctx context.Context, repos ports.Repos, caller domain.Caller, change domain.UserChange,
 	user, former domain.User) (changes []domain.Change, err error) {
 	before := user
@@ -167,8 +168,8 @@ func (s *core) changeUser(ctx context.Context, repos ports.Repos, caller domain.
 	return append(changes, saved...), err
 }
 
-// handOver makes user the owner in place of former. former is the caller, because user.Change refuses every other
-// caller.
+// handOver makes user the owner in place of former. former is the caller, because user.Change refuses a handover unless
+// the caller is the owner.
 func (s *core) handOver(ctx context.Context, repos ports.Repos, user *domain.User,
 	former domain.User) ([]domain.Change, error) {
 	before := former.Group
@@ -184,8 +185,8 @@ func (s *core) handOver(ctx context.Context, repos ports.Repos, user *domain.Use
 	}, repos.Users.Save(ctx, former)
 }
 
-// saveChange stores a user after domain.User.Change, which reports whether to revoke the API keys. The argument before
-// holds the user before the change. saveChange returns the differences between the two states.
+// saveChange stores a user that domain.User.Change has changed. If revokeKeys is true, it also revokes all API keys of
+// the user. The argument before holds the user before the change. saveChange returns the changes for the audit event.
 func saveChange(ctx context.Context, repos ports.Repos, before, user domain.User, revokeKeys bool) ([]domain.Change,
 	error) {
 	changes := user.ChangesFrom(before)

@@ -6,10 +6,12 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// Installation identifies the database that this service uses. Clients remember it with the address of the server.
+// Installation returns the id of the database that this service uses. Clients store this id together with the address
+// of the server.
 func (s *Service) Installation() domain.InstallationID { return s.config.Installation }
 
-// WhoAmI returns the caller's user and credential in their current state in the database. Errors: Unauthenticated.
+// WhoAmI returns the caller. It reads the user and the credential from the database, so the result is current. Errors:
+// Unauthenticated.
 func (s *Service) WhoAmI(ctx context.Context, by domain.Requester) (domain.Caller, error) {
 	return s.gate.Caller(ctx, s.store.Read(), by)
 }
