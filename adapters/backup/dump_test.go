@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -17,7 +18,12 @@ func program(t *testing.T, name, version, body string) string {
 	t.Helper()
 	dir := t.TempDir()
 	script := "#!/bin/sh\n[ \"$1\" = --version ] && echo '" + name + " (PostgreSQL) " + version + "' && exit\n" + body
-	require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(script), 0o700))
+	// A child process that another test starts at this moment would inherit the open file. The kernel does not run a
+	// program that is open for writing.
+	syscall.ForkLock.RLock()
+	err := os.WriteFile(filepath.Join(dir, name), []byte(script), 0o700)
+	syscall.ForkLock.RUnlock()
+	require.NoError(t, err)
 	return dir
 }
 

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -80,7 +81,10 @@ func TestInterruptedBackup(t *testing.T) {
 	s.initialize()
 	dir, bin := t.TempDir(), t.TempDir()
 	slow := "#!/bin/sh\n[ \"$1\" = --version ] && echo 'pg_dump (PostgreSQL) 18.1' && exit\necho part\nexec sleep 300\n"
-	require.NoError(t, os.WriteFile(filepath.Join(bin, "pg_dump"), []byte(slow), 0o700))
+	syscall.ForkLock.RLock() // a child process that inherits the open file would prevent its execution
+	err := os.WriteFile(filepath.Join(bin, "pg_dump"), []byte(slow), 0o700)
+	syscall.ForkLock.RUnlock()
+	require.NoError(t, err)
 	command := exec.CommandContext(t.Context(), binary(t), "backup", "create", dir)
 	command.Env = []string{"PATH=" + bin + ":/bin:/usr/bin", "LOCKBOX_DATABASE_URL=" + s.db,
 		"LOCKBOX_SECRET_KEY=" + testSecret}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -29,7 +30,10 @@ func TestComingFromPage(t *testing.T) {
 		"app.json": `{"password":"x"}`, ".env": "DB_PASSWORD='hunter2 $5'\n", ".env.next": "DB_PASSWORD=other\n",
 		"server": "#!/bin/sh\nexec env\n",
 	} {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o700))
+		syscall.ForkLock.RLock() // a child process that inherits the open file would prevent its execution
+		err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o700)
+		syscall.ForkLock.RUnlock()
+		require.NoError(t, err)
 	}
 	page, err := os.ReadFile("../../docs/coming-from.md")
 	require.NoError(t, err)
