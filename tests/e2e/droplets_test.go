@@ -55,7 +55,7 @@ func yardSettings(e *engine.Engine, settings ...string) []string {
 			engine.BrokenImage, "missing:1"}, ",")}, settings...)
 }
 
-// The method clear removes all containers and their records.
+// The clear method removes all containers and their records.
 func (y *yard) clear() {
 	y.t.Helper()
 	run(y.t, y.db, `DELETE FROM droplets`)
@@ -95,7 +95,7 @@ func namesOf(list []shownDroplet) []string {
 	return names
 }
 
-// The method inside returns the report of the program in a droplet.
+// The inside method returns the report of the program in a droplet.
 func (y *yard) inside(number int) (found struct {
 	Hostname, AuthorizedKeys, Status, Mounts string
 	Environ                                  []string

@@ -207,7 +207,7 @@ func testClientDisconnects(t *testing.T, y *yard) {
 	y.consistent("hasty", 10*time.Second)
 }
 
-// A call of consistent returns when each entry and each record has exactly one container, this container was started,
+// The consistent method returns when each entry and each record has exactly one container, this container was started,
 // and no other container exists. A killed engine may or may not restart containers.
 func (y *yard) consistent(box string, patience time.Duration) {
 	y.t.Helper()

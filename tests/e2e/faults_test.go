@@ -78,7 +78,7 @@ func (w *writers) count() int {
 	return len(w.kept)
 }
 
-// A call of more returns when the writers have written n more values.
+// more waits until the writers have written n more values.
 func (w *writers) more(t *testing.T, n int) {
 	t.Helper()
 	for before, deadline := w.count(), time.Now().Add(time.Minute); w.count() < before+

@@ -105,7 +105,7 @@ func keyringBody(t testing.TB, plan usecases.KeyringPlan) map[string]any {
 	}
 }
 
-// The method first sends the first keyring of a box.
+// first sends the first keyring of a box.
 func (c client) first(box string, plan usecases.KeyringPlan) *answer {
 	c.server.t.Helper()
 	return c.do("PUT", "/boxes/"+box+"/keyring", keyringBody(c.server.t, plan), "If-None-Match", "*")

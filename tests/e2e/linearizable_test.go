@@ -39,7 +39,7 @@ type history struct {
 	tally map[string]int
 }
 
-// The method now returns the time since the beginning of the history, in nanoseconds.
+// The now method returns the time since the beginning of the history, in nanoseconds.
 func (h *history) now() int64 { return time.Since(h.began).Nanoseconds() }
 
 // add records an operation that was sent at the time called and has just been answered.

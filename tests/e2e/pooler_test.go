@@ -77,7 +77,7 @@ type soak struct {
 	acknowledged, refused atomic.Int64
 }
 
-// A call of work writes increasing numbers to one entry and reads them through a random server, until the end.
+// The work method writes increasing numbers to one entry and reads them through a random server, until the end.
 func (s *soak) work(user client, i int) error {
 	box := fmt.Sprintf("box%d", i)
 	least, attempt := 0, 0

@@ -172,7 +172,7 @@ func command(t testing.TB, database string, args []string, settings ...string) (
 	return p.await(), p.out.String(), p.log.String()
 }
 
-// The method try is like do, but it returns an error if there is no answer, because the server may be down.
+// The try method is like do, but it returns an error if there is no answer, because the server may be down.
 func (c client) try(method, path, body string, headers ...string) (*answer, error) {
 	request, err := http.NewRequestWithContext(context.Background(), method, c.server.url+path, strings.NewReader(body))
 	if err != nil {
