@@ -155,8 +155,8 @@ func testFailedAdd(t *testing.T, y *yard) {
 	require.Regexp(t, `^(Up|Restarting|Exited)`, list[0].Status)
 }
 
-// testDeletedDuringBuild verifies that a build stops when another server claims it, and that the other server
-// completes the removal. The test claims each record in the database immediately.
+// testDeletedDuringBuild verifies that a build stops when another server claims it, and that the other server completes
+// the removal. A trigger in the database claims each record when the record is inserted.
 func testDeletedDuringBuild(t *testing.T, y *yard) {
 	y.root.box("lost")
 	y.root.share("lost", "manager", "createEntry")

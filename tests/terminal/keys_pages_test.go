@@ -181,8 +181,8 @@ func TestSharingKeysPage(t *testing.T) {
 	assert.NotContains(t, s.String(), "lbk1_")
 }
 
-// TestLosingThingsPage follows docs/losing-things.md. Before that, root and anna share a box that a recovery identity
-// can open.
+// TestLosingThingsPage follows docs/losing-things.md. Before the first block, root and anna already share a box that a
+// recovery identity can open.
 func TestLosingThingsPage(t *testing.T) {
 	t.Parallel()
 	f := follow(t, "../../docs/losing-things.md", live.Start(t).URL)

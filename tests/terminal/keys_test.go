@@ -51,7 +51,7 @@ func newLifeline(t *testing.T, server string) *lifeline {
 		if r.Header.Get("X-Encryption-Key") != "" {
 			l.keys.Add(1)
 		}
-		// A request that the client no longer waits for is still executed.
+		// The server executes a request even if the client no longer waits for the response.
 		passed := r.WithContext(context.WithoutCancel(r.Context()))
 		if r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/entries") {
 			proxy.ServeHTTP(w, passed)

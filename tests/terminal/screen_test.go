@@ -128,7 +128,8 @@ func (s *screen) declines() {
 	s.expect("lockbox identity create")
 }
 
-// The echoes method waits until the terminal echoes input, if want is true, or until it does not, if want is false.
+// The echoes method waits until the terminal echoes input. If want is false, it waits until the terminal does not echo
+// input.
 func (s *screen) echoes(want bool) {
 	s.t.Helper()
 	require.Eventually(s.t, func() bool {
