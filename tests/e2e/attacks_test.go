@@ -34,11 +34,11 @@ const (
 	quietDuration   = 2 * time.Second
 	// recovery is the time within which the memory use must return to its earlier level after an attack.
 	recovery = 25 * time.Second
-	// noise is the smallest percentile that the test assumes without an attack. It replaces a smaller measured
+	// noise is the minimum that the test assumes for a percentile without an attack. It replaces a smaller measured
 	// percentile, because on a busy machine a request may wait this long for a processor even without an attack.
 	noise = 60 * time.Millisecond
-	// smallMemory is the smallest memory use, in bytes, that the test assumes before an attack. It replaces a smaller
-	// measured value, because such a small value varies by more than 20 %.
+	// smallMemory is the minimum that the test assumes for the memory use before an attack, in bytes. It replaces a
+	// smaller measured value, because such a small value varies by more than 20 %.
 	smallMemory = 16 << 20
 )
 

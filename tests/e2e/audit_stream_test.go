@@ -20,7 +20,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// webhook is a server that receives the audit stream. It fails every third request.
+// webhook is a server that receives the audit stream. It answers every third request with an error.
 type webhook struct {
 	*httptest.Server
 	mu       sync.Mutex // guards the following fields

@@ -342,8 +342,8 @@ func (f *flock) search(where, text string) {
 	}
 }
 
-// base64Forms returns the forms that text can have in the base64 encoding of a longer text: in each of the two
-// alphabets, one for each of the three alignments.
+// base64Forms returns the forms that text can have in the base64 encoding of a longer text: one for each combination of
+// the two alphabets and the three alignments.
 func base64Forms(text string) (forms []string) {
 	for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
 		for shift, skip := range []int{0, 2, 3} {
@@ -375,8 +375,8 @@ func tables(t *testing.T, database string) string {
 	return all.String()
 }
 
-// dump returns the output of pg_dump, or the rows of all tables if pg_dump is missing. It may be missing if the test
-// server runs on another machine.
+// dump returns the output of pg_dump, or the rows of all tables if pg_dump is missing. pg_dump may be missing if the
+// test server runs on another machine.
 func dump(t *testing.T, database string) string {
 	t.Helper()
 	program, err := exec.LookPath("pg_dump")

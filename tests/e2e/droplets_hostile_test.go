@@ -47,8 +47,8 @@ func TestHostileDropletHost(t *testing.T) {
 	}
 }
 
-// fakeEngine is an engine that answers the negotiation of the version itself. It passes every other request to next. It
-// returns the socket's path.
+// fakeEngine is an engine that negotiates the API version itself. It passes every other request to next. It returns the
+// socket's path.
 func fakeEngine(t *testing.T, next http.Handler) (path string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "hostile-") // t.TempDir is too long for a socket path

@@ -109,7 +109,7 @@ func (c client) box(name string) string {
 	return name
 }
 
-// share adds a user to a box with exactly these permissions. The client must be able to manage the box.
+// share adds a user to a box with exactly these permissions. The client's user must have the right to manage the box.
 func (c client) share(box, username string, permissions ...string) {
 	c.server.t.Helper()
 	c.do("POST", "/boxes/"+box+"/users", map[string]string{"username": username}).expect(201)

@@ -235,8 +235,8 @@ func unprivileged(t *testing.T) *syscall.Credential {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 }
 
-// relayTo forwards connections from a port to the database and returns the port. It is needed because the test server
-// may listen on a socket that accepts only the user of this process.
+// relayTo forwards connections from a port to the database and returns the port. The relay is needed because the test
+// server may listen on a socket that accepts only the user of this process.
 func relayTo(t *testing.T, config *pgx.ConnConfig) int {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -14,7 +14,7 @@ import (
 
 const (
 	readmeURL = "URL=http://127.0.0.1:5000\n"
-	// readmeToken is the init token in the file that replaces the file of make run.
+	// readmeToken is the init token. paste writes the token to the file that make run would have created.
 	readmeToken = "readme-token"
 )
 

@@ -238,7 +238,7 @@ func (l *load) check(reader client) {
 	}
 }
 
-// rekeyed requires that a purpose has exactly one key, of the given generation, and returns its id.
+// rekeyed requires that a purpose has exactly one key, of the given generation, and returns the id of this key.
 func rekeyed(t testing.TB, database string, purpose domain.KeyPurpose, generation int) string {
 	t.Helper()
 	require.Equal(t, 1, number(t, database, `SELECT count(*) FROM server_keys WHERE purpose = $1`, string(purpose)))

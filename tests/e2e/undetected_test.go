@@ -76,8 +76,8 @@ func TestEntryPointedBack(t *testing.T) {
 	root.expectTampered(root.put("default", "entry", `3`), "entry.write")
 }
 
-// TestOldServerKeyRestored verifies a limit of rekey: an attacker can make a server key that rekey has replaced the
-// newest key again.
+// TestOldServerKeyRestored verifies a limit of rekey: an attacker can restore a server key that rekey has replaced, and
+// make it the newest key again.
 func TestOldServerKeyRestored(t *testing.T) {
 	t.Parallel()
 	s := start(t)

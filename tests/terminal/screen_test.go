@@ -86,7 +86,7 @@ func (s *screen) String() string {
 	return s.shown.String()
 }
 
-// expect waits for text that matches a pattern. It searches after the match of the previous call.
+// expect waits for text that matches a pattern. It searches only the output after the match of the previous call.
 func (s *screen) expect(pattern string) {
 	s.t.Helper()
 	expression := regexp.MustCompile(pattern)
