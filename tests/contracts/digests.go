@@ -44,7 +44,7 @@ type TokenDigestsFixture struct {
 	Replica ports.TokenDigests
 	// Elsewhere is a server with a separate database.
 	Elsewhere ports.TokenDigests
-	// Rekey replaces the key of a purpose in the database of Digests, and reloads the key ring of Digests.
+	// Rekey replaces the server key for a purpose in the database of Digests, and reloads the key ring of Digests.
 	Rekey func(t *testing.T, purpose domain.KeyPurpose)
 }
 
@@ -53,7 +53,7 @@ func TokenDigests(t *testing.T, open func(t *testing.T) TokenDigestsFixture) {
 	t.Helper()
 	f := open(t)
 	seen := map[domain.Digest]bool{}
-	// all computes digests of each kind. Each digest has a different input.
+	// all computes digests of every kind, each from a different input.
 	all := func(digests ports.TokenDigests) []domain.Digest {
 		tokens, _ := digests.Tokens(domain.OpaqueToken{1}, domain.OpaqueToken{2})
 		list := tokens

@@ -1,9 +1,8 @@
-// Package contracts holds a suite for each port that is not storage; package storage holds the suites of the storage
-// ports.
+// Package contracts holds the conformance suites of the ports. The suites of the storage ports are in package storage.
 //
-// The suite of a port has the port's name. It uses only the interface, so each of its tests checks a promise that the
-// interface's comment makes. Every implementation, including each test double, runs the suite in a test beside its
-// code:
+// The suite of a port has the port's name. The suite calls only the methods of the port, so each test checks a promise
+// in the comments of the interface. Every implementation, including each test double, runs the suite in a test beside
+// its code:
 //
 //	func TestContract(t *testing.T) { contracts.Clock(t, system.Clock{}) }
 //

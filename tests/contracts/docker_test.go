@@ -13,7 +13,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/engine"
 )
 
-// TestDocker runs the conformance suite of ports.DropletHost on its own Docker engine.
+// TestDocker runs the conformance suite of ports.DropletHost against a Docker engine that the test starts.
 func TestDocker(t *testing.T) {
 	e := engine.Start(t, engine.NoBridge)
 	e.BuildImages()

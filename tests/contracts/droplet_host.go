@@ -12,7 +12,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// DropletHostFixture is an implementation of ports.DropletHost without containers.
+// DropletHostFixture holds an implementation of ports.DropletHost. The host has no containers at first.
 type DropletHostFixture struct {
 	Host ports.DropletHost
 	// Prefix is the prefix of the names that the host lists.
@@ -98,8 +98,8 @@ func hostList(t *testing.T, f DropletHostFixture) {
 	require.Equal(t, slices.Delete(droplets, 1, 2), f.list(t), "the others are unchanged")
 }
 
-// hostNames verifies that exactly one server succeeds if several servers concurrently create a droplet with the same
-// name.
+// hostNames lets several servers concurrently create a droplet with the same name, and verifies that exactly one of
+// them succeeds.
 func hostNames(t *testing.T, f DropletHostFixture) {
 	var created atomic.Int32
 	var done sync.WaitGroup

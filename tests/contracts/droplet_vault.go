@@ -10,7 +10,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// DropletVaultFixture is an implementation of ports.DropletVault with a box that has no entries.
+// DropletVaultFixture holds an implementation of ports.DropletVault, and a box that has no entries.
 type DropletVaultFixture struct {
 	Vault ports.DropletVault
 	Store ports.Store
@@ -30,7 +30,7 @@ func DropletVault(t *testing.T, open func(t *testing.T) DropletVaultFixture) {
 	})
 }
 
-// DropletBox is the suite of ports.DropletBox, over the boxes of a vault.
+// DropletBox is the suite of ports.DropletBox. It tests boxes that a vault opens.
 func DropletBox(t *testing.T, open func(t *testing.T) DropletVaultFixture) {
 	t.Helper()
 	run(t, open, map[string]func(*testing.T, DropletVaultFixture){
@@ -69,7 +69,7 @@ func (f DropletVaultFixture) addRecord(t *testing.T) domain.DropletID {
 	return record.ID
 }
 
-// noted returns the version that the record of a build refers to.
+// noted returns the reference to an entry version in the record of a build.
 func (f DropletVaultFixture) noted(t *testing.T, id domain.DropletID) domain.VersionRef {
 	t.Helper()
 	records, err := f.Store.Read().Droplets.List(t.Context())
@@ -171,7 +171,8 @@ func boxWrite(t *testing.T, f DropletVaultFixture) {
 	}
 }
 
-// boxAbandoned verifies that a write stores nothing if another server has claimed the record of the build.
+// boxAbandoned verifies that a write stores nothing if it finds no record of its build, as after another server has
+// removed the build.
 func boxAbandoned(t *testing.T, f DropletVaultFixture) {
 	box := f.open(t, f.Manager, domain.AllPermissions)
 	require.ErrorIs(t, box.Write(t.Context(), "entry", []byte(`1`), f.IDs.New()), domain.ErrDropletAbandoned)
@@ -179,7 +180,7 @@ func boxAbandoned(t *testing.T, f DropletVaultFixture) {
 	require.ErrorIs(t, err, domain.NotFound)
 }
 
-// boxAuthorises verifies that a member who is removed loses access through a box that is already open.
+// boxAuthorises verifies that a removed member loses access even through a box that was opened before the removal.
 func boxAuthorises(t *testing.T, f DropletVaultFixture) {
 	writable := f.open(t, f.Manager, domain.CreateEntry)
 	require.NoError(t, writable.Write(t.Context(), "entry", []byte(`1`), f.addRecord(t)))

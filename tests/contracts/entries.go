@@ -47,7 +47,7 @@ var (
 	entrySalt = domain.BoxSalt{2}
 )
 
-// entryKeys returns a key of each kind.
+// entryKeys returns an encryption key of each kind, by the name of the kind.
 func entryKeys(t *testing.T) map[string]domain.EncryptionKey {
 	t.Helper()
 	return map[string]domain.EncryptionKey{
@@ -189,7 +189,7 @@ func sealerTampering(t *testing.T, f EntrySealerFixture) {
 	}
 }
 
-// sealerUnavailable verifies that a request that has ended derives no keys.
+// sealerUnavailable verifies that no key is derived for a request that has ended.
 func sealerUnavailable(t *testing.T, f EntrySealerFixture) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -9,7 +9,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// EntryCipher is the suite of ports.EntryCipher, over the ciphers of a sealer.
+// EntryCipher is the suite of ports.EntryCipher. It tests ciphers that a sealer prepares.
 func EntryCipher(t *testing.T, open func(t *testing.T) EntrySealerFixture) {
 	t.Helper()
 	run(t, open, map[string]func(*testing.T, EntrySealerFixture){

@@ -15,10 +15,10 @@ import (
 type KeyringFixture struct {
 	Keyring ports.Keyring
 	Store   ports.ServerKeys
-	// FailStore makes all further calls of Store return err. If err is nil, Store works again.
+	// FailStore makes every later call of Store return err. If err is nil, Store works again.
 	FailStore func(err error)
-	// OpenRotated opens a second key ring over Store, with a new secret. The previous secret of the second key ring is
-	// the secret of Keyring.
+	// OpenRotated opens a second key ring over Store. The second key ring has a new secret, and it has the secret of
+	// Keyring as its previous secret.
 	OpenRotated func(t *testing.T) ports.Keyring
 }
 

@@ -11,12 +11,12 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// TokensFixture is an implementation of ports.Tokens with its surroundings.
+// TokensFixture holds what the suite of ports.Tokens needs.
 type TokensFixture struct {
 	Tokens ports.Tokens
 	// SetTime sets the clock of Tokens.
 	SetTime func(now time.Time)
-	// Older maps each kind of credential to a server key that is neither current nor retired.
+	// Older holds, for each kind of credential, the id of a server key that has been replaced but not retired.
 	Older map[domain.CredentialKind]domain.ServerKeyID
 	// Elsewhere issues tokens for another installation with the same server keys.
 	Elsewhere ports.Tokens
@@ -111,7 +111,7 @@ func tokensOfOlderKeys(t *testing.T, f TokensFixture) {
 	}
 }
 
-// requireNoToken requires that Verify and Identify refuse a text.
+// requireNoToken requires that Verify and Identify refuse text as a token.
 func (f TokensFixture) requireNoToken(t *testing.T, text string) {
 	t.Helper()
 	for _, verify := range []func(string) (domain.Credential, error){

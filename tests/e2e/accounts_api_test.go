@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The method fails verifies that the answer is an error of the accounts API with this status, number and text.
+// The fails method verifies that the answer is an error of the accounts API with the given status, error number and
+// text.
 func (a *answer) fails(status, id int, text string) *answer {
 	a.t.Helper()
 	a.expect(status).isJSON()
@@ -122,7 +123,8 @@ func TestAccountsLife(t *testing.T) {
 	require.Len(t, read[[]any](owner.do("DELETE", "/api/v1/user/delete/man.ager", nil).expect(200)), 1)
 }
 
-// TestRevokeEndsEverySession verifies that a revocation also ends sessions of /authenticate, but revokes no API keys.
+// TestRevokeEndsEverySession verifies that a revocation in the accounts API also ends sessions that /authenticate
+// started, but revokes no API keys.
 func TestRevokeEndsEverySession(t *testing.T) {
 	t.Parallel()
 	s := start(t)

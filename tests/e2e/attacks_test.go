@@ -34,11 +34,11 @@ const (
 	quietDuration   = 2 * time.Second
 	// recovery is the time within which the memory use must return to its earlier level after an attack.
 	recovery = 25 * time.Second
-	// noise is the lower bound of the percentiles that are measured without an attack. A smaller percentile counts as
-	// noise, because on a busy machine a request may wait this long for a processor even without an attack.
+	// noise is the minimum that the test assumes for a percentile without an attack. It replaces a smaller measured
+	// percentile, because on a busy machine a request may wait this long for a processor even without an attack.
 	noise = 60 * time.Millisecond
-	// smallMemory, in bytes, is the lower bound of the memory use that is measured before an attack. A smaller memory
-	// use counts as smallMemory, because such a small use varies by more than 20 %.
+	// smallMemory is the minimum that the test assumes for the memory use before an attack, in bytes. It replaces a
+	// smaller measured value, because such a small value varies by more than 20 %.
 	smallMemory = 16 << 20
 )
 
@@ -61,7 +61,8 @@ func TestAttacks(t *testing.T) {
 		victim *victim
 		token  string
 		key    string
-		// factor is the limit of each request's 99th percentile, as a multiple of the percentile without an attack.
+		// factor limits the 99th percentile of each request's response time during the attack, as a multiple of the
+		// percentile without the attack.
 		factor int
 	}{
 		{"1: HTTP/2 streams with large headers", "streams", secured, "", "", 5},
@@ -88,7 +89,7 @@ func TestAttacks(t *testing.T) {
 	}
 }
 
-// victim is a server under attack, with a legitimate user and a member who attacks.
+// victim is a server under attack, with a legitimate user and a member who attacks, called the hog.
 type victim struct {
 	*program
 	group   *cgroup
@@ -133,7 +134,8 @@ func newVictim(t *testing.T, secured bool) *victim {
 	return v
 }
 
-// send sends a request over the victim's own connections. If fresh is set, send opens a new connection.
+// send sends a request with the HTTP client of the victim. If fresh is set, send opens a new connection for the
+// request.
 func (v *victim) send(by client, method, path, body string, fresh bool) (status int, content string, err error) {
 	request, err := http.NewRequestWithContext(context.Background(), method, v.url+path, strings.NewReader(body))
 	if err != nil {
@@ -211,8 +213,8 @@ func (v *victim) addEvents(n int) {
 	require.NoError(v.t, err)
 }
 
-// requests returns the requests that the legitimate user sends during an attack. The last request creates a new entry
-// each time, so it locks the user's box.
+// requests returns the requests that the legitimate user sends during an attack: a read, a write, and a transaction
+// that replaces permissions in the user's box.
 func (v *victim) requests() map[string]func(i int) (int, string, error) {
 	value := `"` + strings.Repeat("x", 20<<10) + `"`
 	return map[string]func(i int) (int, string, error){
@@ -259,7 +261,8 @@ func (v *victim) measure(t *testing.T, duration time.Duration) map[string]time.D
 	return percentiles
 }
 
-// warmUp sends concurrent requests. The memory before the first attack is then the memory of a server in use.
+// warmUp sends concurrent requests. The memory use that is measured before the first attack is then the memory use of a
+// busy server.
 func (v *victim) warmUp(t *testing.T) {
 	t.Helper()
 	var senders sync.WaitGroup
@@ -276,7 +279,8 @@ func (v *victim) warmUp(t *testing.T) {
 	v.measure(t, quietDuration)
 }
 
-// endure runs an attack and verifies that it has no effect on the legitimate user.
+// endure runs an attack. It verifies that the legitimate user's requests succeed within their time limits, and that the
+// server survives and releases the memory.
 func (v *victim) endure(t *testing.T, factor int, a attack.Attack) {
 	t.Helper()
 	quiet := v.measure(t, quietDuration)

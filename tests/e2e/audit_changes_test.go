@@ -15,15 +15,15 @@ import (
 	"github.com/lockbox-go/lockbox/domain/identity"
 )
 
-// withoutChanges are the actions that change no property of a user, a member, a box or a credential.
+// withoutChanges lists the actions that change no property of a user, a member, a box or a credential.
 var withoutChanges = []domain.Action{domain.ActionShowAPIKeys, domain.ActionWriteEntry, domain.ActionReadEntry,
 	domain.ActionRestoreEntry, domain.ActionDeleteEntry, domain.ActionRotateSecret, domain.ActionRekey,
 	domain.ActionRefresh, domain.ActionUnlock, domain.ActionAddDroplet, domain.ActionStartDroplet,
 	domain.ActionStopDroplet, domain.ActionRestartDroplet, domain.ActionDeleteDroplet, domain.ActionWriteIdentity,
 	domain.ActionLockIdentity, domain.ActionUnlockIdentity, domain.ActionDeleteLocked, domain.ActionWriteKeyring}
 
-// A changing value holds a request or command, the action of the audit event that it causes, and the changes that the
-// event states.
+// A changing value is one row of the test. It holds a request or command, the action of the audit event that follows,
+// and the changes that this event must state.
 type changing struct {
 	name, action, changes string
 	act                   func()
@@ -67,10 +67,10 @@ func contains(actions []domain.Action, wanted domain.Action) bool {
 	return false
 }
 
-// anyTime matches the times in changes.
+// anyTime matches a time in a stated change. check replaces each match with TIME.
 var anyTime = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
 
-// check runs the rows and compares the newest event of each row's action.
+// check runs the rows. After each row, it checks the changes in the newest event of the row's action.
 func (c *changesTest) check(rows []changing) {
 	c.t.Helper()
 	for _, row := range rows {
@@ -95,7 +95,7 @@ func orEmpty(text any) any {
 	return text
 }
 
-// send returns a function that sends a request and expects a status.
+// send returns a function that sends a request and requires the given status.
 func (c *changesTest) send(by *client, method, path, body string, status int) func() {
 	return func() {
 		c.t.Helper()

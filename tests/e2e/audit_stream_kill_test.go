@@ -13,8 +13,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// TestAuditStreamSurvivesKills kills the program again and again while it handles requests and delivers to standard
-// output. Together, the outputs must contain every event of the audit log.
+// TestAuditStreamSurvivesKills kills the program again and again while it handles requests and delivers events to
+// standard output. Together, the outputs of all runs must contain every event of the audit log.
 func TestAuditStreamSurvivesKills(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)

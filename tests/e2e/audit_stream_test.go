@@ -20,7 +20,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// webhook is the receiver of a webhook. It refuses every third request.
+// webhook is a server that receives the audit stream. It answers every third request with an error.
 type webhook struct {
 	*httptest.Server
 	mu       sync.Mutex // guards the following fields
@@ -49,7 +49,7 @@ func newWebhook(t *testing.T) *webhook {
 	return c
 }
 
-// received returns the lines without repetitions.
+// received returns the received lines, each of them only once.
 func (c *webhook) received() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

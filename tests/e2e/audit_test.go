@@ -258,8 +258,8 @@ func TestAuditBadParameters(t *testing.T) {
 	}
 }
 
-// TestAuditOfABox verifies that the audit log of a box excludes an earlier box of the same name. The system's audit log
-// holds both.
+// TestAuditOfABox verifies that the audit log of a box excludes the events of an earlier box with the same name. The
+// audit log of the system holds the events of both boxes.
 func TestAuditOfABox(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()
@@ -320,8 +320,8 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
-// TestEventsOutliveTheirObjects verifies that events remain after their user and box are deleted, and that ids
-// distinguish equal names.
+// TestEventsOutliveTheirObjects verifies that events remain after their user and box are deleted, and that the ids in
+// the events distinguish objects that had the same name.
 func TestEventsOutliveTheirObjects(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()
@@ -336,8 +336,8 @@ func TestEventsOutliveTheirObjects(t *testing.T) {
 	require.NotEqual(t, *events[0].BoxID, *events[1].BoxID)
 }
 
-// TestRepeatedRefusalsAreCounted sends many refused requests. The first few refusals have an event each. When the
-// server stops, a single event states the number of all further refusals.
+// TestRepeatedRefusalsAreCounted sends many refused requests. Each of the first few refusals has its own event. When
+// the server stops, one more event states the number of the other refusals.
 func TestRepeatedRefusalsAreCounted(t *testing.T) {
 	t.Parallel()
 	s := start(t)

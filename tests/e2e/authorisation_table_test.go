@@ -2,7 +2,7 @@ package e2e
 
 // The columns of the tables:
 //
-//	anonymous    no token
+//	anonymous no token
 //	stranger  a user who is not a member of the box
 //	without   a member without the permission
 //	inactive  an inactive member with the role boxadmin and all permissions
@@ -12,13 +12,14 @@ package e2e
 //	admin     a system admin who is not a member of the box
 //	owner     the owner of the system, who is not a member of the box
 //	revoked   an admin who is boxadmin with all permissions, with a revoked API key
-//	expired   the same, with an expired API key
-//	disabled  the same, deactivated
+//	expired   like revoked, but with an expired API key
+//	disabled  like revoked, but with a deactivated account
 const actors = `anonymous stranger without inactive with boxadmin boxowner admin owner revoked expired disabled`
 
-// ownPolicy has the statuses of each route for the actor's own objects. These are the box named by the column, a
-// colleague in that box, the actor's account, and the API key of that account. POST /boxes/:box uses a name that no box
-// has. No droplet host is configured, so 503 means that the request was authorised.
+// ownPolicy has the expected statuses of each route for the actor's own objects. These objects are the box that the
+// description of the column mentions, a colleague in that box, the actor's account, and the API key of that account.
+// POST /boxes/:box uses a name that no box has. No droplet host is configured, so 503 means that the request was
+// authorised.
 const ownPolicy = `
 	GET    /                                             200 200 200 200 200 200 200 200 200 200 200 200
 	POST   /init                                         409 409 409 409 409 409 409 409 409 409 409 409
@@ -95,8 +96,9 @@ const ownPolicy = `
 	DELETE /api/v1/droplet/delete/:droplet               401 403 403 403 403 403 403 403 503 401 401 401
 `
 
-// foreignPolicy has the statuses of each route with a parameter, for objects of other users. These are a box in which
-// the actor is not a member, and another user's account and API key. The name of that box is taken.
+// foreignPolicy has the expected statuses of each route with a parameter, for objects of other users. These objects are
+// a box in which the actor is not a member, and the account and the API key of another user. POST /boxes/:box uses the
+// name of that box.
 const foreignPolicy = `
 	DELETE /api-keys/:apiKey                             401 404 404 404 404 404 404 204 204 401 401 401
 
@@ -153,8 +155,8 @@ const foreignPolicy = `
 	DELETE /api/v1/droplet/delete/:droplet               401 403 403 403 403 403 403 403 503 401 401 401
 `
 
-// itselfPolicy has the statuses of each route about a box user, for the actor as that box user. Admins who are not
-// members of the box are not box users.
+// itselfPolicy has the expected statuses of each route about a box user, if the actor is that box user. Admins who are
+// not members of the box are not box users.
 const itselfPolicy = `
 	GET    /boxes/:box/users/:username                   401 404 200 404 200 200 200 404 404 401 401 401
 	PUT    /boxes/:box/users/:username                   401 404 403 404 403 204 204 404 404 401 401 401

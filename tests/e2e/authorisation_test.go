@@ -102,7 +102,7 @@ type troupe struct {
 	revoked, expired, deactivated client
 	// notary is an admin who makes the first keyring of each box. The notary and the colleague have identities.
 	notary, colleague holder
-	// A scene holds ownerSession while it uses or revokes a session of the owner, because all scenes share the owner.
+	// ownerSession is locked while a scene uses or revokes a session of the owner, because all scenes share the owner.
 	ownerSession sync.Mutex
 	scenes       atomic.Int64
 }
@@ -142,7 +142,8 @@ type scene struct {
 	apiKey  string
 	code    string // of an invitation
 	number  int64
-	// keyring is the plan of the request's keyring. keyringTag is the tag of the keyring that it replaces.
+	// keyring is the plan of the keyring that the request sends. keyringTag is the entity tag of the keyring that the
+	// request replaces.
 	keyring    usecases.KeyringPlan
 	keyringTag string
 	// fingerprint is the fingerprint of the account's identity.
@@ -166,7 +167,8 @@ func (r *troupe) prepare(t *testing.T, route, actor string, foreign bool) scene 
 	}
 	owner := r.owner.in(t)
 	if strings.Contains(route, "/invitations/") {
-		// This is the invitation for the actor's request. In the foreign table, an admin who is not the owner made it.
+		// The actor's request targets this invitation. In the foreign table, an admin who is not the owner made the
+		// invitation.
 		inviter := owner
 		if foreign {
 			inviter = owner.admin(fmt.Sprintf("inviter-%d", s.number))
@@ -241,7 +243,8 @@ func (s scene) canSignIn() bool {
 	return s.name != "" && !slices.Contains([]string{"revoked", "expired", "disabled"}, s.name)
 }
 
-// identify gives a locked identity to the account of a scene, and a session from a recent sign-in to the actor.
+// identify gives a locked identity to the account that a scene targets. If the actor can sign in, identify gives it a
+// session from a recent sign-in.
 func (r *troupe) identify(t *testing.T, s *scene, foreign bool) {
 	t.Helper()
 	s.account = s.name
@@ -264,7 +267,7 @@ func (r *troupe) identify(t *testing.T, s *scene, foreign bool) {
 }
 
 // key gives a keyring to the box of a scene, and an identity to the actor. The actor is a recipient if it is an active
-// member. The scene's request changes the key.
+// member. The request of the scene then changes the key of the box.
 func (r *troupe) key(t *testing.T, s *scene, member bool) {
 	t.Helper()
 	recipients := []holder{r.colleague}
@@ -358,7 +361,7 @@ func (r *troupe) enter(t *testing.T, box, actor, name string, needs []string) {
 	}
 }
 
-// play sends the request with a body that would succeed.
+// play sends the request of a scene, with a body that is accepted from an authorised actor.
 func (s scene) play(route string) *answer {
 	s.actor.server.t.Helper()
 	method, path, _ := strings.Cut(route, " ")

@@ -59,7 +59,7 @@ func TestBackupIsVerified(t *testing.T) {
 	require.Contains(t, scrape(t, running.URL), created)
 	require.Contains(t, scrape(t, running.URL), "\nlockbox_backup_last_verified_timestamp_seconds 0\n")
 
-	// The command needs the secret and the folder, and never the database.
+	// The command needs the secret and the folder of the backups, but not the database.
 	config, _, err := boot.ReadEnvironment([]string{"LOCKBOX_SECRET_KEY=" + testSecret, "LOCKBOX_BACKUP_DIR=" + dir})
 	require.NoError(t, err)
 	done, err := boot.VerifyBackup(t.Context(), config, "", "")
@@ -73,8 +73,8 @@ func TestBackupIsVerified(t *testing.T) {
 	require.NotContains(t, scrape(t, s.url), "lockbox_backup_", "a server without the setting does not report")
 }
 
-// TestBackupWithHostileSQL verifies a backup of a database with a function of an attacker. The function runs a program
-// if its caller is a superuser. A constraint calls the function during the restore.
+// TestBackupWithHostileSQL verifies a backup of a database in which an attacker has created a function. A constraint
+// calls the function during the restore. The function would run a program if its caller were a superuser.
 func TestBackupWithHostileSQL(t *testing.T) {
 	t.Parallel()
 	s, dir, _ := newBackup(t)
@@ -123,8 +123,8 @@ func TestBackupFiles(t *testing.T) {
 	}
 }
 
-// TestBackupScratchDatabase verifies a backup in a given database. The database must be empty, and it is empty again
-// afterwards, even after a failure.
+// TestBackupScratchDatabase verifies a backup by restoring it into a given scratch database. The scratch database must
+// be empty at first, and it is empty again afterwards, even after a failure.
 func TestBackupScratchDatabase(t *testing.T) {
 	t.Parallel()
 	s, _, report := newBackup(t)
@@ -163,8 +163,8 @@ func TestBackupWithAnExtension(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestBackupOfChangedRows verifies that a backup is refused if it contains a row that does not open. A row may have one
-// changed bit, be in another place, or be sealed under a server key that is not stored.
+// TestBackupOfChangedRows verifies that a backup is refused if it contains a row that does not open. Such a row has one
+// changed bit, was copied from another place, or names a server key that is not stored.
 func TestBackupOfChangedRows(t *testing.T) {
 	t.Parallel()
 	for name, sql := range map[string]string{
@@ -190,8 +190,8 @@ func TestBackupOfChangedRows(t *testing.T) {
 	}
 }
 
-// TestBackupOfChangedFiles covers dumps and manifests that were changed, exchanged or written under another secret. It
-// verifies that they are refused before anything is restored.
+// TestBackupOfChangedFiles covers a changed dump, a truncated dump, a changed manifest, and a wrong secret. It verifies
+// that each backup is refused before anything is restored.
 func TestBackupOfChangedFiles(t *testing.T) {
 	t.Parallel()
 	flip := func(t *testing.T, path string, from, to string) {
@@ -253,8 +253,8 @@ func TestBackupNeedsItsSecret(t *testing.T) {
 	require.Error(t, err, "an empty database is not a Lockbox database")
 }
 
-// TestBackupUnderWrites writes entries during a backup. It verifies that the dump and the counts of the manifest show
-// the same moment.
+// TestBackupUnderWrites writes entries during a backup. It verifies that the dump and the row counts in the manifest
+// show the same moment.
 func TestBackupUnderWrites(t *testing.T) {
 	t.Parallel()
 	s, dir, _ := newBackup(t)

@@ -23,7 +23,7 @@ type bodyRoute struct {
 	// good is a valid body, and status is the status of its answer.
 	good   string
 	status int
-	// wanted is the required type of the body. If it is empty, the type is "a JSON object".
+	// wanted is the required JSON type of the body. If wanted is empty, the type is "a JSON object".
 	wanted string
 	// wrong lists bodies in which one field has the wrong type. Each element names the field and its required type.
 	wrong []wrongField

@@ -26,14 +26,15 @@ func (s *server) unfinished(t *testing.T, begin string) net.Conn {
 	return conn
 }
 
-// writeHead returns the header of a write with a body of the given size, and the first byte of the body.
+// writeHead returns the beginning of a request that writes an entry: the header, for a body of the given size, and the
+// first byte of the body.
 func writeHead(token, box string, size int) string {
 	return fmt.Sprintf("POST /boxes/%s/entries HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"+
 		"Authorization: Bearer %s\r\nX-Encryption-Key: %s\r\nContent-Length: %d\r\n\r\n{",
 		box, token, generatedKey, size)
 }
 
-// response reads the response on a connection that the method unfinished returned.
+// response reads the response to a request that the unfinished method began.
 func response(t *testing.T, conn net.Conn) *http.Response {
 	t.Helper()
 	require.NoError(t, conn.SetReadDeadline(time.Now().Add(20*time.Second)))
@@ -43,7 +44,7 @@ func response(t *testing.T, conn net.Conn) *http.Response {
 	return got
 }
 
-// awaitUse waits until the metric of a bound shows the given use.
+// awaitUse waits until the metric lockbox_http_bound_used reports the given use of a bound.
 func (s *server) awaitUse(t *testing.T, bound, used string) {
 	t.Helper()
 	line := fmt.Sprintf("lockbox_http_bound_used{bound=%q} %s\n", bound, used)
@@ -52,7 +53,7 @@ func (s *server) awaitUse(t *testing.T, bound, used string) {
 	}, 20*time.Second, 10*time.Millisecond, line)
 }
 
-// members creates two users, each with a box of the same name.
+// members creates two users. Each user has a box that is named like the user.
 func members(t *testing.T, s *server) (first, second client) {
 	t.Helper()
 	root := s.initialize()
@@ -65,8 +66,8 @@ func members(t *testing.T, s *server) (first, second client) {
 	return users[0], users[1]
 }
 
-// TestRequestsOfAUserAreBounded verifies that, with each kind of token, the excess requests of a user wait and then get
-// 429. Other users must not be affected.
+// TestRequestsOfAUserAreBounded verifies that a user's requests beyond the limit wait and then get 429, with each kind
+// of token. Other users must not be affected.
 func TestRequestsOfAUserAreBounded(t *testing.T) {
 	t.Parallel()
 	s := start(t, "MAX_REQUESTS_PER_USER=1")
@@ -75,7 +76,7 @@ func TestRequestsOfAUserAreBounded(t *testing.T) {
 		expect(200).string("token"))
 	s.unfinished(t, writeHead(first.token, "first", 100))
 	s.awaitUse(t, "requests_per_user", "1")
-	// The requests are concurrent. If they were sent one after the other, the server would give up the unfinished
+	// The requests are concurrent. Sequential requests would take so long that the server would give up the unfinished
 	// request before the last of them.
 	var requests sync.WaitGroup
 	for _, each := range []client{first, session} {

@@ -19,9 +19,9 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// TestCanariesOfTwoMembers runs everything that two members do with identities and keyrings in the Go client, and
-// searches every output and store for their seeds, passphrases, box keys and locked identities. The memory directories
-// of the clients must not contain these secrets either.
+// TestCanariesOfTwoMembers lets two members do everything that the Go client offers for identities and keyrings. It
+// then searches every output and store for their seeds, passphrases, box keys and locked identities. The memory
+// directories of the clients must not contain these secrets either.
 func TestCanariesOfTwoMembers(t *testing.T) {
 	t.Parallel()
 	f := &flock{t: t, server: start(t, "LOG_LEVEL=debug"), secrets: map[string]string{"value": canaryValue}}
@@ -56,7 +56,7 @@ func (f *flock) join(name, passphrase string) *machine {
 	return m
 }
 
-// keepIdentity adds the seed of a user, and the locked identity, to the secrets.
+// keepIdentity adds the seed and the locked identity of a user to the secrets.
 func (f *flock) keepIdentity(m *machine) {
 	f.t.Helper()
 	name := fmt.Sprint(m.name, " ", len(f.secrets))
@@ -79,7 +79,7 @@ func (f *flock) keepKey(m *machine, box string) {
 	f.secrets["bytes of the key of "+name] = string(usecases.Key(f.t, key).Bytes())
 }
 
-// The method fails checks that the client returned an error, and keeps the text of the error.
+// The fails method checks that the client returned an error, and keeps the text of the error.
 func (f *flock) fails(err, want error) {
 	f.t.Helper()
 	require.ErrorIs(f.t, err, want)

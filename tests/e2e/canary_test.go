@@ -20,7 +20,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// These canaries are secrets that must appear in no output. A canary that looks like a name is a valid name.
+// These canaries are secrets that must appear in no output. Each canary without spaces is also a valid name.
 const (
 	canaryValue      = "cnryValueWq7Zt2"
 	canaryOldValue   = "cnryOldValueHd5Kx8"
@@ -33,7 +33,7 @@ const (
 
 var canaryKey = domain.FormatGeneratedKey([32]byte([]byte("cnryKeyBytes-0123456789-abcdefgh")))
 
-// flock collects the secrets that a test run has sent, and the answers that it has received.
+// flock collects the secrets that a test has sent, and the error answers that it has received.
 type flock struct {
 	t      *testing.T
 	server *server
@@ -42,7 +42,7 @@ type flock struct {
 	bodies  bytes.Buffer // bodies of error answers
 }
 
-// send makes a request and keeps the answer's body if it is an error.
+// send makes a request. If the answer is an error, send keeps its body and header.
 func (f *flock) send(who client, method, path string, body any, headers ...string) *answer {
 	f.t.Helper()
 	got := who.do(method, path, body, headers...)
@@ -120,7 +120,8 @@ func (f *flock) live() client {
 	return root
 }
 
-// liveWithInvitations accepts an invitation twice. It revokes another invitation and then tries its code.
+// liveWithInvitations accepts an invitation twice. It also revokes another invitation, and then tries to accept that
+// invitation.
 func (f *flock) liveWithInvitations(root client) {
 	anonymous := f.server.as("")
 	invite := func(name string) string {
@@ -149,7 +150,7 @@ func (f *flock) liveWithInvitations(root client) {
 }
 
 // liveWithKeyrings locks an identity and uses a box with a keyring. The box key, the seed and the locked identity are
-// secrets; the seed is sent where it does not belong.
+// secrets. The function also sends the seed in places where a seed does not belong.
 func (f *flock) liveWithKeyrings(root client) {
 	f.send(root, "POST", "/users", `{"username":"keyholder","password":"keyholder-password"}`).expect(201)
 	anna := f.server.holder("keyholder")
@@ -341,7 +342,8 @@ func (f *flock) search(where, text string) {
 	}
 }
 
-// base64Forms returns the base64 encodings of text within a longer text, one for each of the three alignments.
+// base64Forms returns the forms that text can have in the base64 encoding of a longer text: one for each combination of
+// the two alphabets and the three alignments.
 func base64Forms(text string) (forms []string) {
 	for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
 		for shift, skip := range []int{0, 2, 3} {
@@ -373,8 +375,8 @@ func tables(t *testing.T, database string) string {
 	return all.String()
 }
 
-// dump returns the output of pg_dump. pg_dump may be missing if the test server runs on another machine. The test
-// searches the tables in any case.
+// dump returns the output of pg_dump, or the rows of all tables if pg_dump is missing. pg_dump may be missing if the
+// test server runs on another machine.
 func dump(t *testing.T, database string) string {
 	t.Helper()
 	program, err := exec.LookPath("pg_dump")

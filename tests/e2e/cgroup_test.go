@@ -21,13 +21,14 @@ import (
 type cgroup struct {
 	t   *testing.T
 	dir string
-	// events is the file with the number of killed processes.
+	// events is the name of the file that holds the number of killed processes.
 	events string
-	// process is the line of memory.stat with the memory of the processes, without caches of the kernel.
+	// process names the line of memory.stat that holds the memory of the processes. The line excludes caches of the
+	// kernel.
 	process string
 }
 
-// cgroups counts the groups of this process.
+// cgroups counts the control groups that this process has created.
 var cgroups atomic.Int32
 
 // newCgroup creates a control group of version 2, or of version 1 if the memory controller belongs to version 1. If the
@@ -61,9 +62,9 @@ func newCgroup(t *testing.T, limit int) *cgroup {
 	return g
 }
 
-// delegateMemory enables the memory controller for the children of a group of version 2. A group other than the root
-// group cannot have both such children and processes of its own. delegateMemory therefore moves the processes of such a
-// group to a child.
+// delegateMemory enables the memory controller for the children of a group of version 2. Only the root group can have
+// such children while it also has processes of its own. In any other group, delegateMemory first moves the processes to
+// a child.
 func delegateMemory(group string) error {
 	enable := func() error { return os.WriteFile(group+"/cgroup.subtree_control", []byte("+memory"), 0o600) }
 	if err := enable(); !errors.Is(err, syscall.EBUSY) {
@@ -84,7 +85,7 @@ func delegateMemory(group string) error {
 	return enable()
 }
 
-// remove deletes the group. Its processes may take a moment to disappear.
+// remove deletes the group. It retries, because the processes in the group may take a moment to disappear.
 func (g *cgroup) remove() {
 	for range 100 {
 		if os.Remove(g.dir) == nil {
@@ -95,7 +96,7 @@ func (g *cgroup) remove() {
 	g.t.Errorf("%s still has processes", g.dir)
 }
 
-// number returns the number after a word in a file of the group, or 0.
+// number returns the number that follows a word in a file of the group, or 0 if the file does not contain the word.
 func (g *cgroup) number(file, word string) int {
 	g.t.Helper()
 	text, err := os.ReadFile(filepath.Join(g.dir, file))

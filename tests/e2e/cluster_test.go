@@ -26,8 +26,8 @@ type cluster struct {
 	t    testing.TB
 	a, b *server
 	root client // on a
-	// mayRefuse is set for isolation levels at which the database aborts concurrent transactions. The server answers
-	// 503 when its retries are exhausted.
+	// mayRefuse is set for isolation levels at which the database aborts concurrent transactions. The server then
+	// answers 503 if its retries are exhausted.
 	mayRefuse bool
 }
 
@@ -61,7 +61,7 @@ func (s *server) errors() (lines []string) {
 	return lines
 }
 
-// on returns a replica. Consecutive numbers alternate between the two replicas.
+// on returns the first replica for an even number, and the second replica for an odd number.
 func (c *cluster) on(i int) *server {
 	if i%2 == 0 {
 		return c.a
@@ -96,7 +96,7 @@ func (c *cluster) atOnce(requests ...func() *answer) []*answer {
 	return answers
 }
 
-// A call of times sends n numbered requests with atOnce. Requests with odd numbers use the second replica.
+// The times method sends n numbered requests with atOnce. Requests with odd numbers use the second replica.
 func (c *cluster) times(n int, request func(i int, s *server) *answer) []*answer {
 	c.t.Helper()
 	requests := make([]func() *answer, n)
@@ -106,7 +106,8 @@ func (c *cluster) times(n int, request func(i int, s *server) *answer) []*answer
 	return c.atOnce(requests...)
 }
 
-// A call of surely sends a request, and sends it again if the database aborted it because of concurrent requests.
+// The surely method returns a function that sends a request, and sends the request again if the database aborted it
+// because of concurrent requests.
 func (c *cluster) surely(request func() *answer) func() *answer {
 	return func() *answer {
 		got := request()
@@ -126,8 +127,8 @@ func tally(answers []*answer) map[int]int {
 	return counts
 }
 
-// expectTally requires a count for each status. If the database may abort transactions, the number of successes must
-// still match, but any other answer may be 503.
+// expectTally requires a count for each status. If the database aborts transactions, any answer may be 503 instead, so
+// the counts are then upper limits.
 func (c *cluster) expectTally(answers []*answer, success, count, other, others int) {
 	c.t.Helper()
 	got := tally(answers)
@@ -206,7 +207,7 @@ func number(t testing.TB, database, sql string, args ...any) int {
 	return value
 }
 
-// text returns the result of a query for one text.
+// text returns the result of a query that selects one text.
 func text(t testing.TB, database, sql string, args ...any) string {
 	t.Helper()
 	var value string
@@ -216,7 +217,7 @@ func text(t testing.TB, database, sql string, args ...any) string {
 	return value
 }
 
-// inOrder runs subtests in the order of their names, in parallel.
+// inOrder starts subtests in the order of their names. The subtests then run in parallel.
 func inOrder[T any](t *testing.T, table map[string]T, test func(t *testing.T, each T)) {
 	t.Helper()
 	for _, name := range slices.Sorted(maps.Keys(table)) {

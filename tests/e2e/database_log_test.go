@@ -36,7 +36,8 @@ func (l *databaseLog) String() string {
 	return l.text.String()
 }
 
-// loggedDatabase starts a PostgreSQL server with parameters, and returns the URL of an empty database and the log.
+// loggedDatabase starts a PostgreSQL server with the given parameters. It returns the URL of an empty database, and the
+// log of the server.
 func loggedDatabase(t *testing.T, parameters map[string]string) (string, *databaseLog) {
 	t.Helper()
 	log := &databaseLog{}

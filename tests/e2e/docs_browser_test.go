@@ -22,7 +22,7 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/httpapi"
 )
 
-// browser is a Chromium with one tab, its console messages and the requests it sent.
+// browser is a Chromium with one tab, its console messages and the requests that it sent.
 type browser struct {
 	t   *testing.T
 	tab context.Context
@@ -78,7 +78,7 @@ func (b *browser) heard() (said, requests []string) {
 	return b.said, b.requests
 }
 
-// The method do executes actions. It fails the test if they take longer than a minute.
+// The do method executes actions. It fails the test if the actions take longer than a minute.
 func (b *browser) do(actions ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.tab, time.Minute)
@@ -104,8 +104,8 @@ func dark(ctx context.Context, tab *chromedp.Target) (chromedp.Void, error) {
 	return chromedp.Void{}, err
 }
 
-// follow clicks each link of the navigation. It returns the vertical position of each operation after the click on its
-// link, as a share of the window's height.
+// follow clicks each link of the navigation in turn. For each link, it returns the vertical position of the link's
+// operation after the click, as a share of the window's height.
 const follow = `(async () => {
 	const found = {};
 	for (const link of document.querySelectorAll('nav li a')) {

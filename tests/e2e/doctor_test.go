@@ -131,7 +131,7 @@ func networkServer(t *testing.T) string {
 	hba := filepath.Join(dir, "pg_hba.conf")
 	trust := []byte("local all all trust\nhost all all 127.0.0.0/8 trust\n")
 	require.NoError(t, os.WriteFile(hba, trust, 0o644))
-	// This is a random loopback address, because another server may use port 5432 of 127.0.0.1.
+	// The address is a random loopback address, because another server may use port 5432 of 127.0.0.1.
 	random := rand.Uint32()
 	address := net.IPv4(127, byte(random>>16)|1, byte(random>>8), byte(random)|1).String()
 	server, err := localpg.Start(t.Context(), localpg.Config{Settings: map[string]string{
@@ -178,7 +178,7 @@ func throughPgBouncer(t *testing.T, server, mode string) string {
 	return through.String()
 }
 
-// otherUser returns a user without rights for PgBouncer.
+// otherUser returns an unprivileged system user for the PgBouncer process.
 func otherUser(t *testing.T) string {
 	t.Helper()
 	for _, name := range []string{"postgres", "nobody"} {

@@ -53,7 +53,7 @@ func TestDropletsAtOnce(t *testing.T) {
 	require.Equal(t, want, names)
 	require.Len(t, read[[]string](y.root.do("GET", "/boxes/many/entries", nil).expect(200)), 4)
 
-	// These are ten concurrent deletions, two of each droplet, with adds between them.
+	// The requests are ten deletions, two of each droplet, and two adds. All of them are concurrent.
 	answers = c.times(12, func(i int, s *server) *answer {
 		if i >= 10 {
 			return y.manager.at(s).do("POST", "/api/v1/droplet/add", `{"box":"many"}`, sealed...)
@@ -76,8 +76,8 @@ func TestDropletsAtOnce(t *testing.T) {
 	require.Empty(t, append(y.errors(), other.errors()...))
 }
 
-// TestEngineIsKilledDuringAnAdd verifies that after the engine's restart each droplet and its entry are complete or
-// removed.
+// TestEngineIsKilledDuringAnAdd verifies that each droplet and its entry are either complete or removed after the
+// engine restarts.
 func TestEngineIsKilledDuringAnAdd(t *testing.T) {
 	y := openYard(t)
 	y.root.box("servers")
@@ -137,7 +137,8 @@ func TestServerIsKilledDuringAnAdd(t *testing.T) {
 		doomed.kill()
 		left := y.viewer.droplets("GET", "/list", nil)
 		busy := number(t, y.db, `SELECT count(*) FROM droplets WHERE busy_until IS NOT NULL`)
-		// The engine may create the container after the kill. The lease is valid, so a list removes nothing.
+		// The engine may create the container after the kill. The lease of the build is still valid, so a request for
+		// the list of droplets removes nothing.
 		require.GreaterOrEqual(t, len(y.viewer.droplets("GET", "/list", nil)), len(left), "the build may still run")
 		require.Equal(t, busy,
 			number(t, y.db, `SELECT count(*) FROM droplets WHERE busy_until > now() + interval '1 minute'`))

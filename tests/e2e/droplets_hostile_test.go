@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestHostileDropletHost covers engines whose responses are endless or malformed. Every request about droplets is
-// answered in time with the reason. The database contains no trace of the request.
+// TestHostileDropletHost covers engines whose responses are endless or malformed. The server must answer every request
+// about droplets in time, and must name the reason. The database must contain no trace of the request.
 func TestHostileDropletHost(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -47,7 +47,7 @@ func TestHostileDropletHost(t *testing.T) {
 	}
 }
 
-// fakeEngine answers an engine's version negotiation itself, and passes every other request to next. It returns the
+// fakeEngine is an engine that negotiates the API version itself. It passes every other request to next. It returns the
 // socket's path.
 func fakeEngine(t *testing.T, next http.Handler) (path string) {
 	t.Helper()

@@ -13,7 +13,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// testLogLimit verifies the engine's configuration of the log of each droplet.
+// testLogLimit verifies that the container of each droplet has a limit for its log.
 func testLogLimit(t *testing.T, y *yard) {
 	for name, limit := range map[string]string{"droplet": "5242880", "small": "32768"} {
 		service := y

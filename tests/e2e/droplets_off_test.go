@@ -46,14 +46,15 @@ func TestDropletsWithoutAHost(t *testing.T) {
 		`SELECT count(*) FROM events WHERE action LIKE 'droplet.%' AND outcome = 'denied' AND actor_name = 'viewer'
 		AND target = CASE action WHEN 'droplet.add' THEN '' ELSE 'droplet01' END`),
 		"an add with a body that cannot be read is none")
-	// Removing a group takes effect with the next request.
+	// After the group is removed, the next request is already refused.
 	root.do("PUT", "/users/manager", `{"group":"none"}`).expect(204)
 	for _, line := range dropletRequests {
 		manager.do(line[0], "/api/v1/droplet"+line[1], nil).fails(403, 912, "Access denied")
 	}
 }
 
-// TestUnresponsiveDropletHost covers a socket that accepts and never answers, and a path without a listener.
+// TestUnresponsiveDropletHost covers a socket that accepts connections but never answers, and a path without a
+// listener.
 func TestUnresponsiveDropletHost(t *testing.T) {
 	t.Parallel()
 	dir, err := os.MkdirTemp("", "silent-") // t.TempDir is too long for a socket path

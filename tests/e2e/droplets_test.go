@@ -22,7 +22,7 @@ import (
 
 // Tests with an engine do not run in parallel, because droplets publish fixed ports of the machine.
 
-// yard is a Lockbox with its own engine.
+// yard is a Lockbox server with its own Docker engine.
 type yard struct {
 	*server
 	t       *testing.T
@@ -55,7 +55,7 @@ func yardSettings(e *engine.Engine, settings ...string) []string {
 			engine.BrokenImage, "missing:1"}, ",")}, settings...)
 }
 
-// The method clear removes all containers and their records.
+// The clear method removes all containers and their records.
 func (y *yard) clear() {
 	y.t.Helper()
 	run(y.t, y.db, `DELETE FROM droplets`)
@@ -64,7 +64,7 @@ func (y *yard) clear() {
 	}
 }
 
-// shownDroplet is a droplet as clients read it.
+// shownDroplet is a droplet in a response.
 type shownDroplet struct {
 	ID      string `json:"id"`
 	Name    string `json:"name"`
@@ -95,7 +95,7 @@ func namesOf(list []shownDroplet) []string {
 	return names
 }
 
-// The method inside returns the report of the program in a droplet.
+// The inside method returns the report of the program in a droplet.
 func (y *yard) inside(number int) (found struct {
 	Hostname, AuthorizedKeys, Status, Mounts string
 	Environ                                  []string
@@ -207,7 +207,8 @@ func testDropletLifecycle(t *testing.T, y *yard) {
 	}
 }
 
-// testGroups verifies that viewers can list, managers can change, and users without a group can do neither.
+// testGroups verifies that viewers can list droplets, that managers can also change them, and that users without a
+// group can do neither.
 func testGroups(t *testing.T, y *yard) {
 	y.manager.droplets("POST", "/add", nil)
 	plain := y.root.user("plain")
@@ -224,7 +225,7 @@ func testGroups(t *testing.T, y *yard) {
 		who.droplets("PATCH", "/stop/droplet01", nil)
 		who.droplets("PATCH", "/start/droplet01", nil)
 	}
-	// Removing a group takes effect with the next request.
+	// After the group is changed, the next request is already refused.
 	y.root.do("PUT", "/users/manager", `{"group":"viewer"}`).expect(204)
 	y.manager.do("PATCH", "/api/v1/droplet/stop/droplet01", nil).fails(403, 912, "Access denied")
 	y.root.do("PUT", "/users/manager", `{"group":"manager"}`).expect(204)

@@ -155,8 +155,8 @@ func testFailedAdd(t *testing.T, y *yard) {
 	require.Regexp(t, `^(Up|Restarting|Exited)`, list[0].Status)
 }
 
-// testDeletedDuringBuild verifies that a build stops when another server claims it, and that the other server
-// completes the removal. The test claims each record in the database immediately.
+// testDeletedDuringBuild verifies that a build stops when another server claims it, and that the other server completes
+// the removal. A trigger in the database claims each record when the record is inserted.
 func testDeletedDuringBuild(t *testing.T, y *yard) {
 	y.root.box("lost")
 	y.root.share("lost", "manager", "createEntry")
@@ -207,7 +207,7 @@ func testClientDisconnects(t *testing.T, y *yard) {
 	y.consistent("hasty", 10*time.Second)
 }
 
-// A call of consistent returns when each entry and each record has exactly one container, this container was started,
+// The consistent method returns when each entry and each record has exactly one container, this container was started,
 // and no other container exists. A killed engine may or may not restart containers.
 func (y *yard) consistent(box string, patience time.Duration) {
 	y.t.Helper()

@@ -199,7 +199,8 @@ func TestEntriesPerBox(t *testing.T) {
 	root.put("other", "one", `1`).expect(201)
 }
 
-// TestBytesPerBox verifies that the versions of a box, including those of deleted entries, stay within its limit.
+// TestBytesPerBox verifies that the versions of a box, including those of deleted entries, stay within the limit of the
+// box.
 func TestBytesPerBox(t *testing.T) {
 	t.Parallel()
 	root := withBox(t, "MAX_BYTES_PER_BOX=100000", "ENTRY_VERSIONS=3")

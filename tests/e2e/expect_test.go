@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The method refuses verifies a complete error of the Lockbox API: the status, the members of RFC 9457, the stable
+// The refuses method verifies a complete error of the Lockbox API: the status, the members of RFC 9457, the stable
 // code, and the message in errors.
 func (a *answer) refuses(status int, code string) *answer {
 	a.t.Helper()
@@ -28,7 +28,7 @@ func (a *answer) refuses(status int, code string) *answer {
 	return a
 }
 
-// The method about verifies that an error names the given input field.
+// The about method verifies that an error names the given input field.
 func (a *answer) about(field string) *answer {
 	a.t.Helper()
 	require.Equal(a.t, field, a.problem().Errors[0].Field, "%s: %s", a.request, a.Body)
@@ -49,7 +49,7 @@ func (a *answer) problem() problem {
 	return got
 }
 
-// The method is compares a successful JSON answer with the given text byte for byte.
+// The is method compares a successful JSON answer with the given text byte for byte.
 func (a *answer) is(body string) *answer {
 	a.t.Helper()
 	a.isJSON()
@@ -87,7 +87,7 @@ func read[T any](a *answer) T {
 	return value
 }
 
-// The method in returns a copy of the client. The copy reports failures on another test, usually a subtest.
+// The in method returns a copy of the client. The copy reports failures on another test, usually a subtest.
 func (c client) in(t testing.TB) client {
 	server := *c.server
 	server.t = t
@@ -109,7 +109,7 @@ func (c client) box(name string) string {
 	return name
 }
 
-// share adds a user to a box with exactly these permissions. The client must be able to manage the box.
+// share adds a user to a box with exactly these permissions. The client's user must have the right to manage the box.
 func (c client) share(box, username string, permissions ...string) {
 	c.server.t.Helper()
 	c.do("POST", "/boxes/"+box+"/users", map[string]string{"username": username}).expect(201)

@@ -15,7 +15,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// demote restarts a server as a standby. Promoting it continues its history on another timeline.
+// demote restarts a server as a standby. A later promotion continues the history of the server on another timeline.
 func (k *killable) demote() {
 	k.t.Helper()
 	require.NoError(k.t, k.live.Stop())
@@ -54,8 +54,8 @@ func TestPromotion(t *testing.T) {
 	require.Empty(t, p.errors())
 }
 
-// TestASynchronousCommitWithoutAStandby requires a standby that does not exist. Reads of lists still work, but no write
-// can succeed, so the server is not ready.
+// TestASynchronousCommitWithoutAStandby configures the database to wait for a standby that does not exist. Reads of
+// lists still work, but no write can succeed, so the server is not ready.
 func TestASynchronousCommitWithoutAStandby(t *testing.T) {
 	t.Parallel()
 	postgres := startKillable(t)

@@ -78,7 +78,7 @@ func (w *writers) count() int {
 	return len(w.kept)
 }
 
-// A call of more returns when the writers have written n more values.
+// more waits until the writers have written n more values.
 func (w *writers) more(t *testing.T, n int) {
 	t.Helper()
 	for before, deadline := w.count(), time.Now().Add(time.Minute); w.count() < before+
@@ -87,7 +87,7 @@ func (w *writers) more(t *testing.T, n int) {
 	}
 }
 
-// end stops the writers and reads all values that were confirmed.
+// end stops the writers. It then reads every key with a confirmed write, and requires that value or a later one.
 func (w *writers) end(t *testing.T, reader client) {
 	t.Helper()
 	w.stop()
@@ -278,7 +278,7 @@ func (p *program) refusesOtherSites() {
 }
 
 // initializeDev creates the owner with the init token that lockbox dev printed, and checks that only the user of the
-// program can read its file.
+// program can read the file with the token.
 func (p *program) initializeDev(dir string) client {
 	p.t.Helper()
 	found := regexp.MustCompile(`(?m)^INIT_TOKEN='(.+)'$`).FindStringSubmatch(p.out.String())

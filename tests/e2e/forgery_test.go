@@ -18,7 +18,7 @@ func swap(columns, p, q string) string {
 }
 
 // TestForgedEntries changes stored rows like an attacker who has the database without the keys. All rows are encrypted
-// under one client key, so only its place distinguishes a row from the others.
+// under one client key, so a row differs from the others only in its place.
 func TestForgedEntries(t *testing.T) {
 	t.Parallel()
 	forgeries := map[string]string{
@@ -84,7 +84,7 @@ func TestForgedEntries(t *testing.T) {
 			root.expectTampered(got, "entry.read")
 		}
 		require.NotContains(t, s.log.String(), "canary")
-		// The remedy: delete the forged entry and write it again.
+		// The remedy is to delete the forged entry and to write it again.
 		root.do("DELETE", "/boxes/default/entries/one", nil).expect(204)
 		root.put("default", "one", `"anew"`).expect(201)
 		require.Equal(t, `"anew"`, string(root.get("default", "one").expect(200).Body))
@@ -121,7 +121,7 @@ func TestForgedAccounts(t *testing.T) {
 	root.do("PUT", "/users/victim", `{"password":"another-password"}`).expect(204)
 	s.authenticate("victim", "another-password").expect(200)
 
-	// A token names its user. Assigning its row to another user invalidates the token.
+	// A token names its user. A token becomes invalid if its row is assigned to another user.
 	run(t, s.db, `UPDATE api_keys SET user_id = (SELECT id FROM users WHERE name = 'victim')
 		WHERE user_id = (SELECT id FROM users WHERE name = 'thief')`)
 	thief.do("GET", "/whoami", nil).expect(401)

@@ -59,7 +59,7 @@ func startOn(t testing.TB, database string, settings ...string) *server {
 	}
 }
 
-// The method as returns a client that sends the given token. If the token is "", the client sends no token.
+// The as method returns a client that sends the given token. If the token is "", the client sends no token.
 func (s *server) as(token string) client { return client{server: s, token: token} }
 
 // initialize creates the owner, named root, and returns a client with its API key.

@@ -57,7 +57,7 @@ func TestHead(t *testing.T) {
 			"X-Content-Type-Options", "Retry-After"} {
 			require.Equal(t, get.Header.Values(name), head.Header.Values(name), "%s of %s", name, path)
 		}
-		// Bodies that change with time, such as the metrics, have no fixed length to compare.
+		// If the body changes between requests, as the metrics do, its length cannot be compared.
 		again := root.do("GET", path, nil, "X-Encryption-Key", generatedKey)
 		if string(again.Body) == string(get.Body) {
 			require.Equal(t, strconv.Itoa(len(get.Body)), head.Header.Get("Content-Length"), path)
@@ -220,8 +220,9 @@ func TestIgnoredBodies(t *testing.T) {
 }
 
 // TestClientsThatDisconnect verifies that a request is logged and counted with status 499 if its client disconnects
-// while the request waits for a lock. After a RST, the server notices the disconnection immediately. After a FIN, it
-// notices it when the response cannot be delivered. The server does not report the database as unavailable.
+// while the request waits for a lock. After a RST, the server notices the disconnection immediately. After a FIN, the
+// server notices the disconnection only when it cannot deliver the response. The server does not report the database as
+// unavailable.
 func TestClientsThatDisconnect(t *testing.T) {
 	t.Parallel()
 	root := inhabited(t)

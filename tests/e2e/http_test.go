@@ -151,7 +151,8 @@ func TestRequestID(t *testing.T) {
 	require.Equal(t, "urn:lockbox:request:mine", got.problem().Instance)
 }
 
-// TestNoCaching verifies that every answer forbids caching and varies by the caller and the key.
+// TestNoCaching verifies that every answer forbids caching, and that its Vary header names the headers with the token
+// and the encryption key.
 func TestNoCaching(t *testing.T) {
 	t.Parallel()
 	s := start(t)

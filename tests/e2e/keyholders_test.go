@@ -57,7 +57,7 @@ func (h holder) plan(box string, others ...holder) usecases.KeyringPlan {
 	return with(plan, others...)
 }
 
-// The function with returns a copy of a plan with more recipients.
+// with returns a copy of a plan that has additional recipients.
 func with(plan usecases.KeyringPlan, others ...holder) usecases.KeyringPlan {
 	plan.Recipients = append([]usecases.KeyHolder{}, plan.Recipients...)
 	for _, other := range others {
@@ -66,8 +66,8 @@ func with(plan usecases.KeyringPlan, others ...holder) usecases.KeyringPlan {
 	return plan
 }
 
-// rekeyed returns the next plan with a fresh key, made by the holder. The recipients are the holder and the given other
-// holders.
+// rekeyed returns the plan of the next keyring, which has a fresh key. The holder is the author. The recipients are the
+// holder and the given other holders.
 func (h holder) rekeyed(plan usecases.KeyringPlan, others ...holder) usecases.KeyringPlan {
 	plan.Earlier = append(append([][32]byte{}, plan.Earlier...), plan.Key)
 	_, _ = rand.Read(plan.Key[:])
@@ -77,7 +77,8 @@ func (h holder) rekeyed(plan usecases.KeyringPlan, others ...holder) usecases.Ke
 	return with(plan, others...)
 }
 
-// granted returns the next plan with the same key and more recipients, made by the holder.
+// granted returns the plan of the next keyring, which has the same key and additional recipients. The holder is the
+// author.
 func (h holder) granted(plan usecases.KeyringPlan, others ...holder) usecases.KeyringPlan {
 	plan.Sequence++
 	plan.Author = h.keys
@@ -105,7 +106,7 @@ func keyringBody(t testing.TB, plan usecases.KeyringPlan) map[string]any {
 	}
 }
 
-// The method first sends the first keyring of a box.
+// first sends the first keyring of a box.
 func (c client) first(box string, plan usecases.KeyringPlan) *answer {
 	c.server.t.Helper()
 	return c.do("PUT", "/boxes/"+box+"/keyring", keyringBody(c.server.t, plan), "If-None-Match", "*")

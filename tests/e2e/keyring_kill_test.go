@@ -15,7 +15,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// fuse is a proxy in front of a database. Once it is armed, it passes a number of messages from the server to the
+// fuse is a proxy in front of a database. After it is armed, it passes a number of messages from the server to the
 // database and then breaks all connections.
 type fuse struct {
 	t        *testing.T
@@ -26,10 +26,10 @@ type fuse struct {
 	open     []net.Conn
 }
 
-// unlimited is the number of messages of a fuse that is not armed.
+// unlimited is the number of messages that a fuse may still pass before it is armed.
 const unlimited = 1 << 40
 
-// startFuse starts a fuse and returns it with the URL of the database through it.
+// startFuse starts a fuse. It returns the fuse, and the URL of the database for connections through the fuse.
 func startFuse(t *testing.T, database string) (f *fuse, through string) {
 	t.Helper()
 	address, err := url.Parse(database)

@@ -31,7 +31,7 @@ func paddedKeyring(t testing.TB, plan usecases.KeyringPlan, size int) string {
 
 // TestLargestKeyringBody verifies that a server with little memory accepts the largest body, also in two concurrent
 // requests of one user, and without Content-Length. If the server has less than 384 MiB, such a body counts as more
-// than a user's share.
+// memory than a user's share.
 func TestLargestKeyringBody(t *testing.T) {
 	t.Parallel()
 	for _, memory := range []string{"64m", "256m", "1g"} {

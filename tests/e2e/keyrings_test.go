@@ -160,7 +160,7 @@ func TestAdoptedBox(t *testing.T) {
 		`"version":1,"author":"anna","keyId"`)
 }
 
-// TestKeyringConditions covers the conditions of a change.
+// TestKeyringConditions covers the conditional headers of a request that replaces a keyring.
 func TestKeyringConditions(t *testing.T) {
 	t.Parallel()
 	k := startKeyed(t)

@@ -23,7 +23,8 @@ type entryCall struct {
 	verb  string // write, read or delete
 	key   string
 	value string // of a write
-	// ifMatch is a version, or 0 for none. ifNew is If-None-Match: *.
+	// ifMatch is the version in If-Match, or 0 if the call has no If-Match. ifNew is set if the call has If-None-Match:
+	// *.
 	ifMatch int
 	ifNew   bool
 }
@@ -34,12 +35,13 @@ type entryAnswer struct {
 	value           string
 }
 
-// admits reports whether the condition of the call holds.
+// admits reports whether the entry meets the conditions of the call.
 func (s entryState) admits(call entryCall) bool {
 	return (call.ifMatch == 0 || s.exists && call.ifMatch == s.version) && (!call.ifNew || !s.exists)
 }
 
-// step returns the states that can follow if the call gets the answer. If the answer is wrong, it returns no states.
+// step returns the states that can follow if the call gets the answer. If no single server could give the answer in
+// this state, step returns no states.
 func (s entryState) step(call entryCall, answer entryAnswer) []entryState {
 	after, applies := s, s.admits(call)
 	switch call.verb {

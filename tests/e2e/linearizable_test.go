@@ -39,10 +39,11 @@ type history struct {
 	tally map[string]int
 }
 
-// The method now returns the time since the beginning of the history, in nanoseconds.
+// The now method returns the time since the beginning of the history, in nanoseconds.
 func (h *history) now() int64 { return time.Since(h.began).Nanoseconds() }
 
-// add records an operation that was sent at the time called and has just been answered.
+// add records an operation that has just been answered. The called argument is the time at which the operation was
+// sent.
 func (h *history) add(client int, called int64, call entryCall, answer entryAnswer) {
 	returned := h.now()
 	if answer.status == 0 {
@@ -51,7 +52,8 @@ func (h *history) add(client int, called int64, call entryCall, answer entryAnsw
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.tally[fmt.Sprint(call.verb, " ", answer.status)]++
-	// One client has one call at a time, so a call without an answer gets a client number of its own.
+	// In a history, each client has only one call at a time. A call without an answer therefore gets its own client
+	// number.
 	if answer.status == 0 {
 		client = linearClients + len(h.list)
 	}
@@ -131,7 +133,7 @@ func (r *replicas) restart(i int) {
 	r.programs[i].awaitReady(time.Minute)
 }
 
-// choose returns a random call. seen is the last version that the client saw of the key.
+// choose returns a random call. The seen argument is the last version of the key that the client saw.
 func choose(random *rand.Rand, key string, seen int, unique int64) entryCall {
 	call := entryCall{verb: "read", key: key}
 	switch n := random.IntN(20); {
@@ -202,7 +204,7 @@ func (r *replicas) call(ctx context.Context, h *history, client int, token strin
 		key := "e" + strconv.Itoa(random.IntN(linearKeys))
 		call := choose(random, key, seen[key], unique.Add(1))
 		called := h.now()
-		// The request outlives ctx, because the outcome of an interrupted request would be unknown.
+		// The request does not end with ctx, because the outcome of an interrupted request would be unknown.
 		answer, err := call.send(context.WithoutCancel(ctx), http1, r.urls[random.IntN(2)], token)
 		if err != nil {
 			time.Sleep(10 * time.Millisecond)
@@ -211,7 +213,7 @@ func (r *replicas) call(ctx context.Context, h *history, client int, token strin
 		if answer.version > 0 {
 			seen[key] = answer.version
 		}
-		// A read without an answer does not limit the possible states.
+		// A read without an answer is not recorded, because it does not limit the possible states.
 		if answer.status != 0 || call.verb != "read" {
 			h.add(client, called, call, answer)
 		}

@@ -56,7 +56,7 @@ func (m *machine) use(id *keys.Identity) {
 	m.client = m.session.WithIdentity(m.holder)
 }
 
-// grantOf returns the grant of a user whose fingerprint was compared.
+// grantOf returns a grant to another user, with the true fingerprint of that user.
 func (m *machine) grantOf(other *machine) keys.Grant {
 	return keys.Grant{User: other.name, Fingerprint: other.holder.Identity().Fingerprint().Display()}
 }

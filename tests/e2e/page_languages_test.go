@@ -21,8 +21,8 @@ var languages = map[string]string{
 	"csharp":     `mcs -r:System.Net.Http.dll -out:"$1.exe" "$1" && mono "$1.exe"`,
 }
 
-// TestLanguagesPageExamples runs each example of the page. The example must print the value. If the request is
-// refused, the example must fail with the code and print neither the token nor the key.
+// TestLanguagesPageExamples runs each example of the page. The example must print the value of the entry. If the
+// request is refused, the example must fail, print the error code, and print neither the token nor the key.
 func TestLanguagesPageExamples(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -43,7 +43,7 @@ func TestPoolers(t *testing.T) {
 	for _, mode := range []string{"transaction", "session"} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			// The first server also migrates through the pooler and sets the role.
+			// Through the pooler, the first server also migrates the empty database and configures the role.
 			database := pgtest.Empty(t)
 			pooled := startPgBouncer(t, database, mode)
 			servers := []*server{startOn(t, pooled, "DB_POOLING="+mode), startOn(t, pooled, "DB_POOLING="+mode)}
@@ -77,7 +77,7 @@ type soak struct {
 	acknowledged, refused atomic.Int64
 }
 
-// A call of work writes increasing numbers to one entry and reads them through a random server, until the end.
+// The work method writes increasing numbers to one entry and reads them through a random server, until the soak ends.
 func (s *soak) work(user client, i int) error {
 	box := fmt.Sprintf("box%d", i)
 	least, attempt := 0, 0
@@ -235,8 +235,8 @@ func unprivileged(t *testing.T) *syscall.Credential {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 }
 
-// relayTo forwards connections from a port to the database and returns the port. The test server may be a socket that
-// accepts only the user of this process.
+// relayTo forwards connections from a port to the database and returns the port. The relay is needed because the test
+// server may listen on a socket that accepts only the user of this process.
 func relayTo(t *testing.T, config *pgx.ConnConfig) int {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -79,7 +79,7 @@ func launch(t testing.TB, args []string, settings ...string) *program {
 	return runProgram(t, exec.Command(binary(t), args...), settings...)
 }
 
-// runProgram starts a command that is or becomes the program.
+// runProgram starts a command that either is the program or replaces itself with the program.
 func runProgram(t testing.TB, cmd *exec.Cmd, settings ...string) *program {
 	t.Helper()
 	p := &program{cmd: cmd, out: &live.Log{}, exited: make(chan struct{})}
@@ -165,14 +165,14 @@ func (p *program) await() int {
 	return p.code
 }
 
-// command runs a command of the program to its end.
+// command runs a command of the program and waits until the command ends.
 func command(t testing.TB, database string, args []string, settings ...string) (code int, out, log string) {
 	t.Helper()
 	p := launch(t, args, append([]string{"DATABASE_URL=" + database, "SECRET_KEY=" + testSecret}, settings...)...)
 	return p.await(), p.out.String(), p.log.String()
 }
 
-// The method try is like do, but it returns an error if there is no answer, because the server may be down.
+// The try method is like do, but it returns an error if there is no answer, because the server may be down.
 func (c client) try(method, path, body string, headers ...string) (*answer, error) {
 	request, err := http.NewRequestWithContext(context.Background(), method, c.server.url+path, strings.NewReader(body))
 	if err != nil {

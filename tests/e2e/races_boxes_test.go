@@ -95,7 +95,7 @@ func raceTransferToRemovedUser(t *testing.T, c *cluster, name string) {
 		c.root.state(name).checkBoxOwner(t)
 		require.Equal(t, 1, c.number(`SELECT count(*) FROM boxes b JOIN users u ON u.id = b.owner_id WHERE b.name = $1`,
 			name))
-		// Transfers the box back to root if the transfer succeeded.
+		// If the transfer succeeded, this request transfers the box back to root.
 		c.root.do("PUT", "/boxes/"+name, `{"owner":"root"}`).expect(204)
 	}
 }

@@ -105,7 +105,8 @@ func raceEntriesLimit(t *testing.T, c *cluster, name string) {
 	require.Equal(t, tally(answers)[201], c.counted(name))
 }
 
-// raceEntryCount starts with a full box.
+// raceEntryCount deletes, restores and writes entries concurrently, in a box that is full at first. The box must never
+// exceed its limit of entries.
 func raceEntryCount(t *testing.T, c *cluster, name string) {
 	c.boxWith(name)
 	for i := range 5 {

@@ -14,7 +14,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// keyedBox creates a box of a user with two more members. All have identities; the first two are recipients.
+// keyedBox creates a box of a user with two more members. All three have identities. The first two are recipients of
+// the keyring.
 func (c *cluster) keyedBox(name string) (holders []holder, plan usecases.KeyringPlan, tag string) {
 	c.t.Helper()
 	c.boxWith(name, name+"-a", name+"-b", name+"-c")
@@ -26,8 +27,8 @@ func (c *cluster) keyedBox(name string) (holders []holder, plan usecases.Keyring
 	return holders, plan, holders[0].first(name, plan).expect(201).tag()
 }
 
-// raceTwoKeyrings sends two changes of a keyring at once. One change succeeds. The response to the other change states
-// that the client must read the keyring again.
+// raceTwoKeyrings sends two changes of a keyring at once. Only one change must succeed. The response to the other
+// change must state that the client must read the keyring again.
 func raceTwoKeyrings(t *testing.T, c *cluster, name string, one, two usecases.KeyringPlan, holders []holder,
 	tag string) {
 	t.Helper()

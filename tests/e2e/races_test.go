@@ -87,7 +87,7 @@ func raceInitialize(t *testing.T, c *cluster, name string) {
 		string(c.b.as(answers[winner].string("apiKey")).do("GET", "/users", nil).expect(200).Body))
 }
 
-// twoAdmins creates two admins. Each of them uses a different replica.
+// twoAdmins creates two admins. The client of each admin uses a different replica.
 func (c *cluster) twoAdmins(name string) (x, y client) {
 	c.t.Helper()
 	return c.root.admin(name + "-x"), c.root.admin(name + "-y").at(c.b)

@@ -14,7 +14,7 @@ import (
 
 const (
 	readmeURL = "URL=http://127.0.0.1:5000\n"
-	// readmeToken is in the file with the init token that make run would have created.
+	// readmeToken is the init token. paste writes the token to the file that make run would have created.
 	readmeToken = "readme-token"
 )
 
@@ -29,8 +29,8 @@ func TestReadmeFirstFiveMinutes(t *testing.T) {
 	require.Contains(t, out[strings.LastIndex(out, "HTTP/1.1"):], `"code":"permission_missing"`)
 }
 
-// TestHTTPPageExamples runs the example of each row of the table of requests in docs/http.md, in order, after the
-// README's first block. It compares the status of each answer with the first status in the answer column of the row.
+// TestHTTPPageExamples runs the README's first block, and then the examples in the table of requests in docs/http.md,
+// row by row. It compares the status of each answer with the first status in the answer column of the same row.
 func TestHTTPPageExamples(t *testing.T) {
 	t.Parallel()
 	const mark = "== example "
@@ -97,8 +97,8 @@ func firstBlock(t *testing.T) string {
 func (s *server) paste(text string) string {
 	s.t.Helper()
 	dir := s.t.TempDir()
-	// bash writes the stub, and this process does not, because a parallel test could fork during the write. The child
-	// would then hold the file open for writing, and executing the stub would fail.
+	// bash writes the stub. If this process wrote it, a parallel test could fork a child during the write. The child
+	// would then hold the file open for writing, and the execution of the stub would fail.
 	text = "mkdir bin; printf '#!/bin/sh\n[ \"$*\" = keygen ] && echo " + generatedKey +
 		"\n' > bin/lockbox; chmod 700 bin/lockbox\nmkdir .lockbox; echo " + readmeToken +
 		" > .lockbox/init-token\n" + text

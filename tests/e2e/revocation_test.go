@@ -41,8 +41,8 @@ func TestRevocationWhileWaitingForALock(t *testing.T) {
 	require.Equal(t, 401, got.Status, "%s", got.Body)
 }
 
-// whileLocked sends a request while another transaction holds the entry's lock. It then calls the function meanwhile,
-// and releases the lock afterwards.
+// whileLocked sends a request while another transaction holds the entry's lock. While the request waits, whileLocked
+// calls the given function and then releases the lock.
 func whileLocked(t *testing.T, s *server, request func() *answer, meanwhile func()) *answer {
 	t.Helper()
 	answers := make(chan *answer, 1)

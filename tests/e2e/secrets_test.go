@@ -24,7 +24,7 @@ const (
 	wrongSecret = "QEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaW1xdXl8"
 	// testGrace is long enough for the transactions of a test. boot.RekeyGrace also allows for slow transactions.
 	testGrace = 700 * time.Millisecond
-	// loadPause is the time between two requests of a client under load. Without it, the clients would keep the
+	// loadPause is the time between two requests of a client under load. Without this pause, the clients would keep the
 	// processor busy.
 	loadPause = 5 * time.Millisecond
 )
@@ -181,7 +181,7 @@ type load struct {
 	done    atomic.Int64
 }
 
-// startLoad lets every client write and read in the box "default" until stop. Any failure fails the test.
+// startLoad lets every client write and read in the box "default" until stop is called. Any failure fails the test.
 func startLoad(t *testing.T, clients ...client) *load {
 	t.Helper()
 	l := &load{t: t, ending: make(chan struct{}), written: make(map[string]string)}
@@ -238,7 +238,7 @@ func (l *load) check(reader client) {
 	}
 }
 
-// rekeyed requires that a purpose has exactly one key, of the given generation, and returns its id.
+// rekeyed requires that a purpose has exactly one key, of the given generation, and returns the id of this key.
 func rekeyed(t testing.TB, database string, purpose domain.KeyPurpose, generation int) string {
 	t.Helper()
 	require.Equal(t, 1, number(t, database, `SELECT count(*) FROM server_keys WHERE purpose = $1`, string(purpose)))
@@ -331,7 +331,8 @@ func startSignIns(t *testing.T, c *cluster) (stop func()) {
 	}
 }
 
-// TestRekeyResumes interrupts a rekey after a batch, then while it waits, and runs it again.
+// TestRekeyResumes interrupts one rekey after a batch, and a second rekey while it waits. A third rekey must then
+// succeed.
 func TestRekeyResumes(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, readCommitted)
@@ -370,7 +371,8 @@ func TestRekeyResumes(t *testing.T) {
 	load.check(c.root.at(after))
 }
 
-// TestRestoreAfterARekey uses a replica that has not loaded the new key and has one connection.
+// TestRestoreAfterARekey restores an old version on a replica that has only one database connection and has not loaded
+// the new key.
 func TestRestoreAfterARekey(t *testing.T) {
 	t.Parallel()
 	s := start(t, "DB_MAX_CONNS=1")

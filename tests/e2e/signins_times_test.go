@@ -12,9 +12,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSignInTimes measures wrong sign-ins of unknown users and of users whose passwords were hashed with cheaper, with
-// the current, and with more expensive parameters. The medians of the durations must not differ by more than 5 %. The
-// order of the sign-ins is random, so other load on the machine affects all of them equally.
+// TestSignInTimes measures failing sign-ins: those of unknown users, and those with a wrong password for users whose
+// passwords were hashed with cheaper, current or more expensive parameters. The medians of the durations must not
+// differ by more than 5 %. The order of the sign-ins is random, so other load on the machine affects all of them
+// equally.
 func TestSignInTimes(t *testing.T) {
 	const tries, unlimited = 500, "THROTTLE_FREE_ATTEMPTS=1000000"
 	settings := func(memory, passes int) []string {

@@ -126,7 +126,7 @@ func (th thief) keyrings() (all []keys.Keyring) {
 }
 
 // unwrapped returns the ids of the box keys that an identity unwraps. It tries the wrapped keys of all recipients in
-// all stored keyrings, and adds the keys in the chains of the keyrings that it opens.
+// all stored keyrings. The result includes the earlier keys in each keyring that the identity opens.
 func (th thief) unwrapped(id *keys.Identity) map[string]bool {
 	th.t.Helper()
 	found := make(map[string]bool)
@@ -145,8 +145,8 @@ func (th thief) unwrapped(id *keys.Identity) map[string]bool {
 	return found
 }
 
-// chains decrypts the chains of all stored keyrings with a box key. It returns the earlier keys in the chains that the
-// box key opens, and the number of these chains.
+// chains decrypts the chains of all stored keyrings with a box key. It counts the chains that the box key opens, and
+// returns this number and the ids of the earlier keys in these chains.
 func (th thief) chains(key lockbox.EncryptionKey) (earlier map[string]bool, chains int) {
 	th.t.Helper()
 	earlier = make(map[string]bool)
@@ -164,7 +164,7 @@ func (th thief) chains(key lockbox.EncryptionKey) (earlier map[string]bool, chai
 	return earlier, chains
 }
 
-// locked returns the locked identity of a user, without the server's layer.
+// locked returns the locked identity of a user, without the server's layer of encryption.
 func (th thief) locked(name string) (locked []byte, owner keys.Owner) {
 	th.t.Helper()
 	var fingerprint, sealed []byte

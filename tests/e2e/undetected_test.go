@@ -63,7 +63,8 @@ func TestUndetectedChanges(t *testing.T) {
 	s.as("").do("POST", "/init", `{"username":"thief","password":"thief-password"}`).expect(200)
 }
 
-// TestEntryPointedBack makes an older stored version the current version of an entry, and verifies the results.
+// TestEntryPointedBack makes an older stored version the current version of an entry. The next write must report
+// tampering.
 func TestEntryPointedBack(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -75,8 +76,8 @@ func TestEntryPointedBack(t *testing.T) {
 	root.expectTampered(root.put("default", "entry", `3`), "entry.write")
 }
 
-// TestOldServerKeyRestored verifies that an attacker can make a wrapped key the newest again after rekey has replaced
-// it.
+// TestOldServerKeyRestored verifies a limit of rekey: an attacker can restore a server key that rekey has replaced, and
+// make it the newest key again.
 func TestOldServerKeyRestored(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -21,13 +21,14 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// olderSchema is the schema version of the test's older program. nextMigration is the migration that follows it.
+// olderSchema is the schema version of the test's older program. nextMigration is the migration that follows this
+// version.
 const (
 	olderSchema   = 8
 	nextMigration = "migrations/000009_identities.up.sql"
 )
 
-// olderBinary builds the program from the last commit of the main line that has olderSchema.
+// olderBinary builds the program from the last commit on the main line with the schema version olderSchema.
 func olderBinary(t *testing.T) string {
 	t.Helper()
 	git := func(args ...string) []byte {
@@ -81,7 +82,8 @@ func serveWith(t *testing.T, path, database string) *release {
 	return r
 }
 
-// waitLimit and waitTick are for conditions that come true within seconds on an idle machine.
+// waitLimit is the longest wait for a condition, and waitTick is the interval between two checks. On an idle machine,
+// each condition comes true within seconds.
 const (
 	waitLimit = time.Minute
 	waitTick  = 20 * time.Millisecond

@@ -70,7 +70,7 @@ func TestUpdateUserBadInput(t *testing.T) {
 	}
 }
 
-// in returns a copy of the server that reports failures on another test.
+// in returns a copy of the server. The copy reports failures on another test.
 func (s *server) in(t testing.TB) *server { return s.as("").in(t).server }
 
 func TestOwnPassword(t *testing.T) {

@@ -16,8 +16,9 @@ import (
 )
 
 // TestGettingStartedPage runs all bash blocks of docs/getting-started.md in one bash on a terminal, against a new
-// server. The block for the invited colleague runs with a separate home directory and the line of the invitation.
-// Nothing is written into the working directory, which is a checkout.
+// server. The block for the invited colleague runs with a separate home directory. In this block, the command that the
+// invitation printed replaces the example of the page. Nothing is written into the working directory, which is a
+// checkout.
 func TestGettingStartedPage(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../docs/getting-started.md")

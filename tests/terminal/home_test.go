@@ -37,7 +37,7 @@ func (h home) environ(more ...string) []string {
 		"XDG_CONFIG_HOME=" + filepath.Join(h.dir, ".config"), "TERM=xterm"}, more...)
 }
 
-// The method at starts lockbox on a terminal.
+// The at method starts lockbox on a terminal.
 func (h home) at(args ...string) *screen {
 	h.t.Helper()
 	return at(h.t, h.environ(), args...)

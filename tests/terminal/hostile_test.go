@@ -18,7 +18,7 @@ import (
 func TestServerCannotControlTerminal(t *testing.T) {
 	t.Parallel()
 	// The name sets the window title twice: with C0 control characters, and with C1 control characters. JSON need not
-	// escape the latter.
+	// escape C1 control characters.
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/whoami" {
 			w.WriteHeader(http.StatusNoContent)

@@ -52,7 +52,7 @@ func (f *follower) block(machine string) *screen {
 	return f.on(machine, strings.NewReplacer(f.replace...).Replace(block[1]))
 }
 
-// The method on runs commands on a machine, in bash on a terminal.
+// The on method runs commands on a machine, in bash on a terminal.
 func (f *follower) on(machine, commands string) *screen {
 	f.t.Helper()
 	home := filepath.Join(f.dir, "home of "+strings.ReplaceAll(machine, "'", ""))
@@ -62,7 +62,7 @@ func (f *follower) on(machine, commands string) *screen {
 	return start(f.t, environ, "bash", "--norc", "-e", "-o", "pipefail", "-c", "cd '"+f.dir+"'\n"+commands)
 }
 
-// The method ended checks that every block has run.
+// The ended method checks that every block has run.
 func (f *follower) ended() {
 	f.t.Helper()
 	require.Equal(f.t, len(f.blocks), f.next)
@@ -86,7 +86,7 @@ const (
 	passphrasePattern  = `unlock passphrase +([a-z]+(?:-[a-z]+){5})`
 )
 
-// The method `confirms` checks that the screen shows the user's fingerprint, and answers yes.
+// The confirms method checks that the screen shows the user's fingerprint, and answers yes.
 func (s *screen) confirms(name, fingerprint string) {
 	s.t.Helper()
 	s.expect("The fingerprint of " + name + ", as the server reports it:")
@@ -95,7 +95,7 @@ func (s *screen) confirms(name, fingerprint string) {
 	s.enter("y")
 }
 
-// The method `joins` answers the questions of lockbox join. It returns the fingerprint and the unlock passphrase.
+// The joins method answers the questions of lockbox join. It returns the fingerprint and the unlock passphrase.
 func (s *screen) joins(password string) (fingerprint, passphrase string) {
 	s.t.Helper()
 	s.hidden("New password: ", password)
@@ -181,8 +181,8 @@ func TestSharingKeysPage(t *testing.T) {
 	assert.NotContains(t, s.String(), "lbk1_")
 }
 
-// TestLosingThingsPage follows docs/losing-things.md. Before that, root and anna share a box that a recovery identity
-// can open.
+// TestLosingThingsPage follows docs/losing-things.md. Before the first block, root and anna already share a box that a
+// recovery identity can open.
 func TestLosingThingsPage(t *testing.T) {
 	t.Parallel()
 	f := follow(t, "../../docs/losing-things.md", live.Start(t).URL)

@@ -51,7 +51,7 @@ func newLifeline(t *testing.T, server string) *lifeline {
 		if r.Header.Get("X-Encryption-Key") != "" {
 			l.keys.Add(1)
 		}
-		// A request that the client no longer waits for is still executed.
+		// The server executes a request even if the client no longer waits for the response.
 		passed := r.WithContext(context.WithoutCancel(r.Context()))
 		if r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/entries") {
 			proxy.ServeHTTP(w, passed)
@@ -100,7 +100,7 @@ func (l *lifeline) settle() {
 	}
 }
 
-// The method after sets the number of writes after which the proxy stops. With a negative number, the proxy never
+// The after method sets the number of writes after which the proxy stops. With a negative number, the proxy never
 // stops.
 func (l *lifeline) after(writes int) (dead <-chan struct{}) {
 	l.mu.Lock()
@@ -109,7 +109,7 @@ func (l *lifeline) after(writes int) (dead <-chan struct{}) {
 	return l.dead
 }
 
-// The method with runs lockbox with the given text as standard input.
+// The with method runs lockbox with the given text as standard input.
 func (h home) with(stdin string, args ...string) string {
 	h.t.Helper()
 	command := exec.Command(binary, args...)
@@ -120,7 +120,7 @@ func (h home) with(stdin string, args ...string) string {
 	return out.String()
 }
 
-// The method fails runs lockbox without a terminal and checks the exit code. It returns the error.
+// The fails method runs lockbox without a terminal and checks the exit code. It returns the error.
 func (h home) fails(want int, args ...string) string {
 	h.t.Helper()
 	out, err := h.run(args...)

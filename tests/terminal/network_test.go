@@ -37,7 +37,7 @@ func call(t *testing.T, url string, args ...string) (exitCode int, message strin
 	return command.ProcessState.ExitCode(), errs.String()
 }
 
-// The function breaking starts a server that accepts connections and passes each of them to breakOff.
+// breaking starts a server that accepts connections and passes each of them to breakOff.
 func breaking(t *testing.T, breakOff func(conn *net.TCPConn)) (url string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -49,8 +49,8 @@ func TestConcurrentRefresh(t *testing.T) {
 	require.Equal(t, 0, pgtest.Number(t, h.server.Database, `SELECT count(*) FROM events WHERE outcome <> 'success'`))
 }
 
-// tokenLifetime exceeds the lifetime of the tokens in TestRefresh. The test sleeps instead of polling, because a
-// request would refresh the token.
+// tokenLifetime is long enough for every token in TestRefresh and TestWrongClock to expire. The tests sleep instead of
+// polling, because a request would refresh the token.
 const tokenLifetime = 4 * time.Second
 
 // TestRefresh uses tokens that expire so soon that every command refreshes them.

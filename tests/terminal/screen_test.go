@@ -35,7 +35,7 @@ type screen struct {
 // patience is the maximum time to wait for output of a program. It is long, because test machines are busy.
 const patience = 30 * time.Second
 
-// The method at starts lockbox on its own terminal.
+// The at method starts lockbox on its own terminal.
 func at(t *testing.T, environ []string, args ...string) *screen {
 	t.Helper()
 	return start(t, environ, binary, args...)
@@ -86,7 +86,7 @@ func (s *screen) String() string {
 	return s.shown.String()
 }
 
-// expect waits for text that matches a pattern. It searches after the match of the previous call.
+// expect waits for text that matches a pattern. It searches only the output after the match of the previous call.
 func (s *screen) expect(pattern string) {
 	s.t.Helper()
 	expression := regexp.MustCompile(pattern)
@@ -104,7 +104,7 @@ func (s *screen) expect(pattern string) {
 	s.t.Fatalf("%q was not shown:\n%s", pattern, s)
 }
 
-// The method hidden waits for a question, checks that the terminal does not echo, and types the answer.
+// The hidden method waits for a question, checks that the terminal does not echo, and types the answer.
 func (s *screen) hidden(question, answer string) {
 	s.t.Helper()
 	s.expect(question)
@@ -119,7 +119,7 @@ func (s *screen) enter(text string) {
 	require.NoError(s.t, err)
 }
 
-// The method declines types n when lockbox offers to create an identity after a sign-in.
+// The declines method types n when lockbox offers to create an identity after a sign-in.
 func (s *screen) declines() {
 	s.t.Helper()
 	s.expect(`With an identity, colleagues give you the key of a box without sending it`)
@@ -128,7 +128,8 @@ func (s *screen) declines() {
 	s.expect("lockbox identity create")
 }
 
-// The method echoes waits until the terminal echoes input, if want is true, or until it does not, if want is false.
+// The echoes method waits until the terminal echoes input. If want is false, it waits until the terminal does not echo
+// input.
 func (s *screen) echoes(want bool) {
 	s.t.Helper()
 	require.Eventually(s.t, func() bool {
@@ -137,7 +138,7 @@ func (s *screen) echoes(want bool) {
 	}, patience, 5*time.Millisecond, "the terminal should echo: %v", want)
 }
 
-// The method ends waits until the program has ended. It checks the exit code, and checks that the terminal echoes
+// The ends method waits until the program has ended. It checks the exit code, and checks that the terminal echoes
 // again.
 func (s *screen) ends(want int) {
 	s.t.Helper()

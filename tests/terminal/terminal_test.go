@@ -118,7 +118,7 @@ func code(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// The command as changes the API key in the environment.
+// The as command changes the API key in the environment.
 func as(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: as USER")
