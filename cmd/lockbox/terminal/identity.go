@@ -50,8 +50,8 @@ type shownIdentity struct {
 	Fingerprint string `json:"fingerprint"`
 	Public      string `json:"public"`
 	CreatedAt   string `json:"createdAt"`
-	// Unlocked reports whether this machine holds the unlocked identity, and Locked whether the server keeps a locked
-	// copy. Both are absent for other users.
+	// Unlocked reports whether this machine holds the unlocked identity. Locked reports whether the server keeps a
+	// locked copy. Both are absent for other users.
 	Unlocked *bool `json:"unlocked,omitempty"`
 	Locked   *bool `json:"locked,omitempty"`
 	// Confirmed reports whether the fingerprint of another user was confirmed on this machine.

@@ -15,12 +15,12 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
-// minPassphrase is the minimum length of a chosen unlock passphrase, in bytes. A thief of the database and of the
-// server's secret can try passphrases without a limit.
+// minPassphrase is the minimum length of a chosen unlock passphrase, in bytes. An attacker who has stolen the database
+// and the server's secret can try any number of passphrases.
 const minPassphrase = 20
 
-// passphraseFlags select the unlock passphrase of a new identity. Without any of these flags, the passphrase is
-// generated.
+// passphraseFlags holds the flags that choose the unlock passphrase of a new identity. Without any of these flags, the
+// passphrase is generated.
 type passphraseFlags struct {
 	choose bool
 	// file contains the passphrase.
@@ -31,7 +31,7 @@ type passphraseFlags struct {
 	passwordStdin bool
 }
 
-// addFlags adds the flags. withNone adds --no-locked-copy.
+// addFlags adds the flags to a command. If withNone is true, it also adds --no-locked-copy.
 func (f *passphraseFlags) addFlags(command *cobra.Command, withNone bool) {
 	command.Flags().BoolVar(&f.choose, "choose", false, "choose the unlock passphrase instead of generating six words")
 	command.Flags().StringVar(&f.file, "passphrase-file", "", "read the unlock passphrase from this file")
@@ -255,7 +255,7 @@ func (s *session) createRecovery(ctx context.Context, server *client.Client, nam
 	return s.addToGrants(user.Username)
 }
 
-// addToGrants adds a user to the users who get the key of each new box.
+// addToGrants adds a user to the list of users who get the key of each box that the profile creates.
 func (s *session) addToGrants(name string) error {
 	if _, exists := s.book.Profiles[s.name]; !exists {
 		s.report("Use lockbox box user add to make %s a recipient of a box.", name)

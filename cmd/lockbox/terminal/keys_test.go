@@ -119,7 +119,7 @@ func TestFetchedKeyIsUsedOnce(t *testing.T) {
 	require.Equal(t, 2, source.fetched)
 }
 
-// TestIdentityIsNotInherited checks that programs of lockbox run do not get the identity.
+// TestIdentityIsNotInherited checks that lockbox run does not pass the identity to the programs that it starts.
 func TestIdentityIsNotInherited(t *testing.T) {
 	t.Parallel()
 	inherited := []string{"A=1", "LOCKBOX_IDENTITY=lbid1_x", "LOCKBOX_IDENTITY_FILE=f"}
