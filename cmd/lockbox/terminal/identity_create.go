@@ -81,7 +81,7 @@ func readPassphrase(path string) (client.Secret, error) {
 
 // identityCreateCommand creates the identity of the caller (PUT /users/{username}/identity), or with --recovery a user
 // whose identity is kept offline. It prints the fingerprint and the generated passphrase. The exit code is exitConflict
-// if the user already has an identity, which only lockbox identity rotate replaces.
+// if the user already has an identity. --replace-lost replaces an identity that is not on this machine.
 func identityCreateCommand(s *session) *cobra.Command {
 	var flags passphraseFlags
 	var recovery string
@@ -188,7 +188,7 @@ func (s *session) publishIdentity(ctx context.Context, server *client.Client, wh
 	return s.showPublished(who.Username, id, passphrase, generated)
 }
 
-// showPublished prints a new identity. A chosen passphrase is not repeated.
+// showPublished prints a new identity. It prints the passphrase only if the passphrase was generated.
 func (s *session) showPublished(username string, id *keys.Identity, passphrase client.Secret, generated bool) error {
 	shown := struct {
 		User        string `json:"user"`

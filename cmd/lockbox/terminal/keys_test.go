@@ -97,8 +97,8 @@ func (c *countingKeys) CurrentKey(context.Context, *client.Client, string) (clie
 	return client.EncryptionKey{}, errors.New("fetched again")
 }
 
-// TestFetchedKeyIsUsedOnce checks that a key that a command has just fetched is used for one request to its box, and
-// that every further request verifies the keyring again.
+// TestFetchedKeyIsUsedOnce checks that a command uses a fetched key for one request to the box of the key, and verifies
+// the keyring again before every further request.
 func TestFetchedKeyIsUsedOnce(t *testing.T) {
 	t.Parallel()
 	source := &countingKeys{}
