@@ -48,7 +48,7 @@ func (s IdentityStore) Empty() bool {
 	return err != nil || len(entries) == 0
 }
 
-// Load returns the identity of an account, and false if there is none.
+// Load returns the identity of an account. The boolean result is false if the store has no identity of this account.
 func (s IdentityStore) Load(url, username string) (stored Identity, ok bool, err error) {
 	path := s.path(url, username)
 	text, err := os.ReadFile(path) //nolint:gosec // the user's own file

@@ -1,5 +1,5 @@
-// Package profile stores the servers that a user of the terminal works with, and the tokens for them. They are in one
-// file in the user's configuration directory, which only this user can read.
+// Package profile stores the servers that a user of the terminal works with, and the tokens for these servers. All
+// profiles are in one file in the user's configuration directory. Only this user can read the file.
 //
 // Several lockbox processes may use the file at the same time. Changes are serialized by a lock file, and a reader
 // always sees either the old or the new contents.
@@ -20,7 +20,7 @@ import (
 	"github.com/rogpeppe/go-internal/lockedfile"
 )
 
-// Default is the name of the profile for commands without a profile name.
+// Default is the name of the profile that commands use if no profile is requested and none is current.
 const Default = "default"
 
 // Profile is an account on a server. It contains tokens and must not be printed or logged.
@@ -42,7 +42,7 @@ type Profile struct {
 	// IdentityDeclined is set after the user declined to create or unlock an identity, so that lockbox login does not
 	// ask each time.
 	IdentityDeclined bool `json:"identityDeclined,omitempty"`
-	// Grant lists the users who get the key of each new box in addition to the creator of the box.
+	// Grant lists the users who, in addition to the creator, get the key of each new box.
 	Grant []string `json:"grant,omitempty"`
 }
 
@@ -63,7 +63,7 @@ func (p Profile) HoldsAPIKey() bool {
 
 // Book holds all profiles of a user.
 type Book struct {
-	// Current is the name of the profile that a command uses if it names no profile. It may name a deleted profile.
+	// Current is the name of the profile for commands without a profile name. It may name a deleted profile.
 	Current  string             `json:"current,omitempty"`
 	Profiles map[string]Profile `json:"profiles"`
 }
@@ -166,7 +166,7 @@ func Change(path string, change func(*Book) error) error {
 }
 
 // CheckWritable reports whether Change can write the file. A command that requests a token calls CheckWritable before
-// the request, because a token that cannot be stored is lost. CheckWritable creates the directory if necessary.
+// the request, because a token that cannot be stored would be lost. CheckWritable creates the directory if necessary.
 func CheckWritable(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return cannotWrite(err)

@@ -12,11 +12,12 @@ import (
 var ErrSeveralLines = errors.New(
 	"the input has several lines, but this prompt takes one: paste one line; nothing was changed")
 
-// maxHidden limits hidden input, in bytes. It protects the memory; the longest value is 512 KiB by default.
+// maxHidden limits hidden input, in bytes. The limit bounds memory use. It exceeds the default maximum size of a value,
+// 512 KiB.
 const maxHidden = 1 << 20
 
-// The sequences of bracketed paste. If bracketed paste is enabled, a terminal puts the last two of these sequences
-// around pasted text. A line end in pasted text can therefore be distinguished from the Enter key.
+// The sequences of bracketed paste. If bracketed paste is enabled, a terminal sends the last two of these sequences
+// before and after pasted text. They distinguish a line end in pasted text from the Enter key.
 const (
 	enablePaste  = "\x1b[?2004h"
 	disablePaste = "\x1b[?2004l"
@@ -84,7 +85,7 @@ func (k *keys) addEscape(c byte) {
 	k.escape = nil
 }
 
-// press handles one key like the line editing of a terminal.
+// press handles one key in the same manner as the line editing of a terminal.
 func (k *keys) press(c byte) {
 	switch c {
 	case '\r', '\n', 0x04: // Enter, Ctrl-D

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestKeys checks the result of a sequence of keys, written as a whole and one byte at a time.
+// TestKeys checks the result of a sequence of keys that is written first as a whole and then one byte at a time.
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	for input, want := range map[string]string{
@@ -43,7 +43,7 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// TestKeysRefused checks the input that result refuses.
+// TestKeysRefused checks that the method result refuses invalid input.
 func TestKeysRefused(t *testing.T) {
 	t.Parallel()
 	for input, rest := range map[string]string{

@@ -50,8 +50,8 @@ type shownIdentity struct {
 	Fingerprint string `json:"fingerprint"`
 	Public      string `json:"public"`
 	CreatedAt   string `json:"createdAt"`
-	// Unlocked reports whether this machine holds the unlocked identity, and Locked whether the server keeps a locked
-	// copy. Both are absent for other users.
+	// Unlocked reports whether this machine holds the unlocked identity. Locked reports whether the server keeps a
+	// locked copy. Both are absent for other users.
 	Unlocked *bool `json:"unlocked,omitempty"`
 	Locked   *bool `json:"locked,omitempty"`
 	// Confirmed reports whether the fingerprint of another user was confirmed on this machine.
@@ -172,8 +172,8 @@ func yesNo(yes bool) string {
 	return "no"
 }
 
-// place returns the memory of this user and the id of the server's installation. It first compares the server with the
-// memory.
+// place returns the Memory of this user and the id of the server's installation. It returns an error if the Memory
+// knows another installation at this URL, or this installation at another URL.
 func (s *session) place(ctx context.Context, server *client.Client) (*keys.Memory, keys.ID, error) {
 	memory, err := keys.UserMemory()
 	if err != nil {

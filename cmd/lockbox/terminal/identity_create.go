@@ -15,12 +15,12 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
-// minPassphrase is the minimum length of a chosen unlock passphrase, in bytes. A thief of the database and of the
-// server's secret can try passphrases without a limit.
+// minPassphrase is the minimum length of a chosen unlock passphrase, in bytes. An attacker who has stolen the database
+// and the server's secret can try any number of passphrases.
 const minPassphrase = 20
 
-// passphraseFlags select the unlock passphrase of a new identity. Without any of these flags, the passphrase is
-// generated.
+// passphraseFlags holds the flags that choose the unlock passphrase of a new identity. Without any of these flags, the
+// passphrase is generated.
 type passphraseFlags struct {
 	choose bool
 	// file contains the passphrase.
@@ -31,7 +31,7 @@ type passphraseFlags struct {
 	passwordStdin bool
 }
 
-// addFlags adds the flags. withNone adds --no-locked-copy.
+// addFlags adds the flags to a command. If withNone is true, it also adds --no-locked-copy.
 func (f *passphraseFlags) addFlags(command *cobra.Command, withNone bool) {
 	command.Flags().BoolVar(&f.choose, "choose", false, "choose the unlock passphrase instead of generating six words")
 	command.Flags().StringVar(&f.file, "passphrase-file", "", "read the unlock passphrase from this file")
@@ -81,7 +81,7 @@ func readPassphrase(path string) (client.Secret, error) {
 
 // identityCreateCommand creates the identity of the caller (PUT /users/{username}/identity), or with --recovery a user
 // whose identity is kept offline. It prints the fingerprint and the generated passphrase. The exit code is exitConflict
-// if the user already has an identity, which only lockbox identity rotate replaces.
+// if the user already has an identity. --replace-lost replaces an identity that is not on this machine.
 func identityCreateCommand(s *session) *cobra.Command {
 	var flags passphraseFlags
 	var recovery string
@@ -188,7 +188,7 @@ func (s *session) publishIdentity(ctx context.Context, server *client.Client, wh
 	return s.showPublished(who.Username, id, passphrase, generated)
 }
 
-// showPublished prints a new identity. A chosen passphrase is not repeated.
+// showPublished prints a new identity. It prints the passphrase only if the passphrase was generated.
 func (s *session) showPublished(username string, id *keys.Identity, passphrase client.Secret, generated bool) error {
 	shown := struct {
 		User        string `json:"user"`
@@ -255,7 +255,7 @@ func (s *session) createRecovery(ctx context.Context, server *client.Client, nam
 	return s.addToGrants(user.Username)
 }
 
-// addToGrants adds a user to the users who get the key of each new box.
+// addToGrants adds a user to the list of users who get the key of each box that the profile creates.
 func (s *session) addToGrants(name string) error {
 	if _, exists := s.book.Profiles[s.name]; !exists {
 		s.report("Use lockbox box user add to make %s a recipient of a box.", name)

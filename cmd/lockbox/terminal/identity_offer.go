@@ -12,9 +12,9 @@ import (
 
 // offerIdentity offers a user who has just signed in at a terminal to create an identity, or to unlock it on this
 // machine. If the user answers no, the profile stores this answer. If standard error is redirected, the user would not
-// see the explanation, so there is no offer. server has the new session, which is recent enough for both actions.
-// Nothing is created without the user's yes, because a server could deny that the user has an identity in order to make
-// the user replace it.
+// see the explanation, so offerIdentity asks nothing. The client in server uses the new session, which is recent enough
+// to create or unlock an identity. It creates an identity only after an explicit yes, because a malicious server could
+// deny that the user has one.
 func (s *session) offerIdentity(ctx context.Context, server *client.Client, username string) error {
 	if s.output == formatJSON || s.selected.IdentityDeclined || s.env(identityVariable) != "" ||
 		s.env(identityVariable+"_FILE") != "" || !prompt.IsTerminal(s.errs) || !prompt.Possible() {
@@ -50,7 +50,7 @@ func (s *session) offerIdentity(ctx context.Context, server *client.Client, user
 // signed in.
 func (s *session) offer(ctx context.Context, verb, question string, act func() error) error {
 	s.report("With an identity, colleagues give you the key of a box without sending it: you need no encryption key.")
-	s.report("It is a key pair that is made on this machine, and the server keeps it only locked under a passphrase.")
+	s.report("An identity is a key pair made on this machine. The server keeps only a copy locked under a passphrase.")
 	wanted, err := prompt.Yes(ctx, question)
 	if err != nil && ctx.Err() != nil {
 		return err
@@ -72,8 +72,8 @@ func (s *session) offer(ctx context.Context, verb, question string, act func() e
 	return nil
 }
 
-// acceptInstallation records a change that the user has accepted. Either the server at this URL is another installation
-// than before, or a known installation is now at this URL.
+// acceptInstallation records that the user has accepted a change: either another installation now runs at this URL, or
+// a known installation has moved to this URL.
 func (s *session) acceptInstallation(ctx context.Context, server *client.Client) error {
 	memory, err := keys.UserMemory()
 	if err != nil {

@@ -39,9 +39,9 @@ second theft.`,
 	return command
 }
 
-// rotateIdentity implements identityRotateCommand. Without renew, it continues an unfinished rotation, in which the
-// server already has the new identity. With renew, it always makes a new identity. It keeps all former identities until
-// every box has been tried.
+// rotateIdentity implements identityRotateCommand. If renew is false and an earlier rotation is unfinished, it
+// continues that rotation: the server already has the new identity. Otherwise, it makes a new identity. It keeps all
+// former identities until every box has been tried.
 func (s *session) rotateIdentity(ctx context.Context, server *client.Client, flags *passphraseFlags,
 	renew bool) error {
 	stored, ok, err := s.storedIdentity(ctx, server)

@@ -12,7 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
-// maxUnlockTries is how often a person may enter the unlock passphrase. An attempt sends no request.
+// maxUnlockTries is the maximum number of times that a command asks for the unlock passphrase. An attempt sends no
+// request.
 const maxUnlockTries = 3
 
 // identityUnlockCommand fetches the locked identity of the caller (GET /users/{username}/identity/locked) and stores it

@@ -13,9 +13,9 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/interchange"
 )
 
-// importFlags are the flags of lockbox import. merge and each exclude each other.
+// importFlags are the flags of lockbox import. The flags merge and each cannot be combined.
 type importFlags struct {
-	// format may be "": then the name of the file decides.
+	// If format is "", the name of the file determines the format.
 	format string
 	dryRun bool
 	// merge keeps names that are not in the file.
@@ -28,8 +28,8 @@ type importFlags struct {
 
 // importCommand writes a file into one entry, or with --each into several. It compares values before it writes, so it
 // needs the permissions readEntry and createEntry and the encryption key of the existing entries. --each also needs
-// readEntryKeys. With --dry-run or --output json, the command prints the names of the changed fields by kind of change.
-// It never prints a value. The exit code is exitConflict if another user writes the entry in the meantime.
+// readEntryKeys. With --dry-run or --output json, the command prints the names of the fields, grouped by the kind of
+// change. It never prints a value. The exit code is exitConflict if another user writes the entry in the meantime.
 func importCommand(s *session) *cobra.Command {
 	var flags importFlags
 	command := &cobra.Command{
@@ -139,8 +139,8 @@ func (s *session) readFile(ctx context.Context, path, format string) (value inte
 // changes were computed, so a write of another user is not overwritten.
 func (s *session) importOne(ctx context.Context, server *client.Client, at address, value interchange.Value,
 	flags importFlags) error {
-	// Prompt twice for the key, as before every write, because a new entry could otherwise be stored under a mistyped
-	// key.
+	// Prompt twice for the encryption key, as before every write. Otherwise, a new entry could be stored under a
+	// mistyped key.
 	server, err := s.keyed(ctx, server, at.box, true)
 	if err != nil {
 		return err

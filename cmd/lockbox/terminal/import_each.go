@@ -53,8 +53,8 @@ const (
 )
 
 // importEach writes an entry for each name. It checks all names and compares all values before it writes the first
-// entry. The writes are separate requests. If a write fails, the earlier writes remain. A repeated command skips them,
-// because their entries are then unchanged.
+// entry. The writes are separate requests. If a write fails, the earlier writes remain. If the command is repeated, it
+// skips the entries that were written, because they are then unchanged.
 func (s *session) importEach(ctx context.Context, server *client.Client, under address, value interchange.Value,
 	flags importFlags) error {
 	items, err := importItems(under, value)

@@ -144,8 +144,9 @@ func (s *session) acceptInvitation(ctx context.Context, anonymous *client.Client
 	}, password, nil
 }
 
-// offerTOTP enrols and confirms two-factor if the user wants it, with the password that the user has just chosen. If
-// this fails, the user has still joined, and the message names the commands that complete the enrolment.
+// offerTOTP asks whether the user wants two-factor. After a yes, it enrols and confirms two-factor with the password
+// that the user has just chosen. If this fails, the user has still joined, and the message names the commands that
+// complete the enrolment.
 func (s *session) offerTOTP(ctx context.Context, server *client.Client, username string,
 	password client.Secret) error {
 	wanted, err := prompt.Yes(ctx, "Enable two-factor authentication with an authenticator app now?")

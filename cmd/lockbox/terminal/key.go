@@ -104,7 +104,7 @@ func checkNotFileName(text string) error {
 		"LOCKBOX_ENCRYPTION_KEY holds the name of a file: set LOCKBOX_ENCRYPTION_KEY_FILE to that name instead")}
 }
 
-// environmentKey returns the key from the environment if the environment is for the selected server.
+// environmentKey returns the key from the environment, unless the environment names another server.
 // LOCKBOX_ENCRYPTION_KEY takes precedence over LOCKBOX_ENCRYPTION_KEY_FILE.
 func (s *session) environmentKey() keySource {
 	if !s.environmentMatchesServer() {

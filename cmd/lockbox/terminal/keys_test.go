@@ -97,8 +97,8 @@ func (c *countingKeys) CurrentKey(context.Context, *client.Client, string) (clie
 	return client.EncryptionKey{}, errors.New("fetched again")
 }
 
-// TestFetchedKeyIsUsedOnce checks that a key that a command has just fetched is used for one request to its box, and
-// that every further request verifies the keyring again.
+// TestFetchedKeyIsUsedOnce checks that a command uses a fetched key for one request to the box of the key, and verifies
+// the keyring again before every further request.
 func TestFetchedKeyIsUsedOnce(t *testing.T) {
 	t.Parallel()
 	source := &countingKeys{}
@@ -119,7 +119,7 @@ func TestFetchedKeyIsUsedOnce(t *testing.T) {
 	require.Equal(t, 2, source.fetched)
 }
 
-// TestIdentityIsNotInherited checks that programs of lockbox run do not get the identity.
+// TestIdentityIsNotInherited checks that lockbox run does not pass the identity to the programs that it starts.
 func TestIdentityIsNotInherited(t *testing.T) {
 	t.Parallel()
 	inherited := []string{"A=1", "LOCKBOX_IDENTITY=lbid1_x", "LOCKBOX_IDENTITY_FILE=f"}

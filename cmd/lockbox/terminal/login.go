@@ -17,7 +17,7 @@ import (
 
 // loginFlags are the flags of lockbox login.
 type loginFlags struct {
-	// username may be "": then the command asks for it.
+	// If username is "", the command asks for the user name.
 	username string
 	// passwordStdin reads the password from standard input.
 	passwordStdin bool
@@ -78,8 +78,8 @@ command does not ask again in this profile. See lockbox identity.`,
 }
 
 // login implements loginCommand. If the profile already exists for the same server, it keeps the location of its
-// encryption key. If it was for another server, the location is removed, because the key must not be sent to the new
-// server.
+// encryption key. If the profile was for another server, the location is removed, because the key must not be sent to
+// the new server.
 func (s *session) login(ctx context.Context, args []string, flags loginFlags) error {
 	if err := s.selectProfileForLogin(args); err != nil {
 		return err
@@ -138,7 +138,7 @@ func (s *session) login(ctx context.Context, args []string, flags loginFlags) er
 // without notice.
 func (s *session) reportSignedIn(signedIn profile.Profile) {
 	s.report("Signed in to %s as %s.", signedIn.URL, signedIn.Username)
-	// The old token is no longer stored anywhere, so the user should know.
+	// Warn the user, because the old token is no longer stored anywhere.
 	if s.selected.URL != "" && !sameServer(signedIn.URL, s.selected.URL) {
 		s.report("The profile %s no longer refers to %s. Use --profile to give each server its own profile.", s.name,
 			s.selected.URL)
@@ -194,7 +194,7 @@ func (s *session) signIn(ctx context.Context, server *client.Client, flags login
 		}
 	}
 	into.Username = credentials.Username
-	// The accounts API has its own sessions. Only they have a refresh token.
+	// The accounts API has its own sessions, and only these sessions have a refresh token.
 	if flags.code {
 		return s.signInWithCode(ctx, server, credentials, into)
 	}
@@ -216,8 +216,8 @@ func (s *session) signIn(ctx context.Context, server *client.Client, flags login
 	return nil
 }
 
-// signInWithPassword signs in and asks for a TOTP code if the server requires one. Only if the password is correct does
-// the server report that a code is required.
+// signInWithPassword signs in and asks for a TOTP code if the server requires one. The server reports that a code is
+// required only if the password is correct.
 func (s *session) signInWithPassword(ctx context.Context, server *client.Client,
 	credentials *client.Credentials) (*client.Session, error) {
 	session, err := server.SignIn(ctx, *credentials)
@@ -256,7 +256,7 @@ func (s *session) signInWithCode(ctx context.Context, server *client.Client, cre
 	return nil
 }
 
-// verifyToken reads an API key or token from standard input and stores it in the profile, once the server has accepted
+// verifyToken reads an API key or token from standard input and stores it in the profile after the server has accepted
 // it and reported its user. The profile stores the user name from the server and ignores --username. If the profile
 // already has the same API key, nothing is replaced.
 func (s *session) verifyToken(ctx context.Context, anonymous *client.Client, replace bool,

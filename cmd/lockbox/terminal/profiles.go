@@ -95,7 +95,7 @@ func tokenExpired(stored profile.Profile) bool {
 	return stored.RefreshToken == "" && !stored.ExpiresAt.IsZero() && time.Until(stored.ExpiresAt) <= 0
 }
 
-// signedInText describes the token of a profile: whether there is one, and until when it is valid.
+// signedInText states whether a profile has a token and until when the token is valid.
 func signedInText(stored profile.Profile) string {
 	switch {
 	case !stored.SignedIn():
