@@ -40,8 +40,8 @@ func (s *Store) Do(ctx context.Context, fn func(ctx context.Context, repos ports
 	if ctx.Value(inTransaction{}) != nil {
 		return errNested
 	}
-	// Conflicts and stale keys share a limit. Only a conflict needs a delay before the next run, because the other
-	// causes are already resolved.
+	// Conflicts and stale server keys are counted together: after maxAttempts such failures, Do gives up. Only a
+	// conflict needs a delay before the next run, because the other causes are already resolved.
 	failures, startOvers := 0, 0
 	for {
 		err := s.runOnce(ctx, fn)

@@ -130,7 +130,7 @@ func (v *identityVector) fill(t *testing.T) {
 		join(apartPart(v.Installation), apartPart(v.User), apartPart(v.Fingerprint)), v.Seed))
 }
 
-// fill computes the outputs of a keyring's vector. Its recipients are sorted by fingerprint.
+// fill computes the outputs of a keyring's vector. The recipients in v must already be sorted by fingerprint.
 func (v *keyringVector) fill(t *testing.T) {
 	t.Helper()
 	id := apartExpand(v.Key, []byte("lockbox/v1/key-id"), 16)

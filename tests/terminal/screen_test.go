@@ -122,7 +122,7 @@ func (s *screen) enter(text string) {
 // The declines method types n when lockbox offers to create an identity after a sign-in.
 func (s *screen) declines() {
 	s.t.Helper()
-	s.expect(`With an identity, colleagues give you the key of a box without sending it`)
+	s.expect(`With an identity of your own, you need no encryption key`)
 	s.expect(`Create your identity now\? \[y/N\] `)
 	s.enter("n")
 	s.expect("lockbox identity create")

@@ -20,7 +20,7 @@ import (
 const replicas = 10
 
 // repeats returns the number of rounds of each race.
-func repeats() int { return rounds.Choose(5, 20) }
+func repeats() int { return rounds.Choose(2, 20) }
 
 func TestManyReplicasMigrateAtOnce(t *testing.T) {
 	t.Parallel()

@@ -169,8 +169,8 @@ func (s *session) importIdentity(ctx context.Context, server *client.Client, fil
 	case found == nil:
 		return s.publishIdentity(ctx, server, who, memory, id, flags)
 	case found.Fingerprint != id.Fingerprint().String():
-		return &exitError{errors.New("this is not your current identity on the server; nothing was changed: if it is " +
-			"a former one, regain your boxes with lockbox identity recover"), exitConflict}
+		return &exitError{errors.New("nothing was changed, because this is not your current identity on the server: " +
+			"if it is a former identity of yours, regain your boxes with lockbox identity recover"), exitConflict}
 	}
 	if err := s.storeIdentity(server, who.Username, id); err != nil {
 		return err
