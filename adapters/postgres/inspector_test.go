@@ -54,5 +54,6 @@ func TestClear(t *testing.T) {
 	}
 	require.NoError(t, inspector.Clear(t.Context()))
 	require.NoError(t, inspector.RequireEmpty(t.Context()))
-	require.Zero(t, pgtest.Number(t, database, `SELECT count(*) FROM pg_proc WHERE pronamespace = 'public'::regnamespace`))
+	require.Zero(t, pgtest.Number(t, database,
+		`SELECT count(*) FROM pg_proc WHERE pronamespace = 'public'::regnamespace`))
 }

@@ -178,7 +178,8 @@ func (i *Inspector) owned(ctx context.Context) ([]object, error) {
 			WHEN 'statistics object' THEN 'statistics' ELSE o.type END, o.identity
 		FROM pg_shdepend d, pg_identify_object(d.classid, d.objid, d.objsubid) o
 		WHERE d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND d.deptype = 'o'
-			AND d.refclassid = 'pg_authid'::regclass AND d.refobjid = (SELECT oid FROM pg_roles WHERE rolname = session_user)
+			AND d.refclassid = 'pg_authid'::regclass
+			AND d.refobjid = (SELECT oid FROM pg_roles WHERE rolname = session_user)
 			AND NOT (o.type = 'schema' AND o.identity = 'public') AND o.identity !~ '^pg_toast'
 		ORDER BY o.type = 'table' DESC, o.type = 'schema', 1, 2`)
 	return collect(rows, err, func(row pgx.CollectableRow) (object, error) {

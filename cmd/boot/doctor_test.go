@@ -184,10 +184,14 @@ func TestDoctorDatabase(t *testing.T) {
 		change func(*postgres.Diagnosis)
 		want   Status
 	}{
-		"healthy server":      {checkServer, func(*postgres.Diagnosis) {}, StatusOK},
-		"standby":             {checkServer, func(d *postgres.Diagnosis) { d.Standby = true }, StatusError},
-		"read-only":           {checkServer, func(d *postgres.Diagnosis) { d.ReadOnly = true }, StatusError},
-		"full disk":           {checkServer, func(d *postgres.Diagnosis) { d.WriteErr = errors.New("full") }, StatusError},
+		"healthy server": {checkServer, func(*postgres.Diagnosis) {}, StatusOK},
+		"standby":        {checkServer, func(d *postgres.Diagnosis) { d.Standby = true }, StatusError},
+		"read-only":      {checkServer, func(d *postgres.Diagnosis) { d.ReadOnly = true }, StatusError},
+		"full disk": {
+			checkServer,
+			func(d *postgres.Diagnosis) { d.WriteErr = errors.New("full") },
+			StatusError,
+		},
 		"encoding":            {checkServer, func(d *postgres.Diagnosis) { d.Encoding = "LATIN1" }, StatusError},
 		"old PostgreSQL":      {checkServer, func(d *postgres.Diagnosis) { d.Major = 13 }, StatusError},
 		"untested PostgreSQL": {checkServer, func(d *postgres.Diagnosis) { d.Major = 19 }, StatusWarning},

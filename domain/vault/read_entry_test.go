@@ -60,8 +60,8 @@ type failedOver struct{ ports.EntryReader }
 
 func (failedOver) CheckCurrent(ports.EntrySnapshot) error { return domain.ErrBusy }
 
-// TestReadAcrossAFailover verifies that a read returns no value if the database may have got another primary between the
-// lookup and the event. The event remains.
+// TestReadAcrossAFailover verifies that a read returns no value if the database may have got another primary between
+// the lookup and the event. The event remains.
 func TestReadAcrossAFailover(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.ReadEntry, func(c *vault.Config) { c.Reader = failedOver{c.Reader} })

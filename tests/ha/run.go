@@ -59,7 +59,8 @@ type run struct {
 	version string // of PostgreSQL
 }
 
-// execute starts everything, causes the faults and verifies the outcome. It keeps the folder with the logs after a failure.
+// execute starts everything, causes the faults and verifies the outcome. After a failure, it keeps the folder with the
+// logs.
 func execute(ctx context.Context, o options, out io.Writer) (made *report, err error) {
 	r := &run{options: o, out: out}
 	if err := r.start(ctx); err != nil {

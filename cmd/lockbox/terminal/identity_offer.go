@@ -49,7 +49,8 @@ func (s *session) offerIdentity(ctx context.Context, server *client.Client, user
 // offer explains the purpose of an identity, and calls act after an explicit yes. If act fails, the user is still
 // signed in.
 func (s *session) offer(ctx context.Context, verb, question string, act func() error) error {
-	s.report("With an identity of your own, you need no encryption key: colleagues can give you the keys of their boxes.")
+	s.report("With an identity of your own, you need no encryption key: colleagues can give you the keys of " +
+		"their boxes.")
 	s.report("An identity is a key pair made on this machine. The server keeps only a copy locked under a passphrase.")
 	wanted, err := prompt.Yes(ctx, question)
 	if err != nil && ctx.Err() != nil {
