@@ -41,7 +41,8 @@ type Invitation struct {
 
 // InvitationCode is the code that the holder of an invitation sends. Until it is used, it is as secret as a password.
 type InvitationCode struct {
-	// ID selects the invitation in storage, so that no statement contains the secret.
+	// ID identifies the stored invitation. Storage looks the invitation up by ID, so no SQL statement contains the
+	// secret.
 	ID     InvitationID
 	Secret [32]byte
 }

@@ -73,8 +73,8 @@ type EntryCipher interface {
 	// another key; a TamperedError when the key is right and the ciphertext does not authenticate; ErrStaleServerKey
 	// when the envelope's server key is not in memory.
 	Open(place Place, sealed SealedValue) ([]byte, error)
-	// Fits reports whether the envelope was sealed under this key, without opening the value. Fits is false for an
-	// envelope if the cipher has no key for the derivation parameters of the envelope.
+	// Fits reports whether the envelope was sealed under this key, without opening the value. It returns false if
+	// the cipher has no key that was derived with the parameters of the envelope.
 	Fits(at Sealed) bool
 	// Clear overwrites the derived keys. A cleared cipher fails.
 	Clear()

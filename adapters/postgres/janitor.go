@@ -155,7 +155,7 @@ func (s *Store) DeleteRemovedEntries(ctx context.Context, before time.Time, limi
 	return len(boxes), nil
 }
 
-// DeleteOldKeyrings removes keyrings that boxKeyrings.Add has marked as surplus, with their recipients; see
+// DeleteOldKeyrings deletes keyrings and their recipients. boxKeyrings.Add has marked these keyrings as surplus. See
 // ports.Janitor.
 func (s *Store) DeleteOldKeyrings(ctx context.Context, before time.Time, limit int) (int, error) {
 	return s.sweep(ctx, `DELETE FROM box_keyrings WHERE (box_id, sequence) IN

@@ -332,6 +332,6 @@ func OpenMigrator(config Config) (*Migrator, error) {
 	return migrate.New(string(config.DatabaseURL.Bytes()), migrations.Files)
 }
 
-// CheckSchema returns an error if a program must not serve a schema. current is the version of the schema; newest is
-// the newest migration of the program.
+// CheckSchema returns an error if the schema of a database is too new for the program; see migrate.CheckSchema. current
+// is the version of the schema. newest is the newest migration that the program knows.
 func CheckSchema(current, newest uint) error { return migrate.CheckSchema(current, newest) }

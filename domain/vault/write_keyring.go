@@ -44,9 +44,16 @@ type WrittenKeyring struct {
 // more. Members are removed in the same transaction. The server cannot check the wrapped keys and the chain; only
 // clients can.
 //
-// Errors, in this order: those of Access.Manage; those of Access.ResetKeyring for a reset, and ErrNotRecipient for any
-// other request; ErrKeyringChanged; keyring_invalid; ErrKeyringSequence; ErrKeyChangeRequired; those of RemoveBoxUser;
-// recipient_stale; ErrKeyIDUsed.
+// WriteKeyring returns the first of these errors that applies:
+//
+//   - the errors of Access.Manage
+//   - for a reset, the errors of Access.ResetKeyring; for any other request, ErrNotRecipient
+//   - ErrKeyringChanged
+//   - an error with code keyring_invalid
+//   - ErrKeyringSequence and ErrKeyChangeRequired
+//   - the errors of RemoveBoxUser
+//   - an error with code recipient_stale
+//   - ErrKeyIDUsed
 func (s *Service) WriteKeyring(ctx context.Context, by domain.Requester, in WriteKeyring) (WrittenKeyring, error) {
 	repos := s.config.Store.Read()
 	access, err := s.authorize(ctx, repos, by, in.Box, in.decide)

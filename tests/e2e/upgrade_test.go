@@ -108,7 +108,7 @@ func (r *release) call(token, method, path, body string, status int) string {
 	return string(text)
 }
 
-// requireEntries requires the values of the entries of the box team.
+// requireEntries verifies that each entry that want names has the value in want, in the box "team".
 func (r *release) requireEntries(token string, want map[string]string) {
 	r.t.Helper()
 	for key, value := range want {
@@ -116,7 +116,7 @@ func (r *release) requireEntries(token string, want map[string]string) {
 	}
 }
 
-// write writes an entry of the box team.
+// write writes an entry in the box "team".
 func (r *release) write(token, key, value string) {
 	r.t.Helper()
 	r.call(token, "POST", "/boxes/team/entries", `{"key":"`+key+`","value":"`+value+`"}`, 201)
