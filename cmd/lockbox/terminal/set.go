@@ -47,7 +47,7 @@ Other users of the machine can see arguments, and shells store arguments in thei
 	source.addFlags(command)
 	command.Flags().StringVar(&field, "field", "",
 		"write only this field of an object, such as db.password; needs the permission to read")
-	command.Flags().Uint64Var(&condition.IfMatch, "if-version", 0, "write only if this is the newest version")
+	command.Flags().Uint64Var(&condition.IfMatch, "if-version", 0, "write only if the newest version has this number")
 	command.Flags().BoolVar(&condition.IfNoneMatch, "create-only", false, "write only if the entry does not exist")
 	// The two conditions contradict each other: --if-version requires an existing entry, and --create-only requires
 	// that there is none.
