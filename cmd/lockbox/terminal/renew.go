@@ -108,7 +108,7 @@ func (r *renewingTransport) token() string {
 }
 
 // renew returns the token that replaces a refused one, or the refused token itself if there is no other token. If
-// another process is refreshing the session, renew waits until that process has finished. It returns an error if the
+// another process is refreshing the session, renew waits until that process has finished. renew returns an error if the
 // refresh fails, for example because of a lost connection. If the session is revoked, it returns the refused token and
 // no error, so that the caller returns the original response of the server.
 func (r *renewingTransport) renew(ctx context.Context, refused string) (string, error) {
