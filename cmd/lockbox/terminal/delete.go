@@ -39,6 +39,6 @@ time.`,
 			return nil
 		},
 	}
-	command.Flags().Uint64Var(&options.IfMatch, "if-version", 0, "delete only if this is the newest version")
+	command.Flags().Uint64Var(&options.IfMatch, "if-version", 0, "delete only if the newest version has this number")
 	return command
 }

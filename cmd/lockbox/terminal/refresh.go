@@ -11,11 +11,11 @@ import (
 
 // The times of a refresh.
 const (
-	// refreshBefore is the remaining lifetime at which a token is refreshed. This margin prevents a token from expiring
-	// after the check and before the request reaches the server.
+	// refreshBefore is the remaining lifetime below which a token is refreshed. Without this margin, a token could
+	// expire between the check and the arrival of the request at the server.
 	refreshBefore = time.Minute
-	// refreshTimeout limits a refresh. Ctrl-C and the timeout of a completion do not cancel a refresh. Once the server
-	// has the request, the old token is invalid and the new token must be stored.
+	// refreshTimeout limits a refresh. Ctrl-C and the timeout of a shell completion do not cancel a refresh: after the
+	// server has received the request, the old token is invalid, so the new token must be received and stored.
 	refreshTimeout = 10 * time.Second
 )
 
@@ -25,10 +25,10 @@ var errOtherAccount = errors.New("another command has changed the profile to ano
 	"again")
 
 // refresh exchanges the refresh token of the profile for a new token and returns it. It holds the lock of the profile
-// file, because the server revokes the whole session if a refresh token is used twice. If another process has replaced
-// the token in the meantime, refresh returns the stored token and sends no request. For a profile without a refresh
-// token, refresh only reads the file again, so the file may be read-only. A returned error is errOtherAccount, or comes
-// from the file or the server.
+// file until the new token is stored, because the server revokes the whole session if another process uses the same
+// refresh token. If another process has replaced the token in the meantime, refresh returns the stored token and sends
+// no request. For a profile without a refresh token, refresh only reads the file again. The file may then be read-only.
+// A returned error is errOtherAccount, or comes from the file or the server.
 func (s *session) refresh(ctx context.Context) (string, error) {
 	path, err := profile.Path()
 	if err != nil {
@@ -63,7 +63,8 @@ func (s *session) refresh(ctx context.Context) (string, error) {
 	return s.selected.Token, err
 }
 
-// adopt makes the stored profile the selected profile if both are for the same account.
+// adopt makes the stored profile the selected profile. If the two profiles are for different accounts, it returns
+// errOtherAccount.
 func (s *session) adopt(stored profile.Profile) error {
 	if !sameServer(stored.URL, s.selected.URL) || stored.Username != s.selected.Username {
 		return errOtherAccount
@@ -72,10 +73,11 @@ func (s *session) adopt(stored profile.Profile) error {
 	return nil
 }
 
-// exchange uses the refresh token of a profile and replaces its tokens.
+// exchange sends the refresh token of a profile to the server, and replaces both tokens and the expiry time in stored.
+// The caller writes the profile file.
 func (s *session) exchange(ctx context.Context, stored *profile.Profile) error {
-	// Do not let ctx cancel the refresh, because a cancelled refresh could lose the new token, and the session with it.
-	// The timeout excludes the wait for the lock.
+	// Do not let ctx cancel the refresh, because a cancelled refresh could lose the new token, and the user would have
+	// to sign in again. The timeout starts after the wait for the lock.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshTimeout)
 	defer cancel()
 	// The server invalidates the old tokens at once, so check first that the new ones can be stored.

@@ -13,9 +13,10 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// renewingTransport sends requests with the token of a profile. A refresh by any process invalidates the previous token
-// immediately, and a login replaces the token. If the server refuses a request because of its token, the transport
-// sends the request again with the newer token. It is safe for concurrent use.
+// renewingTransport sends requests with the token of a profile. Other processes can make this token invalid: a refresh
+// invalidates the previous token immediately, and a login replaces the token in the profile. If the server refuses the
+// token of a request, the transport gets a newer token and sends the request again. The transport is safe for
+// concurrent use.
 type renewingTransport struct {
 	session *session
 	next    http.RoundTripper
@@ -23,12 +24,13 @@ type renewingTransport struct {
 	mu sync.Mutex // guards session.selected while the transport is in use
 }
 
-// maxRenewals is how often a request is sent again. One renewal is enough unless other processes refresh the session as
-// fast as requests are answered. The limit ends the loop if a server refuses every token.
+// maxRenewals limits how many times one request is sent again. More than one renewal is needed only if another process
+// refreshes the session before the repeated request reaches the server. The limit ends the loop if a server refuses
+// every token.
 const maxRenewals = 20
 
-// RoundTrip sends a request, and repeats it after each renewal of its token. It does not modify the request, because
-// the contract of http.RoundTripper forbids changes.
+// RoundTrip sends a request. If the server refuses the token, RoundTrip renews the token and sends the request again.
+// It sends only copies of the request, because the contract of http.RoundTripper forbids changes to the original.
 func (r *renewingTransport) RoundTrip(request *http.Request) (*http.Response, error) {
 	// Some requests, such as a sign-in, have no token and must not get one here.
 	if request.Header.Get("Authorization") == "" {
@@ -67,13 +69,13 @@ func (r *renewingTransport) send(request *http.Request, token string) (*http.Res
 	return r.next.RoundTrip(copied)
 }
 
-// maxRefusal limits how much of a refusal is read, in bytes. Refusals of Lockbox have less than one KiB.
+// maxRefusal limits how many bytes of a refusal are read. The refusals that Lockbox sends are shorter than one KiB.
 const maxRefusal = 1 << 16
 
-// refusesToken reports whether the server refuses the token of a request, as unknown or expired. Other refusals have
-// the same status, for example for a wrong password. The transport must not repeat a request after such a refusal,
-// because the server would count the repetition as another attempt. After the call, the body of the response can still
-// be read.
+// refusesToken reports whether the server refuses the token of a request as unknown, expired or revoked. A refusal with
+// the same status can have another reason, for example a wrong password. The transport must not send the request again
+// in that case, because the server would count another attempt. After the call, the body of the response can still be
+// read.
 func refusesToken(response *http.Response) bool {
 	if response.StatusCode != http.StatusUnauthorized {
 		return false
@@ -91,7 +93,7 @@ func refusesToken(response *http.Response) bool {
 	if err != nil || json.Unmarshal(text, &refusal) != nil {
 		return false
 	}
-	// The accounts API reports the same two errors with these numbers.
+	// In the accounts API, the same two errors have the numbers 908 and 909.
 	return slices.Contains(tokenRefusals, refusal.Code) || refusal.ID == 908 || refusal.ID == 909
 }
 
@@ -106,9 +108,9 @@ func (r *renewingTransport) token() string {
 }
 
 // renew returns the token that replaces a refused one, or the refused token itself if there is no other token. If
-// another process is refreshing the session, renew waits for it, because that process stores the new token only after
-// the server has invalidated the old one. It returns an error if the refresh fails, for example because of a lost
-// connection. A revoked session is not an error here, because the caller returns the original refusal.
+// another process is refreshing the session, renew waits until that process has finished. renew returns an error if the
+// refresh fails, for example because of a lost connection. If the session is revoked, it returns the refused token and
+// no error, so that the caller returns the original response of the server.
 func (r *renewingTransport) renew(ctx context.Context, refused string) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -123,7 +125,7 @@ func (r *renewingTransport) renew(ctx context.Context, refused string) (string, 
 }
 
 // maxIdleConns is the number of connections that stay open between requests. An import sends several requests at a
-// time, and the default of 2 would close most of its connections.
+// time, and the default limit of 2 would close most of these connections after each request.
 const maxIdleConns = 16
 
 // httpClient returns a client that renews the token of the profile. If the token is not from a profile, it returns nil,

@@ -36,14 +36,14 @@ func (s *session) prepareProfile(replace bool) error {
 	if replace || !s.selected.HoldsAPIKey() {
 		return nil
 	}
-	return &exitError{fmt.Errorf("the profile %s holds an API key of %s for %s, which would stay valid and be stored "+
-		"nowhere: use --profile NAME for another profile, or --replace to revoke the key", s.name, s.selected.Username,
+	return &exitError{fmt.Errorf("the profile %s holds an API key of %s for %s; overwriting the key would not revoke "+
+		"it: use --profile NAME for another profile, or --replace to revoke the key", s.name, s.selected.Username,
 		s.selected.URL), exitConflict}
 }
 
-// revokeReplaced revokes the API key that a login has replaced in the profile. It signs in with the replaced key,
-// because the new token may belong to another server or user. If the key stays valid, it prints a warning with the id
-// of the key.
+// revokeReplaced revokes the API key that a login has replaced in the profile. The request carries the replaced key,
+// because the new token may belong to another server or user. If the revocation fails, revokeReplaced prints a warning
+// with the id of the key.
 func (s *session) revokeReplaced(ctx context.Context, old profile.Profile, token string) {
 	if !old.HoldsAPIKey() || old.Token == token {
 		return
@@ -54,11 +54,11 @@ func (s *session) revokeReplaced(ctx context.Context, old profile.Profile, token
 	case err == nil, errors.Is(err, client.ErrUnauthenticated), errors.Is(err, client.ErrNotFound):
 		return
 	}
-	s.warn("the API key %s of %s for %s stays valid: %s; revoke it with lockbox api-keys delete", cmp.Or(old.APIKeyID,
-		"that was replaced"), old.Username, old.URL, Explain(err))
+	s.warn("the API key %s of %s for %s was not revoked and stays valid: %s; revoke it with lockbox api-keys delete",
+		cmp.Or(old.APIKeyID, "that was replaced"), old.Username, old.URL, Explain(err))
 }
 
-// revokeKey revokes the API key of a profile with one request to its server.
+// revokeKey revokes the API key of a profile with one request to the server of the profile.
 func (s *session) revokeKey(ctx context.Context, old profile.Profile) error {
 	server, err := s.serverOf(old)
 	if err != nil {
@@ -95,7 +95,7 @@ func (s *session) serverOf(p profile.Profile) (*client.Client, error) {
 	})
 }
 
-// warnOfValidKey warns that the API key of a profile, which has just been deleted from this machine, stays valid.
+// warnOfValidKey warns that the server still accepts an API key that has been deleted from this machine.
 func (s *session) warnOfValidKey(old profile.Profile) {
 	if old.HoldsAPIKey() {
 		s.warn("the API key %s of %s stays valid on %s: revoke it there with lockbox api-keys delete",

@@ -7,8 +7,9 @@ import (
 )
 
 // restoreCommand restores a version (POST /boxes/{box}/entries/{key}/restore). It needs the permissions readEntry and
-// createEntry. It needs no encryption key, because the server copies the encrypted value. In a box with a keyring, a
-// version under an earlier key needs an identity. With --output json it prints {"version":N}.
+// createEntry. It needs no encryption key, because the server copies the encrypted value. It needs an identity only to
+// restore a version that is encrypted under an earlier key of a keyring, because the client encrypts the value again.
+// With --output json it prints {"version":N}.
 func restoreCommand(s *session) *cobra.Command {
 	var version uint64
 	var options client.RestoreOptions
@@ -34,8 +35,8 @@ your identity.`,
 			if err != nil {
 				return err
 			}
-			// In a box with a keyring, the client decrypts a version under an earlier key and writes it under the
-			// current key.
+			// In a box with a keyring, a version may be encrypted under an earlier key. The client then decrypts the
+			// version and encrypts it under the current key.
 			holder, err := s.holder(command.Context(), server)
 			if err != nil {
 				return err
@@ -55,7 +56,7 @@ your identity.`,
 		},
 	}
 	command.Flags().Uint64Var(&version, "version", 0, "version to restore")
-	command.Flags().Uint64Var(&options.IfMatch, "if-version", 0, "restore only if this is the newest version")
+	command.Flags().Uint64Var(&options.IfMatch, "if-version", 0, "restore only if the newest version has this number")
 	// The flag is required, because a default could restore an unintended version.
 	_ = command.MarkFlagRequired("version")
 	return command

@@ -22,15 +22,16 @@ const (
 // runFlags are the flags of lockbox run.
 type runFlags struct {
 	naming interchange.Naming
-	// allow holds the names of unsafe variables that entries may set.
+	// The names in allow are unsafe variables that entries may set.
 	allow []string
-	// only holds the names of the variables that the program gets from entries; empty means all.
+	// The names in only are the variables that the program gets from entries. An empty list selects all variables.
 	only []string
 }
 
 // runCommand starts a program with secrets in its environment. It needs the permission readEntry and the encryption
-// key. Until the program starts, failures have the exit codes of this package. Afterwards the program determines the
-// exit code. The first error ends the command, so a program never starts with only some of its variables.
+// key. If an error occurs before the program starts, lockbox exits with an exit code of this package. Afterwards the
+// program determines the exit code. The first error ends the command, so a program never starts with only some of its
+// variables.
 func runCommand(s *session) *cobra.Command {
 	var flags runFlags
 	command := &cobra.Command{
@@ -86,7 +87,7 @@ func addNamingFlags(command *cobra.Command, naming *interchange.Naming) {
 	command.Flags().BoolVar(&naming.KeepCase, "keep-case", false, "do not convert names to upper case")
 }
 
-// addAllowFlag adds --allow. It takes one name at a time, so that each exception is visible in a script.
+// addAllowFlag adds --allow. Each use of the flag permits one name, so that each exception is visible in a script.
 func addAllowFlag(command *cobra.Command, allow *[]string) {
 	command.Flags().StringArrayVar(allow, "allow", nil,
 		"allow entries to set this variable, although it can make programs run other code or send secrets to another "+
@@ -104,8 +105,8 @@ func completeRun(s *session) cobra.CompletionFunc {
 	}
 }
 
-// readVariables reads all entries and returns their values as NAME=value, in the order of the entries. Any error is
-// returned before a program is started.
+// readVariables reads all entries and returns their values as NAME=value, in the order of the entries. If one entry
+// cannot be read, it returns an error, and the caller starts no program.
 func (s *session) readVariables(ctx context.Context, addresses []string, flags runFlags) ([]string, error) {
 	entries := make([]address, len(addresses))
 	for i, text := range addresses {
@@ -142,8 +143,8 @@ func (s *session) readVariables(ctx context.Context, addresses []string, flags r
 	return all, nil
 }
 
-// variablesOf converts the value of an entry to variables, selects those of --only and refuses unsafe ones. Names
-// follow the rules of interchange.Value.Variables.
+// variablesOf converts the value of an entry to variables. It drops variables that --only does not name, and returns an
+// error if an unsafe variable remains. Names follow the rules of interchange.Value.Variables.
 func variablesOf(entry *client.Entry, at address, flags runFlags) ([]string, error) {
 	value, err := interchange.Parse(entry.Value)
 	if err != nil {

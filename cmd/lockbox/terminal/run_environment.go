@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// ownVariables are the variables that hold secrets of Lockbox itself; each also exists with the suffix _FILE. A
-// started program inherits none of them. It gets such a variable only if an entry sets it.
+// ownVariables are the variables that hold secrets of Lockbox itself. For each of them, a second variable with the
+// suffix _FILE names a file with the secret. A started program inherits neither. It gets such a variable only if an
+// entry sets the variable.
 var ownVariables = []string{
 	"LOCKBOX_API_KEY", "LOCKBOX_ENCRYPTION_KEY", "LOCKBOX_IDENTITY", "LOCKBOX_SECRET_KEY",
 	"LOCKBOX_SECRET_KEY_PREVIOUS", "LOCKBOX_DATABASE_URL", "LOCKBOX_INIT_TOKEN", "LOCKBOX_TLS_KEY",
@@ -18,8 +19,8 @@ var ownVariables = []string{
 }
 
 // environment returns the environment of the started program: the inherited variables without Lockbox's own secrets,
-// and the values. If a name occurs several times, its last value is used, at the position of the first. The inherited
-// variables keep their order, and new variables follow.
+// followed by the variables that the entries add. If a name occurs several times, the environment contains only the
+// last value, at the position where the name occurred first.
 func environment(inherited, values []string) []string {
 	// Duplicate names would be ambiguous, because some programs read the first value and some the last.
 	var names []string
@@ -38,8 +39,8 @@ func environment(inherited, values []string) []string {
 	return pairs
 }
 
-// withoutOwn returns a copy of pairs without ownVariables. Programs that must call Lockbox themselves get their own
-// API key from an entry.
+// withoutOwn returns a copy of pairs without ownVariables. A program that calls Lockbox itself must get its own API key
+// from an entry.
 func withoutOwn(pairs []string) []string {
 	return slices.DeleteFunc(slices.Clone(pairs), func(pair string) bool {
 		return slices.Contains(ownVariables, strings.TrimSuffix(nameOf(pair), "_FILE"))
@@ -86,7 +87,7 @@ var unsafeVariables = []string{
 	"NPM_CONFIG_SCRIPT_SHELL", "NPM_CONFIG_GIT", "NPM_CONFIG_PREFIX", "NPM_CONFIG_USERCONFIG",
 	"NPM_CONFIG_GLOBALCONFIG", "PIP_CONFIG_FILE", "CURL_HOME", "WGETRC", "CARGO_BUILD_RUSTC_WRAPPER",
 	"CMAKE_TOOLCHAIN_FILE", "ANSIBLE_CONFIG", "KUBECONFIG",
-	// Package registries, whose packages are code.
+	// Addresses of package registries: another registry could deliver packages with other code.
 	"NPM_CONFIG_REGISTRY", "PIP_INDEX_URL",
 	// Interpreters and virtual machines.
 	"PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONUSERBASE", "PYTHONBREAKPOINT", "PYTHONEXECUTABLE",
@@ -124,13 +125,13 @@ var divertingVariables = []string{
 	"SOCKS_SERVER", "GOPROXY", "SOCKS5_PROXY", "YARN_HTTP_PROXY", "YARN_HTTPS_PROXY",
 }
 
-// divertingSuffixes are the usual endings of diverting variables. They cover the variables of programs that the list
-// does not contain.
+// divertingSuffixes are the usual endings of diverting variables. The suffixes also match variables that are missing
+// from divertingVariables.
 var divertingSuffixes = []string{"_PROXY", "_CA_CERTS", "_CA_BUNDLE", "_CERT_FILE", "_SSL_NO_VERIFY",
 	"_TLS_REJECT_UNAUTHORIZED"}
 
-// unsafePrefixes are the prefixes of families of unsafe variables. For example, Lua has a variable for each version:
-// LUA_INIT_5_4 takes precedence over LUA_INIT.
+// unsafePrefixes match groups of unsafe variables whose names begin alike. For example, Lua has a variable for each
+// version: LUA_INIT_5_4 takes precedence over LUA_INIT.
 var unsafePrefixes = []string{"LD_", "DYLD_", "BASH_FUNC_", "PERL5", "GIT_CONFIG", "LUA_INIT", "LUA_PATH",
 	"LUA_CPATH"}
 
@@ -151,13 +152,14 @@ func checkNames(pairs, allowed []string) error {
 	return nil
 }
 
-// The dangers of a variable, as in "can make programs …".
+// The dangers of a variable. In the message of checkNames, they follow the words "can make programs".
 const (
 	runsCode = "run other code"
 	diverts  = "send secrets to another server"
 )
 
-// dangerOf returns the danger of a variable that is in the lists above, ignoring the case, or "".
+// dangerOf returns the danger of a variable, or "" if the lists above do not contain the variable. It ignores the case
+// of the name.
 func dangerOf(name string) string {
 	upper := strings.ToUpper(name)
 	switch {
@@ -172,8 +174,8 @@ func dangerOf(name string) string {
 }
 
 // selectNames returns the pairs whose names are in the list of --only, or all pairs if that list is empty. It drops the
-// other variables without an error. A program that gets only the named variables does not receive variables that
-// another user adds to the entry.
+// other variables without an error. If another user adds a variable to the entry, a program that is started with --only
+// does not get that variable.
 func selectNames(pairs, only []string) []string {
 	if len(only) == 0 {
 		return pairs
@@ -184,12 +186,12 @@ func selectNames(pairs, only []string) []string {
 	})
 }
 
-// checkOnly returns an error if a name of --only has no pair, because a program must not start without a variable that
-// it needs.
+// checkOnly returns an error if no pair has a name that is in the list of --only, because a program must not start
+// without a variable that it needs.
 func checkOnly(pairs, only []string) error {
 	for _, name := range only {
 		if !slices.ContainsFunc(pairs, func(pair string) bool { return strings.HasPrefix(pair, name+"=") }) {
-			return fmt.Errorf("no entry sets the variable %s that --only names", name)
+			return fmt.Errorf("no entry sets the variable %s, which --only names", name)
 		}
 	}
 	return nil

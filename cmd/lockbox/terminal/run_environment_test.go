@@ -9,8 +9,8 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/boot"
 )
 
-// TestEnvironment checks the variables that a started program inherits, their order, and the choice among several
-// values.
+// TestEnvironment checks which variables a started program inherits, their order, and which value the program gets if a
+// name occurs several times.
 func TestEnvironment(t *testing.T) {
 	t.Parallel()
 	inherited := []string{
@@ -63,7 +63,8 @@ func TestCheckNames(t *testing.T) {
 	}
 }
 
-// TestOnly checks that other variables are dropped without a refusal, and that a missing name is an error.
+// TestOnly checks that --only drops all other variables without an error, and that a name in --only that no entry sets
+// is an error.
 func TestOnly(t *testing.T) {
 	t.Parallel()
 	pairs := []string{"A=1", "LD_PRELOAD=x", "AB=2", "a=3", "A=4"}

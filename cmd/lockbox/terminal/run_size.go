@@ -13,15 +13,15 @@ import (
 
 // limits are the maximum sizes that execve(2) accepts, in bytes. 0 means that the limit is unknown.
 type limits struct {
-	// single limits each NAME=value pair and each argument, including the final NUL.
+	// single is the limit for each NAME=value pair and for each argument, including the final NUL.
 	single int
-	// total limits all pairs and arguments together, including the pointers to them.
+	// total is the limit for all pairs and arguments together, including the pointers to them.
 	total int
 }
 
-// sizeLimits returns the limits of this system. On Linux, one string may have 32 pages. All strings together may have a
-// quarter of the stack limit, but at least 128 KiB and at most 6 MiB; see execve(2). Other systems limit only the
-// total.
+// sizeLimits returns the limits of this system. On Linux, one string may occupy 32 pages of memory. All strings
+// together may occupy a quarter of the stack limit, but at least 128 KiB and at most 6 MiB; see execve(2). Other
+// systems limit only the total.
 func sizeLimits() limits {
 	const kib = 1 << 10
 	switch runtime.GOOS {
@@ -38,8 +38,8 @@ func sizeLimits() limits {
 	return limits{}
 }
 
-// explainSize describes why a program with these arguments and variables is too large for the system. It names the
-// largest variable, because that variable is usually the cause. It never contains a value.
+// explainSize describes why a program with these arguments and variables is too large for the system. The description
+// names the largest variable or argument, which is usually the cause. It never contains a value.
 func explainSize(command, environment []string, limit limits) string {
 	const pointer = 8
 	total, largest, largestSize := 0, "", 0

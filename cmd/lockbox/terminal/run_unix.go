@@ -12,9 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// execute replaces this process by a program, with execve(2). It returns only if execve fails. Afterwards the program
-// controls signals, the exit code and the terminal. The secrets of this process are then no longer in memory or in
-// /proc.
+// execute replaces this process by a program, with execve(2). It returns only if the program cannot be started. After
+// execve, the program controls signals, the exit code and the terminal, and the secrets of lockbox are no longer in
+// memory or in /proc.
 func execute(ctx context.Context, command, environment []string) error {
 	// execve needs a path. LookPath refuses a program that it finds in the current directory through PATH.
 	path, err := exec.LookPath(command[0])
@@ -35,8 +35,8 @@ func execute(ctx context.Context, command, environment []string) error {
 		return &exitError{fmt.Errorf("cannot run %s: %s", command[0], explainSize(command, environment, sizeLimits())),
 			exitNotExecutable}
 	case errors.Is(err, unix.ENOENT):
-		return &exitError{fmt.Errorf("cannot run %s: the program or the interpreter that it names does not exist",
-			command[0]), exitProgramNotFound}
+		return &exitError{fmt.Errorf("cannot run %s: the program, or the interpreter that the program names, "+
+			"does not exist", command[0]), exitProgramNotFound}
 	}
 	return &exitError{fmt.Errorf("cannot run %s: %w", command[0], err), exitNotExecutable}
 }

@@ -18,13 +18,13 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/profile"
 )
 
-// session is the state that the commands share: the streams, the flags, and the server and profile that follow from
-// them. One call of the program runs one command, so a session is used once. Its methods are in several files:
-// session.go finds the server and the token, key.go the encryption key, holder.go the identity and the keys of
-// keyrings, ask.go the answers of the user, and output.go prints.
+// session is the state that the commands share: the streams, the flags, and the selected server and profile. One call
+// of the program runs one command, so a session is used once. Its methods are in several files: session.go finds the
+// server and the token, key.go the encryption key, holder.go the identity and the keys of keyrings, ask.go the answers
+// of the user, and output.go prints.
 type session struct {
 	in io.Reader
-	// out receives results, and errs everything else.
+	// out receives the results of commands. errs receives everything else, such as warnings.
 	out, errs io.Writer
 	userAgent string
 
@@ -39,13 +39,14 @@ type session struct {
 	// profileErr is the error of reading the profile file, or nil. A command returns this error only if it needs the
 	// file. A command does not need the file if the environment names the server and the token.
 	profileErr error
-	// usesProfile and usesEnvironment report whether the requests carry the token of the profile or of the environment.
+	// usesProfile is set if requests carry the token of the profile. usesEnvironment is set if they carry the token of
+	// the environment.
 	usesProfile, usesEnvironment bool
 
-	// If holderKnown is set, unlocked is the result of holder.
+	// unlocked stores the result of the method holder. It is valid only if holderKnown is set.
 	unlocked    *keys.Holder
 	holderKnown bool
-	// defaultKey is the key for boxes without a keyring, once a command has obtained it.
+	// defaultKey is the encryption key for boxes without a keyring. It is zero until a command has obtained the key.
 	defaultKey client.EncryptionKey
 }
 
@@ -62,7 +63,7 @@ func newSession(version string, out io.Writer) *session {
 // addFlags adds the flags that every command of this package has.
 func (s *session) addFlags(command *cobra.Command) {
 	flags := command.PersistentFlags()
-	flags.StringVar(&s.server, "server", "", "URL of the server (default: LOCKBOX_API_URL, or that of the profile)")
+	flags.StringVar(&s.server, "server", "", "URL of the server (default: LOCKBOX_API_URL, or the URL in the profile)")
 	flags.StringVar(&s.profileName, "profile", "",
 		"profile to use; takes precedence over the environment and the current profile")
 	flags.StringVarP(&s.output, "output", "o", formatTable, "output format: table or json")
@@ -103,8 +104,9 @@ func (s *session) open(ctx context.Context) (*client.Client, error) {
 	return s.connect(token)
 }
 
-// openOrAnonymous returns a client without a token if there is none, for requests that the server may accept anyway. It
-// returns every other error of open, such as an invalid profile file.
+// openOrAnonymous returns the same client as open or, if there is no token, a client without a token. Use it for
+// requests that a server can accept without a token. It returns every other error of open, such as an invalid profile
+// file.
 func (s *session) openOrAnonymous(ctx context.Context) (*client.Client, error) {
 	server, err := s.open(ctx)
 	if errors.Is(err, errNotSignedIn) {
@@ -113,8 +115,9 @@ func (s *session) openOrAnonymous(ctx context.Context) (*client.Client, error) {
 	return server, err
 }
 
-// connect returns a client for the selected server with a token, or without one for "". Plain HTTP to another
-// machine is refused unless LOCKBOX_API_ALLOW_HTTP is true, because it would expose tokens, keys and values.
+// connect returns a client that sends a token to the selected server. If token is empty, the client sends none. Plain
+// HTTP to another machine is refused unless LOCKBOX_API_ALLOW_HTTP is true, because it would expose tokens, keys and
+// values.
 func (s *session) connect(token string) (*client.Client, error) {
 	if s.url() == "" {
 		if s.profileErr != nil {
@@ -139,7 +142,8 @@ func (s *session) connect(token string) (*client.Client, error) {
 	return server, nil
 }
 
-// allowHTTP reads LOCKBOX_API_ALLOW_HTTP with the syntax of the Go client. Any other text is a usage error.
+// allowHTTP returns the value of LOCKBOX_API_ALLOW_HTTP, or false if the variable is not set. It accepts the same
+// spellings of true and false as the package client, and returns a usage error for any other text.
 func (s *session) allowHTTP() (bool, error) {
 	text := s.env("LOCKBOX_API_ALLOW_HTTP")
 	if text == "" {
@@ -152,8 +156,8 @@ func (s *session) allowHTTP() (bool, error) {
 	return allowed, nil
 }
 
-// notSignedIn returns the error for a missing token. It explains the two probable causes: LOCKBOX_PROFILE is misspelt,
-// or the existing token is for another server.
+// notSignedIn returns the error for a missing token. It names the probable cause, if there is one: LOCKBOX_PROFILE is
+// misspelt, several profiles are for the server, or the existing token is for another server.
 func (s *session) notSignedIn() error {
 	if s.url() != "" {
 		if _, err := s.connect(""); err != nil {
@@ -166,8 +170,8 @@ func (s *session) notSignedIn() error {
 		return fmt.Errorf("%w: LOCKBOX_PROFILE is %q, but no such profile exists; lockbox profile list shows all "+
 			"profiles", errNotSignedIn, requested)
 	case s.profileName == "" && !s.environmentMatchesServer():
-		return fmt.Errorf("%w to %s: the key in the environment is only for LOCKBOX_API_URL; use lockbox login %[2]s "+
-			"--profile NAME", errNotSignedIn, s.url())
+		return fmt.Errorf("%w to %s: LOCKBOX_API_KEY is only for the server in LOCKBOX_API_URL; use lockbox login "+
+			"%[2]s --profile NAME", errNotSignedIn, s.url())
 	case s.profileName == "" && requested == "" && len(s.profilesFor(s.url())) > 1:
 		return fmt.Errorf("%w to %s: several profiles are for this server; choose one with --profile: %s",
 			errNotSignedIn, s.url(), strings.Join(s.profilesFor(s.url()), ", "))
@@ -180,8 +184,8 @@ func (s *session) notSignedIn() error {
 
 // selectProfile checks --output, reads the profile file and selects a profile. It prefers the profile that --profile or
 // the environment names, then a profile for the server that a flag or the environment names, then the current profile.
-// Only a profile that --profile names must exist. If the file cannot be read, selectProfile returns the error if
-// --profile is given, and otherwise stores it in profileErr.
+// Only a profile that --profile names must exist. If the file cannot be read, selectProfile stores the error in
+// profileErr. It also returns the error if --profile is given.
 func (s *session) selectProfile() error {
 	if s.output = strings.ToLower(s.output); s.output != formatTable && s.output != formatJSON {
 		return &usageError{fmt.Errorf("invalid --output %q: use table or json", s.output)}
@@ -209,9 +213,9 @@ func (s *session) selectProfile() error {
 	return nil
 }
 
-// nameForServer returns the name of the profile for the server that --server or LOCKBOX_API_URL names. It returns the
-// name of another profile only if the profile current is not for that server and exactly one other profile is for that
-// server. In all other cases, and if neither is set, it returns current.
+// nameForServer returns the name of the profile to use when no profile is requested by its name. This is usually the
+// profile current. It is another profile if --server or LOCKBOX_API_URL names a server, current is for a different
+// server, and profilesFor finds exactly one profile for the named server.
 func (s *session) nameForServer(current string) string {
 	wanted := cmp.Or(s.server, s.env("LOCKBOX_API_URL"))
 	if wanted == "" || sameServer(wanted, s.book.Profiles[current].URL) {
@@ -223,8 +227,8 @@ func (s *session) nameForServer(current string) string {
 	return current
 }
 
-// profilesFor returns the names of the profiles for a server, sorted. If some of them are signed in, it returns only
-// these.
+// profilesFor returns the names of the profiles for a server, sorted. If any of these profiles is signed in, it omits
+// those that are not signed in.
 func (s *session) profilesFor(url string) []string {
 	var all, signedIn []string
 	for _, name := range s.book.Names() {
@@ -264,9 +268,9 @@ func (s *session) environmentMatchesServer() bool {
 }
 
 // token returns the token for the selected server, or "". A token of the environment is sent only to the server of the
-// environment, and a token of a profile only to the server of that profile. If, by the local clock, the token of the
-// profile is about to expire, the method token refreshes the session. A token that has expired by the local clock is
-// still sent, because only the server can decide.
+// environment, and a token of a profile only to the server of that profile. If the token of the profile has expired or
+// is about to expire by the local clock, the method token refreshes the session. Without a refresh token, it returns
+// even an expired token, because only the server can decide whether the token is valid.
 func (s *session) token(ctx context.Context) (string, error) {
 	if s.profileName == "" && s.environmentMatchesServer() {
 		token, err := s.environmentOrFile("LOCKBOX_API_KEY")
@@ -278,7 +282,7 @@ func (s *session) token(ctx context.Context) (string, error) {
 	if s.profileErr != nil {
 		return "", s.profileErr // the file may have a token
 	}
-	// The caller replaces this error by a more detailed one; see notSignedIn.
+	// For an empty token, open returns the error of notSignedIn, which explains the cause.
 	if !s.selected.SignedIn() || !sameServer(s.url(), s.selected.URL) {
 		return "", nil
 	}

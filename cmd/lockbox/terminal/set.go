@@ -46,8 +46,8 @@ Other users of the machine can see arguments, and shells store arguments in thei
 	}
 	source.addFlags(command)
 	command.Flags().StringVar(&field, "field", "",
-		"write only this field of an object, such as db.password; needs the permission to read")
-	command.Flags().Uint64Var(&condition.IfMatch, "if-version", 0, "write only if this is the newest version")
+		"write only this field of an object, such as db.password; requires permission to read the entry")
+	command.Flags().Uint64Var(&condition.IfMatch, "if-version", 0, "write only if the newest version has this number")
 	command.Flags().BoolVar(&condition.IfNoneMatch, "create-only", false, "write only if the entry does not exist")
 	// The two conditions contradict each other: --if-version requires an existing entry, and --create-only requires
 	// that there is none.
@@ -67,7 +67,7 @@ func (s *session) set(command *cobra.Command, args []string, source valueFlags, 
 	if err != nil {
 		return err
 	}
-	// Check the login before reading the value, because the user may have to type the value.
+	// Read the value only after openEntry has found a token, because the user may have to type the value.
 	value, err := source.value(command, s, args[1:])
 	if err != nil {
 		return err
@@ -92,9 +92,9 @@ func (s *session) set(command *cobra.Command, args []string, source valueFlags, 
 	return s.showWritten(at, written)
 }
 
-// writeEntry encrypts and writes a value with a client that keyed returned. It warns if the previous version was
-// encrypted under another key, because readers who hold only that key lose access. In a box with a keyring it does not
-// warn, because every reader has both keys. It returns the new version.
+// writeEntry encrypts and writes a value. The client must come from the method keyed. writeEntry warns if the previous
+// version was encrypted under another key, because readers who hold only that key lose access. In a box with a keyring
+// it does not warn, because every reader has both keys. It returns the new version.
 func (s *session) writeEntry(ctx context.Context, server *client.Client, at address, value json.RawMessage,
 	condition client.WriteOptions) (client.Written, error) {
 	written, err := server.WriteEntry(ctx, at.box, at.key, value, &condition)

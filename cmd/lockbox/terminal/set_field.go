@@ -15,9 +15,10 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
-// withField returns the object of an entry with one field replaced. A missing entry is an empty object. If the caller
-// has set no condition, withField sets one: the entry must still have the version that withField has read. If check is
-// true, withField asks before a text that looks like an assignment replaces an object or array; see confirmReplaced.
+// withField reads the object in an entry and returns it with one field replaced. A missing entry counts as an empty
+// object. If the caller has set no condition, withField sets one: the entry must still have the version that withField
+// has read. If check is true and the new value is text that looks like an assignment, withField asks for confirmation
+// before the text replaces an object or array; see confirmReplaced.
 func (s *session) withField(ctx context.Context, server *client.Client, at address, field string,
 	value interchange.Value, check bool, condition *client.WriteOptions) (interchange.Value, error) {
 	before, current, err := currentValue(ctx, server, at, false)
@@ -42,10 +43,10 @@ func (s *session) withField(ctx context.Context, server *client.Client, at addre
 	return after, nil
 }
 
-// assignment reports whether a line of a text looks like an assignment, and returns the name before it: NAME=VALUE,
-// NAME: VALUE, a member of a JSON object, or such a text with other words, punctuation or invisible characters around
-// the name. It ignores comments that begin with #, the colons of URLs and of times, and queries of URLs. The empty JSON
-// object looks like an assignment without a name.
+// assignment reports whether a line of a text looks like an assignment, and returns the name in the first assignment.
+// An assignment is NAME=VALUE, NAME: VALUE or a member of a JSON object. Other words, punctuation or invisible
+// characters may surround the name. The function ignores comments that begin with #, the colons of URLs and of times,
+// and queries of URLs. For the empty JSON object it returns true and no name.
 //
 // The rule is broad on purpose. It applies only to text that replaces an object or array, and a wrong match costs only
 // a question.
@@ -105,7 +106,7 @@ func assignedIn(line string) (name string, found bool) {
 	return "", false
 }
 
-// quotes are the characters around a name that can consist of any characters.
+// quotes are the characters that can enclose a name. An enclosed name can contain any character.
 const quotes = "\"'`])"
 
 // isNoName reports whether a character cannot begin or end a name. Some of these characters, such as a dot, can be
@@ -120,11 +121,12 @@ func isHidden(c rune) bool {
 	return unicode.IsSpace(c) || isControl(c) || isInvisible(c) || unicode.Is(unicode.Variation_Selector, c)
 }
 
-// checkReplaced asks before text that looks like an assignment replaces an object or array. Without a terminal it
-// returns a usage error that names the commands that change fields. For any other text, it sends no request.
+// checkReplaced asks for confirmation before text that looks like an assignment replaces an entry that holds an object
+// or array. Without a terminal it returns a usage error that names the commands that change fields. If the new value
+// does not look like an assignment, it sends no request.
 //
 // It does not check an entry that the user cannot read or decrypt, because the permission to write must be enough for a
-// write. After a mistake, the old version can be restored.
+// write. If such a write was a mistake, the user can restore the old version.
 func (s *session) checkReplaced(ctx context.Context, server *client.Client, at address, value interchange.Value,
 	condition *client.WriteOptions) error {
 	text, isText := value.String()
@@ -146,9 +148,9 @@ func (s *session) checkReplaced(ctx context.Context, server *client.Client, at a
 	return confirmReplaced(ctx, at, "", before, name)
 }
 
-// confirmReplaced asks for confirmation if the value at a field of an entry is an object or array. The text that would
-// replace the value looks like an assignment to name. An empty field is the whole entry. Without a terminal it returns
-// a usage error.
+// confirmReplaced asks for confirmation if a value to replace is an object or array. The argument before is this old
+// value. It is the value of a field of the entry, or the whole entry if field is empty. The new value is text that
+// looks like an assignment to name. Without a terminal it returns a usage error.
 func confirmReplaced(ctx context.Context, at address, field string, before interchange.Value, name string) error {
 	holder := at.String()
 	if field != "" {
@@ -186,9 +188,10 @@ func confirmReplaced(ctx context.Context, at address, field string, before inter
 	return nil
 }
 
-// fieldToSet returns, for a message, the path of the field that the user probably meant. It is the path of name if the
-// object has such a field, and a placeholder otherwise, because any other name may be part of a secret. field is the
-// path of the object, and "" for the whole entry.
+// fieldToSet returns the path of the field that the user probably meant, for a message. If the object is at a field of
+// the entry and has a field with this name, the path ends with the name. Otherwise the path ends with a placeholder,
+// because any other name may be part of a secret. The argument field is the path of the object, or "" for the whole
+// entry.
 func fieldToSet(field string, object interchange.Value, name string) string {
 	if field == "" {
 		return "NAME"

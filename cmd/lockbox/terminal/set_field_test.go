@@ -10,7 +10,7 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/interchange"
 )
 
-// TestAssignment checks which texts look like an assignment, whether or not the object has the field.
+// TestAssignment checks which texts look like an assignment. The names of fields in an entry do not matter.
 func TestAssignment(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
@@ -44,7 +44,7 @@ func TestAssignment(t *testing.T) {
 	}
 }
 
-// TestInvisibleCharacters checks that characters that show nothing do not hide an assignment.
+// TestInvisibleCharacters checks that an assignment is found despite invisible characters in the text.
 func TestInvisibleCharacters(t *testing.T) {
 	t.Parallel()
 	for _, c := range "\ufeff\u00a0\u200b\u200c\u200d\u200e\u202e\u2060\u00ad\u3000\u2003\u202f\u1680" +

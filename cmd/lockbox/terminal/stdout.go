@@ -14,8 +14,8 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
-// Stdout is the standard output of the program. It wraps each write error in a stdoutError. Without the wrapper, the
-// error of a closed pipe would look the same as the error of a closed network connection (EPIPE). Stdout stores the
+// Stdout is the standard output of the program. It wraps each write error in a stdoutError. Without the wrapper, a
+// closed pipe at standard output and a closed network connection would cause the same error (EPIPE). Stdout stores the
 // first error, because callers of fmt.Fprintln and the help of cobra ignore errors. It is safe for concurrent use.
 type Stdout struct {
 	file *os.File

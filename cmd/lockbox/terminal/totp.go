@@ -9,8 +9,8 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// totpCommand is the parent of the commands for two-factor authentication. All subcommands except remove work on the
-// account of the caller.
+// totpCommand is the parent of the commands for two-factor authentication. The subcommand remove also works on other
+// accounts. The other subcommands work only on the account of the caller.
 func totpCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "totp",
@@ -25,7 +25,7 @@ code from an authenticator app or a recovery code.`,
 
 // enrolmentResult is an enrolment as the server returns it, with its secrets as plain text.
 type enrolmentResult struct {
-	// Secret is in base32, for apps that cannot scan a code.
+	// Secret is in base32, for apps that cannot scan the QR code.
 	Secret string `json:"secret"`
 	// URI is an otpauth:// URI, the contents of the QR code.
 	URI string `json:"uri,omitempty"`
@@ -41,12 +41,13 @@ func (s *session) showEnrolment(enrolment *client.Enrolment) error {
 		URI:    enrolment.URI.Reveal(),
 		QR:     enrolment.QR.Reveal(),
 	}
-	// An enrolment returns recovery codes. The response for lockbox users setup has none.
+	// The response for lockbox users totp enrol contains recovery codes. The response for lockbox users setup contains
+	// none.
 	for _, code := range enrolment.RecoveryCodes {
 		result.RecoveryCodes = append(result.RecoveryCodes, code.Reveal())
 	}
 	if s.output != formatJSON && isTerminal(s.out) {
-		// A QR code of blocks is useless in a file or a pipe.
+		// A QR code that is drawn with block characters is useless in a file or a pipe.
 		fmt.Fprintln(s.out, qrText(enrolment.PNG()))
 	}
 	return s.show(result, nil, func(add func(...string)) {
@@ -64,9 +65,9 @@ func (s *session) showEnrolment(enrolment *client.Enrolment) error {
 	})
 }
 
-// totpEnrolCommand starts an enrolment (POST /users/{username}/totp). An enrolment that replaces a confirmed one needs
-// a code. An enrolment that replaces an unconfirmed one needs no code. With --output json it prints the secret, the
-// URI, the QR code as a data URL and the recovery codes.
+// totpEnrolCommand starts an enrolment (POST /users/{username}/totp). The command needs a code only if the new
+// enrolment replaces a confirmed one. With --output json it prints the secret, the URI, the QR code as a data URL and
+// the recovery codes.
 func totpEnrolCommand(s *session) *cobra.Command {
 	var flags proofFlags
 	command := &cobra.Command{
@@ -127,7 +128,7 @@ code.`,
 			if err != nil {
 				return err
 			}
-			// A confirmation always needs a code, so the command asks before the first request.
+			// The server always requires a code here, so the command asks before it sends the confirmation.
 			proof, err := s.readProof(ctx, flags)
 			if err == nil && !flags.codeStdin {
 				proof.Code, err = s.code(ctx, false, totpQuestion)
@@ -149,13 +150,13 @@ code.`,
 	return command
 }
 
-// totpRemoveCommand disables two-factor (DELETE /users/{username}/totp). The exit code is exitNotFound if the user has
-// not enabled two-factor. This deletes the secret and the recovery codes.
+// totpRemoveCommand disables two-factor (DELETE /users/{username}/totp). The server then deletes the secret and the
+// recovery codes. The exit code is exitNotFound if the user has not enabled two-factor.
 func totpRemoveCommand(s *session) *cobra.Command {
 	var fromStdin bool
 	command := &cobra.Command{
 		Use:   "remove [USER]",
-		Short: "Disable two-factor, for yourself or as an admin for another user",
+		Short: "Disable two-factor for yourself or, as an admin, for another user",
 		Long: `Disable two-factor authentication. To disable it for yourself, you need a TOTP code or a recovery
 code. An admin can disable it for another user without a code, for example after the user has lost their phone.`,
 		Example: "  lockbox users totp remove\n  lockbox users totp remove anna      # who lost her phone",

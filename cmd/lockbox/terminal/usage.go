@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// MarkUsage turns every mistake that cobra finds in a call into a usage error, whose message refers to the help of
-// the command. Call it once, after all commands have been added.
+// MarkUsage makes every command return a usage error if cobra finds a mistake in the arguments or flags. The message of
+// the error refers to the help of the command. Call it once, after all commands have been added.
 func MarkUsage(root *cobra.Command) {
 	root.SetFlagErrorFunc(func(command *cobra.Command, err error) error { return usage(command, err) })
 	visitCommands(root, func(command *cobra.Command) {
@@ -20,8 +20,8 @@ func MarkUsage(root *cobra.Command) {
 		if checkArgs == nil {
 			checkArgs = cobra.ArbitraryArgs
 			if command.HasSubCommands() && !command.Runnable() {
-				// cobra checks the arguments of runnable commands only. A command such as "lockbox box" becomes
-				// runnable here, so that an unknown subcommand causes an error and does not print the help.
+				// cobra checks arguments only for runnable commands. A command such as "lockbox box" becomes runnable
+				// here, so that an unknown subcommand causes an error and does not print the help.
 				checkArgs, command.RunE = checkSubcommand, func(command *cobra.Command, _ []string) error {
 					return command.Help()
 				}
@@ -29,7 +29,7 @@ func MarkUsage(root *cobra.Command) {
 		}
 		command.Args = func(command *cobra.Command, args []string) error {
 			// cobra checks required flags and groups of flags later, and its errors cannot be distinguished from errors
-			// of the command. Check them here, to return usage errors.
+			// of the command. Check the flags here, to return usage errors.
 			for _, err := range []error{
 				checkEmptyFlags(command),
 				checkEmptyArgs(command, args),
@@ -72,8 +72,8 @@ func isBlank(text string) bool { return strings.TrimSpace(text) == "" }
 // that may be empty.
 const emptyArgument = "lockbox-empty-argument"
 
-// checkEmptyArgs refuses empty arguments for the same reason as checkEmptyFlags: an empty user name could select the
-// caller's account. It ignores arguments after --, which belong to another program.
+// checkEmptyArgs refuses empty arguments for the same reason as checkEmptyFlags. For example, an empty user name could
+// select the caller's account. It ignores arguments after --, which belong to another program.
 func checkEmptyArgs(command *cobra.Command, args []string) error {
 	if dash := command.ArgsLenAtDash(); dash >= 0 {
 		args = args[:dash]

@@ -11,8 +11,9 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// usersCommand is the parent of the commands for accounts. Roles (user, admin) give rights to users and boxes. Groups
-// (viewer, manager, owner) give rights to droplets and accounts.
+// usersCommand is the parent of the commands for accounts. The role of a user (user or admin) determines what the user
+// may do with users and boxes. The group of a user (viewer, manager or owner) determines what the user may do with
+// droplets and accounts.
 func usersCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "users",
@@ -52,7 +53,8 @@ creation times of the users; only the owner may use this flag.`,
 		Example: "  lockbox users list\n  lockbox users list --groups",
 		Args:    cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
-			// Two APIs list users. Only the accounts API returns groups, and only the owner may call it for this list.
+			// Two APIs list users. Only the list of the accounts API contains groups, and only the owner may read that
+			// list.
 			if groups {
 				accounts, err := server.Accounts().ListUsers(ctx)
 				if err != nil {
@@ -71,7 +73,7 @@ creation times of the users; only the owner may use this flag.`,
 	return command
 }
 
-// showAccounts prints accounts in the order of the server, which is by age.
+// showAccounts prints accounts in the order of the response, oldest account first.
 func (s *session) showAccounts(accounts []client.Account) error {
 	return s.show(accounts, []string{"USER", "GROUP", "CREATED"}, func(add func(...string)) {
 		for _, account := range accounts {
@@ -86,7 +88,7 @@ func userOrSelf(ctx context.Context, server *client.Client, args []string) (stri
 	if len(args) > 0 {
 		return args[0], nil
 	}
-	// The name in the profile is not enough, because a token from the environment has no profile.
+	// The name in the profile is not enough, because a token from the environment belongs to no profile.
 	who, err := server.WhoAmI(ctx)
 	if err != nil {
 		return "", err
@@ -94,9 +96,9 @@ func userOrSelf(ctx context.Context, server *client.Client, args []string) (stri
 	return who.Username, nil
 }
 
-// usersUpdateCommand changes a user (PUT /users/{username}). The command changes only what the given flags name. A
-// transfer of the ownership needs a confirmation, because the former owner cannot undo it. The server rejects an
-// unknown role or group (exitUsage), and a change that would leave the server without an owner (exitConflict).
+// usersUpdateCommand changes a user (PUT /users/{username}). The command changes only the properties whose flags are
+// given. A transfer of the ownership needs a confirmation, because the former owner cannot undo it. The server rejects
+// an unknown role or group (exitUsage), and a change that would leave the server without an owner (exitConflict).
 func usersUpdateCommand(s *session) *cobra.Command {
 	var role, group string
 	var active, yes bool
@@ -145,7 +147,7 @@ func addRoleFlag(command *cobra.Command, role *string, usage string) {
 		cobra.FixedCompletions([]string{client.RoleUser, client.RoleAdmin}, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// addGroupFlag adds --group. It completes the three groups and the words in more.
+// addGroupFlag adds --group. Shell completion offers the three groups and the words in the argument named more.
 func addGroupFlag(command *cobra.Command, group *string, usage string, more ...string) {
 	command.Flags().StringVar(group, "group", "", usage)
 	_ = command.RegisterFlagCompletionFunc("group",

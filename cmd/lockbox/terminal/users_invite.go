@@ -80,8 +80,8 @@ func (s *session) showInvitation(address string, made *client.InvitationCode) er
 	return nil
 }
 
-// usersInvitationsCommand lists the invitations (GET /invitations). With --output json it prints the array of the
-// server.
+// usersInvitationsCommand lists the invitations (GET /invitations). With --output json it prints the array that the
+// server returned.
 func usersInvitationsCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "invitations",
@@ -108,13 +108,14 @@ users uninvite.`,
 	}
 }
 
-// usersUninviteCommand revokes an invitation (DELETE /invitations/{username}). The exit code is exitNotFound if there
-// is none. It asks for no confirmation, because an invitation that reached the wrong person must be revoked quickly.
+// usersUninviteCommand revokes an invitation (DELETE /invitations/{username}). The exit code is exitNotFound if the
+// name has no invitation. The command asks for no confirmation, because an invitation that reached the wrong person
+// must be revoked quickly.
 func usersUninviteCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:     "uninvite USER",
 		Short:   "Revoke an open invitation (admins)",
-		Long:    "Revoke the open invitation for a user name. A user who has already joined stays: see users delete.",
+		Long:    "Revoke the open invitation for a user name. To delete a user who has joined, use users delete.",
 		Example: "  lockbox users uninvite anna",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {

@@ -17,7 +17,7 @@ func usersCreateCommand(s *session) *cobra.Command {
 	var fromStdin bool
 	command := &cobra.Command{
 		Use:   "create USER",
-		Short: "Create a user with a password and print an API key for it",
+		Short: "Create a user with a password, and print an API key for the user",
 		Long: `Create a user with a password and print an API key for the user. Standard output contains the key and
 nothing else. The key is not shown again. The command asks twice for the password. Only admins may create users,
 unless the server lets everyone register: then the command works without a sign-in.
@@ -31,7 +31,7 @@ invite. To create a user who signs in with TOTP codes instead of a password, use
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(command *cobra.Command, args []string) error {
 			ctx := command.Context()
-			// If the server refuses a registration, its error explains the reason.
+			// A server that does not allow anonymous registration returns an error that explains the reason.
 			server, err := s.openOrAnonymous(ctx)
 			if err != nil {
 				return err
@@ -74,7 +74,7 @@ func usersAddCommand(s *session) *cobra.Command {
 	var group string
 	command := &cobra.Command{
 		Use:   "add USER --group GROUP",
-		Short: "Add a user who signs in with TOTP codes, in a group (owner)",
+		Short: "Add a user who belongs to a group and signs in with TOTP codes (owner)",
 		Long: `Add a user who signs in with TOTP codes and has no password. Then list all users. Only the owner may
 do this. To show the TOTP secret for the user's authenticator app, use lockbox users setup.`,
 		Example: "  lockbox users add anna --group manager\n  lockbox users setup anna",
@@ -94,9 +94,8 @@ do this. To show the TOTP secret for the user's authenticator app, use lockbox u
 	return command
 }
 
-// usersSetupCommand shows the pending TOTP secret of an account (GET /api/v1/user/auth/setup/{user}). After the
-// first accepted code the server no longer returns the secret. Accounts with a password enrol themselves with
-// lockbox users totp enrol.
+// usersSetupCommand shows the pending TOTP secret of an account (GET /api/v1/user/auth/setup/{user}). After the first
+// accepted code the server no longer returns the secret. Users with a password run lockbox users totp enrol instead.
 func usersSetupCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "setup USER",

@@ -20,7 +20,7 @@ func usersPasswdCommand(s *session) *cobra.Command {
 	var fromStdin, revokeKeys bool
 	command := &cobra.Command{
 		Use:   "passwd [USER]",
-		Short: "Change your password, or as an admin that of another user",
+		Short: "Change your password or, as an admin, the password of another user",
 		Long: `Change your password, or as an admin that of another user. This revokes all sessions of the user,
 including your current session if the password is yours. To change your own password, you also need the current
 password. To set your first password, you also need a TOTP code.
@@ -43,8 +43,8 @@ password, leave the first line empty and write the code on the third.`,
 	return command
 }
 
-// changePassword changes the password of the user in args, or of the caller. It sends the current password only for the
-// caller, because an admin need not know the password of another user.
+// changePassword changes the password of the user in args, or of the caller if args is empty. It sends the current
+// password only if this user is the caller, because an admin need not know the password of another user.
 func (s *session) changePassword(ctx context.Context, server *client.Client, args []string,
 	fromStdin, revokeKeys bool) error {
 	who, err := server.WhoAmI(ctx)
@@ -54,7 +54,7 @@ func (s *session) changePassword(ctx context.Context, server *client.Client, arg
 	// args has at most one element, so name is the argument or else the name of the caller.
 	name := cmp.Or(append(args, who.Username)...)
 	change := client.UserChange{RevokeAPIKeys: revokeKeys}
-	// Use one reader for both passwords: a second reader would miss the bytes that the first has buffered.
+	// Use one reader for the passwords and the code: a second reader would miss the bytes that the first has buffered.
 	in := bufio.NewReader(s.input(ctx))
 	// Names are case-insensitive on the server.
 	if strings.EqualFold(name, who.Username) {
@@ -79,8 +79,8 @@ func (s *session) changePassword(ctx context.Context, server *client.Client, arg
 	return nil
 }
 
-// updatePassword sends the change. If the server requires a code, updatePassword asks for a code or reads one: users
-// without a password need a code to set their first password.
+// updatePassword sends the change. Users without a password need a code to set their first password. If the server
+// requires a code, updatePassword reads or asks for the code and sends the change again.
 func (s *session) updatePassword(ctx context.Context, server *client.Client, in io.Reader, fromStdin bool, name string,
 	change client.UserChange) error {
 	err := server.UpdateUser(ctx, name, change)
@@ -96,8 +96,8 @@ func (s *session) updatePassword(ctx context.Context, server *client.Client, in 
 	return server.UpdateUser(ctx, name, change)
 }
 
-// passwordLine reads the next line of in, or asks. Pass the same reader to every call, because the reader buffers more
-// than one line.
+// passwordLine reads the next line of in if fromStdin is set, and otherwise asks the user. Pass the same reader to
+// every call, because the reader buffers more than one line.
 func (s *session) passwordLine(ctx context.Context, in io.Reader, fromStdin bool,
 	how func(context.Context, string) (string, error), question string) (client.Secret, error) {
 	return s.secret(ctx, secretQuestion{

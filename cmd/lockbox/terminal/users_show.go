@@ -13,7 +13,7 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// userResult is a user as the server returns it, with the ids of its API keys as plain text.
+// userResult is a user as the server returns it, with the strings in APIKeys as plain text.
 type userResult struct {
 	Username  string    `json:"username"`
 	Role      string    `json:"role"`
@@ -27,8 +27,8 @@ type userResult struct {
 }
 
 // usersShowCommand shows a user (GET /users/{username}). With --output json it prints a userResult, which lists each
-// permission that the user has in at least one box. The table lists permissions by box instead, for the boxes that the
-// caller can see.
+// permission that the user has in at least one box. The table also lists the permissions of the user in each box of the
+// caller.
 func usersShowCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show [USER]",
@@ -66,9 +66,8 @@ type boxPermissions struct {
 	permissions []client.Permission
 }
 
-// permissionsByBox returns the permissions of a user by box, sorted. It includes only those boxes of the caller in
-// which the user is an active member, because the server lists no other boxes for the caller. It omits boxes in which
-// the caller may not see the user.
+// permissionsByBox returns the permissions of a user by box, sorted. The server lists only the boxes of the caller. Of
+// these boxes, the result contains those in which the user is an active member and the caller may see the user.
 func permissionsByBox(ctx context.Context, server *client.Client, username string) ([]boxPermissions, error) {
 	boxes, err := server.ListBoxes(ctx)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// whoamiCommand shows the caller (GET /whoami). The exit code is exitUnauthenticated if there is no valid token.
-// With --output json it prints the response of the server, without the URL of the server.
+// whoamiCommand shows the caller (GET /whoami). The exit code is exitUnauthenticated if there is no valid token. With
+// --output json it prints the response, which does not contain the URL of the server.
 func whoamiCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "whoami",

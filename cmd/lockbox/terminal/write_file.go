@@ -11,8 +11,8 @@ import (
 
 // writeFile writes a file that only this user can read. The file appears complete or not at all. An existing path is an
 // error unless replace is set. With replace, the effect depends on the kind of file, as with > in a shell. A regular
-// file gets the new text. A symbolic link stays, and its target gets the new text. The text is written into a device or
-// a named pipe.
+// file gets the new text. A symbolic link stays, and its target gets the new text. A device or a named pipe stays, and
+// the text is written into it.
 func writeFile(ctx context.Context, path string, text []byte, replace bool) error {
 	// Lstat also finds a dangling link, which must not be replaced silently.
 	_, err := os.Lstat(path)
