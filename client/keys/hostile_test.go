@@ -15,9 +15,9 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// TestHostileServer runs the attacks of a server that lies, of members without a key and of removed members. For each
-// attack, the client returns an error of the expected kind before it sends or wraps a key. A few rows are attacks that
-// Lockbox accepts on purpose.
+// TestHostileServer runs the attacks of a server that lies, of members without a key and of removed members. The client
+// must return an error of the expected kind before it sends or wraps a key, except for a few attacks that Lockbox
+// accepts on purpose.
 func TestHostileServer(t *testing.T) {
 	t.Parallel()
 	for name, attack := range map[string]func(*testing.T, *scene){

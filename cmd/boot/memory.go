@@ -32,7 +32,7 @@ const (
 )
 
 // memoryBudget returns the memory, in bytes, from which all bounds are derived. It is MemoryLimit if that setting is
-// not zero. Otherwise it is the smallest of the limit of the control groups, GOMEMLIMIT, and assumedMemory, but at
+// not zero. Otherwise it is the smallest of assumedMemory, GOMEMLIMIT and the limit of the control groups, but at
 // least minMemory.
 func (c Config) memoryBudget() int64 {
 	if c.MemoryLimit > 0 {

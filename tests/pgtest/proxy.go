@@ -143,8 +143,8 @@ func (p *Proxy) accept(listener net.Listener) {
 	}
 }
 
-// forward copies until a side is closed or the pair is lost. A lost pair reports nothing to the other side, not even
-// that a side was closed.
+// forward copies until a side is closed or the pair is lost. After the pair is lost, forward passes on nothing: if
+// one side closes its connection, the other side does not notice.
 func (p *Proxy) forward(pair *proxyPair, from, to net.Conn) {
 	buffer := make([]byte, 32<<10)
 	for {

@@ -80,8 +80,8 @@ func (s *session) warnOfRenamed(value interchange.Value, each bool) {
 		s.warn("lockbox run and export change names: %s; run these commands with --keep-case to keep the case",
 			enumerate(renamed))
 	default:
-		s.warn("lockbox run and export change names: %s; --keep-case leaves the case, and characters that a variable "+
-			"cannot have become _", enumerate(renamed))
+		s.warn("lockbox run and export change names: %s; --keep-case keeps the case, but each character that a "+
+			"variable name cannot contain still becomes _", enumerate(renamed))
 	}
 }
 

@@ -160,7 +160,7 @@ func addGroupFlag(command *cobra.Command, group *string, usage string, more ...s
 func usersRevokeCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "revoke [USER]",
-		Short: "Revoke all sessions of a user (owner), or your own",
+		Short: "Revoke all your sessions, or those of another user (owner)",
 		Long: `Revoke all your sessions. With USER, revoke all sessions of that user; only the owner may do this. API
 keys stay valid: revoke them with lockbox api-keys delete.`,
 		Example: "  lockbox users revoke anna\n  lockbox users revoke",
