@@ -15,7 +15,7 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/sealing"
 )
 
-// If the file that LOCKBOX_SECRET_KEY_FILE names is missing, CreateSecretFile creates the file with a new secret. It
+// CreateSecretFile creates the file that LOCKBOX_SECRET_KEY_FILE names, with a new secret, if the file is missing. It
 // returns an error if the database already has server keys. In this case the secret of these keys is lost or not
 // mounted, and a new secret would open none of them.
 func CreateSecretFile(ctx context.Context, environ []string) error {
