@@ -292,7 +292,7 @@ func TestRestoreCheck(t *testing.T) {
 	require.NoError(t, check(s.db))
 	for sql, want := range map[string]string{
 		`DELETE FROM entry_versions WHERE key = 'entry-0' AND version = 1`: "rows of public.entry_versions: 4",
-		`UPDATE users SET role = 'admin' WHERE name = 'anna'`:              "table public.users: the same number",
+		`UPDATE users SET role = 'admin' WHERE name = 'anna'`:              "table public.users: same number of rows",
 		`DELETE FROM server_keys WHERE purpose = 'token'`:                  "server key ",
 		`DROP TABLE throttle`: "table public.throttle: not in the database",
 	} {
