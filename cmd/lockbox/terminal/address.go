@@ -8,7 +8,7 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// address locates an entry. It is written BOX/KEY; everything after the first slash is the key.
+// address locates an entry. Users write an address as BOX/KEY. Everything after the first slash is the key.
 type address struct{ box, key string }
 
 // String returns the address in the form in which users write it.
@@ -25,8 +25,8 @@ func parseAddress(text string) (address, error) {
 	return address{box, key}, nil
 }
 
-// openEntry parses the address of an entry and returns it with a client for the selected server. It checks the address
-// first, so a typing error is reported before a profile is read or a token is refreshed.
+// openEntry returns the parsed address of an entry and a client for the selected server. It parses the address first,
+// so a typing error is reported before a profile is read or a token is refreshed.
 func (s *session) openEntry(ctx context.Context, text string) (*client.Client, address, error) {
 	at, err := parseAddress(text)
 	if err != nil {

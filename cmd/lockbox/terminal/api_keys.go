@@ -30,7 +30,7 @@ everything that the user of the key may do, so create a separate user for each p
 func apiKeysListCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
-		Short: "List your usable API keys, without the keys themselves",
+		Short: "List the ids and expiry times of your usable API keys",
 		Long: `List your usable API keys with their ids, names and expiry times. The keys themselves are never shown
 again after their creation.`,
 		Example: "  lockbox api-keys list",
@@ -51,9 +51,9 @@ again after their creation.`,
 }
 
 // apiKeysCreateCommand creates a key for the caller (POST /api-keys). The exit code is exitUsage if --expiry is
-// malformed or in the past. With --output json, the command prints {"apiKey":"…"}. If the caller signed in with an API
-// key that expires, the new key expires no later than that key. A short-lived key therefore cannot create a
-// longer-lived key.
+// malformed or in the past. With --output json, the command prints {"apiKey":"…"}. If the caller is signed in with an
+// API key, the server limits the expiry of the new key to the expiry of that API key. Otherwise, a stolen short-lived
+// key could create a permanent key.
 func apiKeysCreateCommand(s *session) *cobra.Command {
 	var options client.APIKeyOptions
 	command := &cobra.Command{
@@ -80,9 +80,9 @@ expires no later than that key.`,
 }
 
 // apiKeysDeleteCommand revokes a key (DELETE /api-keys/{apiKey}). The exit code is exitNotFound if the id is unknown,
-// and exitConflict if the key is the last usable key of its user. The client sends only the id of a key, even if the
-// argument is a whole key. The command asks for no confirmation, because a leaked key must be revoked quickly. The
-// command prints nothing.
+// and exitConflict if the key is the last usable key of its user. The argument may also be the complete API key, which
+// contains the id. The client sends only the id. The command asks for no confirmation, because a leaked key must be
+// revoked quickly. The command prints nothing.
 func apiKeysDeleteCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "delete ID",

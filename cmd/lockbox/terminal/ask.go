@@ -17,10 +17,9 @@ import (
 
 // The questions for second factors.
 const (
-	// totpQuestion is the question at sign-in, and before requests that accept only TOTP codes.
+	// totpQuestion asks for a TOTP code at sign-in. It is also used for requests that accept no recovery code.
 	totpQuestion = "TOTP code: "
-	// totpOrRecoveryQuestion is for requests that accept TOTP codes and recovery codes, such as a change of the
-	// two-factor settings.
+	// totpOrRecoveryQuestion asks for either kind of code, for example before a change of the two-factor settings.
 	totpOrRecoveryQuestion = "TOTP code or recovery code: "
 )
 
@@ -28,10 +27,10 @@ const (
 type secretQuestion struct {
 	// If fromStdin is set, the command does not ask, but reads a line of standard input.
 	fromStdin bool
-	// The reader in supplies standard input. A command that reads several lines must use one bufio.Reader for all of
+	// This reader supplies the standard input. A command that reads several lines must use one bufio.Reader for all of
 	// them, because a new reader would miss lines that the previous reader has buffered.
 	in io.Reader
-	// ask is the function of the package prompt that asks the question.
+	// ask asks the question at the terminal. It is a function of package prompt, such as prompt.Hidden.
 	ask func(ctx context.Context, question string) (string, error)
 	// text is the question.
 	text string
@@ -51,7 +50,7 @@ func (s *session) secret(ctx context.Context, question secretQuestion) (client.S
 	}
 	// An unlock passphrase must not reach the server.
 	if err == nil && question.flag == "--password-stdin" && keys.LooksLikePassphrase(text) {
-		err = &usageError{errors.New("this looks like the unlock passphrase of an identity, which must not be sent: " +
+		err = &usageError{errors.New("this looks like an unlock passphrase, and the server must never learn it: " +
 			"enter the password of the account")}
 	}
 	if err != nil {
@@ -148,9 +147,9 @@ func (s *session) withCode(ctx context.Context, fromStdin bool, request func(cod
 	return request(code)
 }
 
-// ask asks a question at the terminal. Without a terminal, it returns a usage error. The error contains the parameter
-// named instead, which describes how scripts pass the answer. The question may contain names from the server, so
-// control characters are replaced.
+// ask asks a question at the terminal. Without a terminal, it returns a usage error that recommends the alternative in
+// the last parameter, such as a flag. The question may contain names from the server, so control characters are
+// replaced.
 func ask(ctx context.Context, how func(context.Context, string) (string, error), question, instead string) (string,
 	error) {
 	answer, err := how(ctx, printable(question))

@@ -16,11 +16,11 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// maxEventsPerPage is the largest page of events that a server returns.
+// maxEventsPerPage is the maximum number of events that a server returns in one response.
 const maxEventsPerPage = 1000
 
-// clockSkew is the largest clock difference that lockbox audit allows for between servers that share a database. Events
-// from different servers can be out of order by up to this duration.
+// clockSkew is the maximum difference that lockbox audit expects between the clocks of servers that share a database.
+// Events from different servers can be out of order by up to this duration.
 const clockSkew = 10 * time.Second
 
 // eventStream is a sequence of audit events, newest first. It fetches a page only when the caller reaches that page. An
@@ -29,12 +29,12 @@ type eventStream = iter.Seq2[client.Event, error]
 
 // auditFlags are the flags of lockbox audit.
 type auditFlags struct {
-	// filter holds the conditions that the server applies: action, user and before.
+	// filter contains the conditions that the server checks, such as the action and the user of an event.
 	filter client.EventFilter
 	// limit is the maximum number of events to print; 0 means all. The server does not know this limit.
 	limit int
-	// since is the start of the period, in the syntax of parseSince. The server applies it with a margin of clockSkew,
-	// and the command then skips the events in the margin.
+	// since is the value of --since; see parseSince. The command requests events from an earlier time, because clocks
+	// can differ by clockSkew. It then skips the events that are too old.
 	since string
 }
 
@@ -63,7 +63,7 @@ The command fetches events page by page, so a pager or head can end it early.`,
 		"only events since a time (2026-01-31 or 2026-01-31T12:00:00Z), or within a period before now "+
 			"(90m, 24h, 7d or 2w)")
 	command.Flags().StringVar(&flags.filter.Before, "before", "",
-		"only events older than the event with this id, which an earlier call printed in its JSON field \"next\"")
+		"only events older than the event with this id; the field \"next\" of JSON output contains such an id")
 	command.RunE = s.run(func(ctx context.Context, server *client.Client, args []string) error {
 		since, err := parseSince(flags.since, time.Now())
 		if err != nil {
@@ -82,9 +82,9 @@ The command fetches events page by page, so a pager or head can end it early.`,
 	return command
 }
 
-// parseSince parses the value of --since. The text is either a date, a time, or a duration before now in the syntax of
-// parseAge. A time without an offset from UTC is local time. For an empty text, parseSince returns the zero time, which
-// selects all events.
+// parseSince parses the value of --since. The text can be a date, a time, or a duration such as 24h. A duration is
+// counted back from now; see parseAge. A time without an offset from UTC is local time. For an empty text, parseSince
+// returns the zero time, which selects all events.
 func parseSince(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
@@ -104,8 +104,9 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 // leadingDays matches the weeks and days at the beginning of a duration.
 var leadingDays = regexp.MustCompile(`^(?:(\d{1,4})w)?(?:(\d{1,5})d)?`)
 
-// parseAge parses a duration such as 90m, 7d, 2w or 1d12h. Weeks and days of 24 hours may precede the units of
-// time.ParseDuration. It returns false for a negative duration and for a duration that does not fit in a time.Duration.
+// parseAge parses a duration such as 90m, 7d, 2w or 1d12h. The duration can begin with weeks and days, where a day has
+// 24 hours. The rest uses the syntax of time.ParseDuration. parseAge returns false for a negative duration and for a
+// duration that does not fit in a time.Duration.
 func parseAge(text string) (time.Duration, bool) {
 	found := leadingDays.FindStringSubmatch(text)
 	weeks, _ := strconv.Atoi("0" + found[1])
@@ -128,7 +129,7 @@ func (s *session) audit(ctx context.Context, server *client.Client, args []strin
 	filter.Limit = maxEventsPerPage
 	// A small page size prevents the server from reading events that are not printed.
 	if flags.limit > 0 {
-		// An event beyond the limit shows that more events exist.
+		// Request one more event than is printed, to find out whether more events exist.
 		filter.Limit = min(flags.limit+1, maxEventsPerPage)
 	}
 	if !since.IsZero() {
@@ -150,8 +151,8 @@ func (s *session) audit(ctx context.Context, server *client.Client, args []strin
 	return s.auditTable(events, flags.limit)
 }
 
-// newerThan skips events before since. It ends the stream at the first event that is more than clockSkew older than
-// since. A smaller difference does not end the stream, because events that are not older than since can still follow.
+// newerThan skips events before since. Events can be out of order by clockSkew, so newer events can follow an event
+// that is only slightly too old. An event that is too old by more than clockSkew ends the stream.
 func newerThan(events eventStream, since time.Time) eventStream {
 	return func(yield func(client.Event, error) bool) {
 		for event, err := range events {

@@ -42,9 +42,9 @@ of the box. The creator of a box is its owner and first boxadmin.`,
 	return command
 }
 
-// boxListCommand lists the names of the boxes in which the caller is active (GET /boxes). The names are sorted. The
-// command prints one name per line or, with --output json, an array of strings. Even admins see only the boxes of which
-// they are members.
+// boxListCommand lists the names of the boxes of which the caller is an active member (GET /boxes). The names are
+// sorted. The command prints one name per line or, with --output json, an array of strings. Even admins see only the
+// boxes of which they are members.
 func boxListCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
@@ -85,9 +85,9 @@ an identity, or with --no-keyring, the members must share an encryption key by h
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	command.Flags().BoolVar(&noKeyring, "no-keyring", false,
-		"create a box whose members share an encryption key by hand")
+		"create a box without a keyring: you must give its members an encryption key")
 	command.Flags().StringArrayVar(&grants, "grant", nil,
-		"also add this user and give the user the key (asks you to compare a new fingerprint); may be repeated")
+		"also add this user and give the user the key, after you confirm an unknown fingerprint; may be repeated")
 	command.MarkFlagsMutuallyExclusive("no-keyring", "grant")
 	_ = command.RegisterFlagCompletionFunc("grant", s.completeUsers())
 	return command
@@ -143,7 +143,7 @@ func (s *session) showBox(box *client.Box) error {
 	return s.showMembers(box.Users)
 }
 
-// keyringText describes the keyring of a box in one cell.
+// keyringText returns the text of the row "keyring" in the description of a box.
 func keyringText(keyring *client.BoxKeyring) string {
 	text := "number " + strconv.FormatUint(keyring.Sequence, 10)
 	if keyring.KeyChangeDue {
@@ -176,7 +176,8 @@ confirmation; scripts must use --yes.`,
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
 			// With --yes the command does not need to read the box first.
 			if !yes {
-				// The question names the owner, so that the user notices a wrong box in time.
+				// The question names the owner of the box. This helps a user who typed the wrong box name to notice the
+				// mistake.
 				box, err := server.DescribeBox(ctx, args[0])
 				if err != nil {
 					return err
@@ -195,13 +196,14 @@ confirmation; scripts must use --yes.`,
 	return command
 }
 
-// boxTransferCommand offers the ownership of a box to another user. If the caller is an admin, it changes the owner at
-// once (PUT /boxes/{box}). The exit code is exitConflict if the new owner is not an active user of the box. The command
-// asks for no confirmation, because an offer can be withdrawn, and the new owner or an admin can transfer the box back.
+// boxTransferCommand offers the ownership of a box to another user (PUT /boxes/{box}). If the caller is an admin, the
+// request changes the owner at once. The exit code is exitConflict if the new owner is not an active user of the box.
+// The command asks for no confirmation, because a mistake is easy to correct: the owner can withdraw an offer, and the
+// new owner can transfer the box back.
 func boxTransferCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "transfer BOX USER",
-		Short: "Offer the ownership of a box to another of its users",
+		Short: "Offer the ownership of a box to another member",
 		Long: `Offer the ownership of a box to another active user of the box. The user has seven days to accept the
 offer with lockbox box accept, and then becomes the owner and a boxadmin. The former owner stays in the box as a
 boxadmin. If an admin runs the command, the ownership changes at once.`,
@@ -242,13 +244,13 @@ func boxAcceptCommand(s *session) *cobra.Command {
 	}
 }
 
-// boxDeclineCommand ends the offer of a box's ownership (DELETE /boxes/{box}/offer). The exit code is exitNotFound if
-// there is no open offer.
+// boxDeclineCommand declines or withdraws an offer that boxTransferCommand made (DELETE /boxes/{box}/offer). The exit
+// code is exitNotFound if there is no open offer.
 func boxDeclineCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:     "decline BOX",
 		Aliases: []string{"withdraw"},
-		Short:   "Decline or withdraw an offer of the ownership of a box",
+		Short:   "Decline the ownership of a box, or withdraw your own offer",
 		Long: `Decline the ownership of a box that was offered to you. As the owner of the box, withdraw your offer.
 The owner of the box does not change.`,
 		Example: "  lockbox box decline prod",
