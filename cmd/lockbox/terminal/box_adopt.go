@@ -9,13 +9,13 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// boxAdoptCommand makes a keyring for a box that has none. For a box with entries, the command needs the encryption key
-// that the members of the box share by hand.
+// boxAdoptCommand makes a keyring for a box that has none. If the box has entries, the command needs the encryption key
+// that the members have used so far.
 func boxAdoptCommand(s *session) *cobra.Command {
 	var yes bool
 	command := &cobra.Command{
 		Use:   "adopt BOX",
-		Short: "Make a keyring for a box whose key its members share by hand",
+		Short: "Make a keyring for a box that has none",
 		Long: `Make a keyring for a box whose members share a generated key (lbk1_…) by hand. That key becomes the
 first key of the keyring. A new key replaces it at once, so members can write only with the key of the keyring. Older
 versions stay readable, also with the old key. Afterwards, give every member the new key with lockbox box grant, and
@@ -41,8 +41,8 @@ func (s *session) adoptBox(ctx context.Context, server *client.Client, box strin
 	if err != nil {
 		return err
 	}
-	// CurrentKey returns an error if this machine remembers a keyring for the box but the server has none. Such a box
-	// must not be adopted. The error names the right command.
+	// If this machine remembers a keyring that the server no longer has, CurrentKey returns an error. Such a box must
+	// not be adopted, and the error names the command to use instead.
 	if _, err := holder.CurrentKey(ctx, server, box); err != nil {
 		return err
 	}
@@ -76,7 +76,8 @@ func (s *session) adoptBox(ctx context.Context, server *client.Client, box strin
 	return nil
 }
 
-// boxRepairCommand restores the keyring of a box on the server from the newer keyring that this machine remembers.
+// boxRepairCommand writes the keyring that this machine remembers back to the server. Use it after a database restore,
+// which can replace the keyring of a box with an older one.
 func boxRepairCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "repair BOX",
@@ -104,8 +105,8 @@ removed since the backup do not get the key; check the members with lockbox box 
 	}
 }
 
-// boxResetCommand replaces a keyring that no member can open. The values under the lost key stay unreadable, so the
-// command asks for confirmation.
+// boxResetCommand replaces a keyring that no member can open. Values that are encrypted under the lost key stay
+// unreadable, so the command asks for confirmation.
 func boxResetCommand(s *session) *cobra.Command {
 	var yes bool
 	command := &cobra.Command{
@@ -121,8 +122,8 @@ lockbox box forget. Only the owner of the box and admins may do this.`,
 			if err != nil {
 				return err
 			}
-			err = confirm(ctx, yes, "Start a new keyring for %s, and lose all values that only its old keys can "+
-				"decrypt?", args[0])
+			err = confirm(ctx, yes, "Values that only the old keys of %s can decrypt are permanently lost. "+
+				"Start a new keyring?", args[0])
 			if err != nil {
 				return err
 			}

@@ -97,7 +97,8 @@ func (s *session) showKeyring(members *keys.Members) error {
 	})
 }
 
-// recipientState returns the text of the column STATE for a recipient, who either has the key or should lose it.
+// recipientState returns the text of the column STATE for a recipient. A recipient in members.Due still has the key,
+// but the next change of the key will exclude the recipient.
 func recipientState(members *keys.Members, user client.KeyringUser) string {
 	for _, due := range members.Due {
 		if due.Fingerprint == user.Fingerprint {
@@ -114,7 +115,7 @@ func nameOrDeleted(name string) string {
 	return name
 }
 
-// orEmpty returns a slice that JSON shows as [] and not as null.
+// orEmpty replaces a nil slice with an empty slice, because JSON output must contain [] instead of null.
 func orEmpty[T any](list []T) []T {
 	if list == nil {
 		return []T{}
@@ -124,7 +125,7 @@ func orEmpty[T any](list []T) []T {
 
 // boxGrantCommand gives a member the key of a box (PUT /boxes/{box}/keyring). The command encrypts the key to the
 // identity of the member. The user compares the fingerprint at the terminal, or passes it with --fingerprint. The
-// command prints a line with lockbox box trust for the member to run.
+// command prints a lockbox box trust command, which the member should run.
 func boxGrantCommand(s *session) *cobra.Command {
 	var fingerprint string
 	command := &cobra.Command{
@@ -155,7 +156,7 @@ current one. The line is not secret.`,
 // addFingerprintFlag adds --fingerprint, with which scripts pass a fingerprint that a person has already compared.
 func addFingerprintFlag(command *cobra.Command, fingerprint *string) {
 	command.Flags().StringVar(fingerprint, "fingerprint", "",
-		"all 30 characters of the fingerprint that the user told you, instead of a comparison at the terminal")
+		"the complete fingerprint (30 characters) that the user told you; without it, you compare at the terminal")
 }
 
 // grantOf returns a grant for a user. It converts the name to lower case, because the server and keys.Memory store
@@ -185,13 +186,13 @@ func (s *session) grant(ctx context.Context, server *client.Client, holder *keys
 			Dropped    []client.KeyringUser `json:"dropped"`
 		}{granted.Anchor.String(), granted.KeyChanged, orEmpty(granted.Dropped)})
 	}
-	s.report("%s has the key of %s. To let %[1]s verify the keyring from the first use on, send this line:", grant.User,
-		box)
+	s.report("%s has the key of %s. Send %[1]s this command, so that the machine of %[1]s can verify even the first "+
+		"keyring:", grant.User, box)
 	return s.print("lockbox box trust " + granted.Anchor.String() + " " + box + "\n")
 }
 
 // boxTrustCommand stores the anchor of a box on this machine. The exit code is exitConflict if this machine already
-// knows the box, but with a key that is not the key of the anchor.
+// knows the box and the anchor does not match.
 func boxTrustCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "trust ANCHOR [BOX]",
@@ -227,8 +228,8 @@ Your machine then accepts only keyrings of the box that follow from the anchor, 
 	}
 }
 
-// boxForgetCommand removes what this machine remembers about a box. The machine then accepts the next keyring as the
-// first keyring of the box.
+// boxForgetCommand removes what this machine remembers about a box. The machine then accepts the next keyring without a
+// comparison with earlier keyrings of the box.
 func boxForgetCommand(s *session) *cobra.Command {
 	var yes bool
 	command := &cobra.Command{
@@ -240,8 +241,8 @@ deleted and created again, or that its keyring was reset. A dishonest server cau
 		Example: "  lockbox box forget prod",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
-			err := confirm(ctx, yes, "Has a box admin told you that %s was created again or reset, and do you want to "+
-				"forget its keyring?", args[0])
+			err := confirm(ctx, yes, "Continue only if a box admin told you that %s was created again or reset. "+
+				"Forget the keyring of the box?", args[0])
 			if err != nil {
 				return err
 			}
@@ -257,8 +258,9 @@ deleted and created again, or that its keyring was reset. A dishonest server cau
 	return command
 }
 
-// createBox creates a box with a keyring. The caller, the users of --grant and the users in the grant list of the
-// profile get the key. Without an identity, or with --no-keyring, it creates a box without a keyring.
+// createBox creates a box with a keyring. These users get the key: the caller, the users that --grant names, and the
+// users in the grant list of the profile. Without an identity, or with --no-keyring, createBox creates a box without a
+// keyring.
 func (s *session) createBox(ctx context.Context, server *client.Client, box string, noKeyring bool,
 	grants []string) error {
 	holder, err := s.holder(ctx, server)
@@ -290,8 +292,8 @@ func (s *session) createBox(ctx context.Context, server *client.Client, box stri
 	return nil
 }
 
-// pinnedGrants returns those users in the grant list of the profile whose fingerprints are confirmed on this machine.
-// It prints a warning for every other user in the list.
+// pinnedGrants checks each user in the grant list of the profile. It returns the users with a fingerprint that was
+// confirmed on this machine, and prints a warning for each of the others.
 func (s *session) pinnedGrants(ctx context.Context, server *client.Client, holder *keys.Holder) []string {
 	if !s.usesProfile || len(s.selected.Grant) == 0 {
 		return nil
@@ -313,9 +315,9 @@ func (s *session) pinnedGrants(ctx context.Context, server *client.Client, holde
 	return pinned
 }
 
-// addMember adds a user to a box. It also gives the user the key if the caller has the key and the fingerprint of the
-// user is confirmed. The confirmation can be an earlier one, the flag --fingerprint, or an answer at the terminal.
-// Otherwise the user becomes a member who waits for the key.
+// addMember adds a user to a box. If the caller has the key of the box, addMember also gives it to the user. First, the
+// fingerprint of the user must be confirmed: by an earlier command, by --fingerprint, or by an answer at the terminal.
+// Otherwise, the user becomes a member who waits for the key.
 func (s *session) addMember(ctx context.Context, server *client.Client, box, username, role, fingerprint string) error {
 	if err := server.AddBoxUser(ctx, box, username, role); err != nil {
 		return err
@@ -341,11 +343,11 @@ func (s *session) addMember(ctx context.Context, server *client.Client, box, use
 	case err == nil:
 		return nil
 	case failure != nil && failure.Code == "identity_not_found":
-		waits("ask " + username + " to run lockbox identity create, and then run lockbox box grant " + box + " " +
+		waits("ask " + username + " to run lockbox identity create; you can then run lockbox box grant " + box + " " +
 			username)
 		return nil
 	case errors.Is(err, client.ErrIdentityUnconfirmed):
-		waits("to give the user the key, compare the fingerprint with lockbox box grant " + box + " " + username)
+		waits("to compare the fingerprint and give the user the key, run lockbox box grant " + box + " " + username)
 		return nil
 	case errors.Is(err, client.ErrNotRecipient):
 		waits("you do not have the key either; a member with the key must run lockbox box grant " + box + " " +
@@ -369,7 +371,7 @@ func (s *session) removeMember(ctx context.Context, server *client.Client, box, 
 		}
 		s.reportDropped(box, removed.Dropped)
 		if removed.KeyChanged {
-			s.report("Removed %s from %s and changed the key. Values that %[1]s has read stay known to %[1]s.",
+			s.report("Removed %s from %s and changed the key. %[1]s may still know the values that %[1]s has read.",
 				username, box)
 			return nil
 		}

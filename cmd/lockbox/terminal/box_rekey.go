@@ -19,7 +19,7 @@ type rekeyed struct {
 	KeyID      string               `json:"keyId"`
 	KeyChanged bool                 `json:"keyChanged"`
 	Dropped    []client.KeyringUser `json:"dropped"`
-	// Rewritten, Current and Foreign are absent without --rewrite; see keys.Rewritten.
+	// Rewritten, Current and Foreign are set only with --rewrite or --resume; see keys.Rewritten.
 	Rewritten *int     `json:"rewritten,omitempty"`
 	Current   *int     `json:"current,omitempty"`
 	Foreign   []string `json:"foreign,omitempty"`
@@ -54,7 +54,7 @@ work of another machine. The command does not overwrite entries that change in t
 	command.Flags().BoolVar(&rewrite, "rewrite", false,
 		"also encrypt the current version of every entry under the new key")
 	command.Flags().BoolVar(&resume, "resume", false,
-		"do not change the key, but encrypt the entries that are not yet encrypted under the current key")
+		"do not change the key; only encrypt the remaining entries under the current key")
 	command.MarkFlagsMutuallyExclusive("rewrite", "resume")
 	return command
 }
@@ -99,7 +99,7 @@ func (s *session) rekey(ctx context.Context, server *client.Client, holder *keys
 	return nil
 }
 
-// rewrite encrypts the entries of a box under its current key, with a progress bar.
+// rewrite re-encrypts the entries of a box under the current key of the box. It shows a progress bar.
 func (s *session) rewrite(ctx context.Context, server *client.Client, holder *keys.Holder, box string,
 	mark rewriteMark, result *rekeyed) error {
 	if err := mark.set(result.KeyID); err != nil {
@@ -138,7 +138,7 @@ func newRewriteMark(box keys.ID) (rewriteMark, error) {
 	return rewriteMark{filepath.Join(filepath.Dir(path), "rekeys", box.String())}, err
 }
 
-// of reports whether the mark shows an unfinished re-encryption under the given key.
+// m.of(key) reports whether the file names key. If it does, a re-encryption under this key is unfinished.
 func (m rewriteMark) of(key keys.KeyID) bool {
 	text, err := os.ReadFile(m.path)
 	return err == nil && strings.TrimSpace(string(text)) == key.String()

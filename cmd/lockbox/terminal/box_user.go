@@ -70,8 +70,9 @@ func boxUserListCommand(s *session) *cobra.Command {
 	}
 }
 
-// boxUserShowCommand shows a user of a box (GET /boxes/{box}/users/{username}). Boxadmins, admins and the shown user
-// may do this. With --output json it prints an object with the fields username, role, isActive and permissions.
+// boxUserShowCommand shows a user of a box (GET /boxes/{box}/users/{username}). Users may see themselves. Boxadmins and
+// admins may see every user of the box. With --output json it prints an object with the fields username, role, isActive
+// and permissions.
 func boxUserShowCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show BOX USER",
@@ -118,7 +119,7 @@ shows the fingerprint of the user, and you compare it over another channel. Scri
 		}),
 		ValidArgsFunction: completeEach(s.completeBoxes(), s.completeUsers()),
 	}
-	addBoxRoleFlag(command, &role, "boxuser, or boxadmin to manage the box (default boxuser)")
+	addBoxRoleFlag(command, &role, "role in the box: boxuser (default), or boxadmin, who may manage the box")
 	addFingerprintFlag(command, &fingerprint)
 	return command
 }
@@ -130,9 +131,9 @@ func addBoxRoleFlag(command *cobra.Command, role *string, usage string) {
 		cobra.FixedCompletions([]string{client.RoleBoxUser, client.RoleBoxAdmin}, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// boxUserUpdateCommand changes the role or state of a user in a box (PUT /boxes/{box}/users/{username}). An absent flag
-// changes nothing, so the default value true of --active does not activate a user. The server refuses to demote or
-// deactivate the owner of a box or its last active boxadmin (exitConflict).
+// boxUserUpdateCommand changes the role or state of a user in a box (PUT /boxes/{box}/users/{username}). A flag that is
+// not given changes nothing: only an explicit --active activates a user, although its default is true. The server
+// refuses to demote or deactivate the owner of a box or its last active boxadmin (exitConflict).
 func boxUserUpdateCommand(s *session) *cobra.Command {
 	var role string
 	var active bool
@@ -191,6 +192,6 @@ with "key change due".`,
 		ValidArgsFunction: completeEach(s.completeBoxes(), s.completeMembers()),
 	}
 	command.Flags().BoolVar(&keepKey, "keep-key", false,
-		"remove the user, but leave the change of the key for later; for use when you cannot open the keyring")
+		"remove the user without changing the key, for example if you cannot open the keyring")
 	return command
 }

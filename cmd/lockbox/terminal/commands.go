@@ -16,9 +16,9 @@ const (
 	groupSignIn = "sign-in"
 )
 
-// AddCommands adds the commands of this package to the program. The commands and root print their results to the same
-// Stdout. The parameter version becomes part of the User-Agent header. All commands share one session, so AddCommands
-// must be called once per program.
+// AddCommands adds the commands of this package to the program. All commands, including root, print to the same Stdout.
+// The parameter version becomes part of the User-Agent header. All commands share one session, so AddCommands must be
+// called once per program.
 func AddCommands(root *cobra.Command, version string) {
 	root.AddGroup(
 		&cobra.Group{ID: groupEntries, Title: "Entries:"},

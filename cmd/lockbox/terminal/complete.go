@@ -14,8 +14,8 @@ import (
 // completionTimeout limits how long the shell waits after a user presses Tab.
 const completionTimeout = 2 * time.Second
 
-// complete returns a completion that asks the server for candidates. After an error it returns no candidates. It prints
-// nothing, because output would corrupt the line that the user is typing.
+// complete returns a completion function that asks the server for candidates. After an error, the function returns no
+// candidates. It prints nothing, because output would corrupt the line that the user is typing.
 func (s *session) complete(candidates func(ctx context.Context, server *client.Client, toComplete string) ([]string,
 	error)) cobra.CompletionFunc {
 	return s.completeAfter(func(ctx context.Context, server *client.Client, _ []string, toComplete string) ([]string,
@@ -24,7 +24,7 @@ func (s *session) complete(candidates func(ctx context.Context, server *client.C
 	})
 }
 
-// completeAfter is like complete, but it also passes the preceding arguments, on which the candidates may depend.
+// completeAfter is like complete, but the candidates may depend on the preceding arguments of the command.
 func (s *session) completeAfter(candidates func(ctx context.Context, server *client.Client, args []string,
 	toComplete string) ([]string, error)) cobra.CompletionFunc {
 	return func(command *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
