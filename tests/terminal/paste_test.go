@@ -95,7 +95,7 @@ func TestPasteOfValue(t *testing.T) {
 		s.expect(`\x1b\[\?2004l`)
 		s.expect("Stored prod/pasted")
 		s.ends(0)
-		require.Equal(t, strings.Count(want, "\n") > 1, strings.Contains(s.String(), "pasted text of"))
+		require.Equal(t, strings.Count(want, "\n") > 1, strings.Contains(s.String(), "lines of the pasted text"))
 		got := start(t, environ, binary, "get", "prod/pasted", "--raw")
 		got.expect(`(?s)` + strings.ReplaceAll(strings.TrimSuffix(want, "\n"), "\n", "\r\n"))
 		got.ends(0)

@@ -131,8 +131,8 @@ func (s *session) completeAddresses() cobra.CompletionFunc {
 	})
 }
 
-// completeAddressThenFile completes an address as the first argument. The shell completes the second argument, which is
-// a file.
+// completeAddressThenFile completes an address as the first argument. The second argument is a file name, which the
+// shell completes itself.
 func completeAddressThenFile(s *session) cobra.CompletionFunc {
 	addresses := s.completeAddresses()
 	return func(command *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {

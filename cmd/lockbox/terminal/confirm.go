@@ -15,10 +15,10 @@ func addYesFlag(command *cobra.Command, yes *bool) {
 	command.Flags().BoolVar(yes, "yes", false, "do not ask for confirmation")
 }
 
-// confirm asks before an action that cannot be undone, unless yes is set. It returns nil only if the answer is yes.
-// Every other answer, including an empty answer, results in an error, so that the exit code shows that nothing changed.
-// Without a terminal, confirm returns a usage error that names --yes. The question may contain names from the server,
-// so control characters are replaced.
+// confirm asks the user to confirm an action that cannot be undone. If the parameter yes is true, confirm does not ask
+// and returns nil. For any answer except yes, even an empty answer, it returns an error. Scripts thus see from the exit
+// code that nothing changed. Without a terminal, confirm returns a usage error that names --yes. The question may
+// contain names from the server, so control characters are replaced.
 func confirm(ctx context.Context, yes bool, format string, args ...any) error {
 	if yes {
 		return nil

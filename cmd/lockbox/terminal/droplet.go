@@ -14,10 +14,10 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// dropletCommand is the parent of the commands for droplets. The commands use the accounts API (/api/v1), which checks
-// the group of the caller and not the role. The exit code is exitForbidden if the caller's group is too low, and
-// exitUnavailable if the server has no Docker engine. Each response to these commands contains all droplets, even if
-// the command changes only one droplet.
+// dropletCommand is the parent of the commands for droplets. The commands use the accounts API (/api/v1). This API
+// checks the caller's group and ignores the caller's role. The exit code is exitForbidden if the caller's group is too
+// low, and exitUnavailable if the server has no Docker engine. Each response to these commands contains all droplets,
+// even if the command changes only one droplet.
 func dropletCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "droplet",
@@ -81,9 +81,8 @@ func dropletListCommand(s *session) *cobra.Command {
 	}
 }
 
-// dropletActionCommand returns a command that runs action on one droplet. It then prints all droplets, because the
-// response contains them. The caller needs at least the group manager. The exit code is exitNotFound if the droplet
-// does not exist.
+// dropletActionCommand returns a command that runs action on one droplet and then prints all droplets. The caller needs
+// at least the group manager. The exit code is exitNotFound if the droplet does not exist.
 func dropletActionCommand(s *session, verb, short string,
 	action func(*client.Client, context.Context, string) ([]client.Droplet, error)) *cobra.Command {
 	// The help texts of the actions differ only in the verb.
@@ -106,10 +105,11 @@ func dropletActionCommand(s *session, verb, short string,
 
 // dropletDeleteCommand deletes a droplet (DELETE /api/v1/droplet/delete/{droplet}). Without --yes, it asks for
 // confirmation. If there is no terminal for the question, it deletes nothing and the exit code is exitUsage. The server
-// also deletes the entry with the private key, unless that entry was changed after the droplet was added.
+// also deletes the entry that contains the private key. However, it keeps an entry that was changed after the droplet
+// was added.
 func dropletDeleteCommand(s *session) *cobra.Command {
 	var yes bool
-	// The confirmation is part of the action, so that it comes after the check that the caller is signed in.
+	// Ask for confirmation inside the action. It runs only after s.run has checked that the user is signed in.
 	command := dropletActionCommand(s, "delete", "Delete a droplet with all its data",
 		func(server *client.Client, ctx context.Context, name string) ([]client.Droplet, error) {
 			if err := confirm(ctx, yes, "Permanently delete droplet %s and all its data?", name); err != nil {

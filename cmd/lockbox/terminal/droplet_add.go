@@ -12,11 +12,11 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// dropletAddFlags are the flags of lockbox droplet add. box and keyFile exclude each other.
+// dropletAddFlags are the flags of lockbox droplet add. The flags --box and --key-file exclude each other.
 type dropletAddFlags struct {
 	// If image is "", the server uses the first image that it allows.
 	image string
-	// box receives the private key. It also contains the entries that env names.
+	// box is the name of the box that receives the private key. The entries that env names are in the same box.
 	box string
 	// keyFile receives the private key.
 	keyFile string
@@ -25,8 +25,8 @@ type dropletAddFlags struct {
 }
 
 // dropletAddCommand adds a droplet (POST /api/v1/droplet/add). The server stores the private key only with --box.
-// Without --box, the response has the only copy of the key; see addDropletWithKeyFile. The exit code is exitUsage if
-// the server does not allow the image.
+// Without --box, the response contains the only copy of the key; see addDropletWithKeyFile. The exit code is exitUsage
+// if the server does not allow the image.
 func dropletAddCommand(s *session) *cobra.Command {
 	var flags dropletAddFlags
 	command := &cobra.Command{
@@ -90,14 +90,14 @@ func (s *session) addDroplet(ctx context.Context, server *client.Client, flags d
 }
 
 // addDropletWithKeyFile adds a droplet and writes its private key to a new file. It creates the file before it adds the
-// droplet. Otherwise, if the file could not be created, a droplet without a stored key would remain. If the server adds
-// no droplet, the file is removed.
+// droplet. In the reverse order, a failure to create the file would leave a droplet whose key is lost. If the server
+// adds no droplet, the file is removed.
 func (s *session) addDropletWithKeyFile(ctx context.Context, server *client.Client, options *client.DropletOptions,
 	path string) error {
 	//nolint:gosec // the user names the file
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return &usageError{fmt.Errorf("cannot create the file of --key-file, which must not exist yet: %w", err)}
+		return &usageError{fmt.Errorf("cannot create the private key file (--key-file must name a new file): %w", err)}
 	}
 	defer file.Close() // after a failure; writePrivateKey reports the errors of a success
 	droplets, err := server.AddDroplet(ctx, options)
@@ -128,8 +128,8 @@ func parseEnv(pairs []string) (map[string]string, error) {
 	return variables, nil
 }
 
-// addedDroplet returns the droplet that the server has just added. It is the only droplet in the response with a
-// private key.
+// addedDroplet returns the droplet that the server has just added. In the response, only this droplet has a private
+// key.
 func addedDroplet(droplets []client.Droplet) (client.Droplet, error) {
 	for _, droplet := range droplets {
 		if !droplet.PrivateKey.IsZero() {
@@ -151,8 +151,8 @@ func writePrivateKey(file *os.File, droplets []client.Droplet) error {
 	// The server does not keep the key, so the file must survive a crash of this machine. WriteString, Sync and Close
 	// can each report a full disk.
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return fmt.Errorf("cannot write the private key of the new droplet %s; delete the droplet with lockbox "+
-			"droplet delete: %w", added.Name, err)
+		return fmt.Errorf("cannot write the private key of the new droplet %s: %w; delete the droplet with lockbox "+
+			"droplet delete", added.Name, err)
 	}
 	return nil
 }

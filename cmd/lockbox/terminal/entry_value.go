@@ -28,8 +28,8 @@ const maxInput = 64 << 20
 type valueFlags struct {
 	// stdin reads the value from standard input.
 	stdin bool
-	// asString stores the text as a string, even if the text is JSON. It also turns off the check for assignments:
-	// without asString, text such as name=value replaces an object or array only after a confirmation.
+	// asString stores the text as a string, even if the text is JSON. Without asString, the command asks for
+	// confirmation before text such as name=value replaces an object or array.
 	asString bool
 	// generate is the length of a random value; 0 means no random value.
 	generate int
@@ -37,11 +37,11 @@ type valueFlags struct {
 	show bool
 }
 
-// addFlags adds the flags. --stdin and --generate exclude each other. --show requires --generate.
+// addFlags adds the flags. The flag --generate excludes --stdin and --string. The flag --show requires --generate.
 func (f *valueFlags) addFlags(command *cobra.Command) {
 	command.Flags().BoolVar(&f.stdin, "stdin", false, "read the value from standard input")
 	command.Flags().BoolVar(&f.asString, "string", false,
-		"store the text as a string, even if it is JSON; do not ask before text such as name=value replaces an object")
+		"store the text as a string, even if it is JSON, and do not ask for confirmation")
 	command.Flags().IntVar(&f.generate, "generate", 0, "generate a value of this many random letters and digits")
 	command.Flags().BoolVar(&f.show, "show", false, "with --generate: print the generated value")
 	command.MarkFlagsMutuallyExclusive("stdin", "generate")
@@ -55,7 +55,7 @@ func (f valueFlags) value(command *cobra.Command, s *session, args []string) (in
 	switch {
 	case len(args) > 0 && (f.stdin || generating):
 		return interchange.Value{},
-			&usageError{errors.New("the value is given twice: use either an argument or --stdin or --generate")}
+			&usageError{errors.New("the value is given twice: use only one of an argument, --stdin and --generate")}
 	case f.show && !generating:
 		return interchange.Value{},
 			&usageError{errors.New("--show needs --generate; to print a stored value, use lockbox get")}
@@ -91,9 +91,9 @@ func (f valueFlags) fromArgument(s *session, text string) (interchange.Value, er
 	return interchange.Text(text), nil
 }
 
-// read returns valid JSON unchanged and other text as a string. If the text is a single line, read removes the line
-// end, because editors and echo add one. Text of several lines, such as a key file, keeps its last line end. The
-// parameter source is the name of the input in error messages.
+// read returns valid JSON unchanged, and any other text as a JSON string. If the text is a single line, read removes
+// the line end, because editors and echo add one. Text of several lines, such as a key file, keeps its last line end.
+// The parameter source is the name of the input in error messages.
 func (f valueFlags) read(s *session, in io.Reader, source string) (interchange.Value, error) {
 	text, err := readAll(in, source)
 	if err != nil {
@@ -101,7 +101,7 @@ func (f valueFlags) read(s *session, in io.Reader, source string) (interchange.V
 	}
 	// Editors on Windows write a byte order mark, which JSON does not allow.
 	plain := bytes.TrimPrefix(text, []byte(byteOrderMark))
-	// A lone line end usually comes from echo with an unset variable.
+	// Input that contains only a line end usually comes from a script that prints an unset variable.
 	if len(bytes.Trim(plain, "\r\n")) == 0 {
 		return interchange.Value{}, &usageError{fmt.Errorf("%s is empty; to store an empty string, use the argument ''",
 			source)}
@@ -141,7 +141,7 @@ func (s *session) readJSON(text []byte, source string) (value interchange.Value,
 	case json.Valid(text):
 		// Parse refuses JSON with duplicate names or deep nesting, but such JSON is valid. The server stores it, and
 		// lockbox get prints it.
-		s.warn("%s: %v; lockbox run, export and import and the flag --field refuse this entry", source, problem)
+		s.warn("%s: %v; the value can be stored, but lockbox run, export, import and --field refuse it", source, problem)
 		return interchange.Raw(bytes.TrimSpace(text)), true, nil
 	case strings.EqualFold(filepath.Ext(source), ".json"):
 		return value, false, &usageError{fmt.Errorf("%s: %w; correct the file, or use --string to store it as a string",
@@ -165,8 +165,8 @@ func readAll(in io.Reader, source string) ([]byte, error) {
 	return text, nil
 }
 
-// notUTF8 returns the error for text that JSON cannot hold. The user must encode the text, because a guessed encoding
-// could change a secret.
+// notUTF8 returns the error for text that is not valid UTF-8, because JSON cannot contain such text. The user must
+// encode the text: if the program guessed its encoding, a wrong guess would change the secret.
 func notUTF8(source string) error {
 	return &usageError{fmt.Errorf("%s is not UTF-8 text, which JSON requires: encode it first, for example with base64",
 		source)}
@@ -193,7 +193,7 @@ func (s *session) promptForValue(command *cobra.Command) (interchange.Value, err
 		return interchange.Value{}, notUTF8("the value")
 	}
 	if lines := strings.Count(strings.TrimSuffix(text, "\n"), "\n") + 1; lines > 1 {
-		s.report("The value is the pasted text of %d lines.", lines)
+		s.report("The value consists of all %d lines of the pasted text.", lines)
 	}
 	return interchange.Text(text), nil
 }
@@ -211,8 +211,8 @@ func (f valueFlags) generated(s *session) (interchange.Value, error) {
 		return interchange.Value{}, &usageError{fmt.Errorf("--generate must be a number from 1 to %d", maxGenerated)}
 	}
 	text := generate(f.generate)
-	// Print the value before the entry is written. If printing fails, nothing is written. If the write fails, the exit
-	// code shows that the printed value is not in use.
+	// Print the value before the entry is written. If printing fails, the entry stays unchanged. If the write fails,
+	// the exit code shows that the printed value was not stored.
 	if f.show {
 		if _, err := fmt.Fprintln(s.out, text); err != nil {
 			return interchange.Value{}, err
@@ -221,7 +221,8 @@ func (f valueFlags) generated(s *session) (interchange.Value, error) {
 	return interchange.Text(text), nil
 }
 
-// generate returns length characters of alphabet, chosen independently and uniformly by crypto/rand.
+// generate returns a random string of the given length. It chooses each character of the string independently and
+// uniformly from alphabet, with crypto/rand.
 func generate(length int) string {
 	text := make([]byte, 0, length)
 	var random [64]byte
