@@ -141,7 +141,8 @@ func (s *session) readJSON(text []byte, source string) (value interchange.Value,
 	case json.Valid(text):
 		// Parse refuses JSON with duplicate names or deep nesting, but such JSON is valid. The server stores it, and
 		// lockbox get prints it.
-		s.warn("%s: %v; the value can be stored, but lockbox run, export, import and --field refuse it", source, problem)
+		s.warn("%s: %v; the value can be stored, but lockbox run, export, import and --field refuse it", source,
+			problem)
 		return interchange.Raw(bytes.TrimSpace(text)), true, nil
 	case strings.EqualFold(filepath.Ext(source), ".json"):
 		return value, false, &usageError{fmt.Errorf("%s: %w; correct the file, or use --string to store it as a string",

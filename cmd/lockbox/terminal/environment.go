@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// input returns a reader of standard input whose reads return an error after ctx has ended. With a plain read from a
-// pipe or a terminal, the program would ignore Ctrl-C.
+// input returns a reader of standard input. After ctx has ended, every read returns an error. With a plain reader, the
+// program would ignore Ctrl-C while it waits for input.
 func (s *session) input(ctx context.Context) io.Reader { return &cancellableReader{ctx, s.in} }
 
 // cancellableReader is a reader whose calls return when ctx ends.
@@ -44,9 +44,9 @@ func (r *cancellableReader) Read(into []byte) (int, error) {
 // env returns an environment variable, or "". An empty variable counts as unset.
 func (s *session) env(name string) string { return os.Getenv(name) }
 
-// environmentOrFile returns the value of a variable. If the variable is not set, it returns the contents of the file
-// that the variable with the suffix _FILE names. The file form keeps secrets out of the environment, which other
-// processes of the same user can read.
+// environmentOrFile returns the value of an environment variable, such as LOCKBOX_API_KEY. If that variable is not set,
+// environmentOrFile reads the file whose path is in LOCKBOX_API_KEY_FILE. A file keeps secrets out of the environment,
+// which other processes of the same user can read.
 func (s *session) environmentOrFile(name string) (string, error) {
 	if text := s.env(name); text != "" {
 		return text, nil
@@ -62,12 +62,13 @@ func (s *session) environmentOrFile(name string) (string, error) {
 	return trimNewline(text), nil
 }
 
-// sameServer reports whether two URLs address the same server. It ignores slashes at the end, and letter case except in
+// sameServer reports whether two URLs address the same server. It ignores trailing slashes. Letter case matters only in
 // the path. It does not resolve host names, so localhost and 127.0.0.1 are different servers. In doubt, the servers
 // count as different, because the result decides whether a token or an encryption key may be sent.
 func sameServer(one, other string) bool { return canonicalURL(one) == canonicalURL(other) }
 
-// canonicalURL returns the form in which URLs are compared. It returns text that is not a URL unchanged.
+// canonicalURL returns the form in which URLs are compared. If the text is not a URL, canonicalURL returns it
+// unchanged.
 func canonicalURL(text string) string {
 	parsed, err := url.Parse(strings.TrimRight(text, "/"))
 	if err != nil {

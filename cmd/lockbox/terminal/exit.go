@@ -33,8 +33,8 @@ const (
 	exitInterrupted = 130
 )
 
-// exitCodes maps kinds of errors to exit codes. The first matching kind decides. The kinds for a wrong encryption key
-// come before ErrForbidden, because such an error can have both kinds.
+// exitCodes maps kinds of errors to exit codes. The first matching kind decides. The kinds for a wrong key come before
+// ErrForbidden, because an error about a wrong key can also have the kind ErrForbidden.
 var exitCodes = []struct {
 	kind error
 	code int
@@ -102,9 +102,9 @@ func ExitCode(err error) int {
 	return exitFailure
 }
 
-// Quiet reports whether an error needs no message. This is so if the reader of standard output closed the pipe, if the
-// user pressed Ctrl-C, or if a program that lockbox started has already reported its failure. ExitCode still determines
-// the exit code.
+// Quiet reports whether the program prints no message for an error. There are three such cases: the reader of standard
+// output closed the pipe, the user pressed Ctrl-C, or a program that lockbox started has already reported its failure.
+// ExitCode still determines the exit code.
 func Quiet(err error) bool {
 	var coded *exitError
 	return readerClosed(err) || errors.Is(err, context.Canceled) ||

@@ -56,17 +56,19 @@ var keyRemedies = map[string]string{
 // replacements maps error codes to messages that replace the messages of the server. The server's messages for these
 // codes name HTTP headers, which a user of the terminal never sees.
 var replacements = map[string]string{
-	"recent_sign_in_required": "you must have entered your password within the last ten minutes: run lockbox login",
-	"key_not_current": "the box has a keyring, so values must be encrypted under its current key: do not pass an " +
-		"encryption key, but unlock your identity with lockbox identity unlock",
-	"encryption_key_mismatch": "the value is encrypted under another encryption key, not under the given key; " +
-		"lockbox history shows the author of the value, who may have the right key",
+	"recent_sign_in_required": "this command requires a sign-in with your password within the last ten minutes: run " +
+		"lockbox login",
+	"key_not_current": "the box has a keyring, so values must be encrypted under the current key of the keyring: " +
+		"unlock your identity with lockbox identity unlock, and pass no encryption key",
+	"encryption_key_mismatch": "the given encryption key cannot decrypt the value; lockbox history shows the author " +
+		"of the value, who may have the right key",
 	"precondition_failed": "nothing was written: the entry has changed or already exists; read it again, or see " +
 		"lockbox history",
 }
 
-// Explain returns the message of an error for a person. It names the problem and the next step. For a failure of the
-// server it includes the request id, because the operator needs the id to find the failure in the log.
+// Explain returns the message that the program prints for an error. The message names the problem and the next step.
+// For a failure of the server it includes the request id, because the operator needs the id to find the failure in the
+// log.
 func Explain(err error) string {
 	var detailed *detailedError
 	if errors.As(err, &detailed) {
@@ -113,8 +115,9 @@ func Explain(err error) string {
 	return message
 }
 
-// vagueRetry is the advice at the end of a message of package client for a proxy that cannot reach the server. Explain
-// removes this advice if the message gets the time until a retry or reports an unknown outcome.
+// vagueRetry is how package client ends its message about a proxy that cannot reach the server. Explain removes
+// vagueRetry if it appends the exact time until a retry. Explain also removes vagueRetry if the outcome of the request
+// is unknown, because the user must then check the outcome first.
 const vagueRetry = ", and try again later"
 
 // withRetryTime appends the time until a retry to a message. A message that already contains "try again" stays
@@ -164,7 +167,7 @@ func entryError(at address, err error) error {
 	return &detailedError{prefix: at.String() + ": ", error: err}
 }
 
-// Error returns the explained message between prefix and suffix.
+// Error returns the prefix, the message that Explain returns for the original error, and the suffix.
 func (e *detailedError) Error() string { return e.prefix + Explain(e.error) + e.suffix }
 
 // Unwrap returns the original error, which determines the exit code.

@@ -17,7 +17,8 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// explained returns the message with which Explain reports a response of the server.
+// explained sends a request to a server that returns the given response. It returns Explain's message for this
+// response.
 func explained(t *testing.T, method string, status int, retryAfter, contentType, body string) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -55,8 +56,8 @@ func requireOneRemedy(t *testing.T, message string) {
 	}
 }
 
-// TestOneRemedy verifies that the message for each error in the API description does not repeat its remedy. It also
-// verifies that each code with a remedy in the terminal is in the API description or is a code of package client.
+// TestOneRemedy verifies that the message for each error in the API description does not repeat its remedy. Each key of
+// the map remedies must also be an error code of the API description or of package client.
 func TestOneRemedy(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../../api/openapi.yaml")

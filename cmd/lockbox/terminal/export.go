@@ -32,7 +32,7 @@ func exportCommand(s *session) *cobra.Command {
 	var flags exportFlags
 	command := &cobra.Command{
 		Use:   "export BOX/KEY",
-		Short: "Print an entry as dotenv, JSON, YAML, shell commands or a Kubernetes Secret, or for Docker or GitHub",
+		Short: "Print an entry as dotenv, JSON, YAML or shell commands, or for Kubernetes, Docker or GitHub",
 		Long: `Print an entry in one of these formats, or write it to a file that only you can read:
 
   dotenv      NAME=value lines, quoted so that a POSIX shell can read them (set -a; . ./.env)
@@ -58,9 +58,9 @@ run other code. --allow permits a variable by its name.`,
 		},
 	}
 	command.Flags().StringVar(&flags.format, "format", "",
-		strings.Join(interchange.Written(), ", ")+" (default: derived from the name of --file, else dotenv)")
+		strings.Join(interchange.Written(), ", ")+" (default: from the extension of --file, otherwise dotenv)")
 	command.Flags().StringVar(&flags.file, "file", "", "write to this file instead of standard output")
-	// Without --force an existing file is an error, so that a typing error destroys nothing.
+	// Without --force, the command refuses to replace a file, because the user may have mistyped the name.
 	command.Flags().BoolVar(&flags.force, "force", false,
 		"with --file: replace an existing file, or write into a device or named pipe")
 	command.Flags().Uint64Var(&flags.version, "version", 0, "export this version instead of the newest")
@@ -90,8 +90,8 @@ func (s *session) export(command *cobra.Command, where string, flags exportFlags
 	if err != nil {
 		return err
 	}
-	// The key of the entry is the name of the variable if the value is not an object. It is also the default name of
-	// the Secret.
+	// If the value is not an object, it becomes one variable, named after the key of the entry. The key is also the
+	// default name of the Secret.
 	flags.options.Naming.Key = at.key
 	if flags.options.Secret.Name == "" {
 		flags.options.Secret.Name = interchange.SecretName(at.key)
@@ -127,8 +127,9 @@ func exportFormat(flags exportFlags) interchange.Format {
 	return interchange.Dotenv
 }
 
-// writeAllowed writes a value in a format. In formats for variables, it refuses the same unsafe variables as lockbox
-// run, because these variables also reach a shell or the environment of programs. It returns the variables.
+// writeAllowed writes a value in a format. If the format contains variables, writeAllowed refuses the same unsafe
+// variables as lockbox run, because exported variables also reach a shell or the environment of programs. It returns
+// the variables.
 func writeAllowed(out io.Writer, format interchange.Format, value interchange.Value,
 	flags exportFlags) (variables []interchange.Variable, err error) {
 	if format.HoldsVariables() {

@@ -11,9 +11,9 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/interchange"
 )
 
-// PrintFailure prints a shell command that fails with the exit code of err. It does so only if command exports shell
-// commands to standard output. In eval "$(lockbox export …)", the shell discards the exit code of lockbox. Without the
-// printed command, eval would succeed although no variable is set. The parameter args holds the arguments of the
+// PrintFailure prints a shell command that fails with the exit code of err. It does so only for lockbox export with the
+// format shell and without --file. In eval "$(lockbox export …)", the shell discards the exit code of lockbox. Without
+// the printed command, eval would succeed although no variable is set. The parameter args holds the arguments of the
 // program. PrintFailure searches args for the format too, because a mistake in a flag can end the parsing before
 // --format is parsed.
 func PrintFailure(out io.Writer, command *cobra.Command, args []string, err error) {
@@ -27,7 +27,7 @@ func PrintFailure(out io.Writer, command *cobra.Command, args []string, err erro
 		return strings.EqualFold(strings.TrimPrefix(arg, "--format="), string(interchange.Shell))
 	}
 	if isShell(format.Value.String()) || slices.ContainsFunc(args, isShell) {
-		// A subshell sets the exit code without ending the shell that runs eval, unless that shell uses set -e.
+		// The subshell ends with this exit code. The shell that runs eval continues, except with set -e.
 		_, _ = fmt.Fprintf(out, "(exit %d)\n", code)
 	}
 }

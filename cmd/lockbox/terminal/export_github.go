@@ -60,7 +60,7 @@ func appendLines(target *os.File, lines []byte) error {
 	return err
 }
 
-// isSameFile reports whether a stream writes to a file.
+// isSameFile reports whether a stream writes to the given file.
 func isSameFile(out io.Writer, file *os.File) bool {
 	stream, ok := out.(*os.File)
 	if stdout, wrapped := out.(*Stdout); wrapped {

@@ -24,8 +24,8 @@ type getFlags struct {
 
 // getCommand reads an entry (GET /boxes/{box}/entries/{key}). It needs the permission readEntry and the encryption key;
 // the exit code is exitWrongKey if the key is wrong. The exit code is exitNotFound if the entry, the version or the
-// field does not exist. Each read of a value is an audited action. Without --raw, the output is indented JSON with a
-// line end.
+// field does not exist. The server writes an audit event for each read of a value. Without --raw, the output is
+// indented JSON with a line end.
 func getCommand(s *session) *cobra.Command {
 	var flags getFlags
 	command := &cobra.Command{

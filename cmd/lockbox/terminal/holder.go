@@ -15,9 +15,9 @@ import (
 // instead name a file that contains the identity.
 const identityVariable = "LOCKBOX_IDENTITY"
 
-// holder returns the holder of the unlocked identity for the selected account, or nil if there is none. An identity
-// from the environment, like a token from the environment, is used only for the server that the environment names. A
-// stored identity is used only for its account.
+// holder returns a keys.Holder with the unlocked identity of the selected account, or nil if no identity is unlocked.
+// An identity in LOCKBOX_IDENTITY is ignored if the user selects a profile, or a server that differs from
+// LOCKBOX_API_URL. A stored identity is used only for its account.
 func (s *session) holder(ctx context.Context, server *client.Client) (*keys.Holder, error) {
 	if s.holderKnown {
 		return s.unlocked, nil
@@ -54,9 +54,9 @@ func (s *session) newHolder(id *keys.Identity, memory *keys.Memory, anchors []ke
 	return keys.NewHolder(config)
 }
 
-// identity returns the identity from the environment and its anchors, if there is such an identity for the selected
-// server. Otherwise, it returns the identity that is unlocked for the account of the token, or nil if no identity is
-// unlocked.
+// identity returns the identity of the selected account, or nil if no identity is unlocked. LOCKBOX_IDENTITY takes
+// precedence over a stored identity, except in the cases that holder ignores it. Its value can contain anchors, which
+// identity also returns.
 func (s *session) identity(ctx context.Context, server *client.Client) (*keys.Identity, []keys.Anchor, error) {
 	if s.profileName == "" && s.environmentMatchesServer() {
 		text, err := s.environmentOrFile(identityVariable)
@@ -80,8 +80,8 @@ func (s *session) identity(ctx context.Context, server *client.Client) (*keys.Id
 }
 
 // storedIdentity returns the identity that is unlocked on this machine for the account of the token. The profile names
-// the account. For a token from the environment, storedIdentity asks the server for the account, but only if this
-// machine has any identity.
+// the account. If the token comes from the environment, storedIdentity asks the server for the account. If no identity
+// is unlocked on this machine, it sends no request.
 func (s *session) storedIdentity(ctx context.Context, server *client.Client) (profile.Identity, bool, error) {
 	store, err := profile.Identities()
 	if err != nil || store.Empty() {
@@ -98,8 +98,8 @@ func (s *session) storedIdentity(ctx context.Context, server *client.Client) (pr
 	return store.Load(canonicalURL(server.URL()), username)
 }
 
-// requireHolder does the same as holder, for commands that need an identity. Without an identity, it returns an error
-// that names the command that creates or unlocks one.
+// requireHolder does the same as holder, for commands that need an identity. Without an identity, it returns the error
+// of noIdentity.
 func (s *session) requireHolder(ctx context.Context, server *client.Client) (*keys.Holder, error) {
 	holder, err := s.holder(ctx, server)
 	if err == nil && holder == nil {
@@ -120,9 +120,9 @@ func (s *session) noIdentity(ctx context.Context, server *client.Client) error {
 	return &usageError{err}
 }
 
-// keyed returns a client that has the key for the entries of a box. The key comes from the flags or, without such a
-// flag, from the keyring of the box if an identity is unlocked. For a box without a keyring, encryptionKey finds the
-// key in the environment or the profile, or asks the user for the key.
+// keyed returns a client that has the key for the entries of a box. A key from the flags takes precedence. Without such
+// a flag, an unlocked identity opens the keyring of the box. Without an identity or a keyring, the key comes from the
+// environment, from the profile or from the user; see encryptionKey.
 func (s *session) keyed(ctx context.Context, server *client.Client, box string, forWriting bool) (*client.Client,
 	error) {
 	key, keyring, err := s.boxKey(ctx, server, box, forWriting)
@@ -167,8 +167,8 @@ func (s *session) boxKey(ctx context.Context, server *client.Client, box string,
 	return s.defaultKey, nil, nil
 }
 
-// explainIdentity replaces the error ErrKeyringTampered if the cause is harmless: the user has replaced the identity on
-// another machine, so the identity on this machine no longer opens the keyring.
+// explainIdentity replaces the error ErrKeyringTampered if the cause is harmless. After a user has replaced the
+// identity on another machine, the old identity on this machine cannot open the keyring.
 func (s *session) explainIdentity(ctx context.Context, server *client.Client, holder *keys.Holder, err error) error {
 	if !errors.Is(err, client.ErrKeyringTampered) {
 		return err
@@ -200,8 +200,8 @@ func (s *session) checkNoKeyring(ctx context.Context, server *client.Client, box
 	return &detailedError{prefix: "the box " + box + " has a keyring: ", error: s.noIdentity(ctx, server)}
 }
 
-// fetchedKeys is a holder that starts with a key that boxKey has already fetched. The first request uses this key, so a
-// command with one request fetches the keyring only once.
+// fetchedKeys is a holder that reuses a key from boxKey. Only the first request uses this key. A command with one
+// request therefore fetches the keyring only once.
 type fetchedKeys struct {
 	client.BoxKeys
 
@@ -232,13 +232,13 @@ func (s *session) confirmUser(ctx context.Context, user keys.UserToConfirm) erro
 		"",
 		"    "+user.Fingerprint.Display(),
 		"",
-		"Compare it with the one that "+user.Name+" sees with lockbox identity show. Do this by phone or in person,",
-		"and not through a channel that the server controls.",
+		"Ask "+user.Name+" to run lockbox identity show, and compare the two fingerprints. Do this by phone or in",
+		"person, and not through a channel that the server controls.",
 	)
 	agreed, err := prompt.Yes(ctx, printable("Does "+user.Name+" see the same fingerprint?"))
 	if err == nil && !agreed {
 		err = client.NewKeyError(client.ErrIdentityUnconfirmed, "the fingerprint of "+user.Name+" was not confirmed; "+
-			"nothing was wrapped", nil)
+			"the user did not get the key", nil)
 	}
 	return err
 }
@@ -262,8 +262,8 @@ func (s *session) confirmAuthor(ctx context.Context, contact keys.FirstContact) 
 }
 
 // recently runs a request that requires a sign-in with the password within the last ten minutes. It first tries the
-// session of the profile, and asks for the password if that session is too old. With an API key or with fromStdin, it
-// reads the password at once, because an API key never satisfies the requirement.
+// session of the profile, and asks for the password if that session is too old. It does not try an API key, which never
+// satisfies the requirement. With an API key or with fromStdin, it obtains the password at once.
 func (s *session) recently(ctx context.Context, server *client.Client, who *client.Identity, fromStdin bool,
 	request func(*client.Client) error) error {
 	if who.Token.Kind != apiKeyKind && !fromStdin {
@@ -279,7 +279,7 @@ func (s *session) recently(ctx context.Context, server *client.Client, who *clie
 }
 
 // signInAgain asks for the password of the caller, and for a TOTP code if the account needs one. It returns a client
-// with the new session, which is not stored.
+// that uses the new session. The profile keeps the previous session.
 func (s *session) signInAgain(ctx context.Context, username string, fromStdin bool) (*client.Client, error) {
 	password, err := s.secret(ctx, secretQuestion{
 		fromStdin: fromStdin,
@@ -291,7 +291,8 @@ func (s *session) signInAgain(ctx context.Context, username string, fromStdin bo
 	if err != nil {
 		return nil, err
 	}
-	// Use a new client, because the client of the session would replace a refused token with the token of the profile.
+	// Use a new client. A client for the session of the profile would replace a refused token with the token of the
+	// profile.
 	anonymous, err := s.connect("")
 	if err != nil {
 		return nil, err
