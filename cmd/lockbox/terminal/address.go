@@ -19,8 +19,8 @@ func (a address) String() string { return a.box + "/" + a.key }
 func parseAddress(text string) (address, error) {
 	box, key, found := strings.Cut(text, "/")
 	if !found || box == "" || key == "" {
-		return address{}, &usageError{fmt.Errorf("%q is not an entry address: use BOX/KEY, for example "+
-			"prod/payments/stripe", text)}
+		return address{}, &usageError{fmt.Errorf("%q is not an entry address: "+
+			"use BOX/KEY, for example prod/payments/stripe", text)}
 	}
 	return address{box, key}, nil
 }

@@ -52,8 +52,8 @@ again after their creation.`,
 
 // apiKeysCreateCommand creates a key for the caller (POST /api-keys). The exit code is exitUsage if --expiry is
 // malformed or in the past. With --output json, the command prints {"apiKey":"…"}. If the caller is signed in with an
-// API key, the server limits the expiry of the new key to the expiry of that API key. Otherwise, a stolen short-lived
-// key could create a permanent key.
+// API key, the new key expires no later than that API key. Otherwise, a stolen short-lived key could be used to create
+// a permanent key.
 func apiKeysCreateCommand(s *session) *cobra.Command {
 	var options client.APIKeyOptions
 	command := &cobra.Command{
@@ -81,8 +81,8 @@ expires no later than that key.`,
 
 // apiKeysDeleteCommand revokes a key (DELETE /api-keys/{apiKey}). The exit code is exitNotFound if the id is unknown,
 // and exitConflict if the key is the last usable key of its user. The argument may also be the complete API key, which
-// contains the id. The client sends only the id. The command asks for no confirmation, because a leaked key must be
-// revoked quickly. The command prints nothing.
+// contains the id. The client sends only the id. The command does not ask for confirmation, because a leaked key must
+// be revoked quickly. The command prints nothing.
 func apiKeysDeleteCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "delete ID",

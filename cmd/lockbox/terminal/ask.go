@@ -19,7 +19,8 @@ import (
 const (
 	// totpQuestion asks for a TOTP code at sign-in. It is also used for requests that accept no recovery code.
 	totpQuestion = "TOTP code: "
-	// totpOrRecoveryQuestion asks for either kind of code, for example before a change of the two-factor settings.
+	// totpOrRecoveryQuestion asks for a TOTP code or a recovery code, for example before a change of the two-factor
+	// settings.
 	totpOrRecoveryQuestion = "TOTP code or recovery code: "
 )
 
@@ -147,9 +148,9 @@ func (s *session) withCode(ctx context.Context, fromStdin bool, request func(cod
 	return request(code)
 }
 
-// ask asks a question at the terminal. Without a terminal, it returns a usage error that recommends the alternative in
-// the last parameter, such as a flag. The question may contain names from the server, so control characters are
-// replaced.
+// ask asks a question at the terminal. Without a terminal, it returns a usage error. The last parameter is the advice
+// in this error, for example the flag that scripts use. The question may contain names from the server, so control
+// characters are replaced.
 func ask(ctx context.Context, how func(context.Context, string) (string, error), question, instead string) (string,
 	error) {
 	answer, err := how(ctx, printable(question))

@@ -97,8 +97,8 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 			return at, nil
 		}
 	}
-	return time.Time{}, &usageError{fmt.Errorf("--since is %q: use 90m, 24h, 7d, 2w, 2026-01-31, or "+
-		"2026-01-31T12:00:00Z", text)}
+	return time.Time{}, &usageError{fmt.Errorf("--since is %q: "+
+		"use 90m, 24h, 7d, 2w, 2026-01-31, or 2026-01-31T12:00:00Z", text)}
 }
 
 // leadingDays matches the weeks and days at the beginning of a duration.
@@ -129,7 +129,7 @@ func (s *session) audit(ctx context.Context, server *client.Client, args []strin
 	filter.Limit = maxEventsPerPage
 	// A small page size prevents the server from reading events that are not printed.
 	if flags.limit > 0 {
-		// Request one more event than is printed, to find out whether more events exist.
+		// Request one more event than the command prints, to find out whether more events exist.
 		filter.Limit = min(flags.limit+1, maxEventsPerPage)
 	}
 	if !since.IsZero() {
@@ -253,14 +253,13 @@ func changeText(change client.EventChange) string {
 	return change.Property + " " + change.From + " -> " + change.To
 }
 
-// auditJSON prints a document {"events":[…],"next":…} with the fields of the server's response, one event at a time.
-// The field next contains the id to pass to --before, or null if no events remain.
+// auditJSON prints a document {"events":[…],"next":…} with the same fields as the server's response. It prints one
+// event at a time. The field next contains the id to pass to --before, or null if no events remain.
 func (s *session) auditJSON(events eventStream, limit int) error {
 	if _, err := fmt.Fprint(s.out, "{\n  \"events\": ["); err != nil {
 		return err
 	}
-	// json.Encoder cannot write a list incrementally, so the code below writes the brackets, commas and names of the
-	// document.
+	// json.Encoder cannot write a list incrementally, so the code below writes the brackets, commas and field names.
 	printed, last, next := 0, "", []byte("null")
 	for event, err := range events {
 		if err != nil {

@@ -198,8 +198,8 @@ confirmation; scripts must use --yes.`,
 
 // boxTransferCommand offers the ownership of a box to another user (PUT /boxes/{box}). If the caller is an admin, the
 // request changes the owner at once. The exit code is exitConflict if the new owner is not an active user of the box.
-// The command asks for no confirmation, because a mistake is easy to correct: the owner can withdraw an offer, and the
-// new owner can transfer the box back.
+// The command does not ask for confirmation, because a mistake is easy to correct: the owner can withdraw an offer, and
+// the new owner can transfer the box back.
 func boxTransferCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "transfer BOX USER",
@@ -244,8 +244,8 @@ func boxAcceptCommand(s *session) *cobra.Command {
 	}
 }
 
-// boxDeclineCommand declines or withdraws an offer that boxTransferCommand made (DELETE /boxes/{box}/offer). The exit
-// code is exitNotFound if there is no open offer.
+// boxDeclineCommand declines or withdraws an offer of ownership (DELETE /boxes/{box}/offer). The exit code is
+// exitNotFound if there is no open offer.
 func boxDeclineCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:     "decline BOX",

@@ -97,8 +97,8 @@ removed since the backup do not get the key; check the members with lockbox box 
 				return err
 			}
 			s.reportDropped(args[0], dropped)
-			s.report("Repaired the keyring of %s. To see which members do not have the key, run: lockbox box keyring "+
-				"%[1]s", args[0])
+			s.report("Repaired the keyring of %s. "+
+				"To see which members do not have the key, run: lockbox box keyring %[1]s", args[0])
 			return nil
 		}),
 		ValidArgsFunction: completeFirst(s.completeBoxes()),
@@ -131,8 +131,8 @@ lockbox box forget. Only the owner of the box and admins may do this.`,
 			if err != nil {
 				return err
 			}
-			s.report("Started a new keyring for %s. Ask the other members to run lockbox box forget "+
-				"%[1]s. Then give them the key with lockbox box grant %[1]s USER.", args[0])
+			s.report("Started a new keyring for %s. Ask the other members to run lockbox box forget %[1]s. "+
+				"Then give them the key with lockbox box grant %[1]s USER.", args[0])
 			if s.output == formatJSON {
 				return s.showJSON(map[string]string{"anchor": anchor.String()})
 			}

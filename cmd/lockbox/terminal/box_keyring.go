@@ -171,8 +171,8 @@ func (s *session) grant(ctx context.Context, server *client.Client, holder *keys
 	granted, err := holder.Grant(ctx, server, box, grant)
 	if errors.Is(err, client.ErrRecipientStale) {
 		if _, memberErr := server.DescribeBoxUser(ctx, box, grant.User); errors.Is(memberErr, client.ErrNotFound) {
-			return &exitError{errors.New(grant.User + " is not a member of " + box + ": to add the user and give the " +
-				"user the key, run lockbox box user add " + box + " " + grant.User), exitNotFound}
+			return &exitError{errors.New(grant.User + " is not a member of " + box + ": " +
+				"to add the user and give the user the key, run lockbox box user add " + box + " " + grant.User), exitNotFound}
 		}
 	}
 	if err != nil {
@@ -186,8 +186,8 @@ func (s *session) grant(ctx context.Context, server *client.Client, holder *keys
 			Dropped    []client.KeyringUser `json:"dropped"`
 		}{granted.Anchor.String(), granted.KeyChanged, orEmpty(granted.Dropped)})
 	}
-	s.report("%s has the key of %s. Send %[1]s this command, so that the machine of %[1]s can verify even the first "+
-		"keyring:", grant.User, box)
+	s.report("%s has the key of %s. "+
+		"Send %[1]s this command, which lets %[1]s detect a forged keyring at the first use:", grant.User, box)
 	return s.print("lockbox box trust " + granted.Anchor.String() + " " + box + "\n")
 }
 
@@ -196,7 +196,7 @@ func (s *session) grant(ctx context.Context, server *client.Client, holder *keys
 func boxTrustCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "trust ANCHOR [BOX]",
-		Short: "Accept only keyrings that follow from an anchor (lba1_…)",
+		Short: "Store the anchor (lba1_…) of a box, and refuse keyrings that do not match it",
 		Long: `Store the anchor of a box on this machine. A member who ran lockbox box grant for you has the anchor.
 Your machine then accepts only keyrings of the box that follow from the anchor, even the first time.`,
 		Example: "  lockbox box trust lba1_… prod",
@@ -276,8 +276,8 @@ func (s *session) createBox(ctx context.Context, server *client.Client, box stri
 		}
 		s.report("Created box %s.", box)
 		if !noKeyring {
-			s.report("The box has no keyring, so you must give its members the encryption key. To make a keyring, run "+
-				"lockbox identity create, and then lockbox box adopt %s", box)
+			s.report("The box has no keyring, so you must give its members the encryption key. "+
+				"To make a keyring, run lockbox identity create, and then lockbox box adopt %s", box)
 		}
 		return nil
 	}
@@ -315,9 +315,9 @@ func (s *session) pinnedGrants(ctx context.Context, server *client.Client, holde
 	return pinned
 }
 
-// addMember adds a user to a box. If the caller has the key of the box, addMember also gives it to the user. First, the
-// fingerprint of the user must be confirmed: by an earlier command, by --fingerprint, or by an answer at the terminal.
-// Otherwise, the user becomes a member who waits for the key.
+// addMember adds a user to a box. If the caller has the key of the box, addMember also gives the key to the user.
+// First, the fingerprint of the user must be confirmed: by an earlier command, by --fingerprint, or by an answer at the
+// terminal. Otherwise, the user becomes a member who waits for the key.
 func (s *session) addMember(ctx context.Context, server *client.Client, box, username, role, fingerprint string) error {
 	if err := server.AddBoxUser(ctx, box, username, role); err != nil {
 		return err

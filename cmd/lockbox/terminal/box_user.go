@@ -132,8 +132,8 @@ func addBoxRoleFlag(command *cobra.Command, role *string, usage string) {
 }
 
 // boxUserUpdateCommand changes the role or state of a user in a box (PUT /boxes/{box}/users/{username}). A flag that is
-// not given changes nothing: only an explicit --active activates a user, although its default is true. The server
-// refuses to demote or deactivate the owner of a box or its last active boxadmin (exitConflict).
+// not given changes nothing. The default of --active is true, but only an explicit --active activates a user. The
+// server refuses to demote or deactivate the owner of a box or its last active boxadmin (exitConflict).
 func boxUserUpdateCommand(s *session) *cobra.Command {
 	var role string
 	var active bool

@@ -35,7 +35,7 @@ time.`,
 			if err := server.DeleteEntry(command.Context(), at.box, at.key, &options); err != nil {
 				return err
 			}
-			// The command asked for no confirmation, so the notice names the first step to restore the entry.
+			// The command did not ask for confirmation, so the notice names the first step to restore the entry.
 			s.report("Deleted %s. To see the versions that can be restored, run: lockbox history %[1]s", at)
 			return nil
 		},

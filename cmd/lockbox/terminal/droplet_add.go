@@ -151,8 +151,8 @@ func writePrivateKey(file *os.File, droplets []client.Droplet) error {
 	// The server does not keep the key, so the file must survive a crash of this machine. WriteString, Sync and Close
 	// can each report a full disk.
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return fmt.Errorf("cannot write the private key of the new droplet %s: %w; delete the droplet with lockbox "+
-			"droplet delete", added.Name, err)
+		return fmt.Errorf("cannot write the private key of the new droplet %s: %w; "+
+			"delete the droplet with lockbox droplet delete", added.Name, err)
 	}
 	return nil
 }

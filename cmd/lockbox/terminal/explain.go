@@ -56,14 +56,14 @@ var keyRemedies = map[string]string{
 // replacements maps error codes to messages that replace the messages of the server. The server's messages for these
 // codes name HTTP headers, which a user of the terminal never sees.
 var replacements = map[string]string{
-	"recent_sign_in_required": "this command requires a sign-in with your password within the last ten minutes: run " +
-		"lockbox login",
+	"recent_sign_in_required": "this command requires a sign-in with your password within the last ten minutes: " +
+		"run lockbox login",
 	"key_not_current": "the box has a keyring, so values must be encrypted under the current key of the keyring: " +
 		"unlock your identity with lockbox identity unlock, and pass no encryption key",
-	"encryption_key_mismatch": "the given encryption key cannot decrypt the value; lockbox history shows the author " +
-		"of the value, who may have the right key",
-	"precondition_failed": "nothing was written: the entry has changed or already exists; read it again, or see " +
-		"lockbox history",
+	"encryption_key_mismatch": "the given encryption key cannot decrypt the value; " +
+		"lockbox history shows the author of the value, who may have the right key",
+	"precondition_failed": "nothing was written: the entry has changed or already exists; " +
+		"read it again, or see lockbox history",
 }
 
 // Explain returns the message that the program prints for an error. The message names the problem and the next step.
@@ -116,8 +116,8 @@ func Explain(err error) string {
 }
 
 // vagueRetry is how package client ends its message about a proxy that cannot reach the server. Explain removes
-// vagueRetry if it appends the exact time until a retry. Explain also removes vagueRetry if the outcome of the request
-// is unknown, because the user must then check the outcome first.
+// vagueRetry if Explain itself appends the exact time until a retry. Explain also removes vagueRetry if the outcome of
+// the request is unknown, because the user must then check the outcome first.
 const vagueRetry = ", and try again later"
 
 // withRetryTime appends the time until a retry to a message. A message that already contains "try again" stays
@@ -147,8 +147,8 @@ func (s *session) explainToken(err error) error {
 	case s.usesProfile && s.profileFlag() != "":
 		return &detailedError{error: err, suffix: "; the profile is " + s.name + ": add" + s.profileFlag()}
 	case s.usesEnvironment:
-		return &detailedError{error: err, suffix: "; LOCKBOX_API_KEY is set and takes precedence: set it to a valid " +
-			"key or unset it"}
+		return &detailedError{error: err, suffix: "; LOCKBOX_API_KEY is set and takes precedence: " +
+			"set it to a valid key or unset it"}
 	}
 	return err
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// explained sends a request to a server that returns the given response. It returns Explain's message for this
+// explained sends a request to a server that returns the given response. The result is the message of Explain for this
 // response.
 func explained(t *testing.T, method string, status int, retryAfter, contentType, body string) string {
 	t.Helper()

@@ -54,9 +54,9 @@ func (s *session) newHolder(id *keys.Identity, memory *keys.Memory, anchors []ke
 	return keys.NewHolder(config)
 }
 
-// identity returns the identity of the selected account, or nil if no identity is unlocked. LOCKBOX_IDENTITY takes
-// precedence over a stored identity, except in the cases that holder ignores it. Its value can contain anchors, which
-// identity also returns.
+// identity returns the identity of the selected account, or nil if no identity is unlocked. An identity in
+// LOCKBOX_IDENTITY takes precedence over a stored identity. The comment of holder states when LOCKBOX_IDENTITY is
+// ignored. The variable can also contain anchors, which identity returns.
 func (s *session) identity(ctx context.Context, server *client.Client) (*keys.Identity, []keys.Anchor, error) {
 	if s.profileName == "" && s.environmentMatchesServer() {
 		text, err := s.environmentOrFile(identityVariable)
@@ -121,8 +121,8 @@ func (s *session) noIdentity(ctx context.Context, server *client.Client) error {
 }
 
 // keyed returns a client that has the key for the entries of a box. A key from the flags takes precedence. Without such
-// a flag, an unlocked identity opens the keyring of the box. Without an identity or a keyring, the key comes from the
-// environment, from the profile or from the user; see encryptionKey.
+// a flag, an unlocked identity opens the keyring of the box. If there is no identity or no keyring, the key comes from
+// the environment, from the profile or from the user; see encryptionKey.
 func (s *session) keyed(ctx context.Context, server *client.Client, box string, forWriting bool) (*client.Client,
 	error) {
 	key, keyring, err := s.boxKey(ctx, server, box, forWriting)
@@ -181,8 +181,8 @@ func (s *session) explainIdentity(ctx context.Context, server *client.Client, ho
 	if findErr != nil || found.Fingerprint == holder.Identity().Fingerprint().String() {
 		return err
 	}
-	return &exitError{errors.New("the identity on this machine is not your current identity: if you replaced it " +
-		"on another machine, run lockbox identity unlock"), exitConflict}
+	return &exitError{errors.New("the identity on this machine is not your current identity: " +
+		"if you replaced it on another machine, run lockbox identity unlock"), exitConflict}
 }
 
 // checkNoKeyring returns an error if the box has a keyring and the command would ask for a key. The user could not
@@ -232,8 +232,8 @@ func (s *session) confirmUser(ctx context.Context, user keys.UserToConfirm) erro
 		"",
 		"    "+user.Fingerprint.Display(),
 		"",
-		"Ask "+user.Name+" to run lockbox identity show, and compare the two fingerprints. Do this by phone or in",
-		"person, and not through a channel that the server controls.",
+		"Ask "+user.Name+" to run lockbox identity show, and compare the two fingerprints.",
+		"Do this by phone or in person, and not through a channel that the server controls.",
 	)
 	agreed, err := prompt.Yes(ctx, printable("Does "+user.Name+" see the same fingerprint?"))
 	if err == nil && !agreed {
