@@ -171,8 +171,8 @@ func (s *session) grant(ctx context.Context, server *client.Client, holder *keys
 	granted, err := holder.Grant(ctx, server, box, grant)
 	if errors.Is(err, client.ErrRecipientStale) {
 		if _, memberErr := server.DescribeBoxUser(ctx, box, grant.User); errors.Is(memberErr, client.ErrNotFound) {
-			return &exitError{errors.New(grant.User + " is not a member of " + box + ": " +
-				"to add the user and give the user the key, run lockbox box user add " + box + " " + grant.User), exitNotFound}
+			return &exitError{errors.New(grant.User + " is not a member of " + box + ": to add the user and give the " +
+				"user the key, run lockbox box user add " + box + " " + grant.User), exitNotFound}
 		}
 	}
 	if err != nil {
