@@ -34,7 +34,7 @@ type auditFlags struct {
 	// limit is the maximum number of events to print; 0 means all. The server does not know this limit.
 	limit int
 	// since is the value of --since; see parseSince. The command requests events from an earlier time, because clocks
-	// can differ by clockSkew. It then skips the events that are too old.
+	// can differ by clockSkew. It then skips the events before since.
 	since string
 }
 
@@ -188,8 +188,8 @@ func awaitFirst(events eventStream) (eventStream, error) {
 	}, nil
 }
 
-// auditTable prints columns of fixed width, so that each line can be printed before the next page arrives. It stops
-// after limit events and, on a terminal, reports if more events exist.
+// auditTable prints columns of fixed width, so that each line can be printed before the next page arrives. If more
+// events exist than the parameter limit allows, auditTable stops and reports this on a terminal.
 func (s *session) auditTable(events eventStream, limit int) error {
 	const layout = "%-19s  %-20s  %-9s  %-16s  %-15s  %s\n"
 	if _, err := fmt.Fprintf(s.out, layout, "TIME", "ACTION", "OUTCOME", "USER", "ADDRESS", "SUBJECT"); err != nil {

@@ -77,8 +77,8 @@ change is lost.`,
 	return command
 }
 
-// changePermissions applies the flag that was given. --set and --none replace the permissions in one request; --add and
-// --remove need two requests and are not atomic.
+// changePermissions applies the flag that was given. With --set and --none, one request replaces the permissions. With
+// --add and --remove, the change needs two requests and is not atomic.
 func changePermissions(ctx context.Context, server *client.Client, box, user string, flags permissionFlags) error {
 	// The flags are mutually exclusive, so at most one of the three lists has elements.
 	given, err := parsePermissions(slices.Concat(flags.set, flags.add, flags.remove))
@@ -108,7 +108,7 @@ func changePermissions(ctx context.Context, server *client.Client, box, user str
 func parsePermissions(names []string) ([]client.Permission, error) {
 	parsed := make([]client.Permission, len(names))
 	for i, name := range names {
-		// UnmarshalText ignores the case and accepts unknown names, which the next line rejects.
+		// UnmarshalText ignores letter case. It accepts unknown names, but the next line rejects them.
 		_ = parsed[i].UnmarshalText([]byte(strings.TrimSpace(name)))
 		if !slices.Contains(client.Permissions(), parsed[i]) {
 			return nil, &usageError{fmt.Errorf("unknown permission %q: use %s", name,

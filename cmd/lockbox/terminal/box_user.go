@@ -133,7 +133,7 @@ func addBoxRoleFlag(command *cobra.Command, role *string, usage string) {
 
 // boxUserUpdateCommand changes the role or state of a user in a box (PUT /boxes/{box}/users/{username}). A flag that is
 // not given changes nothing. The default of --active is true, but only an explicit --active activates a user. The
-// server refuses to demote or deactivate the owner of a box or its last active boxadmin (exitConflict).
+// server refuses to demote or deactivate the owner or the last active boxadmin of a box (exitConflict).
 func boxUserUpdateCommand(s *session) *cobra.Command {
 	var role string
 	var active bool

@@ -48,8 +48,8 @@ func (f *valueFlags) addFlags(command *cobra.Command) {
 	command.MarkFlagsMutuallyExclusive("string", "generate")
 }
 
-// value returns the value to write, as JSON. args holds the arguments after the address. Without an argument and
-// without a flag, the command asks for the value and does not echo the answer.
+// value returns the value to write, as JSON. The parameter args holds the arguments after the address. Without an
+// argument and without a flag, the command asks for the value and does not echo the answer.
 func (f valueFlags) value(command *cobra.Command, s *session, args []string) (interchange.Value, error) {
 	generating := command.Flags().Changed("generate")
 	switch {

@@ -41,7 +41,7 @@ func (r *cancellableReader) Read(into []byte) (int, error) {
 	}
 }
 
-// env returns an environment variable, or "". An empty variable counts as unset.
+// env returns the value of an environment variable, or "". An empty variable counts as unset.
 func (s *session) env(name string) string { return os.Getenv(name) }
 
 // environmentOrFile returns the value of an environment variable, such as LOCKBOX_API_KEY. If that variable is not set,

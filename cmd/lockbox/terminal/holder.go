@@ -186,8 +186,8 @@ func (s *session) explainIdentity(ctx context.Context, server *client.Client, ho
 }
 
 // checkNoKeyring returns an error if the box has a keyring and the command would ask for a key. The user could not
-// answer, because users never see the key of a keyring. checkNoKeyring sends a request only if no key is configured. It
-// ignores a failed request, because the next request reports the failure.
+// answer, because users never see the key of a keyring. The request to the server is sent only if no key is configured.
+// A failed request is ignored, because the next request reports the failure.
 func (s *session) checkNoKeyring(ctx context.Context, server *client.Client, box string) error {
 	if s.environmentKey().isSet() || s.profileKey().isSet() || !s.defaultKey.IsZero() {
 		return nil
