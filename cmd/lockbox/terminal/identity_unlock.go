@@ -67,7 +67,8 @@ func (s *session) unlockIdentity(ctx context.Context, server *client.Client, fla
 	return nil
 }
 
-// unlockFetched opens a locked identity with the passphrase from a file, or asks up to three times.
+// unlockFetched opens a locked identity. It reads the passphrase from the file, if one is given. Otherwise it asks the
+// user for the passphrase, at most maxUnlockTries times.
 func unlockFetched(ctx context.Context, fetched *keys.Fetched, file string) (*keys.Identity, error) {
 	if file != "" {
 		passphrase, err := readPassphrase(file)
@@ -88,8 +89,8 @@ func unlockFetched(ctx context.Context, fetched *keys.Fetched, file string) (*ke
 	}
 }
 
-// storeIdentity stores an identity of the caller unlocked on this machine. It keeps the previous identities of an
-// unfinished rotation.
+// storeIdentity stores an unlocked identity of the caller on this machine. The stored previous identities remain,
+// because an unfinished rotation still needs them.
 func (s *session) storeIdentity(server *client.Client, username string, id *keys.Identity) error {
 	store, err := profile.Identities()
 	if err != nil {
@@ -169,8 +170,8 @@ func (s *session) importIdentity(ctx context.Context, server *client.Client, fil
 	case found == nil:
 		return s.publishIdentity(ctx, server, who, memory, id, flags)
 	case found.Fingerprint != id.Fingerprint().String():
-		return &exitError{errors.New("nothing was changed, because this is not your current identity on the server: " +
-			"if it is a former identity of yours, regain your boxes with lockbox identity recover"), exitConflict}
+		return &exitError{errors.New("nothing was changed, because this is not your current identity on the server; " +
+			"to regain boxes with a former identity, run lockbox identity recover"), exitConflict}
 	}
 	if err := s.storeIdentity(server, who.Username, id); err != nil {
 		return err
