@@ -42,9 +42,8 @@ var errNoKey = &usageError{errors.New(
 	"no encryption key: set LOCKBOX_ENCRYPTION_KEY or LOCKBOX_ENCRYPTION_KEY_FILE, " +
 		"or use --encryption-key-file or --encryption-key-command")}
 
-// encryptionKey returns the encryption key from the flags, the environment or the profile, in this order, or asks for
-// it. For a write it asks twice: a value that is written under a mistyped key cannot be read again. For a damaged key
-// it sends no request and returns a usage error that names the source of the key.
+// encryptionKey returns the encryption key from keyText. If the key is damaged, it returns a usage error that names the
+// source of the key.
 func (s *session) encryptionKey(ctx context.Context, forWriting bool) (client.EncryptionKey, error) {
 	text, origin, err := s.keyText(ctx, forWriting)
 	if err != nil {
@@ -57,10 +56,13 @@ func (s *session) encryptionKey(ctx context.Context, forWriting bool) (client.En
 	return key, nil
 }
 
-// keyText returns the text of the encryption key from the first source that has one, and the name of that source.
+// keyText returns the text of the encryption key and the name of its source. The sources are the flags, the environment
+// and the profile, in this order. With --profile, the profile comes before the environment. If no source is set,
+// keyText asks the user. If forWriting is true, it asks twice, because a value that is written under a mistyped key
+// cannot be read again.
 func (s *session) keyText(ctx context.Context, forWriting bool) (text, origin string, err error) {
-	// Use only the first source that is set. If it cannot be read, return the error and try no other source: another
-	// source could hold a different key, and a value would be written under the wrong key.
+	// Use only the first source that is set. If this source cannot be read, return the error. Another source could
+	// contain a different key, and the command would then write a value under the wrong key.
 	sources := []keySource{s.key, s.environmentKey(), s.profileKey()}
 	if s.profileName != "" { // --profile takes precedence over the whole environment
 		sources = []keySource{s.key, s.profileKey(), s.environmentKey()}
@@ -156,7 +158,7 @@ func runKeyCommand(ctx context.Context, line string) (string, error) {
 	return trimNewline(text), nil
 }
 
-// trimNewline removes the line end that editors and commands add.
+// trimNewline removes one line end from the end of a text. Editors and commands add such a line end.
 func trimNewline(text []byte) string {
 	return strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
 }

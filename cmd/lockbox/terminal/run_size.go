@@ -13,9 +13,9 @@ import (
 
 // limits are the maximum sizes that execve(2) accepts, in bytes. 0 means that the limit is unknown.
 type limits struct {
-	// single is the limit for each NAME=value pair and for each argument, including the final NUL.
+	// single is the maximum size of one NAME=value pair or one argument, including the final NUL.
 	single int
-	// total is the limit for all pairs and arguments together, including the pointers to them.
+	// total is the maximum size of all pairs and arguments together, including the pointers to them.
 	total int
 }
 
