@@ -35,8 +35,8 @@ func (s *session) prepareProfile(replace bool) error {
 	if replace || !s.selected.HoldsAPIKey() {
 		return nil
 	}
-	return &exitError{fmt.Errorf("the profile %s holds an API key of %s for %s, which would stay valid: use "+
-		"--profile NAME for another profile, or --replace to revoke and overwrite the key", s.name, s.selected.Username,
+	return &exitError{fmt.Errorf("the profile %s holds an API key of %s for %s: use --profile NAME for another "+
+		"profile, or --replace to revoke and overwrite the key", s.name, s.selected.Username,
 		s.selected.URL), exitConflict}
 }
 
