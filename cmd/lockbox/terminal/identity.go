@@ -59,8 +59,8 @@ type shownIdentity struct {
 }
 
 // identityShowCommand shows the identity of the caller or of another user (GET /users/{username}/identity). If the
-// identity of the caller is unlocked on this machine, the command also computes its fingerprint. A warning tells the
-// caller if the server reports another fingerprint.
+// identity of the caller is unlocked on this machine, the command also computes its fingerprint. It prints a warning if
+// the server reports a different fingerprint.
 func identityShowCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show [USER]",
@@ -192,8 +192,8 @@ func (s *session) place(ctx context.Context, server *client.Client) (*keys.Memor
 	return memory, in, memory.SignIn(server.URL(), in)
 }
 
-// identityLockCommand removes the unlocked identity from this machine. If the server keeps no locked copy, this copy
-// could be the last one, so the command asks for confirmation.
+// identityLockCommand removes the unlocked identity from this machine. If the server keeps no locked copy, the command
+// asks for confirmation, because the last copy could be lost.
 func identityLockCommand(s *session) *cobra.Command {
 	var yes bool
 	command := &cobra.Command{
@@ -226,7 +226,7 @@ func (s *session) lockIdentity(ctx context.Context, server *client.Client, yes b
 		return err
 	}
 	if found == nil || !found.Locked {
-		err := confirm(ctx, yes, "The server has no copy of your identity, so this may be the last one. Remove it?")
+		err := confirm(ctx, yes, "The server has no copy of your identity, so this may be the last copy. Remove it?")
 		if err != nil {
 			return err
 		}
@@ -243,8 +243,8 @@ func (s *session) lockIdentity(ctx context.Context, server *client.Client, yes b
 	return nil
 }
 
-// identityExportCommand prints the unlocked identity. On a terminal it asks first, because the text is a secret that
-// opens every box of the user.
+// identityExportCommand prints the unlocked identity. On a terminal, it asks for confirmation first, because the text
+// is a secret that opens every box of the user.
 func identityExportCommand(s *session) *cobra.Command {
 	var yes bool
 	command := &cobra.Command{

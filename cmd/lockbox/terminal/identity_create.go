@@ -15,8 +15,8 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
-// minPassphrase is the minimum length of a chosen unlock passphrase, in bytes. An attacker who has stolen the database
-// and the server's secret can try any number of passphrases.
+// minPassphrase is the minimum length of a chosen unlock passphrase, in bytes. A passphrase must be long, because an
+// attacker who has stolen the database and the server's secret can try any number of passphrases.
 const minPassphrase = 20
 
 // passphraseFlags holds the flags that choose the unlock passphrase of a new identity. Without any of these flags, the
@@ -27,7 +27,7 @@ type passphraseFlags struct {
 	file string
 	// If none is true, the server stores no locked copy of the identity.
 	none bool
-	// passwordStdin reads the password of the account from standard input.
+	// If passwordStdin is true, the command reads the password of the account from standard input.
 	passwordStdin bool
 }
 
@@ -81,8 +81,8 @@ func readPassphrase(path string) (client.Secret, error) {
 
 // identityCreateCommand creates the identity of the caller (PUT /users/{username}/identity). With --recovery, it
 // creates a user whose identity is kept offline. The command prints the fingerprint and the generated passphrase. The
-// exit code is exitConflict if the user already has an identity. --replace-lost replaces an identity that is not on
-// this machine.
+// exit code is exitConflict if the user already has an identity. With --replace-lost, the command replaces an identity
+// that is not on this machine.
 func identityCreateCommand(s *session) *cobra.Command {
 	var flags passphraseFlags
 	var recovery string
@@ -117,7 +117,7 @@ user add.`,
 	flags.addFlags(command, true)
 	command.Flags().BoolVar(&replaceLost, "replace-lost", false, "replace an identity that you have lost")
 	command.Flags().StringVar(&recovery, "recovery", "",
-		"create a user with this name for recovery, and print its identity")
+		"create a recovery user with this name, and print its identity")
 	command.MarkFlagsMutuallyExclusive("replace-lost", "recovery")
 	return command
 }
@@ -147,9 +147,9 @@ func (s *session) createIdentity(ctx context.Context, server *client.Client, fla
 	return s.publishIdentity(ctx, server, who, memory, keys.GenerateIdentity(), flags)
 }
 
-// publishIdentity stores a new identity on this machine and its public part on the server, and prints the passphrase.
-// It stores the identity on this machine first, because a published identity that is stored nowhere would be lost. If
-// this machine already stores another identity of the caller, that identity stays there as a previous identity.
+// publishIdentity stores a new identity on this machine, publishes its public key on the server, and prints the
+// passphrase. It stores the identity first, because the identity could otherwise be lost after its publication. If this
+// machine already stores another identity of the caller, that identity stays there as a previous identity.
 func (s *session) publishIdentity(ctx context.Context, server *client.Client, who *client.Identity,
 	memory *keys.Memory, id *keys.Identity, flags *passphraseFlags) error {
 	passphrase, generated, err := flags.passphrase(ctx)

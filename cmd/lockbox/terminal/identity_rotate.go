@@ -123,7 +123,7 @@ The command asks for the other identity and does not store it.`,
 	return command
 }
 
-// regained is the output of rotate and recover for one box.
+// regained is the output of the commands rotate and recover for one box.
 type regained struct {
 	Box string `json:"box"`
 	// Result is "regained", "unchanged", or the reason why the box could not be regained.
@@ -131,8 +131,8 @@ type regained struct {
 }
 
 // regainAll regains boxes with any of the given identities, and prints the result for each box. If boxes is empty, it
-// tries all boxes that have a keyring. If a box needs a grant by a box admin, the result says what the box admin must
-// run. This result is an error only if the caller named the box.
+// tries all boxes that have a keyring. If only a box admin can give the caller the key of a box, the result contains
+// the command for the box admin. This case is an error only if the caller named the box.
 func (s *session) regainAll(ctx context.Context, server *client.Client, username string, boxes []string,
 	with []*keys.Identity) error {
 	holder, err := s.requireHolder(ctx, server)

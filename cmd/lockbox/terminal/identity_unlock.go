@@ -16,8 +16,8 @@ import (
 // request.
 const maxUnlockTries = 3
 
-// identityUnlockCommand fetches the locked identity of the caller (GET /users/{username}/identity/locked) and stores it
-// unlocked on this machine. The exit code is exitWrongKey if the passphrase is wrong.
+// identityUnlockCommand fetches the locked identity of the caller (GET /users/{username}/identity/locked), unlocks it
+// and stores it on this machine. The exit code is exitWrongKey if the passphrase is wrong.
 func identityUnlockCommand(s *session) *cobra.Command {
 	var flags passphraseFlags
 	command := &cobra.Command{
@@ -89,8 +89,8 @@ func unlockFetched(ctx context.Context, fetched *keys.Fetched, file string) (*ke
 	}
 }
 
-// storeIdentity stores an unlocked identity of the caller on this machine. The stored previous identities remain,
-// because an unfinished rotation still needs them.
+// storeIdentity stores an unlocked identity of the caller on this machine. It keeps the previous identities on this
+// machine, because an unfinished rotation still needs them.
 func (s *session) storeIdentity(server *client.Client, username string, id *keys.Identity) error {
 	store, err := profile.Identities()
 	if err != nil {
@@ -105,7 +105,7 @@ func (s *session) storeIdentity(server *client.Client, username string, id *keys
 }
 
 // identityImportCommand stores an identity that lockbox identity export printed. If the user has no identity on the
-// server, the command also publishes the imported one.
+// server, the command also publishes the imported identity.
 func identityImportCommand(s *session) *cobra.Command {
 	var flags passphraseFlags
 	var file string

@@ -27,10 +27,10 @@ type importFlags struct {
 }
 
 // importCommand writes a file into one entry. With --each, it writes a separate entry for each name in the file. It
-// compares values before it writes. It therefore needs the encryption key of the existing entries, and the permissions
-// readEntry and createEntry. With --each, it also needs the permission readEntryKeys. With --dry-run or --output json,
-// the command prints the names of the fields, grouped by the kind of change. It never prints a value. The exit code is
-// exitConflict if another user writes the entry in the meantime.
+// compares the file with the existing entries before it writes. It therefore needs the encryption key of the existing
+// entries, and the permissions readEntry and createEntry. With --each, it also needs the permission readEntryKeys. With
+// --dry-run or --output json, the command prints the names of the fields, grouped by the kind of change. It never
+// prints a value. The exit code is exitConflict if another user writes the entry in the meantime.
 func importCommand(s *session) *cobra.Command {
 	var flags importFlags
 	command := &cobra.Command{
@@ -205,8 +205,8 @@ func isMissingEntry(err error) bool {
 	return errors.As(err, &refused) && refused.Code == "entry_not_found"
 }
 
-// confirmChanges prints the changes of a dry run, or asks for confirmation if values would be changed or removed. Added
-// values need no confirmation.
+// confirmChanges asks for confirmation if values would be changed or removed. Added values need no confirmation. In a
+// dry run, it prints the changes instead.
 func (s *session) confirmChanges(ctx context.Context, at address, changes interchange.Changes,
 	flags importFlags) error {
 	if flags.dryRun {

@@ -21,7 +21,7 @@ func (s *session) showChanges(changes interchange.Changes) error {
 			}
 		}
 	})
-	s.report("Dry run, nothing was written. The import would result in: %s.", summary(changes))
+	s.report("Dry run: nothing was written. The import would have this result: %s.", summary(changes))
 	return err
 }
 

@@ -45,17 +45,17 @@ type itemChange int
 
 // The possible changes of an entry. An import with --each never removes an entry.
 const (
-	// itemAdded is an entry that does not exist yet.
+	// itemAdded means that the entry does not exist yet.
 	itemAdded itemChange = iota
-	// itemChanged is an entry with another value, which needs a confirmation.
+	// itemChanged means that the entry has another value. The user must confirm the change.
 	itemChanged
-	// itemUnchanged is an entry with the same value, which is not written.
+	// itemUnchanged means that the entry already has the value. The import does not write the entry.
 	itemUnchanged
 )
 
 // importEach writes an entry for each name. It checks all names and compares all values before it writes the first
-// entry. The writes are separate requests. If a write fails, the earlier writes remain. A repeated command finds these
-// entries unchanged and skips them.
+// entry. The writes are separate requests. If a write fails, the earlier writes remain. If the user repeats the
+// command, it skips these entries, because they are unchanged.
 func (s *session) importEach(ctx context.Context, server *client.Client, under address, value interchange.Value,
 	flags importFlags) error {
 	items, err := importItems(under, value)
@@ -69,12 +69,11 @@ func (s *session) importEach(ctx context.Context, server *client.Client, under a
 	if err != nil {
 		return err
 	}
-	// One question covers all entries, because a question per entry would be unusable.
+	// Ask one question for all entries. A separate question for each entry would be impractical.
 	if err := s.confirmChanges(ctx, under, changes, flags); err != nil || flags.dryRun {
 		return err
 	}
-	// Skip unchanged entries. After an interruption, the user can thus repeat the import, which writes only the
-	// remaining entries.
+	// Skip unchanged entries. If the user repeats an interrupted import, it then writes only the remaining entries.
 	items = slices.DeleteFunc(items, func(item *importItem) bool { return item.change == itemUnchanged })
 	bar := s.progress("Writing", len(items))
 	err = inParallel(ctx, items, bar, func(ctx context.Context, item *importItem) error {
@@ -91,8 +90,9 @@ func (s *session) importEach(ctx context.Context, server *client.Client, under a
 	return s.showImported(changes)
 }
 
-// importItems returns an item for each name of the value, with keys in lower case below the given address. It returns
-// an error for a name that cannot be part of a key, for two names that result in the same key, and for a null value.
+// importItems returns an item for each name of the value. The key of an item is the name in lower case, below the given
+// address. It returns an error for a name that cannot be part of a key, for two names that result in the same key, and
+// for a null value.
 func importItems(under address, value interchange.Value) ([]*importItem, error) {
 	prefix := strings.TrimSuffix(under.key, "/")
 	if under.box == "" || prefix != "" && !keyPattern.MatchString(prefix) {
@@ -181,9 +181,9 @@ func changesOf(items []*importItem) interchange.Changes {
 	return changes
 }
 
-// inParallel runs work on importConcurrency items at a time. After the first error it starts no further work. It waits
-// for the work in progress, so that the bar counts all finished items. If several items fail, it joins their errors in
-// no particular order.
+// inParallel runs work for each item, and for at most importConcurrency items at the same time. After the first error
+// it starts no further work. It waits for the work in progress, so that the bar counts all finished items. If several
+// items fail, it joins their errors in no particular order.
 func inParallel(ctx context.Context, items []*importItem, bar *progress,
 	work func(context.Context, *importItem) error) error {
 	defer bar.end()

@@ -16,13 +16,13 @@ import (
 // initFlags are the flags of lockbox init.
 type initFlags struct {
 	username string
-	// passwordStdin reads the password from standard input.
+	// If passwordStdin is true, the command reads the password from standard input.
 	passwordStdin bool
-	// passwordFile is a file with the password, or "". Containers mount secrets as files.
+	// passwordFile is the path of a file that contains the password, or "". Containers mount secrets as files.
 	passwordFile string
 	// If ifNeeded is true and the server already has an owner, the command succeeds and changes nothing.
 	ifNeeded bool
-	// tokenFile is a file with the server's init token.
+	// tokenFile is the path of a file that contains the server's init token, or "".
 	tokenFile string
 	// If replace is true, the command may replace an API key in the profile.
 	replace bool

@@ -13,7 +13,7 @@ import (
 
 // The text of an invitation has three parts: lbi1_, the base64url of the content, and a checksum of 6 characters. The
 // content is the server's URL, a line end and the code. The text contains only characters that shells and mail programs
-// do not change. The checksum finds a damaged copy before any request.
+// do not change. The checksum reveals a damaged copy before the first request.
 const (
 	joinPrefix         = "lbi1_"
 	joinChecksumLength = 6
@@ -92,7 +92,7 @@ func isLocal(server string) bool {
 	if err != nil {
 		return false
 	}
-	// By default, a client accepts plain HTTP only for loopback addresses.
+	// By default, a client accepts plain HTTP only for loopback addresses, so check the URL with plain HTTP.
 	parsed.Scheme = "http"
 	return !exposesPassword(parsed.String())
 }

@@ -106,7 +106,7 @@ func checkNotFileName(text string) error {
 		"LOCKBOX_ENCRYPTION_KEY holds the name of a file: set LOCKBOX_ENCRYPTION_KEY_FILE to that name instead")}
 }
 
-// environmentKey returns the key from the environment, unless the environment names another server.
+// environmentKey returns the key from the environment. If the environment names another server, it returns no key.
 // LOCKBOX_ENCRYPTION_KEY takes precedence over LOCKBOX_ENCRYPTION_KEY_FILE.
 func (s *session) environmentKey() keySource {
 	if !s.environmentMatchesServer() {
@@ -133,9 +133,9 @@ func readKeyFile(path string) (string, error) {
 	return trimNewline(text), nil
 }
 
-// runKeyCommand runs a shell command line and returns its output. The command gets no standard input, because standard
-// input may contain the value to write. The user sees the standard error of the command. The command is stopped when
-// ctx ends. The output is a key or a passphrase, without its final line end.
+// runKeyCommand runs a shell command line that prints a key or a passphrase. It returns the output without the final
+// line end. The command gets no standard input, because standard input may contain the value to write. The user sees
+// the standard error of the command. The command is stopped when ctx ends.
 func runKeyCommand(ctx context.Context, line string) (string, error) {
 	shell, flag := "sh", "-c"
 	if runtime.GOOS == "windows" {

@@ -19,7 +19,7 @@ import (
 type loginFlags struct {
 	// If username is "", the command asks for the user name.
 	username string
-	// passwordStdin reads the password from standard input.
+	// If passwordStdin is true, the command reads the password from standard input.
 	passwordStdin bool
 	// If token is true, the command stores an API key or a session token from standard input instead of signing in.
 	token bool
@@ -218,8 +218,8 @@ func (s *session) signIn(ctx context.Context, server *client.Client, flags login
 	return nil
 }
 
-// signInWithPassword signs in and asks for a TOTP code if the server requires one. The server reports that a code is
-// required only if the password is correct.
+// signInWithPassword signs in with a password. It asks for a TOTP code if the server requires one. The server checks
+// the password first, and requires a code only if the password is correct.
 func (s *session) signInWithPassword(ctx context.Context, server *client.Client,
 	credentials *client.Credentials) (*client.Session, error) {
 	session, err := server.SignIn(ctx, *credentials)

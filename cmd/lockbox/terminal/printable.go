@@ -18,8 +18,8 @@ func printable(text string) string { return replaceUnsafe(text, "") }
 // printableLines is like printable, but for text of several lines: it keeps line ends and tabs.
 func printableLines(text string) string { return replaceUnsafe(text, "\n\t") }
 
-// replaceUnsafe replaces each control character with U+FFFD, except for the characters in the string except. It writes
-// each invisible character as a JSON escape such as \u202e. The value of a JSON text therefore does not change.
+// replaceUnsafe replaces each control character with U+FFFD. It leaves the characters in the argument except unchanged.
+// It writes each invisible character as a JSON escape such as \u202e, so that the value of a JSON text stays the same.
 func replaceUnsafe(text, except string) string {
 	if !strings.ContainsFunc(text, func(r rune) bool { return isControl(r) || isInvisible(r) }) {
 		return text

@@ -11,8 +11,8 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/profile"
 )
 
-// profileCommand is the parent of the commands for profiles. None of them calls a server. The package profile
-// describes the file.
+// profileCommand is the parent of the commands for profiles. None of these commands sends a request. The package
+// profile documents the profile file.
 func profileCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "profile",
@@ -54,7 +54,7 @@ current profile. The command does not contact any server.`,
 			if s.profileErr != nil {
 				return s.profileErr
 			}
-			// The slice is not nil, so that the JSON output without profiles is [].
+			// Use an empty slice instead of nil, so that the JSON output without profiles is [].
 			lines := []profileLine{}
 			for _, name := range s.book.Names() {
 				lines = append(lines, newProfileLine(name, s.book.Profiles[name], name == s.name))
@@ -89,8 +89,8 @@ func newProfileLine(name string, stored profile.Profile, current bool) profileLi
 }
 
 // tokenExpired reports whether the token of a profile has expired and cannot be refreshed. It uses the local clock,
-// which may be wrong. Only profile list calls tokenExpired, because it sends no request. Other commands send the token
-// and let the server decide.
+// which may be wrong. Only profile list calls tokenExpired, because this command sends no request. Other commands send
+// the token and let the server decide.
 func tokenExpired(stored profile.Profile) bool {
 	return stored.RefreshToken == "" && !stored.ExpiresAt.IsZero() && time.Until(stored.ExpiresAt) <= 0
 }
@@ -125,7 +125,7 @@ func profileUseCommand(s *session) *cobra.Command {
 }
 
 // profileDeleteCommand deletes a profile. After the current profile is deleted, there is no current profile, and
-// commands use the profile with the name default.
+// commands use the profile with the name "default".
 func profileDeleteCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "delete NAME",

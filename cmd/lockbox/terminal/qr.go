@@ -41,8 +41,8 @@ func qrText(picture []byte) string {
 	side := decoded.Bounds().Dx() / scale
 	// If the number of rows is odd, the last line of text has no lower row. A missing row counts as white.
 	dark := func(x, y int) bool { return y < side && isDark(decoded, x*scale, y*scale) }
-	// The first value of a key reports whether the upper module is dark, and the second value whether the lower module
-	// is dark. Blocks are drawn in white.
+	// Each key of this map has two values: whether the upper module is dark, and whether the lower module is dark.
+	// Blocks are drawn in white.
 	blocks := map[[2]bool]rune{
 		{false, false}: '█', {false, true}: '▀', {true, false}: '▄', {true, true}: ' ',
 	}

@@ -22,10 +22,10 @@ const (
 // runFlags are the flags of lockbox run.
 type runFlags struct {
 	naming interchange.Naming
-	// allow lists the unsafe variables that entries may set.
+	// Entries may set the unsafe variables in this list.
 	allow []string
-	// only lists the variables that the program gets from entries. If the list is empty, the program gets all
-	// variables.
+	// If this list is empty, the program gets all variables of the entries. Otherwise, it gets only the variables in
+	// this list.
 	only []string
 }
 

@@ -25,7 +25,7 @@ func TestEnvironment(t *testing.T) {
 	assert.Equal(t, "LOCKBOX_API_KEY=k", inherited[2], "the arguments are unchanged")
 }
 
-// TestOwnVariablesAreComplete fails if a new secret setting of the server is missing from ownVariables.
+// TestOwnVariablesAreComplete fails if the server has a secret setting that is missing from ownVariables.
 func TestOwnVariablesAreComplete(t *testing.T) {
 	t.Parallel()
 	secrets := 0
@@ -38,7 +38,8 @@ func TestOwnVariablesAreComplete(t *testing.T) {
 	assert.GreaterOrEqual(t, secrets, 6)
 }
 
-// TestCheckNames checks that unsafe variables are refused unless allowed, and that errors contain no value.
+// TestCheckNames checks that checkNames refuses each unsafe variable that is not allowed, and that its errors contain
+// no value.
 func TestCheckNames(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"PATH", "Path", "LD_PRELOAD", "LD_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES", "BASH_ENV",

@@ -38,8 +38,8 @@ func sizeLimits() limits {
 	return limits{}
 }
 
-// explainSize describes why a program with these arguments and variables is too large for the system. The description
-// names the largest variable or argument, which is usually the cause. It never contains a value.
+// explainSize describes why these arguments and variables are too large for the system. The description names the
+// largest variable or argument, which is usually the cause. It never contains a value.
 func explainSize(command, environment []string, limit limits) string {
 	const pointer = 8
 	total, largest, largestSize := 0, "", 0

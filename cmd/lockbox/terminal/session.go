@@ -50,7 +50,7 @@ type session struct {
 	defaultKey client.EncryptionKey
 }
 
-// newSession returns a session on the standard streams of the process.
+// newSession returns a session that uses the standard streams of the process.
 func newSession(version string, out io.Writer) *session {
 	return &session{
 		in:        os.Stdin,
@@ -94,7 +94,7 @@ func (s *session) open(ctx context.Context) (*client.Client, error) {
 	if err := s.selectProfile(); err != nil {
 		return nil, err
 	}
-	// This may refresh the session and rewrite the profile file.
+	// The method token may refresh the session and rewrite the profile file.
 	token, err := s.token(ctx)
 	if err != nil {
 		return nil, err

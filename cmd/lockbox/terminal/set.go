@@ -55,7 +55,7 @@ Other users of the machine can see arguments, and shells store arguments in thei
 	return command
 }
 
-// set implements setCommand. args is the address and, optionally, the value.
+// set implements setCommand. args contains the address and, optionally, the value.
 func (s *session) set(command *cobra.Command, args []string, source valueFlags, field string,
 	condition client.WriteOptions) error {
 	if err := checkVersionFlag(command, "if-version", condition.IfMatch); err != nil {

@@ -16,7 +16,7 @@ import (
 )
 
 // withField reads the object in an entry and returns it with one field replaced. A missing entry counts as an empty
-// object. If the caller has set no condition, withField sets one, so that the write fails if the entry has changed
+// object. If the caller has set no condition, withField sets one. The later write then fails if the entry has changed
 // since withField read it. If check is true and the new value looks like an assignment, withField calls
 // confirmReplaced.
 func (s *session) withField(ctx context.Context, server *client.Client, at address, field string,
@@ -126,7 +126,7 @@ func isHidden(c rune) bool {
 // error. The error names the commands that change fields. If the new value does not look like an assignment,
 // checkReplaced sends no request.
 //
-// It does not check an entry that the user cannot read or decrypt, because the permission to write must be enough for a
+// If the user cannot read or decrypt the entry, it asks no question, because a write must need only the permission to
 // write. If such a write was a mistake, the user can restore the old version.
 func (s *session) checkReplaced(ctx context.Context, server *client.Client, at address, value interchange.Value,
 	condition *client.WriteOptions) error {

@@ -10,9 +10,9 @@ import (
 )
 
 // writeFile writes a file that only this user can read. If the write fails, a regular file keeps its old text, and no
-// new file appears. If replace is false, writeFile returns an error for an existing path. If replace is true, the
-// effect is that of > in a shell. A regular file gets the new text. If the path is a symbolic link, the target of the
-// link gets the new text. If the path is a device or a named pipe, the text is written into it.
+// new file appears. If replace is false, writeFile returns an error for an existing path. If replace is true, writeFile
+// works like > in a shell. A regular file gets the new text. If the path is a symbolic link, the target of the link
+// gets the new text. If the path is a device or a named pipe, the text is written into it.
 func writeFile(ctx context.Context, path string, text []byte, replace bool) error {
 	// Lstat also finds a dangling link, which must not be replaced silently.
 	_, err := os.Lstat(path)
