@@ -91,8 +91,8 @@ func (s *session) importEach(ctx context.Context, server *client.Client, under a
 }
 
 // importItems returns an item for each name of the value. The key of an item is the name in lower case, below the given
-// address. It returns an error for a name that cannot be part of a key, for two names that result in the same key, and
-// for a null value.
+// address. importItems returns an error for a name that cannot be part of a key, for two names that result in the same
+// key, and for a null value.
 func importItems(under address, value interchange.Value) ([]*importItem, error) {
 	prefix := strings.TrimSuffix(under.key, "/")
 	if under.box == "" || prefix != "" && !keyPattern.MatchString(prefix) {
@@ -181,9 +181,9 @@ func changesOf(items []*importItem) interchange.Changes {
 	return changes
 }
 
-// inParallel runs work for each item, and for at most importConcurrency items at the same time. After the first error
-// it starts no further work. It waits for the work in progress, so that the bar counts all finished items. If several
-// items fail, it joins their errors in no particular order.
+// inParallel calls work for each item, with at most importConcurrency calls at the same time. After the first error, it
+// starts no further call. It waits for the running calls, so that the bar counts all finished items. If several items
+// fail, it joins their errors in no particular order.
 func inParallel(ctx context.Context, items []*importItem, bar *progress,
 	work func(context.Context, *importItem) error) error {
 	defer bar.end()

@@ -18,8 +18,9 @@ func printable(text string) string { return replaceUnsafe(text, "") }
 // printableLines is like printable, but for text of several lines: it keeps line ends and tabs.
 func printableLines(text string) string { return replaceUnsafe(text, "\n\t") }
 
-// replaceUnsafe replaces each control character with U+FFFD. It leaves the characters in the argument except unchanged.
-// It writes each invisible character as a JSON escape such as \u202e, so that the value of a JSON text stays the same.
+// replaceUnsafe replaces each control character with U+FFFD. It keeps the control characters that its second argument
+// contains. It writes each invisible character as a JSON escape such as \u202e, so that the value of a JSON text stays
+// the same.
 func replaceUnsafe(text, except string) string {
 	if !strings.ContainsFunc(text, func(r rune) bool { return isControl(r) || isInvisible(r) }) {
 		return text

@@ -126,7 +126,7 @@ func isHidden(c rune) bool {
 // error. The error names the commands that change fields. If the new value does not look like an assignment,
 // checkReplaced sends no request.
 //
-// If the user cannot read or decrypt the entry, it asks no question, because a write must need only the permission to
+// If the user cannot read or decrypt the entry, it asks no question, because a write requires only the permission to
 // write. If such a write was a mistake, the user can restore the old version.
 func (s *session) checkReplaced(ctx context.Context, server *client.Client, at address, value interchange.Value,
 	condition *client.WriteOptions) error {
