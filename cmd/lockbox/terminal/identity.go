@@ -16,7 +16,7 @@ import (
 )
 
 // identityCommand is the parent of the commands for identities. An identity is the key pair of a user. The keyring of a
-// box holds the key of the box for the identity of each recipient.
+// box contains the box key once for each recipient, encrypted for the identity of that recipient.
 func identityCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "identity",
@@ -51,22 +51,23 @@ type shownIdentity struct {
 	Public      string `json:"public"`
 	CreatedAt   string `json:"createdAt"`
 	// Unlocked reports whether this machine holds the unlocked identity. Locked reports whether the server keeps a
-	// locked copy. Both are absent for other users.
+	// locked copy. In the output for another user, these two fields are absent.
 	Unlocked *bool `json:"unlocked,omitempty"`
 	Locked   *bool `json:"locked,omitempty"`
 	// Confirmed reports whether the fingerprint of another user was confirmed on this machine.
 	Confirmed *bool `json:"confirmed,omitempty"`
 }
 
-// identityShowCommand shows the identity of the caller or of another user (GET /users/{username}/identity). The
-// fingerprint of an unlocked identity is computed from the identity itself, so a server cannot change it.
+// identityShowCommand shows the identity of the caller or of another user (GET /users/{username}/identity). If the
+// identity of the caller is unlocked on this machine, the command also computes its fingerprint. It prints a warning if
+// the server reports a different fingerprint.
 func identityShowCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show [USER]",
 		Short: "Show your fingerprint, or that of another user",
 		Long: `Show your identity and its fingerprint. Colleagues compare the fingerprint before they give you access
-to a box. If the identity is unlocked on this machine, the command computes the fingerprint itself instead of
-trusting the server.
+to a box. If the identity is unlocked on this machine, the command checks the fingerprint that the server
+reports.
 
 With USER, show the fingerprint that the server reports for another user, and whether you have confirmed it.`,
 		Example: "  lockbox identity show\n  lockbox identity show anna",
@@ -106,8 +107,9 @@ func (s *session) showOwnIdentity(ctx context.Context, server *client.Client) er
 	shown := identityOutput(who.Username, public, found.CreatedAt)
 	shown.Unlocked, shown.Locked = &unlocked, &found.Locked
 	if id != nil && !unlocked {
-		s.warn("the identity on this machine is not the one that the server has for you: its fingerprint is %s; if "+
-			"you replaced it elsewhere, run lockbox identity unlock", id.Fingerprint().Display())
+		s.warn("this machine and the server have different identities for you: the identity on this machine has the "+
+			"fingerprint %s; if you replaced your identity on another machine, run lockbox identity unlock",
+			id.Fingerprint().Display())
 	}
 	return s.showIdentity(shown)
 }
@@ -172,8 +174,8 @@ func yesNo(yes bool) string {
 	return "no"
 }
 
-// place returns the Memory of this user and the id of the server's installation. It returns an error if the Memory
-// knows another installation at this URL, or this installation at another URL.
+// place returns the Memory of this user and the id of the server's installation. It returns an error if the Memory has
+// recorded a different installation for this URL, or a different URL for this installation.
 func (s *session) place(ctx context.Context, server *client.Client) (*keys.Memory, keys.ID, error) {
 	memory, err := keys.UserMemory()
 	if err != nil {
@@ -190,8 +192,8 @@ func (s *session) place(ctx context.Context, server *client.Client) (*keys.Memor
 	return memory, in, memory.SignIn(server.URL(), in)
 }
 
-// identityLockCommand removes the unlocked identity from this machine. If the server keeps no locked copy, this copy
-// could be the last one, so the command asks for confirmation.
+// identityLockCommand removes the unlocked identity from this machine. If the server keeps no locked copy, the command
+// asks for confirmation, because the last copy could be lost.
 func identityLockCommand(s *session) *cobra.Command {
 	var yes bool
 	command := &cobra.Command{
@@ -224,7 +226,7 @@ func (s *session) lockIdentity(ctx context.Context, server *client.Client, yes b
 		return err
 	}
 	if found == nil || !found.Locked {
-		err := confirm(ctx, yes, "The server has no copy of your identity, so this may be the last one. Remove it?")
+		err := confirm(ctx, yes, "The server has no copy of your identity, so this may be the last copy. Remove it?")
 		if err != nil {
 			return err
 		}
@@ -241,8 +243,8 @@ func (s *session) lockIdentity(ctx context.Context, server *client.Client, yes b
 	return nil
 }
 
-// identityExportCommand prints the unlocked identity. On a terminal it asks first, because the text is a secret that
-// opens every box of the user.
+// identityExportCommand prints the unlocked identity. On a terminal, it asks for confirmation first, because the text
+// is a secret that opens every box of the user.
 func identityExportCommand(s *session) *cobra.Command {
 	var yes bool
 	command := &cobra.Command{
@@ -270,13 +272,13 @@ on paper, or store it in a password manager. lockbox identity import reads the t
 	return command
 }
 
-// identityForgetCommand removes what this machine knows about another user, so that the next fingerprint of that user
-// must be confirmed again.
+// identityForgetCommand removes the confirmed fingerprints of another user from this machine. The caller must then
+// confirm the fingerprint of that user again before the next grant.
 func identityForgetCommand(s *session) *cobra.Command {
 	var yes bool
 	command := &cobra.Command{
 		Use:   "forget USER",
-		Short: "Forget the fingerprints of another user that you confirmed",
+		Short: "Forget the confirmed fingerprints of another user",
 		Long: `Remove the confirmed fingerprints of another user from this machine. Use this command only after the
 user has told you, over another channel, that the account was deleted and created again. The next lockbox box grant
 asks you to compare the new fingerprint.`,

@@ -15,8 +15,8 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
-// minPassphrase is the minimum length of a chosen unlock passphrase, in bytes. An attacker who has stolen the database
-// and the server's secret can try any number of passphrases.
+// minPassphrase is the minimum length of a chosen unlock passphrase, in bytes. A passphrase must be long, because an
+// attacker who has stolen the database and the server's secret can try any number of passphrases.
 const minPassphrase = 20
 
 // passphraseFlags holds the flags that choose the unlock passphrase of a new identity. Without any of these flags, the
@@ -25,9 +25,9 @@ type passphraseFlags struct {
 	choose bool
 	// file contains the passphrase.
 	file string
-	// none stores no locked identity on the server.
+	// If none is true, the server stores no locked copy of the identity.
 	none bool
-	// passwordStdin reads the password of the account from standard input.
+	// If passwordStdin is true, the command reads the password of the account from standard input.
 	passwordStdin bool
 }
 
@@ -45,8 +45,8 @@ func (f *passphraseFlags) addFlags(command *cobra.Command, withNone bool) {
 	addPasswordStdinFlag(command, &f.passwordStdin)
 }
 
-// passphrase returns the unlock passphrase, and whether it was generated. With --no-locked-copy, the passphrase is
-// zero.
+// passphrase returns the unlock passphrase, and whether it was generated. With --no-locked-copy, there is no
+// passphrase, and the result is the zero Secret.
 func (f *passphraseFlags) passphrase(ctx context.Context) (passphrase client.Secret, generated bool, err error) {
 	switch {
 	case f.none:
@@ -79,9 +79,10 @@ func readPassphrase(path string) (client.Secret, error) {
 	return client.NewSecret(trimNewline(text)), nil
 }
 
-// identityCreateCommand creates the identity of the caller (PUT /users/{username}/identity), or with --recovery a user
-// whose identity is kept offline. It prints the fingerprint and the generated passphrase. The exit code is exitConflict
-// if the user already has an identity. --replace-lost replaces an identity that is not on this machine.
+// identityCreateCommand creates the identity of the caller (PUT /users/{username}/identity). With --recovery, it
+// creates a user whose identity is kept offline. The command prints the fingerprint and the generated passphrase. The
+// exit code is exitConflict if the user already has an identity. With --replace-lost, the command replaces an identity
+// that is not on this machine.
 func identityCreateCommand(s *session) *cobra.Command {
 	var flags passphraseFlags
 	var recovery string
@@ -114,14 +115,15 @@ user add.`,
 		}),
 	}
 	flags.addFlags(command, true)
-	command.Flags().BoolVar(&replaceLost, "replace-lost", false, "replace your identity, which is lost")
+	command.Flags().BoolVar(&replaceLost, "replace-lost", false, "replace an identity that you have lost")
 	command.Flags().StringVar(&recovery, "recovery", "",
-		"create a user with this name for recovery, and print its identity")
+		"create a recovery user with this name, and print its identity")
 	command.MarkFlagsMutuallyExclusive("replace-lost", "recovery")
 	return command
 }
 
-// createIdentity creates the identity of the caller, who must have none unless replaceLost is set.
+// createIdentity creates the identity of the caller. It returns an error if the caller already has an identity. With
+// replaceLost, it replaces that identity instead, but only if this machine does not store it.
 func (s *session) createIdentity(ctx context.Context, server *client.Client, flags *passphraseFlags,
 	replaceLost bool) error {
 	who, err := server.WhoAmI(ctx)
@@ -139,15 +141,15 @@ func (s *session) createIdentity(ctx context.Context, server *client.Client, fla
 	if _, here, err := s.storedIdentity(ctx, server); err != nil {
 		return err
 	} else if found != nil && (here || !replaceLost) {
-		return &exitError{errors.New("you have an identity already: lockbox identity unlock gets it on this machine, " +
-			"and lockbox identity rotate replaces it"), exitConflict}
+		return &exitError{errors.New("you already have an identity: run lockbox identity unlock to use it on this " +
+			"machine, or lockbox identity rotate to replace it"), exitConflict}
 	}
 	return s.publishIdentity(ctx, server, who, memory, keys.GenerateIdentity(), flags)
 }
 
-// publishIdentity stores a new identity on this machine and its public part on the server, and prints the passphrase.
-// It stores the identity on this machine first, because a published identity that is stored nowhere would be lost. If
-// the new identity replaces another one, the replaced identity becomes a previous identity.
+// publishIdentity stores a new identity on this machine, publishes its public key on the server, and prints the
+// passphrase. It stores the identity first, because the identity could otherwise be lost after its publication. If this
+// machine already stores another identity of the caller, that identity stays there as a previous identity.
 func (s *session) publishIdentity(ctx context.Context, server *client.Client, who *client.Identity,
 	memory *keys.Memory, id *keys.Identity, flags *passphraseFlags) error {
 	passphrase, generated, err := flags.passphrase(ctx)
@@ -173,7 +175,8 @@ func (s *session) publishIdentity(ctx context.Context, server *client.Client, wh
 	err = s.recently(ctx, server, who, flags.passwordStdin, func(server *client.Client) error {
 		return keys.Publish(ctx, server, memory, id, passphrase)
 	})
-	// After an unknown outcome, the server may already have the identity, so keep it on this machine.
+	// If the outcome is unknown, the server may have published the identity. In that case, leave the identity on this
+	// machine.
 	if err != nil && !errors.Is(err, client.ErrOutcomeUnknown) {
 		if had {
 			return errors.Join(err, store.Save(old))
@@ -213,8 +216,8 @@ func (s *session) showPublished(username string, id *keys.Identity, passphrase c
 }
 
 // createRecovery creates a user whose identity is kept offline. This user can never sign in: the password is random and
-// stored nowhere, and the first API key is revoked. The fingerprint needs no comparison, because this command makes the
-// identity.
+// stored nowhere, and the first API key is revoked. The caller need not confirm the fingerprint, because the command
+// itself generates the identity.
 func (s *session) createRecovery(ctx context.Context, server *client.Client, name string) error {
 	memory, in, err := s.place(ctx, server)
 	if err != nil {
@@ -237,7 +240,8 @@ func (s *session) createRecovery(ctx context.Context, server *client.Client, nam
 		return err
 	}
 	if err := server.RevokeAPIKey(ctx, key.Reveal()); err != nil {
-		s.warn("the API key of %s stays valid: %s; revoke it with lockbox api-keys", name, Explain(err))
+		s.warn("could not revoke the API key of %s: %s; the key stays valid until you revoke it with lockbox api-keys",
+			name, Explain(err))
 	}
 	user, err := server.DescribeUser(ctx, name)
 	if err != nil {
@@ -250,12 +254,13 @@ func (s *session) createRecovery(ctx context.Context, server *client.Client, nam
 	if err := memory.PinUser(in, user.Username, userID, id.Fingerprint()); err != nil {
 		return err
 	}
-	s.report("Print this identity or store it offline, and delete it here. It opens every box that has %s as a "+
-		"recipient.", name)
+	s.report("Print this identity or store it offline, and then delete it from this machine. It opens every box that "+
+		"has %s as a recipient.", name)
 	return s.addToGrants(user.Username)
 }
 
-// addToGrants adds a user to the list of users who get the key of each box that the profile creates.
+// addToGrants adds a user to the grant list of the profile. When the caller creates a box with this profile, the users
+// in this list get the key of the box.
 func (s *session) addToGrants(name string) error {
 	if _, exists := s.book.Profiles[s.name]; !exists {
 		s.report("Use lockbox box user add to make %s a recipient of a box.", name)
@@ -268,7 +273,7 @@ func (s *session) addToGrants(name string) error {
 	})
 }
 
-// identityPassphraseCommand stores the identity on the server under another passphrase
+// identityPassphraseCommand locks the server's copy of the identity under a new passphrase
 // (PUT /users/{username}/identity/locked).
 func identityPassphraseCommand(s *session) *cobra.Command {
 	var flags passphraseFlags

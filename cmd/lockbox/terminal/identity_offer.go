@@ -12,9 +12,9 @@ import (
 
 // offerIdentity offers a user who has just signed in at a terminal to create an identity, or to unlock it on this
 // machine. If the user answers no, the profile stores this answer. If standard error is redirected, the user would not
-// see the explanation, so offerIdentity asks nothing. The client in server uses the new session, which is recent enough
-// to create or unlock an identity. It creates an identity only after an explicit yes, because a malicious server could
-// deny that the user has one.
+// see the explanation, so offerIdentity asks nothing. The parameter server is a client with the new session. This
+// session is recent enough to create or unlock an identity. offerIdentity creates an identity only after an explicit
+// yes, because a malicious server could hide the existing identity of the user.
 func (s *session) offerIdentity(ctx context.Context, server *client.Client, username string) error {
 	if s.output == formatJSON || s.selected.IdentityDeclined || s.env(identityVariable) != "" ||
 		s.env(identityVariable+"_FILE") != "" || !prompt.IsTerminal(s.errs) || !prompt.Possible() {
@@ -46,8 +46,8 @@ func (s *session) offerIdentity(ctx context.Context, server *client.Client, user
 	})
 }
 
-// offer explains the purpose of an identity, and calls act after an explicit yes. If act fails, the user is still
-// signed in.
+// offer explains the purpose of an identity and asks the question. It calls act if the user answers yes. If act fails,
+// the user is still signed in.
 func (s *session) offer(ctx context.Context, verb, question string, act func() error) error {
 	s.report("With an identity of your own, you need no encryption key: colleagues can give you the keys of " +
 		"their boxes.")
@@ -73,8 +73,8 @@ func (s *session) offer(ctx context.Context, verb, question string, act func() e
 	return nil
 }
 
-// acceptInstallation records that the user has accepted a change: either another installation now runs at this URL, or
-// a known installation has moved to this URL.
+// acceptInstallation records that the user trusts the installation that now runs at this URL. The installation is
+// either a new one, or a known one that has moved to this URL.
 func (s *session) acceptInstallation(ctx context.Context, server *client.Client) error {
 	memory, err := keys.UserMemory()
 	if err != nil {

@@ -12,8 +12,9 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/profile"
 )
 
-// identityRotateCommand replaces the identity of the caller and regains its boxes. After an interruption, the user can
-// repeat the command, because the former identities stay on this machine until every box has been tried.
+// identityRotateCommand replaces the identity of the caller. It then gives the new identity access to the boxes of the
+// caller. After an interruption, the user can repeat the command, because the former identities stay on this machine
+// until every box has been tried.
 func identityRotateCommand(s *session) *cobra.Command {
 	var flags passphraseFlags
 	var renew bool
@@ -88,8 +89,9 @@ func (s *session) rotateIdentity(ctx context.Context, server *client.Client, fla
 	return store.Save(stored)
 }
 
-// identityRecoverCommand makes the current identity of the caller a recipient of boxes. It needs another identity that
-// is a recipient: a former identity of the caller, or the identity of a recovery user.
+// identityRecoverCommand makes the current identity of the caller a recipient of boxes. It opens each box with another
+// identity, which must already be a recipient of the box. This identity is a former identity of the caller, or the
+// identity of a recovery user.
 func identityRecoverCommand(s *session) *cobra.Command {
 	var file string
 	command := &cobra.Command{
@@ -121,15 +123,16 @@ The command asks for the other identity and does not store it.`,
 	return command
 }
 
-// regained is the output of rotate and recover for one box.
+// regained is the output of the commands rotate and recover for one box.
 type regained struct {
 	Box string `json:"box"`
 	// Result is "regained", "unchanged", or the reason why the box could not be regained.
 	Result string `json:"result"`
 }
 
-// regainAll regains boxes with any of the given identities, and prints the result of each. Without names, it tries all
-// boxes with a keyring. A box that only another person can regain causes an error only if the caller named the box.
+// regainAll regains boxes with any of the given identities, and prints the result for each box. If boxes is empty, it
+// tries all boxes that have a keyring. If only a box admin can give the caller the key of a box, the result contains
+// the command for the box admin. This case is an error only if the caller named the box.
 func (s *session) regainAll(ctx context.Context, server *client.Client, username string, boxes []string,
 	with []*keys.Identity) error {
 	holder, err := s.requireHolder(ctx, server)
@@ -150,7 +153,7 @@ func (s *session) regainAll(ctx context.Context, server *client.Client, username
 		case err == nil && result == "":
 			continue // a box without a keyring
 		case errors.Is(err, client.ErrForbidden), errors.Is(err, client.ErrNotRecipient):
-			result = "needs a box admin: lockbox box grant " + box + " " + username
+			result = "ask a box admin to run: lockbox box grant " + box + " " + username
 			if named {
 				failed = errors.Join(failed, &detailedError{prefix: box + ": ", error: err})
 			}
@@ -210,6 +213,6 @@ func (s *session) reportDropped(box string, dropped []client.KeyringUser) {
 			names[i] = "a deleted user"
 		}
 	}
-	s.warn("%s: no longer recipients, because they are not active members or have a new identity: %s", box,
-		strings.Join(names, ", "))
+	s.warn("%s: these users are no longer recipients, because they are not active members or have a new identity: %s",
+		box, strings.Join(names, ", "))
 }

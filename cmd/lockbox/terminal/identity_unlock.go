@@ -16,8 +16,8 @@ import (
 // request.
 const maxUnlockTries = 3
 
-// identityUnlockCommand fetches the locked identity of the caller (GET /users/{username}/identity/locked) and stores it
-// unlocked on this machine. The exit code is exitWrongKey if the passphrase is wrong.
+// identityUnlockCommand fetches the locked identity of the caller (GET /users/{username}/identity/locked), unlocks it
+// and stores it on this machine. The exit code is exitWrongKey if the passphrase is wrong.
 func identityUnlockCommand(s *session) *cobra.Command {
 	var flags passphraseFlags
 	command := &cobra.Command{
@@ -67,7 +67,8 @@ func (s *session) unlockIdentity(ctx context.Context, server *client.Client, fla
 	return nil
 }
 
-// unlockFetched opens a locked identity with the passphrase from a file, or asks up to three times.
+// unlockFetched opens a locked identity. It reads the passphrase from the file, if one is given. Otherwise it asks the
+// user for the passphrase, at most maxUnlockTries times.
 func unlockFetched(ctx context.Context, fetched *keys.Fetched, file string) (*keys.Identity, error) {
 	if file != "" {
 		passphrase, err := readPassphrase(file)
@@ -88,8 +89,8 @@ func unlockFetched(ctx context.Context, fetched *keys.Fetched, file string) (*ke
 	}
 }
 
-// storeIdentity stores an identity of the caller unlocked on this machine. It keeps the previous identities of an
-// unfinished rotation.
+// storeIdentity stores an unlocked identity of the caller on this machine. It keeps the previous identities on this
+// machine, because an unfinished rotation still needs them.
 func (s *session) storeIdentity(server *client.Client, username string, id *keys.Identity) error {
 	store, err := profile.Identities()
 	if err != nil {
@@ -104,7 +105,7 @@ func (s *session) storeIdentity(server *client.Client, username string, id *keys
 }
 
 // identityImportCommand stores an identity that lockbox identity export printed. If the user has no identity on the
-// server, the command also publishes the imported one.
+// server, the command also publishes the imported identity.
 func identityImportCommand(s *session) *cobra.Command {
 	var flags passphraseFlags
 	var file string
@@ -169,8 +170,8 @@ func (s *session) importIdentity(ctx context.Context, server *client.Client, fil
 	case found == nil:
 		return s.publishIdentity(ctx, server, who, memory, id, flags)
 	case found.Fingerprint != id.Fingerprint().String():
-		return &exitError{errors.New("nothing was changed, because this is not your current identity on the server: " +
-			"if it is a former identity of yours, regain your boxes with lockbox identity recover"), exitConflict}
+		return &exitError{errors.New("nothing was changed, because this is not your current identity on the server; " +
+			"to regain boxes with a former identity, run lockbox identity recover"), exitConflict}
 	}
 	if err := s.storeIdentity(server, who.Username, id); err != nil {
 		return err

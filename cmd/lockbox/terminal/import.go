@@ -13,23 +13,24 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/interchange"
 )
 
-// importFlags are the flags of lockbox import. The flags merge and each cannot be combined.
+// importFlags are the flags of lockbox import. --merge and --each are mutually exclusive.
 type importFlags struct {
 	// If format is "", the name of the file determines the format.
 	format string
 	dryRun bool
-	// merge keeps names that are not in the file.
+	// If merge is true, the entry keeps names that are not in the file.
 	merge bool
-	// each writes one entry per name.
+	// If each is true, the command writes a separate entry for each name.
 	each bool
 	// yes skips the confirmation.
 	yes bool
 }
 
-// importCommand writes a file into one entry, or with --each into several. It compares values before it writes, so it
-// needs the permissions readEntry and createEntry and the encryption key of the existing entries. --each also needs
-// readEntryKeys. With --dry-run or --output json, the command prints the names of the fields, grouped by the kind of
-// change. It never prints a value. The exit code is exitConflict if another user writes the entry in the meantime.
+// importCommand writes a file into one entry. With --each, it writes a separate entry for each name in the file. It
+// compares the file with the existing entries before it writes. It therefore needs the encryption key of the existing
+// entries, and the permissions readEntry and createEntry. With --each, it also needs the permission readEntryKeys. With
+// --dry-run or --output json, the command prints the names of the fields, grouped by the kind of change. It never
+// prints a value. The exit code is exitConflict if another user writes the entry in the meantime.
 func importCommand(s *session) *cobra.Command {
 	var flags importFlags
 	command := &cobra.Command{
@@ -86,7 +87,7 @@ func (s *session) importFile(ctx context.Context, where, path string, flags impo
 		return err
 	}
 	if flags.each {
-		// With --each the address may be only a box, which parseAddress would reject.
+		// With --each, the address can be just the name of a box. parseAddress would reject such an address.
 		box, prefix, _ := strings.Cut(where, "/")
 		return s.importEach(ctx, server, address{box, prefix}, value, flags)
 	}
@@ -110,7 +111,7 @@ func (s *session) readFile(ctx context.Context, path, format string) (value inte
 		return value, fileFormat, &usageError{fmt.Errorf("cannot tell the format of %s from its name: use "+
 			"--format %s", path, strings.Join(interchange.Readable(), "|"))}
 	}
-	// The name - always means standard input, although a file of that name can exist.
+	// The path "-" always means standard input, even if a file with this name exists.
 	in := s.input(ctx)
 	if path != "-" {
 		file, err := os.Open(path) //nolint:gosec // the user names the file
@@ -135,12 +136,11 @@ func (s *session) readFile(ctx context.Context, path, format string) (value inte
 	return value, fileFormat, nil
 }
 
-// importOne writes an object into one entry. The write succeeds only if the entry still has the version from which the
-// changes were computed, so a write of another user is not overwritten.
+// importOne writes an object into one entry. It reads the entry and computes the changes. If another user writes the
+// entry after this read, the import fails and overwrites nothing.
 func (s *session) importOne(ctx context.Context, server *client.Client, at address, value interchange.Value,
 	flags importFlags) error {
-	// Prompt twice for the encryption key, as before every write. Otherwise, a new entry could be stored under a
-	// mistyped key.
+	// Ask twice for the encryption key. Otherwise, a new entry could be encrypted under a mistyped key.
 	server, err := s.keyed(ctx, server, at.box, true)
 	if err != nil {
 		return err
@@ -169,9 +169,9 @@ func (s *session) importOne(ctx context.Context, server *client.Client, at addre
 	return s.showImported(changes)
 }
 
-// currentValue reads the entry that an import replaces, and returns its value with the condition for the write. A
-// missing entry counts as an empty object, and its condition is that the entry is still missing. If needObject is set,
-// a value that is not an object is an error.
+// currentValue reads the entry that an import replaces. It returns the value, and options that make a later write fail
+// if the entry has changed since the read. For a missing entry, it returns an empty object, and the write fails if the
+// entry has been created since the read. If needObject is true, a value that is not an object is an error.
 func currentValue(ctx context.Context, server *client.Client, at address, needObject bool) (interchange.Value,
 	client.WriteOptions, error) {
 	var condition client.WriteOptions
@@ -205,8 +205,8 @@ func isMissingEntry(err error) bool {
 	return errors.As(err, &refused) && refused.Code == "entry_not_found"
 }
 
-// confirmChanges prints the changes of a dry run, or asks for confirmation if values would be changed or removed. Added
-// values need no confirmation.
+// confirmChanges asks for confirmation if values would be changed or removed. Added values need no confirmation. In a
+// dry run, it prints the changes instead.
 func (s *session) confirmChanges(ctx context.Context, at address, changes interchange.Changes,
 	flags importFlags) error {
 	if flags.dryRun {

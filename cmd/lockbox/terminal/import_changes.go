@@ -21,11 +21,12 @@ func (s *session) showChanges(changes interchange.Changes) error {
 			}
 		}
 	})
-	s.report("Dry run, nothing was written. The import would result in: %s.", summary(changes))
+	s.report("Dry run: nothing was written. The import would have this result: %s.", summary(changes))
 	return err
 }
 
-// showImported prints the result of an import: all names as JSON for programs, or only the counts for people.
+// showImported prints the result of an import. With --output json, it prints all names. Otherwise, it prints only the
+// counts.
 func (s *session) showImported(changes interchange.Changes) error {
 	if s.output == formatJSON {
 		return s.showJSON(changes)
@@ -34,24 +35,25 @@ func (s *session) showImported(changes interchange.Changes) error {
 	return nil
 }
 
-// summary returns the numbers of changes, without any name.
+// summary returns the number of added, changed, removed and unchanged names.
 func summary(changes interchange.Changes) string {
 	return fmt.Sprintf("%d added, %d changed, %d removed, %d unchanged",
 		len(changes.Added), len(changes.Changed), len(changes.Removed), len(changes.Unchanged))
 }
 
-// progress is a progress bar. It draws only on a terminal but always counts. It is not safe for concurrent use.
+// progress is a progress bar. It counts the finished items, and draws a bar only on a terminal. It is not safe for
+// concurrent use.
 type progress struct {
 	out         io.Writer // nil if nothing is drawn
 	label       string
 	done, total int
 }
 
-// barWidth is the width of the bar in characters. With the label and the counts it fits into 80 columns.
+// barWidth is the width of the bar in characters. The bar, its label and its counts together fit into 80 columns.
 const barWidth = 30
 
-// progress returns a bar for total items. With --output json it draws nothing, because programs may show standard
-// error.
+// progress returns a bar for total items. With --output json, the bar is not drawn, because the calling program may
+// show the standard error of lockbox to its own user.
 func (s *session) progress(label string, total int) *progress {
 	bar := &progress{label: label, total: total}
 	if s.output != formatJSON && prompt.IsTerminal(s.errs) {

@@ -20,13 +20,14 @@ import (
 const importConcurrency = 4
 
 // These patterns repeat the server's rules for a key and for each segment of a key. The import checks all keys before
-// it writes, so an invalid key cannot stop it halfway.
+// the first write, so an invalid key cannot stop an import halfway.
 var (
 	segmentPattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._@-]*$`)
 	keyPattern     = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._@-]*([/:][A-Za-z0-9_][A-Za-z0-9._@-]*)*$`)
 )
 
-// maxKeyLength is the server's limit on the length of a key, in characters. Keys are ASCII, so bytes are characters.
+// maxKeyLength is the server's limit on the length of a key, in characters. Valid keys are ASCII, so the length in
+// bytes is the length in characters.
 const maxKeyLength = 200
 
 // importItem is a name from the file, together with the entry to write for it. The address and the value come from the
@@ -34,7 +35,7 @@ const maxKeyLength = 200
 type importItem struct {
 	at    address
 	value interchange.Value
-	// condition makes the write fail if the entry has changed since it was compared.
+	// With these options, the write fails if the entry has changed since the comparison.
 	condition client.WriteOptions
 	change    itemChange
 }
@@ -44,17 +45,17 @@ type itemChange int
 
 // The possible changes of an entry. An import with --each never removes an entry.
 const (
-	// itemAdded is an entry that does not exist yet.
+	// itemAdded means that the entry does not exist yet.
 	itemAdded itemChange = iota
-	// itemChanged is an entry with another value, which needs a confirmation.
+	// itemChanged means that the entry has another value. The user must confirm the change.
 	itemChanged
-	// itemUnchanged is an entry with the same value, which is not written.
+	// itemUnchanged means that the entry already has the value. The import does not write the entry.
 	itemUnchanged
 )
 
 // importEach writes an entry for each name. It checks all names and compares all values before it writes the first
-// entry. The writes are separate requests. If a write fails, the earlier writes remain. If the command is repeated, it
-// skips the entries that were written, because they are then unchanged.
+// entry. The writes are separate requests. If a write fails, the earlier writes remain. If the user repeats the
+// command, it skips these entries, because they are unchanged.
 func (s *session) importEach(ctx context.Context, server *client.Client, under address, value interchange.Value,
 	flags importFlags) error {
 	items, err := importItems(under, value)
@@ -68,11 +69,11 @@ func (s *session) importEach(ctx context.Context, server *client.Client, under a
 	if err != nil {
 		return err
 	}
-	// One question covers all entries, because a question per entry would be unusable.
+	// Ask one question for all entries. A separate question for each entry would be impractical.
 	if err := s.confirmChanges(ctx, under, changes, flags); err != nil || flags.dryRun {
 		return err
 	}
-	// Unchanged entries are not written again. This lets a repeated import continue an interrupted one.
+	// Skip unchanged entries. If the user repeats an interrupted import, it then writes only the remaining entries.
 	items = slices.DeleteFunc(items, func(item *importItem) bool { return item.change == itemUnchanged })
 	bar := s.progress("Writing", len(items))
 	err = inParallel(ctx, items, bar, func(ctx context.Context, item *importItem) error {
@@ -89,12 +90,13 @@ func (s *session) importEach(ctx context.Context, server *client.Client, under a
 	return s.showImported(changes)
 }
 
-// importItems returns an item for each name of the value, with keys in lower case below the given address. It returns
-// an error for a name that cannot be part of a key, for two names that result in the same key, and for a null value.
+// importItems returns an item for each name of the value. The key of an item is the name in lower case, below the given
+// address. importItems returns an error for a name that cannot be part of a key, for two names that result in the same
+// key, and for a null value.
 func importItems(under address, value interchange.Value) ([]*importItem, error) {
 	prefix := strings.TrimSuffix(under.key, "/")
 	if under.box == "" || prefix != "" && !keyPattern.MatchString(prefix) {
-		return nil, fmt.Errorf("%q is not a place for entries: use BOX or BOX/PREFIX", under)
+		return nil, fmt.Errorf("%q is not a valid address with --each: use BOX or BOX/PREFIX", under)
 	}
 	if prefix != "" {
 		prefix += "/"
@@ -113,9 +115,9 @@ func importItems(under address, value interchange.Value) ([]*importItem, error) 
 			return nil, fmt.Errorf("%q results in a key of more than %d characters", name, maxKeyLength)
 		case taken:
 			return nil, fmt.Errorf("%q and %q result in the same key, because keys are in lower case", other, name)
-		// The server also refuses null, but then other entries may already have been written.
+		// The server refuses null too, but by then the import may have written other entries.
 		case string(member.JSON()) == "null":
-			return nil, fmt.Errorf("%q is null, which an entry cannot hold", name)
+			return nil, fmt.Errorf("%q is null, but an entry cannot contain null", name)
 		}
 		nameOfKey[key] = name
 		items = append(items, &importItem{at: address{under.box, key}, value: member})
@@ -124,10 +126,11 @@ func importItems(under address, value interchange.Value) ([]*importItem, error) 
 }
 
 // compareItems reads the existing entries and decides for each item whether it is added, changed or unchanged. It also
-// sets the condition of each write: the entry must still have the version that was read, or must still be missing.
+// sets the condition of each write. An existing entry must still have the version that was read. A missing entry must
+// still be missing.
 func (s *session) compareItems(ctx context.Context, server *client.Client, under address,
 	items []*importItem) (interchange.Changes, error) {
-	// One request for all keys avoids a read for each entry that does not exist yet.
+	// List all keys with one request. Otherwise, each missing entry would cost a request.
 	keys, err := server.ListEntries(ctx, under.box, "")
 	if err != nil {
 		return interchange.Changes{}, err
@@ -149,7 +152,7 @@ func (s *session) compareItems(ctx context.Context, server *client.Client, under
 		if err != nil {
 			return err
 		}
-		// A value that cannot be parsed differs from every value of a file.
+		// A value that cannot be parsed counts as changed.
 		item.condition.IfMatch, item.change = entry.Version, itemChanged
 		if before, err := interchange.Parse(entry.Value); err == nil && interchange.Same(before, item.value) {
 			item.change = itemUnchanged
@@ -159,7 +162,7 @@ func (s *session) compareItems(ctx context.Context, server *client.Client, under
 	return changesOf(items), err
 }
 
-// changesOf sorts the addresses of the items by their change. An import with --each removes nothing.
+// changesOf groups the addresses of the items by the kind of change. No entry is removed with --each.
 func changesOf(items []*importItem) interchange.Changes {
 	changes := interchange.Changes{
 		Added:     []string{},
@@ -178,9 +181,9 @@ func changesOf(items []*importItem) interchange.Changes {
 	return changes
 }
 
-// inParallel runs work on importConcurrency items at a time. After the first error it starts no further work. It waits
-// for the work in progress, so that the bar counts all finished items. If several items fail, it joins their errors in
-// no particular order.
+// inParallel calls work for each item, with at most importConcurrency calls at the same time. After the first error, it
+// starts no further call. It waits for the running calls, so that the bar counts all finished items. If several items
+// fail, it joins their errors in no particular order.
 func inParallel(ctx context.Context, items []*importItem, bar *progress,
 	work func(context.Context, *importItem) error) error {
 	defer bar.end()
@@ -192,7 +195,8 @@ func inParallel(ctx context.Context, items []*importItem, bar *progress,
 		return failed || ctx.Err() != nil
 	}
 	var group errgroup.Group
-	// group.Go blocks while the limit is reached, so the loop checks for a failure before each call.
+	// group.Go blocks while importConcurrency items are in progress. The loop therefore checks for a failure before
+	// each call.
 	group.SetLimit(importConcurrency)
 	for _, item := range items {
 		if stopped() {

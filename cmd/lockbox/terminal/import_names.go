@@ -11,9 +11,9 @@ import (
 const maxNamed = 5
 
 // warnOfNames warns about names in a file if lockbox run and lockbox export refuse or change these names. The user
-// therefore learns of a missing variable at the import, and not when a program runs without it. The parameter isDotenv
-// states that the file is a .env file, whose names are names of variables. For names in JSON and YAML, a change is
-// expected and needs no warning.
+// therefore learns of a missing variable at the import, and not when a program runs without it. If isDotenv is true,
+// the file is a .env file, and its names are already names of variables. Names in JSON and YAML files are usually not
+// names of variables, so a changed name causes no warning.
 func (s *session) warnOfNames(value interchange.Value, key string, isDotenv, each bool) {
 	if isDotenv {
 		s.warnOfRenamed(value, each)
@@ -21,7 +21,8 @@ func (s *session) warnOfNames(value interchange.Value, key string, isDotenv, eac
 	var refused []string
 	if each {
 		for _, name := range value.Names() {
-			// The name of a single value comes from the key of its entry, which is always in lower case.
+			// lockbox run and export derive the variable from the key of the entry. This key is in lower case, so the
+			// variable is in upper case.
 			if variable := strings.ToUpper(name); dangerOf(variable) != "" {
 				refused = append(refused, variable)
 			}
@@ -31,12 +32,12 @@ func (s *session) warnOfNames(value interchange.Value, key string, isDotenv, eac
 	}
 	if len(refused) > 0 {
 		s.warn("lockbox run and export refuse variables that can make programs run other code or send secrets to "+
-			"another server: %s; permit them there with --allow NAME", enumerate(refused))
+			"another server: %s; to permit a variable, run these commands with --allow NAME", enumerate(refused))
 	}
 }
 
-// warnOfRefused warns if the value has no variables at all, for example because two names become the same variable. It
-// returns the unsafe variables of the value.
+// warnOfRefused warns if lockbox run and export would refuse the whole value, for example because two names become the
+// same variable. It returns the unsafe variables of the value.
 func (s *session) warnOfRefused(value interchange.Value, key string) []string {
 	variables, err := value.Variables(interchange.Naming{Key: key})
 	if err != nil {
@@ -74,7 +75,7 @@ func (s *session) warnOfRenamed(value interchange.Value, each bool) {
 	switch {
 	case len(renamed) == 0:
 	case each:
-		s.warn("lockbox run and export change names, because --each stores keys in lower case: %s; to leave the case, "+
+		s.warn("lockbox run and export change names, because --each stores keys in lower case: %s; to keep the case, "+
 			"import without --each", enumerate(renamed))
 	case kept:
 		s.warn("lockbox run and export change names: %s; run these commands with --keep-case to keep the case",
@@ -85,7 +86,7 @@ func (s *session) warnOfRenamed(value interchange.Value, each bool) {
 	}
 }
 
-// enumerate joins at most maxNamed names and states how many others exist.
+// enumerate joins the first maxNamed names. If the list is longer, it adds the number of remaining names.
 func enumerate(names []string) string {
 	if more := len(names) - maxNamed; more > 0 {
 		return strings.Join(names[:maxNamed], ", ") + fmt.Sprintf(" and %d more", more)

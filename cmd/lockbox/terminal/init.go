@@ -16,15 +16,15 @@ import (
 // initFlags are the flags of lockbox init.
 type initFlags struct {
 	username string
-	// passwordStdin reads the password from standard input.
+	// If passwordStdin is true, the command reads the password from standard input.
 	passwordStdin bool
-	// passwordFile is a file with the password, or "". Containers mount secrets as files.
+	// passwordFile is the path of a file that contains the password, or "". Containers mount secrets as files.
 	passwordFile string
-	// ifNeeded makes the command succeed and change nothing if the server already has an owner.
+	// If ifNeeded is true and the server already has an owner, the command succeeds and changes nothing.
 	ifNeeded bool
-	// tokenFile is a file with the server's init token.
+	// tokenFile is the path of a file that contains the server's init token, or "".
 	tokenFile string
-	// replace allows the command to replace an API key in the profile.
+	// If replace is true, the command may replace an API key in the profile.
 	replace bool
 }
 
@@ -110,7 +110,7 @@ func (s *session) initialize(ctx context.Context, args []string, flags initFlags
 	if flags.passwordStdin || flags.passwordFile != "" || s.output == formatJSON || !prompt.Possible() {
 		return nil
 	}
-	// An identity needs a session that began with the password; an API key does not suffice.
+	// Only a session that began with a password can create an identity. The API key cannot.
 	session, err := anonymous.SignIn(ctx, client.Credentials{Username: flags.username, Password: owner.Password})
 	if err != nil {
 		return nil //nolint:nilerr // the server has its owner; lockbox identity create asks again
@@ -140,7 +140,7 @@ func (s *session) ownerPassword(ctx context.Context, flags initFlags) (client.Se
 
 // saveOwner stores the API key of a new owner in the profile.
 func (s *session) saveOwner(ctx context.Context, anonymous *client.Client, username string, key client.Secret) error {
-	// Store the URL in the spelling of the client, so that later comparisons do not depend on the spelling of the user.
+	// Store the URL in the normalized form that the client returns, so that equal URLs compare as equal.
 	signedIn := profile.Profile{URL: anonymous.URL(), Username: username, Token: key.Reveal()}
 	// Later commands need the id to replace or delete the key. Requests do not need it.
 	if who, err := anonymous.WithToken(key).WhoAmI(ctx); err == nil {
@@ -155,10 +155,10 @@ func (s *session) saveOwner(ctx context.Context, anonymous *client.Client, usern
 	return nil
 }
 
-// checkUninitialized returns an error if the server would not accept an initialization. It sends an initialization
-// without a name and a password, which a server without an owner must refuse as invalid. If the server requires an init
-// token and none was given, checkUninitialized asks for the token and tries once more. Without a terminal it returns
-// the server's error, whose remedy names --init-token-file.
+// checkUninitialized returns nil if the server has no owner yet and accepts the init token. For this test, it sends an
+// initialization without a name and a password. A server without an owner always refuses such a request as invalid. If
+// the server requires an init token and none was given, checkUninitialized asks for the token and tries once more.
+// Without a terminal, it returns the server's error. The printed message then recommends --init-token-file.
 func checkUninitialized(ctx context.Context, anonymous *client.Client, owner *client.FirstUser) error {
 	_, err := anonymous.Initialize(ctx, client.FirstUser{InitToken: owner.InitToken})
 	refused, _ := errors.AsType[*client.Error](err)

@@ -19,9 +19,9 @@ type joinFlags struct {
 }
 
 // joinCommand accepts an invitation (POST /invitations/accept), signs in and saves a profile. A damaged invitation
-// causes exitUsage before the first request. If the invitation is not open, the command ends with exitUnauthenticated
-// before it asks for the password. The profile is saved before two-factor is offered, so a later failure cannot lose
-// the session.
+// causes exitUsage before the first request. If the invitation is expired, used or revoked, the command ends with
+// exitUnauthenticated before it asks for the password. The profile is saved before two-factor is offered, so a later
+// failure cannot lose the session.
 func joinCommand(s *session) *cobra.Command {
 	var flags joinFlags
 	command := &cobra.Command{
@@ -85,25 +85,26 @@ func (s *session) join(ctx context.Context, invitation string, flags joinFlags) 
 	return s.offerIdentity(ctx, server, signedIn.Username)
 }
 
-// selectProfileToJoin selects a profile for the server, and checks that it can be written. The profile must be new or
-// signed out, even if the user names it, because join would overwrite its session or API key.
+// selectProfileToJoin selects a profile for the server, and checks that the profile can be written. The profile must be
+// new or signed out, because join would overwrite the session or API key in it. This rule also applies to a profile
+// that the user names with --profile.
 func (s *session) selectProfileToJoin(url string) error {
 	if err := s.selectProfileForLogin([]string{url}); err != nil {
 		return err
 	}
 	if s.selected.SignedIn() {
-		return &usageError{fmt.Errorf("the profile %s is in use for %s as %s: use --profile NAME with another name, "+
-			"or sign out of the profile first", s.name, s.selected.URL, s.selected.Username)}
+		return &usageError{fmt.Errorf("the profile %s is already signed in to %s as %s: choose another profile "+
+			"with --profile NAME, or run lockbox logout first", s.name, s.selected.URL, s.selected.Username)}
 	}
 	return s.prepareProfile(false)
 }
 
-// acceptInvitation tests the code, asks for the password, creates the user and signs in. It also returns the password.
-// If the server refuses the password, the invitation stays open.
+// acceptInvitation checks the code of the invitation, asks for a password, creates the user and signs in. It also
+// returns the password. If the server refuses the password, the invitation stays open.
 func (s *session) acceptInvitation(ctx context.Context, anonymous *client.Client, code client.Secret,
 	fromStdin bool) (signedIn profile.Profile, password client.Secret, err error) {
-	// This request has no password, so the server always refuses it. The error shows whether the invitation is open:
-	// the server checks the code before the password.
+	// This request has no password, so the server always refuses it. The server checks the code first, so the error
+	// password_required means that the invitation is open.
 	_, err = anonymous.AcceptInvitation(ctx, code, client.Secret{})
 	if err == nil {
 		err = errors.New("the server accepted the invitation without a password: it is not a Lockbox server")
@@ -144,9 +145,9 @@ func (s *session) acceptInvitation(ctx context.Context, anonymous *client.Client
 	}, password, nil
 }
 
-// offerTOTP asks whether the user wants two-factor. After a yes, it enrols and confirms two-factor with the password
-// that the user has just chosen. If this fails, the user has still joined, and the message names the commands that
-// complete the enrolment.
+// offerTOTP asks whether the user wants two-factor. If the user agrees, it enrols and confirms two-factor with the
+// password that the user has just chosen. If a step fails, the user has joined nevertheless. The error message then
+// names the command that completes the enrolment.
 func (s *session) offerTOTP(ctx context.Context, server *client.Client, username string,
 	password client.Secret) error {
 	wanted, err := prompt.Yes(ctx, "Enable two-factor authentication with an authenticator app now?")

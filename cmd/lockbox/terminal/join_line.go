@@ -12,8 +12,8 @@ import (
 )
 
 // The text of an invitation has three parts: lbi1_, the base64url of the content, and a checksum of 6 characters. The
-// content is the server's URL, a line end and the code. It contains no characters that a shell or a mail program
-// changes. The checksum finds a damaged copy before any request.
+// content is the server's URL, a line end and the code. The text contains only characters that shells and mail programs
+// do not change. The checksum reveals a damaged copy before the first request.
 const (
 	joinPrefix         = "lbi1_"
 	joinChecksumLength = 6
@@ -25,7 +25,7 @@ func joinText(server string, code client.Secret) string {
 	return joinPrefix + base64.RawURLEncoding.EncodeToString(content) + joinChecksum(content)
 }
 
-// joinChecksum returns the first characters of a SHA-256 of the prefix and the content.
+// joinChecksum hashes the prefix and the content with SHA-256, and returns the first characters of the encoded hash.
 func joinChecksum(content []byte) string {
 	sum := sha256.Sum256(append([]byte(joinPrefix), content...))
 	return base64.RawURLEncoding.EncodeToString(sum[:])[:joinChecksumLength]
@@ -39,13 +39,13 @@ func parseJoinText(text string) (server string, code client.Secret, err error) {
 	body, found := strings.CutPrefix(text, joinPrefix)
 	switch {
 	case !found && strings.Contains(text, joinPrefix):
-		return refuse("the invitation has other characters before " + joinPrefix +
+		return refuse("the invitation has additional characters before " + joinPrefix +
 			": paste it without quotes and blanks")
 	case !found:
 		return refuse("an invitation begins with " + joinPrefix + ": copy the whole line again")
 	case strings.ContainsFunc(body, func(r rune) bool { return !isBase64URL(r) }):
-		return refuse("the invitation has other characters than letters, digits, - and _: paste it without quotes, " +
-			"blanks and line ends")
+		return refuse("the invitation may contain only letters, digits, - and _: paste it without quotes, blanks and " +
+			"line ends")
 	}
 	cut := max(0, len(body)-joinChecksumLength)
 	content, err := base64.RawURLEncoding.Strict().DecodeString(body[:cut])
@@ -61,8 +61,8 @@ func isBase64URL(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_'
 }
 
-// checkInvitationURL returns the URL to put into an invitation, or a usage error. Plain HTTP is allowed here, because
-// lockbox join refuses it or asks the invited user to confirm it. warnOfPlainHTTP warns the admin.
+// checkInvitationURL returns the URL to put into an invitation, or a usage error. A URL with plain HTTP is valid here.
+// warnOfPlainHTTP warns the admin, and lockbox join asks the invited user for confirmation or refuses the invitation.
 func checkInvitationURL(text string) (string, error) {
 	server, err := client.New(client.Config{URL: text, AllowHTTP: true})
 	if err != nil {
@@ -74,8 +74,8 @@ func checkInvitationURL(text string) (string, error) {
 // warnOfPlainHTTP warns about an invitation to a server that is on another machine and uses plain HTTP.
 func (s *session) warnOfPlainHTTP(server string) {
 	if exposesPassword(server) {
-		s.warn("%s is not encrypted: the code and the new password can be read on the network, and lockbox join "+
-			"refuses the invitation unless LOCKBOX_API_ALLOW_HTTP is true; use an https:// URL", server)
+		s.warn("%s is not encrypted: others on the network can read the code and the new password; use an https:// "+
+			"URL. lockbox join accepts plain HTTP only if LOCKBOX_API_ALLOW_HTTP is true", server)
 	}
 }
 
@@ -86,13 +86,13 @@ func exposesPassword(server string) bool {
 	return err != nil && allowed == nil
 }
 
-// isLocal reports whether a URL names this machine. Such a URL is useless on another machine.
+// isLocal reports whether a URL names this machine. An invitation with such a URL does not work on other machines.
 func isLocal(server string) bool {
 	parsed, err := url.Parse(server)
 	if err != nil {
 		return false
 	}
-	// The package client accepts plain HTTP on loopback addresses only.
+	// By default, a client accepts plain HTTP only for loopback addresses, so check the URL with plain HTTP.
 	parsed.Scheme = "http"
 	return !exposesPassword(parsed.String())
 }

@@ -42,9 +42,8 @@ var errNoKey = &usageError{errors.New(
 	"no encryption key: set LOCKBOX_ENCRYPTION_KEY or LOCKBOX_ENCRYPTION_KEY_FILE, " +
 		"or use --encryption-key-file or --encryption-key-command")}
 
-// encryptionKey returns the encryption key from the flags, the environment or the profile, in this order, or asks for
-// it. For a write it asks twice: a value that is written under a mistyped key cannot be read again. For a damaged key
-// it sends no request and returns a usage error that names the source of the key.
+// encryptionKey returns the encryption key from keyText. If the key is damaged, it returns a usage error that names the
+// source of the key.
 func (s *session) encryptionKey(ctx context.Context, forWriting bool) (client.EncryptionKey, error) {
 	text, origin, err := s.keyText(ctx, forWriting)
 	if err != nil {
@@ -57,10 +56,13 @@ func (s *session) encryptionKey(ctx context.Context, forWriting bool) (client.En
 	return key, nil
 }
 
-// keyText returns the text of the encryption key from the first source that has one, and the name of that source.
+// keyText returns the text of the encryption key and the name of its source. The sources are the flags, the environment
+// and the profile, in this order. With --profile, the profile comes before the environment. If no source is set,
+// keyText asks the user. If forWriting is true, it asks twice, because a value that is written under a mistyped key
+// cannot be read again.
 func (s *session) keyText(ctx context.Context, forWriting bool) (text, origin string, err error) {
-	// Use only the first source that is set. If it cannot be read, return the error and try no other source: another
-	// source could hold a different key, and a value would be written under the wrong key.
+	// Use only the first source that is set. If this source cannot be read, return the error. Another source could
+	// contain a different key, and the command would then write a value under the wrong key.
 	sources := []keySource{s.key, s.environmentKey(), s.profileKey()}
 	if s.profileName != "" { // --profile takes precedence over the whole environment
 		sources = []keySource{s.key, s.profileKey(), s.environmentKey()}
@@ -104,7 +106,7 @@ func checkNotFileName(text string) error {
 		"LOCKBOX_ENCRYPTION_KEY holds the name of a file: set LOCKBOX_ENCRYPTION_KEY_FILE to that name instead")}
 }
 
-// environmentKey returns the key from the environment, unless the environment names another server.
+// environmentKey returns the key from the environment. If the environment names another server, it returns no key.
 // LOCKBOX_ENCRYPTION_KEY takes precedence over LOCKBOX_ENCRYPTION_KEY_FILE.
 func (s *session) environmentKey() keySource {
 	if !s.environmentMatchesServer() {
@@ -131,9 +133,9 @@ func readKeyFile(path string) (string, error) {
 	return trimNewline(text), nil
 }
 
-// runKeyCommand runs a shell command line and returns its output. The command gets no standard input, because standard
-// input may contain the value to write. The user sees the standard error of the command. The command is stopped when
-// ctx ends. The output is a key or a passphrase, without its final line end.
+// runKeyCommand runs a shell command line that prints a key or a passphrase. It returns the output without the final
+// line end. The command gets no standard input, because standard input may contain the value to write. The user sees
+// the standard error of the command. The command is stopped when ctx ends.
 func runKeyCommand(ctx context.Context, line string) (string, error) {
 	shell, flag := "sh", "-c"
 	if runtime.GOOS == "windows" {
@@ -156,7 +158,7 @@ func runKeyCommand(ctx context.Context, line string) (string, error) {
 	return trimNewline(text), nil
 }
 
-// trimNewline removes the line end that editors and commands add.
+// trimNewline removes one line end from the end of a text. Editors and commands add such a line end.
 func trimNewline(text []byte) string {
 	return strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
 }

@@ -54,8 +54,8 @@ func TestExitCodesOfKeyErrors(t *testing.T) {
 	}
 }
 
-// TestPassphraseIsNoPassword checks that a command does not accept an unlock passphrase as a password, in every form in
-// which people type it. It also checks that the error does not quote the passphrase.
+// TestPassphraseIsNoPassword checks that a command refuses an unlock passphrase as a password, also in capitals or with
+// blanks instead of hyphens. It also checks that the error does not quote the passphrase.
 func TestPassphraseIsNoPassword(t *testing.T) {
 	t.Parallel()
 	passphrase := keys.GeneratePassphrase().Reveal()
@@ -97,8 +97,8 @@ func (c *countingKeys) CurrentKey(context.Context, *client.Client, string) (clie
 	return client.EncryptionKey{}, errors.New("fetched again")
 }
 
-// TestFetchedKeyIsUsedOnce checks that a command uses a fetched key for one request to the box of the key, and verifies
-// the keyring again before every further request.
+// TestFetchedKeyIsUsedOnce checks that a command uses a fetched key for only one request to its box. For every further
+// request, it fetches the key again.
 func TestFetchedKeyIsUsedOnce(t *testing.T) {
 	t.Parallel()
 	source := &countingKeys{}
@@ -127,7 +127,7 @@ func TestIdentityIsNotInherited(t *testing.T) {
 	assert.Equal(t, []string{"A=1", "LOCKBOX_IDENTITY=own"}, environment(inherited, []string{"LOCKBOX_IDENTITY=own"}))
 }
 
-// TestRewriteMark checks that a mark belongs to one key, and that remove deletes it.
+// TestRewriteMark checks that a mark applies to only one key, and that remove deletes the mark.
 func TestRewriteMark(t *testing.T) {
 	t.Parallel()
 	mark := rewriteMark{t.TempDir() + "/rekeys/box"}

@@ -19,21 +19,23 @@ import (
 type loginFlags struct {
 	// If username is "", the command asks for the user name.
 	username string
-	// passwordStdin reads the password from standard input.
+	// If passwordStdin is true, the command reads the password from standard input.
 	passwordStdin bool
-	// token reads an API key or a session token from standard input instead of signing in.
+	// If token is true, the command stores an API key or a session token from standard input instead of signing in.
 	token bool
-	// code signs in with a TOTP code, over the accounts API.
+	// If code is true, the command signs in with a TOTP code, over the accounts API.
 	code bool
-	// replace allows the command to replace an API key in the profile.
+	// If replace is true, the command may replace an API key in the profile.
 	replace bool
-	// acceptInstallation accepts another installation at this URL, or this installation at another URL.
+	// If acceptInstallation is true, the command accepts a new installation at a known URL, and a new URL of a known
+	// installation.
 	acceptInstallation bool
 }
 
 // loginCommand signs in to a server and saves a profile. If the password or the code is wrong, the profile stays
-// unchanged and the exit code is exitUnauthenticated. A password session lasts seven days by default and is not
-// refreshed; a session of --code is refreshed for up to 30 days. --token-stdin accepts API keys and session tokens.
+// unchanged and the exit code is exitUnauthenticated. By default, a session that began with a password lasts seven days
+// and is not refreshed. A session that began with --code is refreshed for up to 30 days. --token-stdin accepts API keys
+// and session tokens.
 func loginCommand(s *session) *cobra.Command {
 	var flags loginFlags
 	command := &cobra.Command{
@@ -70,16 +72,15 @@ command does not ask again in this profile. See lockbox identity.`,
 	command.Flags().BoolVar(&flags.code, "code", false, "sign in with a TOTP code, for accounts without a password")
 	addReplaceFlag(command, &flags.replace)
 	command.Flags().BoolVar(&flags.acceptInstallation, "accept-installation", false,
-		"accept that the URL has another installation than before, or that the installation has another URL")
+		"accept a new installation at a known URL, or a new URL of a known installation")
 	command.MarkFlagsMutuallyExclusive("password-stdin", "token-stdin")
 	command.MarkFlagsMutuallyExclusive("code", "token-stdin")
 	s.key.addFlags(command)
 	return command
 }
 
-// login implements loginCommand. If the profile already exists for the same server, it keeps the location of its
-// encryption key. If the profile was for another server, the location is removed, because the key must not be sent to
-// the new server.
+// login implements loginCommand. The profile may contain the location of an encryption key. If the profile was for
+// another server, login removes this location, because the key must not be sent to the new server.
 func (s *session) login(ctx context.Context, args []string, flags loginFlags) error {
 	if err := s.selectProfileForLogin(args); err != nil {
 		return err
@@ -133,9 +134,9 @@ func (s *session) login(ctx context.Context, args []string, flags loginFlags) er
 	return s.offerIdentity(ctx, server, signedIn.Username)
 }
 
-// reportSignedIn reports a login, and warns if the new profile will not be used or has replaced another server. The
-// warning about LOCKBOX_API_KEY is printed in scripts too, because a script would otherwise run as another user
-// without notice.
+// reportSignedIn reports a login. It warns if the profile was for another server, or if LOCKBOX_API_KEY takes
+// precedence over the profile. The warning about LOCKBOX_API_KEY is printed in scripts too, because a script would
+// otherwise run as another user without notice.
 func (s *session) reportSignedIn(signedIn profile.Profile) {
 	s.report("Signed in to %s as %s.", signedIn.URL, signedIn.Username)
 	// Warn the user, because the old token is no longer stored anywhere.
@@ -149,7 +150,7 @@ func (s *session) reportSignedIn(signedIn profile.Profile) {
 }
 
 // absoluteKeyFile returns the absolute path of a key file, or "" for "". A later command would resolve a relative path
-// in its own working directory, in which another user could have placed a file.
+// in its own working directory. Another user could have placed a file there.
 func absoluteKeyFile(path string) (string, error) {
 	if path == "" {
 		return "", nil
@@ -157,10 +158,11 @@ func absoluteKeyFile(path string) (string, error) {
 	return filepath.Abs(path)
 }
 
-// selectProfileForLogin is selectProfile for commands that sign in: the profile need not exist yet, and args may name
-// the server.
+// selectProfileForLogin replaces selectProfile in commands that sign in. The profile need not exist yet, and args may
+// contain the URL of the server.
 func (s *session) selectProfileForLogin(args []string) error {
-	// The code below restores the flag, because other functions let the flag take precedence over the environment.
+	// Save the value of --profile and restore it below. Other functions need the value, because the flag takes
+	// precedence over the environment.
 	flag := s.profileName
 	requested := cmp.Or(flag, s.env("LOCKBOX_PROFILE"))
 	if requested != "" {
@@ -183,8 +185,8 @@ func (s *session) selectProfileForLogin(args []string) error {
 	return nil
 }
 
-// signIn signs in with a password, or with --code over the accounts API, and stores the token in the profile. If the
-// account has two-factor enabled, the server asks for a code after it has accepted the password.
+// signIn signs in and stores the token in the profile. With --code, it uses the accounts API; see signInWithCode.
+// Otherwise, it uses a password; see signInWithPassword.
 func (s *session) signIn(ctx context.Context, server *client.Client, flags loginFlags,
 	into *profile.Profile) (err error) {
 	credentials := client.Credentials{Username: flags.username}
@@ -216,8 +218,8 @@ func (s *session) signIn(ctx context.Context, server *client.Client, flags login
 	return nil
 }
 
-// signInWithPassword signs in and asks for a TOTP code if the server requires one. The server reports that a code is
-// required only if the password is correct.
+// signInWithPassword signs in with a password. It asks for a TOTP code if the server requires one. The server checks
+// the password first, and requires a code only if the password is correct.
 func (s *session) signInWithPassword(ctx context.Context, server *client.Client,
 	credentials *client.Credentials) (*client.Session, error) {
 	session, err := server.SignIn(ctx, *credentials)
@@ -233,8 +235,8 @@ func (s *session) signInWithPassword(ctx context.Context, server *client.Client,
 }
 
 // signInWithCode signs in over the accounts API (/api/v1), where an account can have TOTP codes but no password. It
-// asks for a password, which may be empty, and a code. The session can last longer than its access token, because it
-// has a refresh token.
+// asks for a password, which may be empty, and a code. It also stores the refresh token of the session. Later commands
+// use the refresh token to replace an expired access token.
 func (s *session) signInWithCode(ctx context.Context, server *client.Client, credentials client.Credentials,
 	into *profile.Profile) error {
 	password, err := ask(ctx, prompt.Hidden, "Password (empty if there is none): ", "a terminal")
@@ -251,14 +253,15 @@ func (s *session) signInWithCode(ctx context.Context, server *client.Client, cre
 		return err
 	}
 	into.Token, into.RefreshToken = pair.Access.Reveal(), pair.Refresh.Reveal()
-	// The response contains a lifetime and not a time, so the local clock determines the expiry.
+	// The response contains the lifetime of the token but no expiry time, so compute the expiry time with the local
+	// clock.
 	into.ExpiresAt = time.Now().Add(pair.ExpiresIn)
 	return nil
 }
 
-// verifyToken reads an API key or token from standard input and stores it in the profile after the server has accepted
-// it and reported its user. The profile stores the user name from the server and ignores --username. If the profile
-// already has the same API key, nothing is replaced.
+// verifyToken reads an API key or a session token from standard input. It stores the token in the profile if the server
+// accepts it. The user name in the profile comes from the server, and not from --username. If the profile already
+// contains the same token, the caller does not need --replace.
 func (s *session) verifyToken(ctx context.Context, anonymous *client.Client, replace bool,
 	into *profile.Profile) error {
 	token, err := prompt.FirstLine(s.input(ctx))
@@ -272,7 +275,7 @@ func (s *session) verifyToken(ctx context.Context, anonymous *client.Client, rep
 	if err != nil {
 		return err
 	}
-	// The server knows the expiry time of the token, if it has one.
+	// The expiry time comes from the server. It is zero for a token that never expires.
 	into.Username, into.Token, into.ExpiresAt = who.Username, token, who.Token.ExpiresAt
 	if who.Token.Kind == apiKeyKind {
 		into.APIKeyID = who.Token.ID

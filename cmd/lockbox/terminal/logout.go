@@ -7,8 +7,8 @@ import (
 )
 
 // logoutCommand deletes the token of a profile locally. It does not call the server, so it also works offline. The
-// token stays valid on the server, because it may be an API key that other programs use. Every session expires, but an
-// API key can be valid permanently, so the command warns about an API key.
+// command does not revoke the token, because other programs may use the same API key. It warns about an API key,
+// because an API key can stay valid permanently. It does not warn about a session, because every session expires.
 func logoutCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "logout",

@@ -22,8 +22,9 @@ const (
 	formatJSON = "json"
 )
 
-// show prints a result: value as JSON for programs, or the table from rows for people. A nil header prints rows only.
-// Cells may come from the server, so each cell passes through printable.
+// show prints a result. With --output json, it prints value as JSON. Otherwise, it prints a table with the cells that
+// rows adds. If header is nil, the table has no header. Cells may contain text from the server, so each cell passes
+// through printable.
 func (s *session) show(value any, header []string, rows func(add func(cells ...string))) error {
 	if s.output == formatJSON {
 		return s.showJSON(value)
@@ -57,9 +58,9 @@ func (s *session) showJSON(value any) error {
 	return s.print(string(text))
 }
 
-// print writes text unchanged to files and pipes. On a terminal the text passes through printableLines, because a value
-// that another user wrote could otherwise control the terminal or appear as another text. JSON also passes through it,
-// because JSON may contain unescaped control characters from U+007F on.
+// print writes text to standard output. In a file or a pipe, the text is unchanged. On a terminal, the text passes
+// through printableLines. Otherwise, a value from another user could control the terminal or look like a different
+// text. JSON needs the same protection, because it may contain unescaped control characters such as U+007F.
 func (s *session) print(text string) error {
 	if isTerminal(s.out) {
 		text = printableLines(text)
@@ -106,8 +107,8 @@ func formatTime(t time.Time) string {
 	return t.Local().Format("2006-01-02 15:04:05")
 }
 
-// PrintError prints an error for people on one line. The label is red on a terminal, unless NO_COLOR (no-color.org) is
-// set or the terminal cannot show colours.
+// PrintError prints an error message for people. The label is red on a terminal, unless NO_COLOR (no-color.org) is set
+// or the terminal cannot show colours.
 func PrintError(out io.Writer, err error) {
 	label := "lockbox:"
 	if prompt.IsTerminal(out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" {

@@ -7,20 +7,20 @@ import (
 	"unicode/utf16"
 )
 
-// Printable is printable for commands outside this package.
+// Printable exports printable for other packages.
 func Printable(text string) string { return printable(text) }
 
-// printable makes text from other users or the server safe to show: it replaces control characters, which could control
-// the terminal, and escapes invisible characters, which could make the visible text differ from the text that programs
-// read.
+// printable makes text from other users or from the server safe to show. It replaces control characters, because they
+// could control the terminal. It escapes invisible characters, because they could make the visible text differ from the
+// text that programs read.
 func printable(text string) string { return replaceUnsafe(text, "") }
 
 // printableLines is like printable, but for text of several lines: it keeps line ends and tabs.
 func printableLines(text string) string { return replaceUnsafe(text, "\n\t") }
 
-// replaceUnsafe replaces control characters, including those of C1 (U+0080 to U+009F), by U+FFFD. It writes invisible
-// characters as escapes of JSON, such as \u202e, so that the value of JSON text does not change. It keeps the
-// characters in except.
+// replaceUnsafe replaces each control character with U+FFFD. It keeps the control characters that its second argument
+// contains. It writes each invisible character as a JSON escape such as \u202e, so that the value of a JSON text stays
+// the same.
 func replaceUnsafe(text, except string) string {
 	if !strings.ContainsFunc(text, func(r rune) bool { return isControl(r) || isInvisible(r) }) {
 		return text
@@ -42,7 +42,7 @@ func replaceUnsafe(text, except string) string {
 	return safe.String()
 }
 
-// isControl reports whether r is a control character of ASCII or C1.
+// isControl reports whether r is a control character of ASCII or of C1 (U+0080 to U+009F).
 func isControl(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 }
 
 // isInvisible reports whether r has no shape of its own: it changes the direction of text, has no width, ends a line,

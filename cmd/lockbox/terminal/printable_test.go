@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// invisible are characters that change the direction of text or have no shape.
+// invisible contains characters that change the direction of text or have no shape.
 var invisible = []string{
 	"\u00ad", "\u034f", "\u061c", "\u115f", "\u1160", "\u17b4", "\u180e", "\u200b", "\u200c", "\u200d", "\u200e",
 	"\u200f", "\u2028", "\u2029", "\u202a", "\u202b", "\u202c", "\u202d", "\u202e", "\u2060", "\u2061", "\u2064",
@@ -16,8 +16,8 @@ var invisible = []string{
 	"\U000e0001", "\U000e0041", "\U000e007f", "\U000e0100", "\U0001d173",
 }
 
-// TestInvisibleCharactersAreEscaped verifies that no invisible character remains, that the escaped text of a JSON
-// string has the same value, and that visible text is unchanged.
+// TestInvisibleCharactersAreEscaped verifies that each invisible character is escaped, and that visible text is
+// unchanged. It also verifies that the escapes do not change the value of a JSON string.
 func TestInvisibleCharactersAreEscaped(t *testing.T) {
 	t.Parallel()
 	for _, each := range invisible {
@@ -37,7 +37,7 @@ func TestInvisibleCharactersAreEscaped(t *testing.T) {
 	assert.Equal(t, "lockbox: "+`a\u202e`+"\n", printed("a\u202e"))
 }
 
-// printed returns what PrintError writes for an error with this text.
+// printed returns the output of PrintError for an error with the given text.
 func printed(text string) string {
 	var out strings.Builder
 	PrintError(&out, &detailedError{error: assert.AnError, prefix: text, suffix: ""})

@@ -11,8 +11,8 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/profile"
 )
 
-// profileCommand is the parent of the commands for profiles. None of them calls a server. The package profile
-// describes the file.
+// profileCommand is the parent of the commands for profiles. None of these commands sends a request. The package
+// profile documents the profile file.
 func profileCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "profile",
@@ -54,7 +54,7 @@ current profile. The command does not contact any server.`,
 			if s.profileErr != nil {
 				return s.profileErr
 			}
-			// The slice is not nil, so that the JSON output without profiles is [].
+			// Use an empty slice instead of nil, so that the JSON output without profiles is [].
 			lines := []profileLine{}
 			for _, name := range s.book.Names() {
 				lines = append(lines, newProfileLine(name, s.book.Profiles[name], name == s.name))
@@ -88,14 +88,14 @@ func newProfileLine(name string, stored profile.Profile, current bool) profileLi
 	return line
 }
 
-// tokenExpired reports whether the token of a profile has expired and cannot be refreshed, by the local clock. Only
-// profile list calls it, because that command calls no server. Other commands send the token and let the server decide,
-// because the local clock may be wrong.
+// tokenExpired reports whether the token of a profile has expired and cannot be refreshed. It uses the local clock,
+// which may be wrong. Only profile list calls tokenExpired, because this command sends no request. Other commands send
+// the token and let the server decide.
 func tokenExpired(stored profile.Profile) bool {
 	return stored.RefreshToken == "" && !stored.ExpiresAt.IsZero() && time.Until(stored.ExpiresAt) <= 0
 }
 
-// signedInText states whether a profile has a token and until when the token is valid.
+// signedInText states whether a profile has a token, and when the token expires.
 func signedInText(stored profile.Profile) string {
 	switch {
 	case !stored.SignedIn():
@@ -124,8 +124,8 @@ func profileUseCommand(s *session) *cobra.Command {
 	}
 }
 
-// profileDeleteCommand deletes a profile. If that profile was the current one, no profile is current afterwards, and
-// commands use the profile named default.
+// profileDeleteCommand deletes a profile. After the current profile is deleted, there is no current profile, and
+// commands use the profile with the name "default".
 func profileDeleteCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "delete NAME",
@@ -154,8 +154,9 @@ there, use lockbox users revoke; to revoke an API key, use lockbox api-keys dele
 	}
 }
 
-// profileGrantCommand shows or changes the users who get the key of each new box that the profile creates. It contacts
-// no server, so it does not check the users: box create skips users whose fingerprint was never confirmed.
+// profileGrantCommand shows or changes the grant list of a profile. When the caller creates a box with the profile, the
+// users in the list get the key of the box. The command contacts no server, so it does not check the users. Later, box
+// create skips users whose fingerprint was never confirmed.
 func profileGrantCommand(s *session) *cobra.Command {
 	var remove bool
 	command := &cobra.Command{
@@ -190,7 +191,8 @@ fingerprint of each user on this machine, for example with lockbox box grant. Ex
 	return command
 }
 
-// changeProfile changes the profile file. The named profile must exist in it.
+// changeProfile changes the profile file. If the file contains no profile with this name, it returns an error with
+// exitNotFound.
 func changeProfile(name string, change func(*profile.Book)) error {
 	path, err := profile.Path()
 	if err != nil {

@@ -10,22 +10,22 @@ import (
 // quietZone is the white border of a QR code, in modules (ISO/IEC 18004).
 const quietZone = 4
 
-// maxPictureSide is the maximum width and height of a picture in pixels. The largest QR code is 185 modules wide
-// including its border, so the limit allows 11 pixels per module.
+// maxPictureSide is the maximum width and height of a picture in pixels. The largest QR code with its border is 185
+// modules wide. The limit therefore allows 11 pixels per module.
 const maxPictureSide = 2048
 
 // Escape sequences of the terminal.
 const (
-	// whiteOnBlack uses the fixed part of the 256 colours. Terminal themes change the first 16 colours, and a code in
-	// other colours may be unreadable for a phone.
+	// whiteOnBlack selects white text on black. It does not use the first 16 of the 256 colours, because terminal
+	// themes change them. A phone may be unable to read a code in other colours.
 	whiteOnBlack = "\x1b[38;5;231;48;5;16m"
 	plain        = "\x1b[0m"
 )
 
-// qrText returns the QR code in a PNG picture from the server as text for a terminal. One character is one module wide
-// and two modules high. qrText returns "" for any other picture, because the secret is also printed as text.
+// qrText converts the QR code in a PNG picture to text for a terminal. Each character shows two modules, one above the
+// other. If the picture is not a QR code, qrText returns "", because the secret is also printed as text.
 func qrText(picture []byte) string {
-	// The size is checked before decoding, because a small file can describe a huge picture.
+	// Check the size before decoding, because a small file can describe a huge picture.
 	size, err := png.DecodeConfig(bytes.NewReader(picture))
 	if err != nil || size.Width > maxPictureSide || size.Height > maxPictureSide {
 		return ""
@@ -39,9 +39,10 @@ func qrText(picture []byte) string {
 		return ""
 	}
 	side := decoded.Bounds().Dx() / scale
-	// If the number of rows is odd, the last line of text has only an upper row. The missing lower row counts as white.
+	// If the number of rows is odd, the last line of text has no lower row. A missing row counts as white.
 	dark := func(x, y int) bool { return y < side && isDark(decoded, x*scale, y*scale) }
-	// The two values of a key state whether the upper and the lower module are dark. Blocks are drawn in white.
+	// Each key of this map has two values: whether the upper module is dark, and whether the lower module is dark.
+	// Blocks are drawn in white.
 	blocks := map[[2]bool]rune{
 		{false, false}: '█', {false, true}: '▀', {true, false}: '▄', {true, true}: ' ',
 	}
@@ -56,9 +57,9 @@ func qrText(picture []byte) string {
 	return out.String()
 }
 
-// moduleSize returns the width of a module in pixels, or 0 if the picture is not a QR code with a quiet zone. The
-// first dark module on the diagonal follows the quiet zone, so its position gives the scale. A QR code has 17+4n
-// modules per side.
+// moduleSize returns the width of a module in pixels, or 0 if the picture is not a QR code with a quiet zone. The quiet
+// zone is quietZone modules wide. The position of the first dark pixel on the diagonal is therefore quietZone times the
+// width of a module. A QR code has 17+4n modules per side.
 func moduleSize(picture image.Image) int {
 	side := picture.Bounds().Dx()
 	for at := range side {

@@ -40,8 +40,8 @@ func enrol(t *testing.T, account string) ports.Enrolment {
 	return enrolment
 }
 
-// photograph converts the text back to a picture. A module is two by two pixels, and pixels that no block covers are
-// dark.
+// photograph converts the text back to a picture. Each module becomes two by two pixels. Blocks become white pixels,
+// and all other pixels are dark.
 func photograph(t *testing.T, text string) image.Image {
 	t.Helper()
 	var lines [][]rune
@@ -84,8 +84,8 @@ func TestQRTextRejectsOtherPictures(t *testing.T) {
 	}
 }
 
-// square returns a white picture with one dark pixel, at position dark on the diagonal. The picture is all white if
-// dark is 0, and all black if dark equals side.
+// square returns a white picture with one dark pixel on the diagonal. The argument dark is the position of this pixel.
+// If it is 0, the whole picture is white. If it equals side, the whole picture is black.
 func square(t *testing.T, side, dark int) []byte {
 	t.Helper()
 	picture := image.NewGray(image.Rect(0, 0, side, side))

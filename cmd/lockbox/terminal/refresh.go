@@ -14,8 +14,9 @@ const (
 	// refreshBefore is the remaining lifetime below which a token is refreshed. Without this margin, a token could
 	// expire between the check and the arrival of the request at the server.
 	refreshBefore = time.Minute
-	// refreshTimeout limits a refresh. Ctrl-C and the timeout of a shell completion do not cancel a refresh: after the
-	// server has received the request, the old token is invalid, so the new token must be received and stored.
+	// refreshTimeout limits a refresh. Ctrl-C and the timeout of a shell completion do not cancel a refresh. The server
+	// invalidates the old token as soon as it receives the request. The command must therefore wait for the new token
+	// and store it.
 	refreshTimeout = 10 * time.Second
 )
 
@@ -24,11 +25,11 @@ const (
 var errOtherAccount = errors.New("another command has changed the profile to another server or user: run the command " +
 	"again")
 
-// refresh exchanges the refresh token of the profile for a new token and returns it. It holds the lock of the profile
-// file until the new token is stored, because the server revokes the whole session if another process uses the same
-// refresh token. If another process has replaced the token in the meantime, refresh returns the stored token and sends
-// no request. For a profile without a refresh token, refresh only reads the file again. The file may then be read-only.
-// A returned error is errOtherAccount, or comes from the file or the server.
+// refresh exchanges the refresh token of the profile for a new token and returns it. It locks the profile file until
+// the new token is stored. Otherwise, another process could use the same refresh token, and the server would then
+// revoke the whole session. If another process has already replaced the token, refresh returns the stored token and
+// sends no request. For a profile without a refresh token, refresh only reads the profile file, which can then be
+// read-only. It returns errOtherAccount, an error of the profile file, or an error of the request.
 func (s *session) refresh(ctx context.Context) (string, error) {
 	path, err := profile.Path()
 	if err != nil {
@@ -55,8 +56,8 @@ func (s *session) refresh(ctx context.Context) (string, error) {
 		return s.adopt(stored)
 	})
 	if exchanged && err != nil {
-		// This command can continue with the new token. Later commands cannot use it, because the file still contains
-		// the used refresh token.
+		// The new token could not be stored. This command can continue with it, but later commands cannot: the file
+		// still contains the old refresh token, which the server no longer accepts.
 		s.warn("%s; sign in again with lockbox login%s", err, s.profileFlag())
 		err = nil
 	}
@@ -73,11 +74,11 @@ func (s *session) adopt(stored profile.Profile) error {
 	return nil
 }
 
-// exchange sends the refresh token of a profile to the server, and replaces both tokens and the expiry time in stored.
-// The caller writes the profile file.
+// exchange sends the refresh token of the stored profile to the server. It then replaces the token, the refresh token
+// and the expiry time in that profile. The caller writes the profile file.
 func (s *session) exchange(ctx context.Context, stored *profile.Profile) error {
-	// Do not let ctx cancel the refresh, because a cancelled refresh could lose the new token, and the user would have
-	// to sign in again. The timeout starts after the wait for the lock.
+	// Do not let ctx cancel the refresh. A cancelled refresh could lose the new token, and the user would have to sign
+	// in again. The timeout starts after the wait for the lock.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshTimeout)
 	defer cancel()
 	// The server invalidates the old tokens at once, so check first that the new ones can be stored.

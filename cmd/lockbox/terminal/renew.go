@@ -24,9 +24,9 @@ type renewingTransport struct {
 	mu sync.Mutex // guards session.selected while the transport is in use
 }
 
-// maxRenewals limits how many times one request is sent again. More than one renewal is needed only if another process
-// refreshes the session before the repeated request reaches the server. The limit ends the loop if a server refuses
-// every token.
+// maxRenewals limits how many times one request is sent again. One renewal usually suffices. A further renewal is
+// needed if another process refreshes the session before the repeated request reaches the server. The limit ends the
+// loop if a server refuses every token.
 const maxRenewals = 20
 
 // RoundTrip sends a request. If the server refuses the token, RoundTrip renews the token and sends the request again.
@@ -72,10 +72,9 @@ func (r *renewingTransport) send(request *http.Request, token string) (*http.Res
 // maxRefusal limits how many bytes of a refusal are read. The refusals that Lockbox sends are shorter than one KiB.
 const maxRefusal = 1 << 16
 
-// refusesToken reports whether the server refuses the token of a request as unknown, expired or revoked. A refusal with
-// the same status can have another reason, for example a wrong password. The transport must not send the request again
-// in that case, because the server would count another attempt. After the call, the body of the response can still be
-// read.
+// refusesToken reports whether the server refuses the token of a request as unknown, expired or revoked. It returns
+// false for other errors with the status 401, such as a wrong password. The transport must not repeat a request with a
+// wrong password, because the server would count another attempt. The caller can still read the body of the response.
 func refusesToken(response *http.Response) bool {
 	if response.StatusCode != http.StatusUnauthorized {
 		return false
@@ -107,10 +106,10 @@ func (r *renewingTransport) token() string {
 	return r.session.selected.Token
 }
 
-// renew returns the token that replaces a refused one, or the refused token itself if there is no other token. If
+// renew returns a token that replaces the refused token. If there is no other token, it returns the refused token. If
 // another process is refreshing the session, renew waits until that process has finished. renew returns an error if the
 // refresh fails, for example because of a lost connection. If the session is revoked, it returns the refused token and
-// no error, so that the caller returns the original response of the server.
+// no error. The caller then returns the original response of the server.
 func (r *renewingTransport) renew(ctx context.Context, refused string) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -128,8 +127,8 @@ func (r *renewingTransport) renew(ctx context.Context, refused string) (string, 
 // time, and the default limit of 2 would close most of these connections after each request.
 const maxIdleConns = 16
 
-// httpClient returns a client that renews the token of the profile. If the token is not from a profile, it returns nil,
-// which selects the default HTTP client of the package client.
+// httpClient returns a client that renews the token of the profile. If the token does not come from a profile, it
+// returns nil. The package client then uses its default HTTP client.
 func (s *session) httpClient(token string) *http.Client {
 	if token == "" || !s.usesProfile {
 		return nil

@@ -18,10 +18,9 @@ func addReplaceFlag(command *cobra.Command, replace *bool) {
 		"overwrite the API key in the profile, and revoke the overwritten key on the server")
 }
 
-// prepareProfile checks that the selected profile can be written. Unless replace is set, it also checks that the
-// profile holds no API key: an overwritten API key is lost, although it stays valid on the server. The commands that
-// request a token call prepareProfile before they ask for a password or send a request, because a token that cannot be
-// stored is lost.
+// prepareProfile checks that the selected profile can be written. If replace is false, it also returns an error if the
+// profile contains an API key. Overwriting this key would delete the only copy, while the server would still accept the
+// key. Commands that obtain a token call prepareProfile first, because a token that cannot be stored is lost.
 func (s *session) prepareProfile(replace bool) error {
 	path, err := profile.Path()
 	if err == nil {
@@ -36,8 +35,8 @@ func (s *session) prepareProfile(replace bool) error {
 	if replace || !s.selected.HoldsAPIKey() {
 		return nil
 	}
-	return &exitError{fmt.Errorf("the profile %s holds an API key of %s for %s; overwriting the key would not revoke "+
-		"it: use --profile NAME for another profile, or --replace to revoke the key", s.name, s.selected.Username,
+	return &exitError{fmt.Errorf("the profile %s holds an API key of %s for %s: use --profile NAME for another "+
+		"profile, or --replace to revoke and overwrite the key", s.name, s.selected.Username,
 		s.selected.URL), exitConflict}
 }
 
@@ -54,8 +53,8 @@ func (s *session) revokeReplaced(ctx context.Context, old profile.Profile, token
 	case err == nil, errors.Is(err, client.ErrUnauthenticated), errors.Is(err, client.ErrNotFound):
 		return
 	}
-	s.warn("the API key %s of %s for %s was not revoked and stays valid: %s; revoke it with lockbox api-keys delete",
-		cmp.Or(old.APIKeyID, "that was replaced"), old.Username, old.URL, Explain(err))
+	s.warn("could not revoke the API key %s of %s for %s: %s; the key stays valid, so revoke it with lockbox "+
+		"api-keys delete", cmp.Or(old.APIKeyID, "that was replaced"), old.Username, old.URL, Explain(err))
 }
 
 // revokeKey revokes the API key of a profile with one request to the server of the profile.
@@ -68,7 +67,7 @@ func (s *session) revokeKey(ctx context.Context, old profile.Profile) error {
 }
 
 // holdsRevokedKey reports whether the selected profile holds an API key that its server refuses, for example because an
-// operator has replaced the server key of all API keys. It returns false if the server cannot be reached.
+// operator has invalidated all API keys. It returns false if the server cannot be reached.
 func (s *session) holdsRevokedKey(ctx context.Context) bool {
 	if !s.selected.HoldsAPIKey() {
 		return false

@@ -7,9 +7,9 @@ import (
 )
 
 // restoreCommand restores a version (POST /boxes/{box}/entries/{key}/restore). It needs the permissions readEntry and
-// createEntry. It needs no encryption key, because the server copies the encrypted value. It needs an identity only to
-// restore a version that is encrypted under an earlier key of a keyring, because the client encrypts the value again.
-// With --output json it prints {"version":N}.
+// createEntry. It needs no encryption key, because the server copies the encrypted value. In a box with a keyring, the
+// version may be encrypted under an earlier key. In this case, the client encrypts the value again, so the command
+// needs an identity. With --output json it prints {"version":N}.
 func restoreCommand(s *session) *cobra.Command {
 	var version uint64
 	var options client.RestoreOptions

@@ -22,9 +22,10 @@ const (
 // runFlags are the flags of lockbox run.
 type runFlags struct {
 	naming interchange.Naming
-	// The names in allow are unsafe variables that entries may set.
+	// Entries may set the unsafe variables in this list.
 	allow []string
-	// The names in only are the variables that the program gets from entries. An empty list selects all variables.
+	// If this list is empty, the program gets all variables of the entries. Otherwise, it gets only the variables in
+	// this list.
 	only []string
 }
 
@@ -76,7 +77,7 @@ name, even if an entry contains others.`,
 	addNamingFlags(command, &flags.naming)
 	addAllowFlag(command, &flags.allow)
 	command.Flags().StringSliceVar(&flags.only, "only", nil,
-		"set only these variables and ignore the others; names separated by commas")
+		"set only these variables, separated by commas, and ignore all others")
 	s.key.addFlags(command)
 	return command
 }
@@ -87,7 +88,7 @@ func addNamingFlags(command *cobra.Command, naming *interchange.Naming) {
 	command.Flags().BoolVar(&naming.KeepCase, "keep-case", false, "do not convert names to upper case")
 }
 
-// addAllowFlag adds --allow. Each use of the flag permits one name, so that each exception is visible in a script.
+// addAllowFlag adds --allow. Each --allow permits only one name, so every exception is visible in a script.
 func addAllowFlag(command *cobra.Command, allow *[]string) {
 	command.Flags().StringArrayVar(allow, "allow", nil,
 		"allow entries to set this variable, although it can make programs run other code or send secrets to another "+
@@ -143,8 +144,8 @@ func (s *session) readVariables(ctx context.Context, addresses []string, flags r
 	return all, nil
 }
 
-// variablesOf converts the value of an entry to variables. It drops variables that --only does not name, and returns an
-// error if an unsafe variable remains. Names follow the rules of interchange.Value.Variables.
+// variablesOf converts the value of an entry to variables. If --only is given, it keeps only the named variables. It
+// returns an error if one of the remaining variables is unsafe. Names follow the rules of interchange.Value.Variables.
 func variablesOf(entry *client.Entry, at address, flags runFlags) ([]string, error) {
 	value, err := interchange.Parse(entry.Value)
 	if err != nil {

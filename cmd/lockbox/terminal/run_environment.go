@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// ownVariables are the variables that hold secrets of Lockbox itself. For each of them, a second variable with the
-// suffix _FILE names a file with the secret. A started program inherits neither. It gets such a variable only if an
-// entry sets the variable.
+// ownVariables are the variables that hold secrets of Lockbox itself. For each variable, a second variable with the
+// suffix _FILE names a file with the secret. A started program inherits none of these variables. It gets one only if an
+// entry sets it.
 var ownVariables = []string{
 	"LOCKBOX_API_KEY", "LOCKBOX_ENCRYPTION_KEY", "LOCKBOX_IDENTITY", "LOCKBOX_SECRET_KEY",
 	"LOCKBOX_SECRET_KEY_PREVIOUS", "LOCKBOX_DATABASE_URL", "LOCKBOX_INIT_TOKEN", "LOCKBOX_TLS_KEY",
@@ -47,8 +47,8 @@ func withoutOwn(pairs []string) []string {
 	})
 }
 
-// nameOf returns the name of a NAME=value pair in the form in which the operating system compares names. Windows
-// ignores the case of names. On Windows a name can begin with "=", for example "=C:".
+// nameOf returns the name of a NAME=value pair. On Windows, it returns the name in upper case, because Windows ignores
+// the case of names. On Windows, a name can also begin with "=", for example "=C:".
 func nameOf(pair string) string {
 	end := 0
 	if pair != "" {
@@ -61,10 +61,10 @@ func nameOf(pair string) string {
 	return name
 }
 
-// unsafeVariables can make common programs run other code. They name code to load or run, or a place where an
-// interpreter searches for code. A user who may write an entry could use them to take over the account that runs a
-// program. The list cannot be complete, because every program has its own variables. It contains the variables that an
-// attacker can use without knowing which program runs.
+// unsafeVariables can make common programs run other code. For example, they name a program to run, a library to load,
+// or a directory in which an interpreter searches for code. A user who may write an entry could use them to take over
+// the account that runs a program. The list cannot be complete, because every program has its own variables. It
+// contains the variables that an attacker can use without knowing which program runs.
 var unsafeVariables = []string{
 	// Shells.
 	"PATH", "PATHEXT", "COMSPEC", "HOME", "XDG_CONFIG_HOME", "SHELL", "IFS", "ENV", "BASH_ENV", "BASHOPTS", "SHELLOPTS",
@@ -130,14 +130,15 @@ var divertingVariables = []string{
 var divertingSuffixes = []string{"_PROXY", "_CA_CERTS", "_CA_BUNDLE", "_CERT_FILE", "_SSL_NO_VERIFY",
 	"_TLS_REJECT_UNAUTHORIZED"}
 
-// unsafePrefixes match groups of unsafe variables whose names begin alike. For example, Lua has a variable for each
-// version: LUA_INIT_5_4 takes precedence over LUA_INIT.
+// unsafePrefixes are the prefixes of further unsafe variables. For example, the prefix LUA_INIT also matches
+// LUA_INIT_5_4, which Lua 5.4 reads instead of LUA_INIT.
 var unsafePrefixes = []string{"LD_", "DYLD_", "BASH_FUNC_", "PERL5", "GIT_CONFIG", "LUA_INIT", "LUA_PATH",
 	"LUA_CPATH"}
 
 // checkNames refuses unsafe and diverting variables that are not in allowed. Names in allowed must match exactly. The
-// lists match names in any letter case, because Windows ignores the case of names, and programs read proxy variables in
-// upper and in lower case. The error names the variable and not its value.
+// lists of unsafe and diverting variables match names in any letter case. The reason is that Windows ignores the case
+// of names, and that many programs also read proxy variables in lower case. The error names the variable and not its
+// value.
 func checkNames(pairs, allowed []string) error {
 	for _, pair := range pairs {
 		name, _, _ := strings.Cut(pair, "=")
@@ -186,12 +187,12 @@ func selectNames(pairs, only []string) []string {
 	})
 }
 
-// checkOnly returns an error if no pair has a name that is in the list of --only, because a program must not start
-// without a variable that it needs.
+// checkOnly returns an error if a variable that --only names is missing from pairs. The program probably needs this
+// variable, so it must not start.
 func checkOnly(pairs, only []string) error {
 	for _, name := range only {
 		if !slices.ContainsFunc(pairs, func(pair string) bool { return strings.HasPrefix(pair, name+"=") }) {
-			return fmt.Errorf("no entry sets the variable %s, which --only names", name)
+			return fmt.Errorf("--only names the variable %s, but no entry sets it", name)
 		}
 	}
 	return nil

@@ -9,8 +9,8 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/boot"
 )
 
-// TestEnvironment checks which variables a started program inherits, their order, and which value the program gets if a
-// name occurs several times.
+// TestEnvironment checks which variables a started program inherits and in which order. It also checks that the last
+// value is used if a name occurs several times.
 func TestEnvironment(t *testing.T) {
 	t.Parallel()
 	inherited := []string{
@@ -25,7 +25,7 @@ func TestEnvironment(t *testing.T) {
 	assert.Equal(t, "LOCKBOX_API_KEY=k", inherited[2], "the arguments are unchanged")
 }
 
-// TestOwnVariablesAreComplete fails if a new secret setting of the server is missing from ownVariables.
+// TestOwnVariablesAreComplete fails if the server has a secret setting that is missing from ownVariables.
 func TestOwnVariablesAreComplete(t *testing.T) {
 	t.Parallel()
 	secrets := 0
@@ -38,7 +38,8 @@ func TestOwnVariablesAreComplete(t *testing.T) {
 	assert.GreaterOrEqual(t, secrets, 6)
 }
 
-// TestCheckNames checks that unsafe variables are refused unless allowed, and that errors contain no value.
+// TestCheckNames checks that checkNames refuses each unsafe variable that is not allowed, and that its errors contain
+// no value.
 func TestCheckNames(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"PATH", "Path", "LD_PRELOAD", "LD_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES", "BASH_ENV",
@@ -63,8 +64,8 @@ func TestCheckNames(t *testing.T) {
 	}
 }
 
-// TestOnly checks that --only drops all other variables without an error, and that a name in --only that no entry sets
-// is an error.
+// TestOnly checks that --only drops all other variables without an error. It also checks that --only returns an error
+// if no entry sets a variable that it names.
 func TestOnly(t *testing.T) {
 	t.Parallel()
 	pairs := []string{"A=1", "LD_PRELOAD=x", "AB=2", "a=3", "A=4"}
@@ -74,7 +75,7 @@ func TestOnly(t *testing.T) {
 	assert.Empty(t, selectNames(pairs, []string{"B"}))
 	assert.NoError(t, checkOnly(pairs, nil))
 	assert.NoError(t, checkOnly(pairs, []string{"A", "AB"}))
-	assert.ErrorContains(t, checkOnly(pairs, []string{"A", "B"}), "no entry sets the variable B")
+	assert.ErrorContains(t, checkOnly(pairs, []string{"A", "B"}), "the variable B, but no entry sets it")
 }
 
 // TestGenerate checks the length and the distribution of generated values.

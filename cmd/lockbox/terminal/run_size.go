@@ -13,9 +13,9 @@ import (
 
 // limits are the maximum sizes that execve(2) accepts, in bytes. 0 means that the limit is unknown.
 type limits struct {
-	// single is the limit for each NAME=value pair and for each argument, including the final NUL.
+	// single is the maximum size of one NAME=value pair or one argument, including the final NUL.
 	single int
-	// total is the limit for all pairs and arguments together, including the pointers to them.
+	// total is the maximum size of all pairs and arguments together, including the pointers to them.
 	total int
 }
 
@@ -38,8 +38,8 @@ func sizeLimits() limits {
 	return limits{}
 }
 
-// explainSize describes why a program with these arguments and variables is too large for the system. The description
-// names the largest variable or argument, which is usually the cause. It never contains a value.
+// explainSize describes why these arguments and variables are too large for the system. The description names the
+// largest variable or argument, which is usually the cause. It never contains a value.
 func explainSize(command, environment []string, limit limits) string {
 	const pointer = 8
 	total, largest, largestSize := 0, "", 0

@@ -9,7 +9,8 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// TestExplainSize checks that the message names the largest variable or argument and the limit, and never a value.
+// TestExplainSize checks that the message contains the limit and the name of the largest variable or argument. It also
+// checks that the message contains no value.
 func TestExplainSize(t *testing.T) {
 	t.Parallel()
 	value := strings.Repeat("canary", 20)

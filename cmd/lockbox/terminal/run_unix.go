@@ -12,11 +12,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// execute replaces this process by a program, with execve(2). It returns only if the program cannot be started. After
-// execve, the program controls signals, the exit code and the terminal, and the secrets of lockbox are no longer in
+// execute replaces this process with a program; see execve(2). It returns only if the program cannot be started. After
+// execve, the program controls signals, the exit code and the terminal. The secrets of lockbox are then no longer in
 // memory or in /proc.
 func execute(ctx context.Context, command, environment []string) error {
-	// execve needs a path. LookPath refuses a program that it finds in the current directory through PATH.
+	// execve needs a path. LookPath returns an error if PATH leads to a program in the current directory.
 	path, err := exec.LookPath(command[0])
 	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, unix.ENOENT) {
 		return &exitError{fmt.Errorf("program not found: %s", command[0]), exitProgramNotFound}
@@ -27,7 +27,8 @@ func execute(ctx context.Context, command, environment []string) error {
 	if err := ctx.Err(); err != nil {
 		return err // Ctrl-C was pressed before the program could receive it
 	}
-	// Remove the handler for Ctrl-C. If lockbox was started with a signal ignored, the program ignores the signal too.
+	// Remove the handler for Ctrl-C. If a signal was already ignored when lockbox started, the program ignores this
+	// signal too.
 	signal.Reset()
 	err = unix.Exec(path, command, environment)
 	switch {

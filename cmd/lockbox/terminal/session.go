@@ -19,9 +19,9 @@ import (
 )
 
 // session is the state that the commands share: the streams, the flags, and the selected server and profile. One call
-// of the program runs one command, so a session is used once. Its methods are in several files: session.go finds the
-// server and the token, key.go the encryption key, holder.go the identity and the keys of keyrings, ask.go the answers
-// of the user, and output.go prints.
+// of the program runs one command, so a session is used once. Its methods are in several files. session.go selects the
+// server and the token. key.go obtains the encryption key. holder.go opens the identity and the keyrings. ask.go asks
+// the user, and output.go prints.
 type session struct {
 	in io.Reader
 	// out receives the results of commands. errs receives everything else, such as warnings.
@@ -37,20 +37,20 @@ type session struct {
 	selected profile.Profile
 	name     string // of the selected profile
 	// profileErr is the error of reading the profile file, or nil. A command returns this error only if it needs the
-	// file. A command does not need the file if the environment names the server and the token.
+	// file. If the environment contains the server and the token, a command does not need the file.
 	profileErr error
-	// usesProfile is set if requests carry the token of the profile. usesEnvironment is set if they carry the token of
-	// the environment.
+	// usesProfile is true if requests carry the token of the profile. usesEnvironment is true if requests carry the
+	// token of the environment.
 	usesProfile, usesEnvironment bool
 
-	// unlocked stores the result of the method holder. It is valid only if holderKnown is set.
+	// unlocked stores the result of the method holder. This field is valid only if holderKnown is true.
 	unlocked    *keys.Holder
 	holderKnown bool
 	// defaultKey is the encryption key for boxes without a keyring. It is zero until a command has obtained the key.
 	defaultKey client.EncryptionKey
 }
 
-// newSession returns a session on the standard streams of the process.
+// newSession returns a session that uses the standard streams of the process.
 func newSession(version string, out io.Writer) *session {
 	return &session{
 		in:        os.Stdin,
@@ -87,13 +87,14 @@ func (s *session) run(work func(ctx context.Context, server *client.Client, args
 	}
 }
 
-// open returns a client for the selected server, with the token that belongs to it. Flags take precedence over the
-// environment, and the environment over the profile. The error wraps errNotSignedIn if there is no token.
+// open returns a client for the selected server, with the token for this server. Flags take precedence over the
+// environment, and the environment takes precedence over the profile. The error wraps errNotSignedIn if there is no
+// token.
 func (s *session) open(ctx context.Context) (*client.Client, error) {
 	if err := s.selectProfile(); err != nil {
 		return nil, err
 	}
-	// This may refresh the session and rewrite the profile file.
+	// The method token may refresh the session and rewrite the profile file.
 	token, err := s.token(ctx)
 	if err != nil {
 		return nil, err
@@ -104,9 +105,9 @@ func (s *session) open(ctx context.Context) (*client.Client, error) {
 	return s.connect(token)
 }
 
-// openOrAnonymous returns the same client as open or, if there is no token, a client without a token. Use it for
-// requests that a server can accept without a token. It returns every other error of open, such as an invalid profile
-// file.
+// openOrAnonymous returns the same client as open. If there is no token, it returns a client without a token instead of
+// an error. Use it for requests that a server can accept without a token. It returns every other error of open, such as
+// an invalid profile file.
 func (s *session) openOrAnonymous(ctx context.Context) (*client.Client, error) {
 	server, err := s.open(ctx)
 	if errors.Is(err, errNotSignedIn) {
@@ -116,8 +117,8 @@ func (s *session) openOrAnonymous(ctx context.Context) (*client.Client, error) {
 }
 
 // connect returns a client that sends a token to the selected server. If token is empty, the client sends none. Plain
-// HTTP to another machine is refused unless LOCKBOX_API_ALLOW_HTTP is true, because it would expose tokens, keys and
-// values.
+// HTTP to another machine would expose tokens, keys and values. connect therefore refuses it, except if
+// LOCKBOX_API_ALLOW_HTTP is true.
 func (s *session) connect(token string) (*client.Client, error) {
 	if s.url() == "" {
 		if s.profileErr != nil {
@@ -156,8 +157,8 @@ func (s *session) allowHTTP() (bool, error) {
 	return allowed, nil
 }
 
-// notSignedIn returns the error for a missing token. It names the probable cause, if there is one: LOCKBOX_PROFILE is
-// misspelt, several profiles are for the server, or the existing token is for another server.
+// notSignedIn returns the error for a missing token. If possible, the error names the probable cause: LOCKBOX_PROFILE
+// is misspelt, several profiles exist for the server, or the existing token is for another server.
 func (s *session) notSignedIn() error {
 	if s.url() != "" {
 		if _, err := s.connect(""); err != nil {
@@ -182,10 +183,10 @@ func (s *session) notSignedIn() error {
 	return fmt.Errorf("%w: use lockbox login, or set LOCKBOX_API_URL and LOCKBOX_API_KEY", errNotSignedIn)
 }
 
-// selectProfile checks --output, reads the profile file and selects a profile. It prefers the profile that --profile or
-// the environment names, then a profile for the server that a flag or the environment names, then the current profile.
-// Only a profile that --profile names must exist. If the file cannot be read, selectProfile stores the error in
-// profileErr. It also returns the error if --profile is given.
+// selectProfile checks --output, reads the profile file and selects a profile. If --profile or LOCKBOX_PROFILE names a
+// profile, it selects this profile. Otherwise, it selects the profile that nameForServer returns. If --profile names a
+// profile that does not exist, selectProfile returns an error. If the file cannot be read, selectProfile stores the
+// error in profileErr, and returns it only if --profile is given.
 func (s *session) selectProfile() error {
 	if s.output = strings.ToLower(s.output); s.output != formatTable && s.output != formatJSON {
 		return &usageError{fmt.Errorf("invalid --output %q: use table or json", s.output)}
@@ -195,7 +196,8 @@ func (s *session) selectProfile() error {
 		s.book, s.profileErr = profile.Load(path)
 		err = s.profileErr
 	}
-	// Without a home directory there is no file, so profileErr stays nil.
+	// profile.Path fails if the user has no configuration directory. In this case, there is no profile file, and
+	// profileErr stays nil.
 	if err != nil && s.profileName != "" {
 		return err
 	}
@@ -213,9 +215,10 @@ func (s *session) selectProfile() error {
 	return nil
 }
 
-// nameForServer returns the name of the profile to use when no profile is requested by its name. This is usually the
-// profile current. It is another profile if --server or LOCKBOX_API_URL names a server, current is for a different
-// server, and profilesFor finds exactly one profile for the named server.
+// nameForServer returns the name of the profile to use if neither --profile nor LOCKBOX_PROFILE names one. The argument
+// current is the name of the current profile. If --server or LOCKBOX_API_URL names a different server than the current
+// profile, nameForServer searches for a profile for the named server. If profilesFor finds exactly one, nameForServer
+// returns its name. In all other cases, it returns current.
 func (s *session) nameForServer(current string) string {
 	wanted := cmp.Or(s.server, s.env("LOCKBOX_API_URL"))
 	if wanted == "" || sameServer(wanted, s.book.Profiles[current].URL) {
@@ -227,8 +230,8 @@ func (s *session) nameForServer(current string) string {
 	return current
 }
 
-// profilesFor returns the names of the profiles for a server, sorted. If any of these profiles is signed in, it omits
-// those that are not signed in.
+// profilesFor returns the sorted names of the profiles for a server. If at least one of these profiles is signed in, it
+// returns only the profiles that are signed in.
 func (s *session) profilesFor(url string) []string {
 	var all, signedIn []string
 	for _, name := range s.book.Names() {
@@ -260,17 +263,17 @@ func (s *session) url() string {
 }
 
 // environmentMatchesServer reports whether the token and the encryption key of the environment may be sent to the
-// selected server. If --server or --profile selects a server that differs from LOCKBOX_API_URL, they must not be sent,
-// because that server could store them.
+// selected server. If --server or --profile selects a different server than LOCKBOX_API_URL, the token and the key must
+// not be sent, because the selected server could store them.
 func (s *session) environmentMatchesServer() bool {
 	configured := s.env("LOCKBOX_API_URL")
 	return configured == "" || sameServer(configured, s.url())
 }
 
-// token returns the token for the selected server, or "". A token of the environment is sent only to the server of the
-// environment, and a token of a profile only to the server of that profile. If the token of the profile has expired or
-// is about to expire by the local clock, the method token refreshes the session. Without a refresh token, it returns
-// even an expired token, because only the server can decide whether the token is valid.
+// token returns the token for the selected server, or "". A token of the environment is sent only to the server in
+// LOCKBOX_API_URL. A token of a profile is sent only to the server of that profile. If the profile has a refresh token,
+// and its token expires soon by the local clock, the method refreshes the session first. Without a refresh token, it
+// returns even an expired token, because only the server can decide whether the token is valid.
 func (s *session) token(ctx context.Context) (string, error) {
 	if s.profileName == "" && s.environmentMatchesServer() {
 		token, err := s.environmentOrFile("LOCKBOX_API_KEY")
@@ -293,8 +296,8 @@ func (s *session) token(ctx context.Context) (string, error) {
 	return s.selected.Token, nil
 }
 
-// profileFlag returns the flag that makes a suggested command use the selected profile, or "" if the command would use
-// that profile without the flag.
+// profileFlag returns the flag --profile with the name of the selected profile, for a command that a message suggests.
+// It returns "" if the command would use the selected profile without the flag.
 func (s *session) profileFlag() string {
 	if s.name == cmp.Or(s.book.Current, profile.Default) {
 		return ""

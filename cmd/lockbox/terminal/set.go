@@ -49,14 +49,13 @@ Other users of the machine can see arguments, and shells store arguments in thei
 		"write only this field of an object, such as db.password; requires permission to read the entry")
 	command.Flags().Uint64Var(&condition.IfMatch, "if-version", 0, "write only if the newest version has this number")
 	command.Flags().BoolVar(&condition.IfNoneMatch, "create-only", false, "write only if the entry does not exist")
-	// The two conditions contradict each other: --if-version requires an existing entry, and --create-only requires
-	// that there is none.
+	// --if-version requires that the entry exists. --create-only requires that it does not exist.
 	command.MarkFlagsMutuallyExclusive("if-version", "create-only")
 	s.key.addFlags(command)
 	return command
 }
 
-// set implements setCommand. args is the address and, optionally, the value.
+// set implements setCommand. args contains the address and, optionally, the value.
 func (s *session) set(command *cobra.Command, args []string, source valueFlags, field string,
 	condition client.WriteOptions) error {
 	if err := checkVersionFlag(command, "if-version", condition.IfMatch); err != nil {
@@ -92,21 +91,21 @@ func (s *session) set(command *cobra.Command, args []string, source valueFlags, 
 	return s.showWritten(at, written)
 }
 
-// writeEntry encrypts and writes a value. The client must come from the method keyed. writeEntry warns if the previous
-// version was encrypted under another key, because readers who hold only that key lose access. In a box with a keyring
-// it does not warn, because every reader has both keys. It returns the new version.
+// writeEntry encrypts and writes a value, and returns the new version. The client must come from the method keyed. If
+// the previous version was encrypted under another key, writeEntry prints a warning, because users who have only the
+// old key lose access. In a box with a keyring, it prints no warning, because every reader has both keys.
 func (s *session) writeEntry(ctx context.Context, server *client.Client, at address, value json.RawMessage,
 	condition client.WriteOptions) (client.Written, error) {
 	written, err := server.WriteEntry(ctx, at.box, at.key, value, &condition)
 	if err == nil && written.EncryptionKeyChanged && !s.defaultKey.IsZero() {
-		s.warn("%s is now encrypted under another key than before; users who have only the old key cannot read it", at)
+		s.warn("%s is now encrypted under another key; users who have only the old key cannot read it", at)
 	}
 	return written, err
 }
 
 // showWritten prints the result of a write: as JSON for programs, or as a notice on a terminal.
 func (s *session) showWritten(at address, written client.Written) error {
-	// Both fields are always present, so that scripts need no default.
+	// Print both fields even if they are zero, so that scripts can rely on them.
 	if s.output == formatJSON {
 		return s.showJSON(struct {
 			Version              uint64 `json:"version"`

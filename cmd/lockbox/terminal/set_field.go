@@ -16,9 +16,9 @@ import (
 )
 
 // withField reads the object in an entry and returns it with one field replaced. A missing entry counts as an empty
-// object. If the caller has set no condition, withField sets one: the entry must still have the version that withField
-// has read. If check is true and the new value is text that looks like an assignment, withField asks for confirmation
-// before the text replaces an object or array; see confirmReplaced.
+// object. If the caller has set no condition, withField sets one. The later write then fails if the entry has changed
+// since withField read it. If check is true and the new value looks like an assignment, withField calls
+// confirmReplaced.
 func (s *session) withField(ctx context.Context, server *client.Client, at address, field string,
 	value interchange.Value, check bool, condition *client.WriteOptions) (interchange.Value, error) {
 	before, current, err := currentValue(ctx, server, at, false)
@@ -43,10 +43,10 @@ func (s *session) withField(ctx context.Context, server *client.Client, at addre
 	return after, nil
 }
 
-// assignment reports whether a line of a text looks like an assignment, and returns the name in the first assignment.
-// An assignment is NAME=VALUE, NAME: VALUE or a member of a JSON object. Other words, punctuation or invisible
-// characters may surround the name. The function ignores comments that begin with #, the colons of URLs and of times,
-// and queries of URLs. For the empty JSON object it returns true and no name.
+// assignment reports whether one of the lines of a text looks like an assignment. It returns the name in the first
+// assignment. An assignment is NAME=VALUE, NAME: VALUE or a member of a JSON object. Other words, punctuation or
+// invisible characters may surround the name. The function ignores comments that begin with #, colons in URLs and in
+// times, and queries in URLs. For the empty JSON object it returns true and no name.
 //
 // The rule is broad on purpose. It applies only to text that replaces an object or array, and a wrong match costs only
 // a question.
@@ -109,8 +109,8 @@ func assignedIn(line string) (name string, found bool) {
 // quotes are the characters that can enclose a name. An enclosed name can contain any character.
 const quotes = "\"'`])"
 
-// isNoName reports whether a character cannot begin or end a name. Some of these characters, such as a dot, can be
-// inside a name. Quotes and closing brackets count as parts of a name.
+// isNoName reports whether a character is forbidden at the start and at the end of a name. Some of these characters,
+// such as a dot, can be inside a name. Quotes and closing brackets count as parts of a name.
 func isNoName(c rune) bool {
 	return isHidden(c) || c < utf8.RuneSelf && c != '_' && !strings.ContainsRune(quotes, c) &&
 		!unicode.IsLetter(c) && !unicode.IsDigit(c)
@@ -121,11 +121,12 @@ func isHidden(c rune) bool {
 	return unicode.IsSpace(c) || isControl(c) || isInvisible(c) || unicode.Is(unicode.Variation_Selector, c)
 }
 
-// checkReplaced asks for confirmation before text that looks like an assignment replaces an entry that holds an object
-// or array. Without a terminal it returns a usage error that names the commands that change fields. If the new value
-// does not look like an assignment, it sends no request.
+// checkReplaced protects entries that contain an object or array. If the new value is text that looks like an
+// assignment, it asks for confirmation before the text replaces the whole entry. Without a terminal, it returns a usage
+// error. The error names the commands that change fields. If the new value does not look like an assignment,
+// checkReplaced sends no request.
 //
-// It does not check an entry that the user cannot read or decrypt, because the permission to write must be enough for a
+// If the user cannot read or decrypt the entry, it asks no question, because a write requires only the permission to
 // write. If such a write was a mistake, the user can restore the old version.
 func (s *session) checkReplaced(ctx context.Context, server *client.Client, at address, value interchange.Value,
 	condition *client.WriteOptions) error {
@@ -148,9 +149,10 @@ func (s *session) checkReplaced(ctx context.Context, server *client.Client, at a
 	return confirmReplaced(ctx, at, "", before, name)
 }
 
-// confirmReplaced asks for confirmation if a value to replace is an object or array. The argument before is this old
-// value. It is the value of a field of the entry, or the whole entry if field is empty. The new value is text that
-// looks like an assignment to name. Without a terminal it returns a usage error.
+// confirmReplaced asks for confirmation before text that looks like an assignment replaces an object or array. The
+// argument before is the old value. If field is empty, it is the value of the whole entry. Otherwise, it is the value
+// of this field of the entry. The argument name is the name in the assignment. Without a terminal, confirmReplaced
+// returns a usage error.
 func confirmReplaced(ctx context.Context, at address, field string, before interchange.Value, name string) error {
 	holder := at.String()
 	if field != "" {
@@ -188,10 +190,10 @@ func confirmReplaced(ctx context.Context, at address, field string, before inter
 	return nil
 }
 
-// fieldToSet returns the path of the field that the user probably meant, for a message. If the object is at a field of
-// the entry and has a field with this name, the path ends with the name. Otherwise the path ends with a placeholder,
-// because any other name may be part of a secret. The argument field is the path of the object, or "" for the whole
-// entry.
+// fieldToSet returns the path of the field that the user probably meant. A message shows this path. The argument field
+// is the path of the object in the entry, or "" if the object is the whole entry. If the object is not the whole entry
+// and has a field called name, the path ends with name. Otherwise, the path ends with the placeholder NAME, because any
+// other text may be part of a secret.
 func fieldToSet(field string, object interchange.Value, name string) string {
 	if field == "" {
 		return "NAME"

@@ -67,7 +67,8 @@ func TestInvisibleCharacters(t *testing.T) {
 	}
 }
 
-// TestFieldToSet checks that messages contain only names that the object has: other text may be a secret.
+// TestFieldToSet checks that a message contains a name only if the object has a field with this name. Any other text
+// may be a secret.
 func TestFieldToSet(t *testing.T) {
 	t.Parallel()
 	object, err := interchange.Parse([]byte(`{"password":"old","hosts":{"a":1},"two words":1}`))

@@ -71,9 +71,9 @@ func (e *stdoutError) Error() string {
 // Unwrap returns the error of the operating system.
 func (e *stdoutError) Unwrap() error { return e.error }
 
-// readerClosed reports whether the reader of standard output closed the pipe, as head and pagers do. On Unix, the Go
-// runtime ends the program with SIGPIPE before the program sees this error, even if the parent process ignores the
-// signal.
+// readerClosed reports whether the reader of standard output has closed the pipe. For example, head closes the pipe
+// after the last line that it needs. On Unix, the program never sees this error, because the Go runtime ends the
+// program with SIGPIPE, even if the parent process ignores the signal.
 func readerClosed(err error) bool {
 	_, output := errors.AsType[*stdoutError](err)
 	return output && errors.Is(err, syscall.EPIPE)

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// TestOnlyStdoutEndsQuietly checks that an error is quiet, with exit code 0, only if the reader of standard output
-// closed the pipe. The same error of the operating system on another stream is a failure.
+// TestOnlyStdoutEndsQuietly checks that a closed pipe at standard output causes no message and the exit code 0. The
+// same error of the operating system on another stream is a failure.
 func TestOnlyStdoutEndsQuietly(t *testing.T) {
 	t.Parallel()
 	closed := &os.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.EPIPE}

@@ -23,7 +23,7 @@ code from an authenticator app or a recovery code.`,
 	return command
 }
 
-// enrolmentResult is an enrolment as the server returns it, with its secrets as plain text.
+// enrolmentResult is the JSON output for an enrolment. It contains the secrets as plain text.
 type enrolmentResult struct {
 	// Secret is in base32, for apps that cannot scan the QR code.
 	Secret string `json:"secret"`
@@ -128,7 +128,7 @@ code.`,
 			if err != nil {
 				return err
 			}
-			// The server always requires a code here, so the command asks before it sends the confirmation.
+			// The server always requires a code for a confirmation, so ask for the code before the first request.
 			proof, err := s.readProof(ctx, flags)
 			if err == nil && !flags.codeStdin {
 				proof.Code, err = s.code(ctx, false, totpQuestion)

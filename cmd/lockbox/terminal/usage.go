@@ -20,16 +20,16 @@ func MarkUsage(root *cobra.Command) {
 		if checkArgs == nil {
 			checkArgs = cobra.ArbitraryArgs
 			if command.HasSubCommands() && !command.Runnable() {
-				// cobra checks arguments only for runnable commands. A command such as "lockbox box" becomes runnable
-				// here, so that an unknown subcommand causes an error and does not print the help.
+				// cobra checks arguments only for runnable commands. Make a command such as "lockbox box" runnable, so
+				// that an unknown subcommand causes an error instead of printing the help.
 				checkArgs, command.RunE = checkSubcommand, func(command *cobra.Command, _ []string) error {
 					return command.Help()
 				}
 			}
 		}
 		command.Args = func(command *cobra.Command, args []string) error {
-			// cobra checks required flags and groups of flags later, and its errors cannot be distinguished from errors
-			// of the command. Check the flags here, to return usage errors.
+			// cobra itself checks required flags and groups of flags later. MarkUsage cannot distinguish its errors
+			// from errors of the command, so check the flags here and return usage errors.
 			for _, err := range []error{
 				checkEmptyFlags(command),
 				checkEmptyArgs(command, args),
@@ -47,8 +47,8 @@ func MarkUsage(root *cobra.Command) {
 }
 
 // checkEmptyFlags refuses flags with an empty value, or with an empty element in a list. Such a value almost always
-// comes from an unset variable of a shell and could do harm: --set "" would revoke all permissions. There are no
-// exceptions, because no flag of the program needs an empty value.
+// comes from an unset variable of a shell. It could do harm: for example, --set "" would revoke all permissions. There
+// are no exceptions, because no flag of the program needs an empty value.
 func checkEmptyFlags(command *cobra.Command) error {
 	var empty error
 	command.Flags().Visit(func(flag *pflag.Flag) {
@@ -86,7 +86,7 @@ func checkEmptyArgs(command *cobra.Command, args []string) error {
 	return nil
 }
 
-// usage converts an error to a usage error whose message refers to the help of the command.
+// usage converts an error to a usage error. The message refers to the help of the command.
 func usage(command *cobra.Command, err error) error {
 	return &usageError{errors.New(err.Error() + "; see " + command.CommandPath() + " --help")}
 }
@@ -94,8 +94,8 @@ func usage(command *cobra.Command, err error) error {
 // UsageError exports usage for commands outside this package.
 func UsageError(command *cobra.Command, err error) error { return usage(command, err) }
 
-// explainArgs replaces cobra's message about a wrong number of arguments by the usage line of the command. The message
-// can be misleading: for a command without arguments, cobra reports the first argument as an unknown command.
+// explainArgs returns the usage line of the command instead of cobra's message about a wrong number of arguments. That
+// message can be misleading: if a command takes no arguments, cobra reports the first argument as an unknown command.
 func explainArgs(command *cobra.Command, err error) error {
 	if err == nil || !strings.Contains(err.Error(), "arg(s)") && !strings.HasPrefix(err.Error(), `unknown command "`) {
 		return err
@@ -117,9 +117,9 @@ func checkRequiredFlags(command *cobra.Command) error {
 	return usageLine(command)
 }
 
-// checkFlagGroups returns an error if flags are given that exclude each other. The error names these flags.
-// checkFlagGroups takes the names of the flags from cobra's message, which also lists the whole group: "if any flags in
-// the group [a b c] are set none of the others can be; [a b] were all set".
+// checkFlagGroups returns an error if several of the given flags are mutually exclusive. The error names only the given
+// flags. checkFlagGroups finds their names in cobra's message, which also lists the whole group: "if any flags in the
+// group [a b c] are set none of the others can be; [a b] were all set".
 func checkFlagGroups(command *cobra.Command) error {
 	err := command.ValidateFlagGroups()
 	if err == nil {
@@ -146,8 +146,9 @@ func checkSubcommand(command *cobra.Command, args []string) error {
 	return errors.New(text)
 }
 
-// suggestions returns the subcommands that the user may have meant: the subcommand that lists word in SuggestFor, or
-// otherwise all subcommands with a similar spelling. Words of up to three letters get no suggestions by spelling.
+// suggestions returns the subcommands that the user may have meant. If a subcommand lists word in SuggestFor, it
+// returns only this subcommand. Otherwise, it returns all subcommands with a similar spelling, or none if word has at
+// most three letters.
 func suggestions(command *cobra.Command, word string) []string {
 	for _, child := range command.Commands() {
 		if slices.Contains(child.SuggestFor, word) {

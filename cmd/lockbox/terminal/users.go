@@ -40,9 +40,9 @@ An operator who cannot sign in uses lockbox user instead, which works directly o
 	return command
 }
 
-// usersListCommand lists the names of all users (GET /users), for admins. With --groups it also lists their groups (GET
-// /api/v1/user/list), for the owner. With --output json it prints an array of strings, or with --groups an array of
-// objects.
+// usersListCommand lists the names of all users (GET /users). Only admins may use it. With --groups, it also lists the
+// groups of the users (GET /api/v1/user/list). Only the owner may use --groups. With --output json, it prints an array
+// of strings. With --output json and --groups, it prints an array of objects.
 func usersListCommand(s *session) *cobra.Command {
 	var groups bool
 	command := &cobra.Command{
@@ -88,7 +88,7 @@ func userOrSelf(ctx context.Context, server *client.Client, args []string) (stri
 	if len(args) > 0 {
 		return args[0], nil
 	}
-	// The name in the profile is not enough, because a token from the environment belongs to no profile.
+	// Do not use the name in the profile, because a token from the environment belongs to no profile.
 	who, err := server.WhoAmI(ctx)
 	if err != nil {
 		return "", err
@@ -140,14 +140,15 @@ for confirmation, and you stay an admin and a manager.`,
 	return command
 }
 
-// addRoleFlag adds --role for a role on the server. The server validates the role.
+// addRoleFlag adds the flag --role. The server validates the role.
 func addRoleFlag(command *cobra.Command, role *string, usage string) {
 	command.Flags().StringVar(role, "role", "", usage)
 	_ = command.RegisterFlagCompletionFunc("role",
 		cobra.FixedCompletions([]string{client.RoleUser, client.RoleAdmin}, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// addGroupFlag adds --group. Shell completion offers the three groups and the words in the argument named more.
+// addGroupFlag adds the flag --group. Shell completion offers the three groups, followed by the words in the argument
+// more.
 func addGroupFlag(command *cobra.Command, group *string, usage string, more ...string) {
 	command.Flags().StringVar(group, "group", "", usage)
 	_ = command.RegisterFlagCompletionFunc("group",
@@ -176,8 +177,8 @@ keys stay valid: revoke them with lockbox api-keys delete.`,
 	}
 }
 
-// usersDeleteCommand deletes a user (DELETE /users/{username}). The owner of the server and users who own boxes
-// cannot be deleted (exitConflict). Entries that the user has written stay.
+// usersDeleteCommand deletes a user (DELETE /users/{username}). The owner of the server and users who own boxes cannot
+// be deleted (exitConflict). The entries that the user has written are not deleted.
 func usersDeleteCommand(s *session) *cobra.Command {
 	var yes bool
 	command := &cobra.Command{
@@ -189,7 +190,7 @@ deleted: transfer the boxes first, with lockbox box transfer. The command asks f
 		Example: "  lockbox users delete anna\n  lockbox users delete anna --yes",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
-			// The question contains the name as typed. The server ignores the case of the name.
+			// The question contains the name as the user typed it. The server ignores the case of the name.
 			if err := confirm(ctx, yes, "Permanently delete user %s?", args[0]); err != nil {
 				return err
 			}

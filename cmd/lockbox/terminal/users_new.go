@@ -10,8 +10,8 @@ import (
 )
 
 // usersCreateCommand creates a user with a password (POST /users). It works without a token, because a server may allow
-// anonymous registration. Without --role the user gets the role user. With --output json it prints {"apiKey":"…"}. The
-// exit code is exitUsage if the password is too short, and exitConflict if the name is in use.
+// anonymous registration. Without --role, the new user has the role "user". With --output json it prints
+// {"apiKey":"…"}. The exit code is exitUsage if the password is too short, and exitConflict if the name is in use.
 func usersCreateCommand(s *session) *cobra.Command {
 	var role string
 	var fromStdin bool
@@ -31,7 +31,7 @@ invite. To create a user who signs in with TOTP codes instead of a password, use
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(command *cobra.Command, args []string) error {
 			ctx := command.Context()
-			// A server that does not allow anonymous registration returns an error that explains the reason.
+			// If the server does not allow anonymous registration, it returns an error with the reason.
 			server, err := s.openOrAnonymous(ctx)
 			if err != nil {
 				return err
@@ -68,8 +68,8 @@ func (s *session) showAPIKey(key client.Secret) error {
 	return err
 }
 
-// usersAddCommand creates an account without a password (POST /api/v1/user/add). The exit code is exitConflict if
-// the name is in use. It prints all accounts, because the response of the accounts API contains them.
+// usersAddCommand creates an account without a password (POST /api/v1/user/add). The exit code is exitConflict if the
+// name is in use. The command prints all accounts, because the response contains all accounts.
 func usersAddCommand(s *session) *cobra.Command {
 	var group string
 	command := &cobra.Command{

@@ -51,10 +51,11 @@ func (s *session) changePassword(ctx context.Context, server *client.Client, arg
 	if err != nil {
 		return err
 	}
-	// args has at most one element, so name is the argument or else the name of the caller.
+	// args has at most one element. If it has none, name is the name of the caller.
 	name := cmp.Or(append(args, who.Username)...)
 	change := client.UserChange{RevokeAPIKeys: revokeKeys}
-	// Use one reader for the passwords and the code: a second reader would miss the bytes that the first has buffered.
+	// Use one reader for the passwords and the code. A second reader would miss bytes that the first reader has
+	// buffered.
 	in := bufio.NewReader(s.input(ctx))
 	// Names are case-insensitive on the server.
 	if strings.EqualFold(name, who.Username) {
@@ -68,7 +69,7 @@ func (s *session) changePassword(ctx context.Context, server *client.Client, arg
 	if change.Password, err = s.passwordLine(ctx, in, fromStdin, prompt.New, question); err != nil {
 		return err
 	}
-	// The server treats an empty password as no change and would report success.
+	// If the request contains no new password, the server reports success without a change. Report an error instead.
 	if change.Password.IsZero() {
 		return &usageError{errors.New("the new password is empty")}
 	}
@@ -80,7 +81,7 @@ func (s *session) changePassword(ctx context.Context, server *client.Client, arg
 }
 
 // updatePassword sends the change. Users without a password need a code to set their first password. If the server
-// requires a code, updatePassword reads or asks for the code and sends the change again.
+// requires a code, updatePassword gets the code from passwordLine and sends the change again.
 func (s *session) updatePassword(ctx context.Context, server *client.Client, in io.Reader, fromStdin bool, name string,
 	change client.UserChange) error {
 	err := server.UpdateUser(ctx, name, change)
@@ -96,8 +97,8 @@ func (s *session) updatePassword(ctx context.Context, server *client.Client, in 
 	return server.UpdateUser(ctx, name, change)
 }
 
-// passwordLine reads the next line of in if fromStdin is set, and otherwise asks the user. Pass the same reader to
-// every call, because the reader buffers more than one line.
+// passwordLine returns a password or a code. If fromStdin is true, it reads the next line of in. Otherwise, it asks the
+// user. Pass the same reader to every call, because the reader buffers more than one line.
 func (s *session) passwordLine(ctx context.Context, in io.Reader, fromStdin bool,
 	how func(context.Context, string) (string, error), question string) (client.Secret, error) {
 	return s.secret(ctx, secretQuestion{

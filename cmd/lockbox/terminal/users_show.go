@@ -13,14 +13,15 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// userResult is a user as the server returns it, with the strings in APIKeys as plain text.
+// userResult is the JSON output for a user.
 type userResult struct {
 	Username  string    `json:"username"`
 	Role      string    `json:"role"`
 	IsActive  bool      `json:"isActive"`
 	CreatedAt time.Time `json:"createdAt"`
 	UpdatedAt time.Time `json:"updatedAt"`
-	// APIKeys are ids, or the keys themselves if the server is configured to return them.
+	// APIKeys contains the ids of the API keys. It contains the keys themselves if the server is configured to return
+	// them.
 	APIKeys []string `json:"apiKeys"`
 	// Permissions are the permissions that the user has in at least one box.
 	Permissions []client.Permission `json:"permissions"`
@@ -66,8 +67,8 @@ type boxPermissions struct {
 	permissions []client.Permission
 }
 
-// permissionsByBox returns the permissions of a user by box, sorted. The server lists only the boxes of the caller. Of
-// these boxes, the result contains those in which the user is an active member and the caller may see the user.
+// permissionsByBox returns the permissions of a user in each box of the caller, sorted by box. It omits a box if the
+// user is not an active member, or if the caller may not see the user.
 func permissionsByBox(ctx context.Context, server *client.Client, username string) ([]boxPermissions, error) {
 	boxes, err := server.ListBoxes(ctx)
 	if err != nil {
@@ -89,8 +90,8 @@ func permissionsByBox(ctx context.Context, server *client.Client, username strin
 	return found, nil
 }
 
-// showUser prints a user with its permissions in boxes. The table contains only the number of API keys: a server can be
-// configured to return the keys themselves, and keys must not appear on a screen.
+// showUser prints a user with its permissions in boxes. The table contains only the number of API keys. A server can be
+// configured to return the keys themselves, but keys must not appear on a screen.
 func (s *session) showUser(user *client.User, boxes []boxPermissions) error {
 	result := userResult{
 		Username:    user.Username,

@@ -9,10 +9,10 @@ import (
 	"path/filepath"
 )
 
-// writeFile writes a file that only this user can read. The file appears complete or not at all. An existing path is an
-// error unless replace is set. With replace, the effect depends on the kind of file, as with > in a shell. A regular
-// file gets the new text. A symbolic link stays, and its target gets the new text. A device or a named pipe stays, and
-// the text is written into it.
+// writeFile writes a file that only this user can read. If the write fails, a regular file keeps its old text, and no
+// new file appears. If replace is false, writeFile returns an error for an existing path. If replace is true, writeFile
+// works like > in a shell. A regular file gets the new text. If the path is a symbolic link, the target of the link
+// gets the new text. If the path is a device or a named pipe, the text is written into it.
 func writeFile(ctx context.Context, path string, text []byte, replace bool) error {
 	// Lstat also finds a dangling link, which must not be replaced silently.
 	_, err := os.Lstat(path)
@@ -54,15 +54,16 @@ func replaceFile(path string, text []byte) (err error) {
 		}
 	}()
 	_, err = file.Write(text)
-	// Each of the three calls can report a full disk.
+	// If the disk is full, Write, Sync or Close reports the error.
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return err
 	}
 	return os.Rename(file.Name(), path)
 }
 
-// writeInto writes to an existing device or named pipe. It returns when ctx ends, even if a named pipe without a reader
-// still blocks the write; the program ends soon after.
+// writeInto writes to an existing device or named pipe. If ctx ends, it returns immediately. The write may still be
+// blocked at that time, for example by a named pipe without a reader. This is harmless, because the program ends soon
+// afterwards.
 func writeInto(ctx context.Context, path string, text []byte) error {
 	done := make(chan error, 1)
 	go func() {
