@@ -297,7 +297,7 @@ func OpenServerKeys(ctx context.Context, config Config, log *slog.Logger,
 // OpenOperator opens the database and the key ring for the commands about accounts. The caller must call closeAll.
 func OpenOperator(ctx context.Context, config Config, log *slog.Logger) (operator identity.Operator, closeAll func(),
 	err error) {
-	// Unlike the server, the commands need no settings of HTTP or droplets.
+	// Validate would also check the settings of droplets, which these commands do not need.
 	if err := errors.Join(config.checkStorage(), config.checkLimits()); err != nil {
 		return operator, nil, err
 	}
@@ -318,7 +318,7 @@ func OpenOperator(ctx context.Context, config Config, log *slog.Logger) (operato
 	return service.Operator(), closeAll, nil
 }
 
-// RekeyGrace is longer than the longest transaction of a server.
+// RekeyGrace is the default of --grace in lockbox secret rekey. It is longer than any transaction of a server.
 const RekeyGrace = postgres.LongestTransaction + 5*time.Second
 
 // Migrator upgrades and downgrades the schema for `lockbox migrate`.
