@@ -321,7 +321,7 @@ func (v Value) Field(path string) (Value, error) {
 }
 
 // field first looks for a member whose name is the whole path, and then for a member whose name is the first part of
-// the path. A name with dots can therefore only be the end of a path.
+// the path. A name that contains dots can therefore only be the last name of a path.
 func (v Value) field(path string) (Value, bool) {
 	if found, exists := v.element(path); exists {
 		return found, true
@@ -337,14 +337,16 @@ func (v Value) field(path string) (Value, bool) {
 	return inside.field(rest)
 }
 
-// WithField returns an object with another value at a path in the syntax of Field. It creates missing objects on the
-// path. Elements of an array cannot be changed: a parent that is not an object is an error. It is also an error if an
-// object on the path has a name with half of a surrogate pair, because WithField would change that name.
+// WithField returns a copy of an object with the given value at a path. Field describes the syntax of the path.
+// WithField creates missing objects on the path. It cannot change an element of an array, and returns an error if a
+// parent is not an object. It also returns an error if an object on the path has a name with half of a surrogate pair,
+// because it would change this name.
 func (v Value) WithField(path string, value Value) (Value, error) {
 	return v.withField(path, value, path)
 }
 
-// withField implements WithField for the rest of a path. whole is the complete path, for errors.
+// withField is WithField for an object below the first one. The argument path is relative to this object. The argument
+// whole is the complete path and appears in errors.
 func (v Value) withField(path string, value Value, whole string) (Value, error) {
 	parent := strings.Split(strings.TrimSuffix(strings.TrimSuffix(whole, path), "."), ".")
 	if path == whole {
@@ -359,7 +361,7 @@ func (v Value) withField(path string, value Value, whole string) (Value, error) 
 		return Value{}, fmt.Errorf("the field %q cannot be set: its parent is not an object", whole)
 	}
 	name, rest, more := strings.Cut(path, ".")
-	// As in field, a name with dots can only be the end of a path.
+	// As in the method field, a name that contains dots can only be the last name of a path.
 	if _, exists := v.Member(path); exists || !more {
 		name, more = path, false
 	}
