@@ -83,8 +83,7 @@ func versionCommand() *cobra.Command {
 }
 
 // settings reads the settings of a command from the environment. It also returns the log of the command, which writes
-// to standard error. The command must check the settings that it needs, because settings calls no function such as
-// Config.Validate.
+// to standard error. It does not call Config.Validate, because each command checks only the settings that it needs.
 func settings() (boot.Config, *slog.Logger, error) {
 	config, unknown, err := boot.ReadEnvironment(os.Environ())
 	if err != nil {
