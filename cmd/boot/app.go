@@ -28,7 +28,7 @@ const (
 	// Kubernetes.
 	drainTimeout = 30 * time.Second
 	// After the last request, a shutdown waits for the statements that still run, such as those of the audit log.
-	// closeTimeout is the longest wait, even if the database does not answer.
+	// closeTimeout limits this wait, in case the database does not answer.
 	closeTimeout = 5 * time.Second
 	// keyringRefresh is how often a server reads the server keys again. If the database refuses a write because its
 	// server key was replaced, the server reads the keys immediately. Without such a refusal, a server notices a
@@ -115,7 +115,7 @@ func (a *App) Run(ctx context.Context) error {
 	if err := a.announceInit(ctx, core); err != nil {
 		return err
 	}
-	// The server listens only when it can serve, so that load balancers do not send requests earlier.
+	// Listen only now that the server can answer, because a load balancer sends requests as soon as it can connect.
 	listener, err := a.listen()
 	if err != nil {
 		return err
@@ -126,7 +126,7 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	defer stopMetrics()
 	defer a.startBackground(ctx, core, events)()
-	// This function runs before those that are deferred above, which write to the database. It limits their total time.
+	// The deferred calls above write to the database. This call runs before them and limits their total time.
 	defer core.store.CloseWithin(closeTimeout)
 	a.addr = listener.Addr()
 	a.log.Info("listening", slog.String("address", a.addr.String()), slog.String("version", Version()))
@@ -200,8 +200,8 @@ func (a *App) announceInit(ctx context.Context, core *core) error {
 	return nil
 }
 
-// api creates the use cases and the HTTP API that calls them. core must be open. The error means that an adapter
-// detected a mistake in a setting or that a query failed.
+// api creates the use cases and the HTTP API that calls them. core must be open. It returns an error if an adapter
+// refuses a setting or if a query fails.
 func (a *App) api(ctx context.Context, core *core, events *postgres.EventWriter) (*httpapi.API, error) {
 	entrySealer, err := core.entrySealer()
 	if err != nil {
@@ -298,8 +298,7 @@ func (a *App) serve(ctx context.Context, api *httpapi.API, listener net.Listener
 		return err
 	case <-ctx.Done():
 	}
-	// First make /readyz return 503. The server still accepts connections from clients that have not noticed the
-	// shutdown.
+	// First make /readyz return 503. Clients that have not noticed the shutdown can still connect.
 	a.log.Info("stopping: finishing requests in flight", slog.Duration("drain_delay", a.config.DrainDelay))
 	api.Drain()
 	if a.config.DrainDelay > 0 {
@@ -330,8 +329,8 @@ func (a *App) refreshKeys(ctx context.Context, core *core) {
 	})
 }
 
-// probe checks at an interval that the database accepts writes. The store remembers the last outcome for /readyz and
-// for a metric. It logs a line when the outcome changes.
+// probe checks regularly whether the database accepts writes. The store remembers the last outcome for /readyz and for
+// a metric. It logs a line when the outcome changes.
 func (a *App) probe(ctx context.Context, store *postgres.Store) {
 	_ = store.Probe(ctx)
 	every(ctx, postgres.ProbeInterval, func() { _ = store.Probe(ctx) })

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// backupScan is the minimum time between two scans of the folder of backups. The metrics of backups can be this
-	// old.
+	// backupScan is the minimum time between two scans of the folder of backups. The metrics of backups can therefore
+	// be this old.
 	backupScan = time.Minute
 	// maxScannedBackups is the maximum number of manifests that a scan reads. The scan can therefore miss a verified
 	// backup if the folder has this many newer manifests.

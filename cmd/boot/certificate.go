@@ -91,7 +91,7 @@ func (c *certificate) hasFiles() bool { return c.files != certificateFiles{} }
 func (c *certificate) tlsConfig() *tls.Config {
 	return &tls.Config{
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &c.current.Load().pair, nil },
-		// TLS 1.2 is the oldest version without known weaknesses in its common use.
+		// All versions before TLS 1.2 have known weaknesses.
 		MinVersion: tls.VersionTLS12,
 		// The program wraps the listener with TLS itself, so this configuration must offer HTTP/2.
 		NextProtos: []string{"h2", "http/1.1"},
@@ -162,8 +162,9 @@ func (c *certificate) register(registry *prometheus.Registry) {
 	)
 }
 
-// watchCertificate reloads certificate files at each signal from App.Reload and after each certificateCheck. If no
-// files are configured, it logs at each signal that there is nothing to reload. It returns when ctx ends.
+// watchCertificate reloads certificate files at each signal from App.Reload, and regularly at the interval
+// certificateCheck. If no files are configured, it logs at each signal that there is nothing to reload. It returns when
+// ctx ends.
 func (a *App) watchCertificate(ctx context.Context) {
 	c := a.config.derived.certificate
 	var tick <-chan time.Time // never receives if there is no file to read
@@ -190,9 +191,9 @@ func (a *App) watchCertificate(ctx context.Context) {
 	}
 }
 
-// reloadCertificate reloads the certificate. It logs whether the certificate was replaced. The argument reported is the
-// text of the last error: an error with the same text is not logged again. reloadCertificate returns the text of its
-// error, or "".
+// reloadCertificate reloads the certificate. If the certificate was replaced, it logs this. The argument reported is
+// the text of the last error: an error with the same text is not logged again. reloadCertificate returns the text of
+// its error, or "".
 func (a *App) reloadCertificate(c *certificate, reported string) string {
 	changed, err := c.reload()
 	if err != nil {

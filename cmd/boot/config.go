@@ -32,8 +32,8 @@ type Config struct {
 	// MetricsAddr is the address at which the server serves /metrics over plain HTTP. If MetricsAddr is zero, the
 	// server serves /metrics at HTTPAddr.
 	MetricsAddr Address `env:"METRICS_ADDR"`
-	// TLSCert and TLSKey are PEM texts, read at the start. Either both or neither must be set. The server uses
-	// derived.certificate instead of these fields, because the files can change later.
+	// TLSCert and TLSKey are PEM texts, read at the start. Set both or neither. The server uses derived.certificate
+	// instead of these fields, because the files can change later.
 	TLSCert string        `env:"TLS_CERT"`
 	TLSKey  domain.Secret `env:"TLS_KEY"`
 	// After SIGTERM, /readyz returns 503, but the server accepts connections for another DrainDelay.
@@ -72,7 +72,7 @@ type Config struct {
 	// For each of the following settings, zero means no limit.
 	MaxValueBytes    int `env:"MAX_VALUE_BYTES" envDefault:"524288"`
 	MaxEntriesPerBox int `env:"MAX_ENTRIES_PER_BOX" envDefault:"10000"`
-	// MaxBytesPerBox limits all versions in a box together, deleted entries included.
+	// MaxBytesPerBox limits the total size of all versions in a box, including those of deleted entries.
 	MaxBytesPerBox  int64 `env:"MAX_BYTES_PER_BOX" envDefault:"268435456"`
 	MaxUsersPerBox  int   `env:"MAX_USERS_PER_BOX" envDefault:"1000"`
 	MaxBoxesPerUser int   `env:"MAX_BOXES_PER_USER" envDefault:"100"`
@@ -121,7 +121,7 @@ type Config struct {
 type derived struct {
 	// certificate is nil if the server speaks plain HTTP.
 	certificate *certificate
-	// dockerTLS is nil for a socket, and for an engine that is on loopback and does not use TLS.
+	// dockerTLS is nil if the Docker host is a socket, or if it is on loopback and does not use TLS.
 	dockerTLS *tls.Config
 	// totp makes and checks TOTP codes, with the configured issuer.
 	totp *otp.Codes

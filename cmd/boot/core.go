@@ -101,7 +101,7 @@ func (c *core) open(ctx context.Context, log *slog.Logger) error {
 	return nil
 }
 
-// serverKeys returns the use cases of the server keys. The argument entries is used only by a rekey.
+// serverKeys returns the use cases of the server keys. Only a rekey uses the argument entries.
 func (c *core) serverKeys(entries ports.EntrySealer, grace time.Duration) *serverkeys.Service {
 	return serverkeys.New(serverkeys.Config{
 		Store:   c.store,

@@ -83,8 +83,8 @@ func (d *Dev) prepare(ctx context.Context, config Config, log *slog.Logger, dir 
 	if config.SecretKey, err = sealing.ParseSecret(strings.TrimSpace(string(text))); err != nil {
 		return fmt.Errorf("%s: %w", secretPath, err)
 	}
-	// Every program and every web page on this machine can send POST /init. A token is necessary because only the user
-	// can read its file.
+	// Every program and every web page on this machine can send POST /init. The token protects against them, because
+	// only the user can read the file of the token.
 	if len(config.InitToken.Bytes()) == 0 {
 		token, err := keepFile(filepath.Join(dir, "init-token"), randomText)
 		if err != nil {

@@ -11,7 +11,8 @@ import (
 const (
 	// minDropletMemory is the smallest memory limit that Docker accepts.
 	minDropletMemory ByteSize = 6 << 20
-	// minDropletCPUs is the smallest CPU limit that Docker accepts. maxDropletCPUs is more than any host has.
+	// minDropletCPUs is the smallest CPU limit that Docker accepts. maxDropletCPUs exceeds the number of CPUs of any
+	// host.
 	minDropletCPUs = 0.01
 	maxDropletCPUs = 1024
 	// minDropletLog is enough for the last messages that a failing program prints.

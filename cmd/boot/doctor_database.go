@@ -26,7 +26,7 @@ const (
 const (
 	oldestPostgres = 14
 	newestPostgres = 18
-	// largeSkew is the smallest difference between two clocks that makes expiry times and TOTP codes noticeably wrong.
+	// If two clocks differ by more than largeSkew, expiry times and TOTP codes become noticeably wrong.
 	largeSkew = 30 * time.Second
 )
 

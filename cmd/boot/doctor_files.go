@@ -21,8 +21,8 @@ const (
 	oldVerification = 35 * 24 * time.Hour
 )
 
-// checkCertificate checks the validity of the TLS certificate. It need not check the key: the check of the settings has
-// already compared the key with the certificate.
+// checkCertificate checks the validity of the TLS certificate. It does not compare the key with the certificate,
+// because the check of the settings has already done this.
 func (c Config) checkCertificate(now time.Time) Check {
 	const name = "certificate"
 	loaded := c.derived.certificate

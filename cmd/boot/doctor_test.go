@@ -159,7 +159,7 @@ func surroundingFaults(t *testing.T, database string) map[string]doctorFault {
 }
 
 // TestDoctorSchema verifies that doctor prints a warning for an older schema and for a newer schema of the same release
-// line. For a schema of a newer release line, it prints an error.
+// line. For a schema of a newer release line, doctor must print an error.
 func TestDoctorSchema(t *testing.T) {
 	t.Parallel()
 	for version, want := range map[string]Status{"1": StatusWarning, "999": StatusWarning, "1001": StatusError} {

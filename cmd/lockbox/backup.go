@@ -129,7 +129,8 @@ func optional(args []string) string {
 	return args[0]
 }
 
-// printBackup prints the paths first, each on a line with its name, for scripts.
+// printBackup prints the two paths on the first two lines. Each line begins with a name, so that scripts can find the
+// path.
 func printBackup(out io.Writer, report boot.BackupReport) {
 	fmt.Fprintf(out, "dump: %s\nmanifest: %s\n%d bytes, %d rows, schema %06d\n", report.Dump, report.Manifest,
 		report.Bytes, report.Rows, report.SchemaVersion)

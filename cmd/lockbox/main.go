@@ -1,5 +1,5 @@
-// Command lockbox contains the server and the commands of its operator; each has its own file. It also contains the
-// commands that use a server over HTTP; they are in package terminal.
+// Command lockbox contains the server, the commands of the operator, and the commands that use a server over HTTP. The
+// commands that use HTTP are in package terminal. Each other command has its own file in this package.
 package main
 
 import (
@@ -94,7 +94,8 @@ func settings() (boot.Config, *slog.Logger, error) {
 	return config, log, nil
 }
 
-// warnOfUnknown logs a warning for each variable that looks like a setting but is none. It may be a misspelled setting.
+// warnOfUnknown logs a warning for each variable that begins with LOCKBOX_ but is not a setting. Such a variable may be
+// a misspelled setting.
 func warnOfUnknown(log *slog.Logger, unknown []string) {
 	for _, name := range unknown {
 		log.Warn("ignoring a variable that begins with LOCKBOX_ and is not a setting", slog.String("name", name))

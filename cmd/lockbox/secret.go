@@ -92,7 +92,7 @@ func stateOf(key ports.KeyStatus) string {
 	return "retired, rekey unfinished"
 }
 
-// secretOf returns the name of the setting that contains the secret of a key.
+// secretOf returns the name of the setting whose secret encrypts a key.
 func secretOf(key ports.KeyStatus) string {
 	if key.UnderPrevious {
 		return "LOCKBOX_SECRET_KEY_PREVIOUS"

@@ -139,7 +139,7 @@ func userListCommand() *cobra.Command {
 }
 
 // userActionCommand returns a command that calls act with its argument, the name of a user. After a success, the
-// command prints the name, followed by the text done.
+// command prints the name and the text in done.
 func userActionCommand(use, short, done string,
 	act func(ctx context.Context, operator identity.Operator, name string) error) *cobra.Command {
 	example := "  lockbox user " + strings.ReplaceAll(use, "NAME", "anna")
@@ -186,8 +186,8 @@ func userPasswdCommand() *cobra.Command {
 	}
 }
 
-// If in is a terminal, askPassword prompts twice for a password that is not shown. Otherwise, it reads one line from
-// in.
+// askPassword prompts twice for a password and does not show it. If the input is not a terminal, askPassword reads one
+// line instead.
 func askPassword(ctx context.Context, in io.Reader) (string, error) {
 	if !prompt.IsTerminal(in) {
 		return prompt.FirstLine(in)

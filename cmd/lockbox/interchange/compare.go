@@ -105,8 +105,9 @@ func (l *leaves) canExpand(path []string, object Value) bool {
 	return l.bytes <= maxVariableBytes
 }
 
-// canonical returns JSON in a form in which equal values have equal texts: without white space between tokens, and with
-// the same escapes for the same string. A string with half of a surrogate pair keeps its own escapes.
+// canonical rewrites JSON so that equal values have equal texts. It writes a space after each token and no other white
+// space, and it uses the same escapes for equal strings. A string with half of a surrogate pair keeps its original
+// escapes.
 func canonical(text json.RawMessage) string {
 	var out bytes.Buffer
 	decoder := json.NewDecoder(bytes.NewReader(text))
@@ -137,8 +138,8 @@ func canonical(text json.RawMessage) string {
 	}
 }
 
-// Merge returns an object with the fields of base and update. If both have a field, Merge takes the value from update.
-// If the value is an object in both, Merge merges the two objects recursively. The fields of base come first, in their
+// Merge returns an object with the fields of base and update. If both objects have a field, Merge takes its value from
+// update. If both values are objects, Merge merges them recursively instead. The fields of base come first, in their
 // order, followed by the fields that only update has. Merge does not change its arguments. Call Value.CheckNames for
 // both before.
 func Merge(base, update Value) Value {

@@ -66,7 +66,7 @@ func TestReadAndWriteErrors(t *testing.T) {
 		`unknown format "toml": use one of dotenv, json, yaml, shell, kubernetes, docker, github`)
 }
 
-// TestKubernetesNames checks the names that Kubernetes accepts.
+// TestKubernetesNames checks which names WriteKubernetes accepts for a Secret and for a namespace.
 func TestKubernetesNames(t *testing.T) {
 	t.Parallel()
 	value := parsed(t, `{"a":"1"}`)

@@ -122,7 +122,7 @@ func (r *dotenvReader) value(from int) (string, int, error) {
 	if rest := strings.Trim(trailing, " \t\r"); rest != "" && (rest[0] != '#' || trailing[0] == '#') {
 		return "", 0, errAfterQuote
 	}
-	// The last line of a file can lack a line end. Assume that it would be the same as that of the previous line.
+	// The last line of a file can lack a line end. In that case, assume the same line end as in the previous line.
 	if ended && strings.HasSuffix(trailing, "\r") || !ended && r.crlf {
 		value = strings.ReplaceAll(value, "\r\n", "\n")
 	}

@@ -28,7 +28,8 @@ func WriteDocker(out io.Writer, variables []Variable) error {
 			return fmt.Errorf("%s contains a line end, which the format docker does not support: use another format, "+
 				"or lockbox run", each.Name)
 		case len(each.Name)+1+len(each.Value) > maxEnvFileLine:
-			return fmt.Errorf("%s is too long for the format docker, in which a line can have 64 KiB", each.Name)
+			return fmt.Errorf("%s is too long for the format docker, in which a line can have at most 64 KiB",
+				each.Name)
 		case len(each.Name) > maxSubdomain:
 			return fmt.Errorf("the name %.40s… is longer than the %d characters that a Kubernetes Secret allows",
 				each.Name, maxSubdomain)
@@ -51,9 +52,8 @@ var githubOwn = []string{"GITHUB_", "RUNNER_"}
 
 // WriteGitHub writes variables in the format of the file $GITHUB_ENV of GitHub Actions. Before and after a value of
 // several lines, it writes a line with a delimiter. The delimiter is random, so no line of the value can be equal to
-// it. If the runner does not accept a variable, or if a value ends in CR, WriteGitHub returns an error that names the
-// variable, and writes nothing. A final CR is an error because runners on Windows remove it. The caller must call
-// WriteGitHubMasks first.
+// it. WriteGitHub returns an error and writes nothing if the runner does not accept a variable or if a value ends in
+// CR, which runners on Windows would remove. The error names the variable. The caller must call WriteGitHubMasks first.
 func WriteGitHub(out io.Writer, variables []Variable) error {
 	if err := checkCarried(variables); err != nil {
 		return err
@@ -89,7 +89,7 @@ func WriteGitHubMasks(out io.Writer, variables []Variable) error {
 	mask := func(value string) {
 		if strings.TrimSpace(value) != "" && !written[value] {
 			written[value] = true
-			// The runner turns these three escapes back into the characters.
+			// The runner decodes %25, %0D and %0A in a mask.
 			escaped := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(value)
 			text.WriteString("::add-mask::" + escaped + "\n")
 		}

@@ -60,8 +60,8 @@ func unknownFormat(format Format, supported []string) error {
 	return fmt.Errorf("unknown format %q: use one of %s", format, strings.Join(supported, ", "))
 }
 
-// Read reads an object from a file. It returns an error if the file contains another type of value, because such a
-// value has no names.
+// Read reads an object from a file. It returns an error if the value in the file is not an object, because such a value
+// has no names.
 func Read(format Format, text []byte) (Value, error) {
 	var value Value
 	var err error
@@ -131,8 +131,8 @@ func writeJSON(out io.Writer, value Value) error {
 	return err
 }
 
-// Indented returns JSON that is indented and ends in a line end. If the nesting is deeper than maxDepth, Indented
-// returns the JSON on one line: with deep nesting, indentation could turn half a megabyte into gigabytes.
+// Indented returns the JSON with indentation and with a final line end. If the nesting is deeper than maxDepth,
+// Indented returns the JSON on one line: with deep nesting, indentation could turn half a megabyte into gigabytes.
 func Indented(text []byte) ([]byte, error) {
 	var out bytes.Buffer
 	write := func() error { return json.Indent(&out, text, "", "  ") }

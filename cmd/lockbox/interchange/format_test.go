@@ -14,7 +14,7 @@ func TestIndented(t *testing.T) {
 	for text, want := range map[string]string{
 		`"a"`:                  "\"a\"\n",
 		` {"a":[1, {}],"b":2}`: "{\n  \"a\": [\n    1,\n    {}\n  ],\n  \"b\": 2\n}\n",
-		// The brackets are inside a string, so they are not nesting.
+		// Brackets inside a string do not count as nesting.
 		`["` + strings.Repeat(`[\"{`, 200) + `"]`:           "[\n  \"" + strings.Repeat(`[\"{`, 200) + "\"\n]\n",
 		strings.Repeat("[", 101) + strings.Repeat("]", 101): strings.Repeat("[", 101) + strings.Repeat("]", 101) + "\n",
 	} {

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Each key of halfPairs is an object that has a name with half of a surrogate pair. The value is the path of this name
-// in errors.
+// Each key of halfPairs is JSON in which a name contains half of a surrogate pair. Each value is the path by which
+// errors must identify this name.
 var halfPairs = map[string]string{
 	`{"ok":1,"a\ud800":"x"}`:                      `"a\\ud800"`,
 	`{"\uDFFF":null,"ok":1}`:                      `"\\uDFFF"`,

@@ -70,7 +70,7 @@ func WriteKubernetes(out io.Writer, secret Secret, variables []Variable) error {
 
 // secretData returns the YAML mapping for the field data of a Secret. It checks the limits of Kubernetes.
 func secretData(variables []Variable) (*yaml.Node, error) {
-	// Like the API server of Kubernetes, count the bytes of the values before base64.
+	// Count the bytes of the values before base64 encoding, as the API server of Kubernetes does.
 	data, size := &yaml.Node{Kind: yaml.MappingNode}, 0
 	for _, each := range variables {
 		if size += len(each.Value); size > maxSecretBytes {

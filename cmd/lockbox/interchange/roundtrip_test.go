@@ -44,7 +44,7 @@ func thousand() Value {
 	return object(members)
 }
 
-// TestBashReadsOutput checks that bash reads the formats dotenv and shell and sets the original values.
+// TestBashReadsOutput lets bash read the formats dotenv and shell. bash must set each variable to its original value.
 func TestBashReadsOutput(t *testing.T) {
 	t.Parallel()
 	value := thousand()

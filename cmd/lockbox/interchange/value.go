@@ -35,8 +35,8 @@ type Value struct {
 type member struct {
 	name  string
 	value Value
-	// damaged is "" for most names. If the name contains half of a surrogate pair, name cannot contain it. damaged is
-	// then the name as it appears in the JSON, without quotes.
+	// damaged is "" for most members. If the name in the JSON contains half of a surrogate pair, the decoder replaces
+	// the half, and name is wrong. In this case, damaged is the name as it appears in the JSON, without quotes.
 	damaged string
 }
 
@@ -84,8 +84,8 @@ func checkSyntax(text []byte) error {
 	return err
 }
 
-// parse reads the next value of the decoder. It parses the members of an object, recursively. It does not parse any
-// other value but refers to its part of text. Errors about a name contain path.
+// parse reads the next value of the decoder. For an object, it parses the members recursively. For any other value, it
+// only keeps the JSON. The argument path is the path of the value, for errors.
 func parse(decoder *json.Decoder, text []byte, path []string) (Value, error) {
 	before := decoder.InputOffset()
 	token, err := decoder.Token()
@@ -120,7 +120,7 @@ func parseObject(decoder *json.Decoder, text []byte, path []string) (Value, erro
 		if raw := text[before:decoder.InputOffset()]; hasHalfPair(raw) {
 			each.damaged = string(bytes.Trim(raw, "\", \t\r\n"))
 		}
-		// The full slice expression forces append to copy, because siblings share the path.
+		// All members of the object share path, so append must copy it. The full slice expression forces this.
 		inside := append(path[:len(path):len(path)], each.label())
 		if seen[each.label()] {
 			return Value{}, fmt.Errorf("duplicate name %s", quotePath(inside))
@@ -264,8 +264,8 @@ func (v Value) checkNames(path []string) error {
 	return nil
 }
 
-// hasHalfPair reports whether JSON text contains an escape for one half of a surrogate pair that is not next to an
-// escape for the other half. The text must be valid JSON.
+// hasHalfPair reports whether valid JSON contains half of a surrogate pair: an escape for one half without an escape
+// for the other half next to it.
 func hasHalfPair(text []byte) bool {
 	for i := 0; i < len(text); i++ {
 		if text[i] != '\\' {
@@ -345,8 +345,8 @@ func (v Value) WithField(path string, value Value) (Value, error) {
 	return v.withField(path, value, path)
 }
 
-// withField is WithField for an object below the first one. The argument path is relative to this object. The argument
-// whole is the complete path and appears in errors.
+// withField implements WithField. It calls itself for each nested object on the path. The argument path is relative to
+// the current object. The argument whole is the complete path, for errors.
 func (v Value) withField(path string, value Value, whole string) (Value, error) {
 	parent := strings.Split(strings.TrimSuffix(strings.TrimSuffix(whole, path), "."), ".")
 	if path == whole {

@@ -44,7 +44,7 @@ func (v Value) Variables(naming Naming) ([]Variable, error) {
 	return collected.variables, nil
 }
 
-// check returns an error if no variable name can begin with the prefix.
+// check returns an error if the prefix begins with a digit or contains a character that a variable name cannot contain.
 func (n Naming) check() error {
 	for i, c := range n.Prefix {
 		if !isNameRune(c, i > 0) {
@@ -123,8 +123,9 @@ var lowerCaseNames = []string{"http_proxy", "https_proxy", "ftp_proxy", "all_pro
 var caseSensitivePrefixes = []string{"TF_VAR_", "TF_TOKEN_", "TF_CLI_ARGS_", "PKR_VAR_", "npm_config_",
 	"ORG_GRADLE_PROJECT_"}
 
-// hasMeaningfulCase reports whether programs find the variable of a field only if its name has the letter case of the
-// field. Do not call it for the key of an entry: keys are always in lower case, so their case has no meaning.
+// hasMeaningfulCase reports whether the variable of a field must keep the letter case of the field, because programs
+// look the variable up by this exact name. Do not call it for the key of an entry: keys are always in lower case, so
+// their case has no meaning.
 func hasMeaningfulCase(field string) bool {
 	return slices.Contains(lowerCaseNames, field) ||
 		slices.ContainsFunc(caseSensitivePrefixes, func(prefix string) bool { return strings.HasPrefix(field, prefix) })

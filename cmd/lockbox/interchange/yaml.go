@@ -17,8 +17,8 @@ import (
 var yamlLine = regexp.MustCompile(`line (\d+)`)
 
 // ReadYAML reads one YAML document. Unquoted numbers, true, false and null keep their type if they are also valid JSON.
-// All other unquoted text becomes a string. This includes no, 0755, 0x1f and 2001-02-03, because YAML readers disagree
-// on the types of these texts. Aliases, duplicate names and all tags except !!str are errors.
+// All other unquoted text becomes a string, for example "no", "0755", "0x1f" and "2001-02-03". YAML readers disagree on
+// the types of these texts. Aliases, duplicate names and all tags except !!str are errors.
 func ReadYAML(text []byte) (Value, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	var document, second yaml.Node

@@ -25,8 +25,8 @@ type Identity struct {
 	Previous []string `json:"previous,omitempty"`
 }
 
-// IdentityStore is the directory of the unlocked identities, next to the profile file. Each identity is a file that
-// only this user can read.
+// IdentityStore is the directory of the unlocked identities, next to the profile file. Each identity has its own file,
+// which only this user can read.
 type IdentityStore struct{ dir string }
 
 // Identities returns the store of this user. It returns an error if the user has no configuration directory.

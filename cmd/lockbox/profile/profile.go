@@ -137,16 +137,15 @@ func Load(path string) (Book, error) {
 		// The decoder's error may quote the file, which contains tokens.
 		return book, fmt.Errorf("%s is not a valid profile file: fix or delete it, then sign in again", path)
 	}
-	// The file may not contain the field profiles, or its value may be null. Callers still need a map that they can
-	// change.
+	// In the file, the field profiles can be missing or null. Callers still need a map that they can change.
 	if book.Profiles == nil {
 		book.Profiles = map[string]Profile{}
 	}
 	return book, nil
 }
 
-// Change reads the profile file, calls change and writes the result back. It holds the lock all the time, so no other
-// process can use a refresh token while change uses it. If change returns an error, Change returns the same error and
+// Change reads the profile file, calls change and writes the result back. It holds the lock until it returns, so no
+// other process can use a refresh token that change uses. If change returns an error, Change returns the same error and
 // does not write the file. An error about the file contains its path and a remedy.
 func Change(path string, change func(*Book) error) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {

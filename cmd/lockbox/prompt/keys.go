@@ -32,8 +32,8 @@ const quietTenths = 5
 // maxEscape is longer than the escape sequence of any key. addEscape ends a longer sequence at this length.
 const maxEscape = 16
 
-// keys collects the keys that a user presses at a hidden prompt. It edits the line itself, because the terminal does
-// not do this while the echo is off. The zero value is an empty line.
+// keys collects the keys that a user presses at a hidden prompt. It also handles the keys that edit the line, because
+// the terminal does not do this during a hidden prompt. The zero value is an empty line.
 type keys struct {
 	text   []byte
 	escape []byte // an incomplete escape sequence
@@ -103,8 +103,9 @@ func (k *keys) press(c byte) {
 	}
 }
 
-// result returns the input. Line ends in it become "\n". If the input is a single line, result removes a line end after
-// it, which users often copy by mistake. The argument rest has the input that arrived after the last call of write.
+// result returns the input. Each line end in the input becomes "\n". If the input is a single line, result removes a
+// line end after it, which users often copy by mistake. The argument rest has the input that arrived after the last
+// call of write.
 func (k *keys) result(rest []byte) (string, error) {
 	switch {
 	case hasText(k.extra) || hasText(rest):

@@ -107,9 +107,8 @@ func Yes(ctx context.Context, question string) (bool, error) {
 	}
 }
 
-// FirstLine reads a line from in and returns it without its line end. With FirstLine, a script can pass a secret on
-// standard input. FirstLine can read more of in than this line. To read several lines, pass the same *bufio.Reader each
-// time.
+// FirstLine reads one line from a reader and returns it without its line end. With FirstLine, a script can pass a
+// secret on standard input. FirstLine reads ahead. To read several lines, pass the same *bufio.Reader each time.
 func FirstLine(in io.Reader) (string, error) {
 	line, err := bufio.NewReader(in).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
