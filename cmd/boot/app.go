@@ -200,7 +200,7 @@ func (a *App) announceInit(ctx context.Context, core *core) error {
 	return nil
 }
 
-// api creates the use cases and the HTTP API that calls them. core must be open. It returns an error if an adapter
+// api creates the use cases and the HTTP API that calls them. core must be open. api returns an error if an adapter
 // refuses a setting or if a query fails.
 func (a *App) api(ctx context.Context, core *core, events *postgres.EventWriter) (*httpapi.API, error) {
 	entrySealer, err := core.entrySealer()

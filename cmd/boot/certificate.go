@@ -76,8 +76,8 @@ func loadCertificate(chain, key []byte) (*loadedCertificate, error) {
 	return loaded, nil
 }
 
-// digestCertificate returns a digest of both texts. It hashes the chain separately: because this hash has a fixed
-// length, two different pairs of texts cannot give the same input.
+// digestCertificate returns a digest of both texts. It first hashes the chain. This hash has a fixed length, so the
+// boundary between the hash and the key is unambiguous.
 func digestCertificate(chain, key []byte) [sha256.Size]byte {
 	first := sha256.Sum256(chain)
 	return sha256.Sum256(append(first[:], key...))

@@ -47,8 +47,8 @@ func (m member) label() string { return cmp.Or(m.damaged, m.name) }
 // escape. It cannot be converted to UTF-8.
 var errHalfPair = errors.New("contains half of a surrogate pair, which is not a character")
 
-// checkName returns an error if the name contains half of a surrogate pair, because it cannot be written unchanged. The
-// argument path is the path of the enclosing object. The error contains the path of the member.
+// checkName returns an error if the name contains half of a surrogate pair. Such a name cannot be written unchanged.
+// The argument path is the path of the enclosing object. The error contains the path of the member.
 func (m member) checkName(path []string) error {
 	if m.damaged == "" {
 		return nil
