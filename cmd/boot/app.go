@@ -27,12 +27,12 @@ const (
 	// drainTimeout is how long requests in flight may take after SIGTERM. It equals the default grace period of
 	// Kubernetes.
 	drainTimeout = 30 * time.Second
-	// closeTimeout is how long running statements, such as those of the audit log, may continue after the last request.
-	// If the database does not answer, a shutdown takes at most closeTimeout longer than the longest request.
+	// After the last request, a shutdown waits for the statements that still run, such as those of the audit log.
+	// closeTimeout limits this wait, in case the database does not answer.
 	closeTimeout = 5 * time.Second
 	// keyringRefresh is how often a server reads the server keys again. If the database refuses a write because its
-	// server key was replaced, the server reads the keys immediately. All other servers learn about the replaced key at
-	// this interval.
+	// server key was replaced, the server reads the keys immediately. Without such a refusal, a server notices a
+	// replaced key only at the next regular read.
 	keyringRefresh = time.Minute
 	// refusalFlush is how often a server writes summaries of repeated refusals to the audit log. Each summary covers
 	// the refusals of one caller within a minute.
@@ -43,14 +43,15 @@ const (
 type App struct {
 	config Config
 	log    *slog.Logger
-	// Listener accepts the connections; nil listens on Config.HTTPAddr. Set it before Run.
+	// Listener accepts the connections. If Listener is nil, Run opens a listener on Config.HTTPAddr. Set it before Run.
 	Listener net.Listener
-	// LoopbackOnly refuses requests whose Host or Origin header names another machine. Set it before Run.
+	// If LoopbackOnly is true, the server refuses requests whose Host or Origin header names another machine. Set it
+	// before Run.
 	LoopbackOnly bool
 	// If PrintInitToken is set and there is no owner yet, Run logs the token that POST /init requires. Set
 	// PrintInitToken before Run.
 	PrintInitToken bool
-	// Reload makes the server read the files of its certificate again at each signal. Set it before Run.
+	// Reload receives signals. At each signal, the server reads its certificate files again. Set Reload before Run.
 	Reload <-chan os.Signal
 
 	ready chan struct{}
@@ -77,9 +78,10 @@ func (a *App) Addr() net.Addr { return a.addr }
 // HasOwner reports whether there was an owner when the server started. Call it only after Ready.
 func (a *App) HasOwner() bool { return a.hasOwner }
 
-// Run opens the database, upgrades its schema, opens the server keys and serves until ctx ends. From then on, /readyz
-// returns 503. Run waits for Config.DrainDelay, finishes the requests in flight and returns nil. It returns an error if
-// the server cannot start, if serving fails, or if requests take longer than drainTimeout. Run may be called once.
+// Run opens the database, upgrades its schema, opens the server keys and serves until ctx ends. Then /readyz begins to
+// return 503. Run still serves for Config.DrainDelay, finishes the requests in flight and returns nil. It returns an
+// error if the server cannot start, if serving fails, or if requests take longer than drainTimeout. Run may be called
+// once.
 func (a *App) Run(ctx context.Context) error {
 	a.limitMemory()
 	traces, err := a.openTraces(ctx)
@@ -113,7 +115,7 @@ func (a *App) Run(ctx context.Context) error {
 	if err := a.announceInit(ctx, core); err != nil {
 		return err
 	}
-	// The server listens only when it can serve, so that load balancers do not send requests earlier.
+	// Listen only now that the server can answer, because a load balancer sends requests as soon as it can connect.
 	listener, err := a.listen()
 	if err != nil {
 		return err
@@ -124,7 +126,7 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	defer stopMetrics()
 	defer a.startBackground(ctx, core, events)()
-	// The functions that are deferred above write to the database. Together they may take closeTimeout.
+	// The deferred calls above write to the database. This call runs before them and limits their total time.
 	defer core.store.CloseWithin(closeTimeout)
 	a.addr = listener.Addr()
 	a.log.Info("listening", slog.String("address", a.addr.String()), slog.String("version", Version()))
@@ -133,8 +135,8 @@ func (a *App) Run(ctx context.Context) error {
 }
 
 // startBackground starts the work that does not belong to a request. This work continues while the server drains,
-// because a draining server still answers requests. stop ends the work and waits for its end; call stop before the
-// database closes.
+// because a draining server still answers requests. stop ends the work and waits until it has ended. Call stop before
+// the database is closed.
 func (a *App) startBackground(ctx context.Context, core *core, events *postgres.EventWriter) (stop func()) {
 	var background sync.WaitGroup
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -198,8 +200,8 @@ func (a *App) announceInit(ctx context.Context, core *core) error {
 	return nil
 }
 
-// api makes the use cases on top of core, and the HTTP API on top of the use cases. core must be open. The error means
-// that an adapter detected a mistake in a setting or that a query failed.
+// api creates the use cases and the HTTP API that calls them. core must be open. api returns an error if an adapter
+// refuses a setting or if a query fails.
 func (a *App) api(ctx context.Context, core *core, events *postgres.EventWriter) (*httpapi.API, error) {
 	entrySealer, err := core.entrySealer()
 	if err != nil {
@@ -281,8 +283,8 @@ func (a *App) listen() (net.Listener, error) {
 	return listener, nil
 }
 
-// serve answers requests until ctx ends. From then on, /readyz returns 503, and serve accepts connections only for the
-// drain delay. Finally it closes the listener and finishes the requests in flight.
+// serve answers requests until ctx ends. Then /readyz begins to return 503, but serve still accepts connections during
+// the drain delay. Finally, serve closes the listener and finishes the requests in flight.
 func (a *App) serve(ctx context.Context, api *httpapi.API, listener net.Listener) error {
 	server := api.Server()
 	var secured *tls.Config
@@ -296,8 +298,7 @@ func (a *App) serve(ctx context.Context, api *httpapi.API, listener net.Listener
 		return err
 	case <-ctx.Done():
 	}
-	// First make /readyz return 503. The server still accepts connections from clients that have not noticed the
-	// shutdown.
+	// First make /readyz return 503. Clients that have not noticed the shutdown can still connect.
 	a.log.Info("stopping: finishing requests in flight", slog.Duration("drain_delay", a.config.DrainDelay))
 	api.Drain()
 	if a.config.DrainDelay > 0 {
@@ -319,7 +320,7 @@ func (a *App) serve(ctx context.Context, api *httpapi.API, listener net.Listener
 	return nil
 }
 
-// refreshKeys reads the server keys again at an interval, so that a rekey reaches every server.
+// refreshKeys reads the server keys again at an interval. In this way, every server learns about a rekey.
 func (a *App) refreshKeys(ctx context.Context, core *core) {
 	every(ctx, keyringRefresh, func() {
 		if err := core.keyring.Reload(ctx); err != nil && ctx.Err() == nil {
@@ -328,8 +329,8 @@ func (a *App) refreshKeys(ctx context.Context, core *core) {
 	})
 }
 
-// probe checks at an interval that the database accepts writes. The store logs each change of the result, and reports
-// the last result to /readyz and in metrics.
+// probe checks regularly whether the database accepts writes. The store remembers the last outcome for /readyz and for
+// a metric. It logs a line when the outcome changes.
 func (a *App) probe(ctx context.Context, store *postgres.Store) {
 	_ = store.Probe(ctx)
 	every(ctx, postgres.ProbeInterval, func() { _ = store.Probe(ctx) })
@@ -339,18 +340,18 @@ func (a *App) probe(ctx context.Context, store *postgres.Store) {
 func (a *App) flushRefusals(ctx context.Context, entrance *gate.Gate) {
 	every(ctx, refusalFlush, func() {
 		if err := entrance.FlushRefusals(ctx); err != nil && ctx.Err() == nil {
-			a.log.Warn("writing repeated refusals to the audit log failed; the next attempt includes them",
+			a.log.Warn("writing the audit events of repeated refusals failed; the server tries again later",
 				slog.Any("error", err))
 		}
 	})
 }
 
-// flushAllRefusals writes the remaining events of repeated refusals when the server stops.
+// flushAllRefusals writes the remaining audit events of repeated refusals when the server stops.
 func (a *App) flushAllRefusals(entrance *gate.Gate) {
 	ctx, cancel := context.WithTimeout(context.Background(), postgres.StatementTimeout)
 	defer cancel()
 	if err := entrance.FlushAllRefusals(ctx); err != nil {
-		a.log.Error("writing repeated refusals to the audit log failed while the server stopped",
+		a.log.Error("the server stopped before it could write all audit events of repeated refusals",
 			slog.Any("error", err))
 	}
 }

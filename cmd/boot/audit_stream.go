@@ -18,7 +18,7 @@ import (
 )
 
 // StreamTarget is the destination to which the audit stream delivers events. The zero StreamTarget means no stream. It
-// has no String method, so that the URL of a webhook, whose query may contain a secret, is not logged by mistake.
+// has no String method, because the URL of a webhook may contain a secret and must not appear in a log.
 type StreamTarget struct {
 	stdout  bool
 	file    string
@@ -78,8 +78,8 @@ func (t StreamTarget) kind() string {
 	}
 }
 
-// streamHeader returns the name and the value of the webhook's header, or two empty texts if the setting is empty. ok
-// is false if the setting is not a valid header.
+// streamHeader splits the setting AUDIT_STREAM_HEADER into the name and the value of a header. If the setting is empty,
+// name and value are "" and ok is true. ok is false if the setting is not a valid header.
 func (c Config) streamHeader() (name, value string, ok bool) {
 	if len(c.AuditStreamHeader.Bytes()) == 0 {
 		return "", "", true
@@ -94,8 +94,8 @@ func (c Config) streamHeader() (name, value string, ok bool) {
 func (c Config) streamDestination() (auditstream.Destination, error) {
 	switch target := c.AuditStream; {
 	case target.stdout:
-		// If standard output is a pipe whose reader has ended, a write raises SIGPIPE, which by default ends the
-		// server.
+		// If standard output is a pipe, its reader may exit. The next write then raises SIGPIPE. By default, this
+		// signal ends the server.
 		signal.Ignore(syscall.SIGPIPE)
 		return auditstream.NewWriter(os.Stdout), nil
 	case target.isWebhook():
@@ -116,7 +116,7 @@ func (c Config) streamDestination() (auditstream.Destination, error) {
 }
 
 // openStream opens the destination of the audit stream at the start of the server, so a wrong path prevents the start.
-// It does nothing if the setting is empty. Call closeStream when the stream has ended.
+// If the setting is empty, openStream does nothing. Call closeStream after the stream has ended.
 func (c *core) openStream(ctx context.Context, log *slog.Logger) (closeStream func(), err error) {
 	if c.config.AuditStream.IsZero() {
 		return func() {}, nil

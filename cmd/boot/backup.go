@@ -27,7 +27,7 @@ type BackupReport struct {
 
 // CreateBackup writes a backup of the configured database into a folder and returns its report. If dir is empty, the
 // setting BACKUP_DIR names the folder. Servers may keep running, because the dump and the manifest describe one
-// snapshot. CreateBackup returns an error and makes no backup if the configured secret cannot open the server keys.
+// snapshot. If the configured secret cannot open the server keys, CreateBackup makes no backup and returns an error.
 func CreateBackup(ctx context.Context, config Config, dir string) (BackupReport, error) {
 	dir, err := config.backupDir(dir)
 	if err != nil {
@@ -110,7 +110,7 @@ func compareWith(ctx context.Context, inspector *postgres.Inspector, manifest ba
 	return fmt.Errorf("the database differs from the backup:\n%w", errors.Join(list...))
 }
 
-// describe returns the part of a manifest that depends on the database.
+// describe returns a manifest with only those fields that describe the database, not the dump.
 func describe(inventory postgres.Inventory) backup.Manifest {
 	manifest := backup.Manifest{
 		Lockbox:       Version(),
@@ -158,8 +158,8 @@ func (c Config) backupDir(dir string) (string, error) {
 	return c.BackupDir, nil
 }
 
-// readManifest reads a manifest that is authentic under the current or the previous secret. It also returns the
-// authenticator of that secret.
+// readManifest reads a manifest and authenticates it with the current secret, or else with the previous one. It also
+// returns the authenticator that accepted the manifest.
 func (c Config) readManifest(path string) (backup.Manifest, *sealing.ManifestAuthenticator, error) {
 	authenticator := sealing.NewManifestAuthenticator(c.SecretKey)
 	manifest, err := backup.Read(path, authenticator.Authentic)

@@ -10,10 +10,11 @@ import (
 )
 
 const (
-	// backupScan is how old the metrics of backups can be. A scrape reads the folder at most once in this time.
+	// backupScan is the minimum time between two scans of the folder of backups. The metrics of backups can therefore
+	// be this old.
 	backupScan = time.Minute
-	// maxScannedBackups is the maximum number of manifests that a scan reads. The newest verified backup is assumed to
-	// be among them.
+	// maxScannedBackups is the maximum number of manifests that a scan reads. The scan can therefore miss a verified
+	// backup if the folder has this many newer manifests.
 	maxScannedBackups = 50
 )
 
@@ -21,9 +22,9 @@ const (
 // is none.
 type backupTimes struct{ created, verified time.Time }
 
-// readBackupTimes reads the newest manifests in a folder. It ignores manifests that are not authentic or have no dump
-// of the right size. Otherwise anyone who can write to the folder could forge a manifest and hide that backups are
-// missing.
+// readBackupTimes reads the newest manifests in a folder. It ignores a manifest that is not authentic and a manifest
+// whose dump is missing or has the wrong size. Otherwise, an attacker who can write to the folder could forge
+// manifests, and the metrics would not show that backups are missing.
 func (c Config) readBackupTimes() (backupTimes, error) {
 	var times backupTimes
 	paths, err := backup.Newest(c.BackupDir, maxScannedBackups)
@@ -45,7 +46,7 @@ func (c Config) readBackupTimes() (backupTimes, error) {
 	return times, nil
 }
 
-// backupGauges holds the last scan of the folder. It is safe for concurrent use.
+// backupGauges holds the times that the last scan of the folder found. It is safe for concurrent use.
 type backupGauges struct {
 	config  Config
 	mu      sync.Mutex
@@ -53,7 +54,7 @@ type backupGauges struct {
 	times   backupTimes
 }
 
-// registerBackupMetrics adds the metrics of backups, if the server knows their folder.
+// registerBackupMetrics adds the metrics of backups. It adds none if the setting BACKUP_DIR is empty.
 func registerBackupMetrics(registry *prometheus.Registry, config Config) {
 	if config.BackupDir == "" {
 		return
@@ -72,8 +73,8 @@ func registerBackupMetrics(registry *prometheus.Registry, config Config) {
 	)
 }
 
-// read returns the times of a scan that is at most backupScan old. A folder that cannot be read counts as empty, so an
-// alert on the age also covers this case.
+// read returns the times of the last scan, and scans the folder first if that scan is older than backupScan. If the
+// folder cannot be read, both metrics are 0. An alert on old backups then fires too.
 func (g *backupGauges) read() backupTimes {
 	g.mu.Lock()
 	defer g.mu.Unlock()

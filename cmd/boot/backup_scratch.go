@@ -14,10 +14,9 @@ import (
 func programDirs(ctx context.Context) []string { return localpg.ProgramDirs(ctx) }
 
 // startScratch starts a private PostgreSQL server with an empty database and returns its address. The function stop
-// removes the server and the database. The role in the address owns the database but is not a superuser. The reason is
-// that the restore runs functions that an attacker may have added to the original database. With the rights of a
-// superuser, such functions could run programs as the user who runs Lockbox. The server also stops, and its folder is
-// removed, if this program is killed.
+// removes the server and the database. The role in the address owns the database but is not a superuser: an attacker
+// may have added functions to the original database, and the restore runs them. As a superuser, such a function could
+// run programs on this machine. The server also stops, and its folder is removed, if this program is killed.
 func startScratch(ctx context.Context) (address string, stop func() error, err error) {
 	server, err := localpg.Start(ctx, localpg.Config{})
 	if err != nil {

@@ -21,7 +21,7 @@ import (
 // Verification is the result of VerifyBackup.
 type Verification struct {
 	BackupReport
-	// Opened counts the rows that a server key opened.
+	// Opened has the numbers of rows that the server keys decrypted.
 	Opened ports.SealedCounts
 }
 
@@ -30,9 +30,10 @@ type Verification struct {
 // manifest. The secret must open the server keys, and these keys must open the server's layer of every sealed row. On
 // success, VerifyBackup writes the time of the verification into the manifest.
 //
-// If path is empty, VerifyBackup uses the newest backup in the folder of the setting BACKUP_DIR. scratchURL is the URL
-// of an empty database. At the end, VerifyBackup drops everything that it restored there. If scratchURL is "",
-// VerifyBackup starts a private PostgreSQL server. VerifyBackup never opens the configured database.
+// If path is empty, VerifyBackup uses the newest backup in the folder of the setting BACKUP_DIR. The argument
+// scratchURL is the URL of an empty database into which VerifyBackup restores the dump. At the end, VerifyBackup
+// empties this database. If scratchURL is "", VerifyBackup starts a private PostgreSQL server. VerifyBackup never opens
+// the configured database.
 func VerifyBackup(ctx context.Context, config Config, path, scratchURL string) (Verification, error) {
 	if config.SecretKey.IsZero() {
 		return Verification{}, config.missingSecret()
@@ -60,7 +61,8 @@ func VerifyBackup(ctx context.Context, config Config, path, scratchURL string) (
 	}
 	manifest.VerifiedAt = system.Clock{}.Now()
 	if err := manifest.Write(path, authenticator.Code); err != nil {
-		return Verification{}, fmt.Errorf("the backup is good, but its manifest could not be written: %w", err)
+		return Verification{}, fmt.Errorf("the backup was verified, but the time could not be written to its manifest: %w",
+			err)
 	}
 	return Verification{BackupReport: reportOf(path, manifest), Opened: opened}, nil
 }
@@ -100,8 +102,8 @@ func (c Config) verifyIn(ctx context.Context, database string, manifest backup.M
 	return c.openRows(ctx, database)
 }
 
-// openRows opens the server's layer of every sealed row of a restored database. It upgrades the schema first, because
-// the queries of this program need it.
+// openRows opens the server's layer of every sealed row in a restored database. It first upgrades the schema, because
+// the queries of this program need the newest schema.
 func (c Config) openRows(ctx context.Context, database string) (ports.SealedCounts, error) {
 	migrator, err := migrate.New(database, migrations.Files)
 	if err != nil {
@@ -142,8 +144,9 @@ type scratch struct {
 	close func() error
 }
 
-// openScratch returns the scratch database at a URL, or on a private server if the URL is "". The role of that database
-// has no rights to access files or to run programs on the machine of the database server.
+// openScratch returns the scratch database at an address. If the address is "", openScratch starts a private server
+// with such a database. It returns an error if the role in the address can access files or run programs on the machine
+// of the database server.
 func openScratch(ctx context.Context, address string, manifest backup.Manifest) (scratch, error) {
 	stop := func() error { return nil }
 	if address == "" {
@@ -178,8 +181,8 @@ func requireMajor(ctx context.Context, inspector *postgres.Inspector, manifest b
 	return err
 }
 
-// emptyScratch drops everything that a verification restored. It also works if the context of the verification has been
-// cancelled.
+// emptyScratch drops everything that a verification restored. It uses its own context, because the verification may
+// have been cancelled.
 func emptyScratch(address string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), postgres.LargeDeletion)
 	defer cancel()
@@ -191,8 +194,9 @@ func emptyScratch(address string) error {
 	return inspector.Clear(ctx)
 }
 
-// withSearchPath adds the parameter search_path to an address, so that sessions at this address use the schema by
-// default. If schema is public or the address is not a URL, withSearchPath returns it unchanged.
+// withSearchPath adds the parameter search_path to the URL of a database. Sessions that connect with this URL use the
+// given schema by default. withSearchPath returns the address unchanged if the schema is public or the address is not a
+// URL.
 func withSearchPath(address, schema string) string {
 	if schema == "public" || !strings.Contains(address, "://") {
 		return address
@@ -216,8 +220,8 @@ func (c Config) keyringConfig(keys ports.ServerKeys) sealing.KeyringConfig {
 	}
 }
 
-// ReadScratchURL reads the address of a scratch database from a file. An address on the command line would expose its
-// password.
+// ReadScratchURL reads the address of a scratch database from a file. An address on the command line would expose the
+// password in it to other users of the machine.
 func ReadScratchURL(path string) (string, error) {
 	content, err := readSetting(path)
 	if err != nil {

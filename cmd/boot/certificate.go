@@ -16,20 +16,20 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// certificateCheck is how often a server reads its certificate files again. A renewal replaces the certificate and the
-// key one after the other, and a read between the two replacements fails. The next read succeeds, so a renewal takes
-// effect within a minute.
+// certificateCheck is how often a server reads its certificate files again. A renewal replaces two files, the
+// certificate and the key. A read that happens between the two replacements fails, but the next read succeeds. A
+// renewal thus takes effect within a minute.
 const certificateCheck = 30 * time.Second
 
 // certificateFiles are the files of the settings TLS_CERT and TLS_KEY. A name is "" if the setting contains the PEM
 // text itself instead of naming a file.
 type certificateFiles struct{ chain, key string }
 
-// certificate is the certificate of the server, which can be replaced while the server runs. It is safe for concurrent
-// use.
+// certificate holds the server's TLS certificate. A reload can replace it while the server runs. It is safe for
+// concurrent use.
 type certificate struct {
 	files certificateFiles
-	// chain and key are the PEM texts of the settings. They are used if the settings do not name files.
+	// chain and key are the PEM texts of settings that do not name a file.
 	chain, key []byte
 
 	mu      sync.Mutex // serializes reloads and guards digest
@@ -76,8 +76,8 @@ func loadCertificate(chain, key []byte) (*loadedCertificate, error) {
 	return loaded, nil
 }
 
-// digestCertificate returns a digest that changes if either text changes. The digest of the chain has a fixed length,
-// so the boundary between the texts is unambiguous.
+// digestCertificate returns a digest of both texts. It first hashes the chain. This hash has a fixed length, so the
+// boundary between the hash and the key is unambiguous.
 func digestCertificate(chain, key []byte) [sha256.Size]byte {
 	first := sha256.Sum256(chain)
 	return sha256.Sum256(append(first[:], key...))
@@ -86,12 +86,12 @@ func digestCertificate(chain, key []byte) [sha256.Size]byte {
 // hasFiles reports whether the certificate or its key comes from a file. Only then can a reload find a new certificate.
 func (c *certificate) hasFiles() bool { return c.files != certificateFiles{} }
 
-// tlsConfig returns the configuration of a listener. Each handshake uses the current certificate; established
-// connections keep theirs.
+// tlsConfig returns the configuration of a listener. Each handshake uses the current certificate. An established
+// connection keeps the certificate of its handshake.
 func (c *certificate) tlsConfig() *tls.Config {
 	return &tls.Config{
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &c.current.Load().pair, nil },
-		// TLS 1.2 is the oldest version without known weaknesses in its common use.
+		// All versions before TLS 1.2 have known weaknesses.
 		MinVersion: tls.VersionTLS12,
 		// The program wraps the listener with TLS itself, so this configuration must offer HTTP/2.
 		NextProtos: []string{"h2", "http/1.1"},
@@ -125,7 +125,7 @@ func (c *certificate) reload() (changed bool, err error) {
 	return true, nil
 }
 
-// readOr returns the setting in the file at path, or text if path is "".
+// readOr returns the setting that the file at path contains. If path is "", it returns text.
 func readOr(path string, text []byte) ([]byte, error) {
 	if path == "" {
 		return text, nil
@@ -162,8 +162,9 @@ func (c *certificate) register(registry *prometheus.Registry) {
 	)
 }
 
-// watchCertificate reloads the certificate at each signal of App.Reload, and at an interval if it comes from files.
-// Without TLS, watchCertificate only consumes the signals. It returns when ctx ends.
+// watchCertificate reloads certificate files at each signal from App.Reload, and regularly at the interval
+// certificateCheck. If no files are configured, it logs at each signal that there is nothing to reload. It returns when
+// ctx ends.
 func (a *App) watchCertificate(ctx context.Context) {
 	c := a.config.derived.certificate
 	var tick <-chan time.Time // never receives if there is no file to read
@@ -190,8 +191,9 @@ func (a *App) watchCertificate(ctx context.Context) {
 	}
 }
 
-// reloadCertificate reloads the certificate. It logs a new certificate. It logs an error only if the text differs from
-// reported. It returns the text of the error, or "".
+// reloadCertificate reloads the certificate. If the certificate was replaced, it logs this. The argument reported is
+// the text of the last error: an error with the same text is not logged again. reloadCertificate returns the text of
+// its error, or "".
 func (a *App) reloadCertificate(c *certificate, reported string) string {
 	changed, err := c.reload()
 	if err != nil {

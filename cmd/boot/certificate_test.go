@@ -43,7 +43,7 @@ func (f certificateFolder) issue(serial int64, expires time.Time) {
 	f.write("key", key)
 }
 
-// settings returns the settings that name the files.
+// settings returns the settings TLS_CERT_FILE and TLS_KEY_FILE with the paths of the files.
 func (f certificateFolder) settings() []string {
 	return []string{"LOCKBOX_TLS_CERT_FILE=" + f.path("cert"), "LOCKBOX_TLS_KEY_FILE=" + f.path("key")}
 }
@@ -84,7 +84,8 @@ func gaugeValue(t *testing.T, registry *prometheus.Registry, name string) float6
 	return 0
 }
 
-// TestCertificateReload checks a reload in every state in which a renewal can leave the files of a certificate.
+// TestCertificateReload reloads a certificate after each kind of change that a complete or failed renewal can make to
+// its files.
 func TestCertificateReload(t *testing.T) {
 	t.Parallel()
 	hour := time.Now().Add(time.Hour).Truncate(time.Second)
@@ -146,8 +147,8 @@ func (f certificateFolder) append(name, text string) {
 	f.write(name, string(content)+text)
 }
 
-// TestCertificateExpiryIsTheEarliestOfItsChain verifies that the expiry of an intermediate certificate counts if it is
-// the earliest.
+// TestCertificateExpiryIsTheEarliestOfItsChain verifies that the expiry is that of the certificate in the chain that
+// expires first.
 func TestCertificateExpiryIsTheEarliestOfItsChain(t *testing.T) {
 	t.Parallel()
 	now := time.Now().Truncate(time.Second)

@@ -29,17 +29,19 @@ type Config struct {
 
 	// HTTPAddr is the address on which the server listens and to which `lockbox health` connects.
 	HTTPAddr Address `env:"HTTP_ADDR" envDefault:":5000"`
-	// MetricsAddr is the address that serves /metrics over plain HTTP. If it is zero, HTTPAddr serves /metrics.
+	// MetricsAddr is the address at which the server serves /metrics over plain HTTP. If MetricsAddr is zero, the
+	// server serves /metrics at HTTPAddr.
 	MetricsAddr Address `env:"METRICS_ADDR"`
-	// TLSCert and TLSKey are the PEM texts that were read at the start. Both must be set, or neither. Because the files
-	// can change later, the server uses derived.certificate instead.
+	// TLSCert and TLSKey are PEM texts, read at the start. Set both or neither. The server uses derived.certificate
+	// instead of these fields, because the files can change later.
 	TLSCert string        `env:"TLS_CERT"`
 	TLSKey  domain.Secret `env:"TLS_KEY"`
-	// DrainDelay is how long the server still accepts connections after SIGTERM, while /readyz returns 503.
+	// After SIGTERM, /readyz returns 503, but the server accepts connections for another DrainDelay.
 	DrainDelay     time.Duration  `env:"DRAIN_DELAY" envDefault:"0"`
 	TrustedProxies []netip.Prefix `env:"TRUSTED_PROXIES"`
 	CORSOrigins    Origins        `env:"CORS_ORIGINS"`
-	// MaxBodyBytes bounds a request body. MaxBodyBytes must leave room for the JSON around a value of MaxValueBytes.
+	// MaxBodyBytes bounds a request body. Because a value is sent inside a JSON body, MaxBodyBytes should be larger
+	// than MaxValueBytes.
 	MaxBodyBytes int64 `env:"MAX_BODY_BYTES" envDefault:"1048576"`
 
 	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"info"`
@@ -57,19 +59,20 @@ type Config struct {
 	RequireAdminToCreateUser bool          `env:"REQUIRE_ADMIN_TO_CREATE_USER" envDefault:"true"`
 	ShowAPIKeys              bool          `env:"SHOW_API_KEYS" envDefault:"false"`
 	MinPasswordLength        int           `env:"MIN_PASSWORD_LENGTH" envDefault:"6"`
-	// These are the lifetimes of a session token, of an access token, and of a sign-in with refresh tokens.
+	// TokenTTL is the lifetime of a session token. With refresh tokens, AccessTokenTTL is the lifetime of an access
+	// token and RefreshTokenTTL is the lifetime of the whole sign-in.
 	TokenTTL        time.Duration `env:"TOKEN_TTL" envDefault:"168h"`
 	AccessTokenTTL  time.Duration `env:"ACCESS_TOKEN_TTL" envDefault:"2h"`
 	RefreshTokenTTL time.Duration `env:"REFRESH_TOKEN_TTL" envDefault:"720h"`
 	TOTPIssuer      string        `env:"TOTP_ISSUER" envDefault:"Lockbox"`
-	// The setting of RateLimits is the number of free attempts per account. The other limits are computed from that
-	// number.
+	// The setting THROTTLE_FREE_ATTEMPTS is the number of free attempts per account. The other rate limits are computed
+	// from this number.
 	RateLimits domain.RateLimits `env:"THROTTLE_FREE_ATTEMPTS" envDefault:"5"`
 
 	// For each of the following settings, zero means no limit.
 	MaxValueBytes    int `env:"MAX_VALUE_BYTES" envDefault:"524288"`
 	MaxEntriesPerBox int `env:"MAX_ENTRIES_PER_BOX" envDefault:"10000"`
-	// MaxBytesPerBox limits all versions in a box together, deleted entries included.
+	// MaxBytesPerBox limits the total size of all versions in a box, including those of deleted entries.
 	MaxBytesPerBox  int64 `env:"MAX_BYTES_PER_BOX" envDefault:"268435456"`
 	MaxUsersPerBox  int   `env:"MAX_USERS_PER_BOX" envDefault:"1000"`
 	MaxBoxesPerUser int   `env:"MAX_BOXES_PER_USER" envDefault:"100"`
@@ -94,7 +97,7 @@ type Config struct {
 	DropletCPUs   float64              `env:"DROPLET_CPUS" envDefault:"1"`
 	DropletLog    ByteSize             `env:"DROPLET_LOG_SIZE" envDefault:"10m"`
 
-	// DBMaxConns applies to each server. The database must accept the connections of all servers together.
+	// DBMaxConns limits the connections of one server. The database must accept the sum of the limits of all servers.
 	DBMaxConns int32 `env:"DB_MAX_CONNS" envDefault:"0"`
 	// DBPooling states whether a pooler may run each transaction in another session of the database.
 	DBPooling Pooling `env:"DB_POOLING" envDefault:"session"`
@@ -102,8 +105,8 @@ type Config struct {
 	KDFMemoryKiB uint32 `env:"KDF_MEMORY_KIB" envDefault:"19456"`
 	KDFTime      uint32 `env:"KDF_TIME" envDefault:"2"`
 
-	// Each of the following limits that is zero is derived from MemoryLimit. If MemoryLimit is zero, the memory limit
-	// of the process takes its place.
+	// If one of the following limits is zero, the server computes it from MemoryLimit. If MemoryLimit itself is zero,
+	// the server uses the memory limit of the process.
 	MemoryLimit           ByteSize `env:"MEMORY_LIMIT" envDefault:"0"`
 	MaxConnections        int      `env:"MAX_CONNECTIONS" envDefault:"0"`
 	MaxRequests           int      `env:"MAX_REQUESTS" envDefault:"0"`
@@ -113,12 +116,12 @@ type Config struct {
 	derived derived
 }
 
-// derived holds values that are computed from several settings, or by an adapter. ReadEnvironment computes them once,
-// so that no setting is parsed again later.
+// derived holds values that ReadEnvironment computes from the settings once. They depend on several settings, or an
+// adapter computes them.
 type derived struct {
 	// certificate is nil if the server speaks plain HTTP.
 	certificate *certificate
-	// dockerTLS is nil for a socket, and for an engine that is on loopback and does not use TLS.
+	// dockerTLS is nil if the Docker host is a socket, or if it is on loopback and does not use TLS.
 	dockerTLS *tls.Config
 	// totp makes and checks TOTP codes, with the configured issuer.
 	totp *otp.Codes
@@ -126,8 +129,8 @@ type derived struct {
 	tracesHeaders http.Header
 }
 
-// derive computes the derived settings. It returns one error with all mistakes. The argument files names the files of
-// the server's certificate.
+// derive computes the derived settings. It returns one error with all mistakes. The argument files has the paths of the
+// certificate and of its key.
 func (c *Config) derive(files certificateFiles) error {
 	var serverErr, dockerErr, totpErr, tracesErr error
 	c.derived.certificate, serverErr = c.serverCertificate(files)
@@ -161,7 +164,7 @@ func (c Config) checkStorage() error {
 // missingSecret returns the error for a setting SECRET_KEY that is empty.
 func (c Config) missingSecret() error {
 	return mistake("SECRET_KEY",
-		"is not set: create one with lockbox keygen --secret and keep it apart from backups of the database")
+		"is not set: create one with lockbox keygen --secret and store it separately from database backups")
 }
 
 // checkLimits checks the ranges of numbers and durations.
@@ -197,7 +200,7 @@ func (c Config) checkLimits() error {
 	check(c.DeletedEntryRetention >= 0, "DELETED_ENTRY_RETENTION", notNegative)
 	check(c.EventRetention >= 0, "EVENT_RETENTION", notNegative)
 	check(c.DBMaxConns >= 0, "DB_MAX_CONNS", notNegative)
-	// The lower limits are those of Argon2id. With the upper limits, a sign-in still takes only seconds.
+	// The lower limits come from Argon2id. The upper limits keep the time of a sign-in to a few seconds.
 	check(c.KDFMemoryKiB >= 8 && c.KDFMemoryKiB <= 262144, "KDF_MEMORY_KIB", "must be from 8 to 262144")
 	check(c.KDFTime >= 1 && c.KDFTime <= 16, "KDF_TIME", "must be from 1 to 16")
 	check(c.MemoryLimit == 0 || c.MemoryLimit >= minMemory, "MEMORY_LIMIT", "must be 0 or at least 64m")
@@ -217,22 +220,22 @@ const notNegative = "must not be negative"
 
 // settingMistake is the error of one setting.
 //
-// setting is the name of the variable. AllMistakes uses it to find several mistakes about one setting. text is the
-// sentence to print.
+// The field setting is the name of the variable. AllMistakes compares these names to find several mistakes about one
+// setting. The field text is the sentence to print.
 type settingMistake struct{ setting, text string }
 
 // Error returns the whole sentence, beginning with the name of the variable.
 func (m *settingMistake) Error() string { return m.text }
 
-// mistake returns an error about a setting. name is the name of the setting without the prefix LOCKBOX_. rule is the
-// rest of a sentence that begins with the name of the variable.
+// mistake returns an error about a setting. name is the name of the setting without the prefix LOCKBOX_. The message
+// consists of the full name and rule, for example "LOCKBOX_DRAIN_DELAY must be from 0s to 5m".
 func mistake(name, rule string) error {
 	return &settingMistake{setting: prefix + name, text: prefix + name + " " + rule}
 }
 
 // AllMistakes joins the errors of ReadEnvironment and Config.Validate. It reports only the first mistake of each
-// setting. Otherwise a setting that cannot be parsed would also be reported as missing. If there are mistakes,
-// AllMistakes also names the unknown variables, because one of them may be a misspelled setting.
+// setting. Otherwise a setting that cannot be parsed would also be reported as missing. If there is a mistake,
+// AllMistakes also lists the unknown variables: a misspelled variable may be the cause.
 func AllMistakes(reading, validating error, unknown []string) error {
 	var lines []error
 	seen := make(map[string]bool)

@@ -30,17 +30,16 @@ import (
 // PostgreSQL may start later than Lockbox.
 const databasePatience = 30 * time.Second
 
-// core holds the parts that the server and the operator's commands share: the database with an upgraded schema, and the
-// key ring.
+// core holds the parts that the server and the operator's commands share, such as the database and the key ring.
 type core struct {
 	config Config
 	// store is the database. keyring holds the decrypted server keys of the database.
 	store   *postgres.Store
 	keyring *sealing.Keyring
-	// derivations limits how many key derivations run at once, for passwords and entries together.
+	// derivations runs the key derivations for passwords and for entries. It limits how many run at the same time.
 	derivations *kdf.Pool
-	// installation identifies the database. Tokens, containers and keyrings contain this id, so a server refuses those
-	// of another installation.
+	// installation identifies the database. Tokens, containers and keyrings contain its id. A server refuses a token,
+	// container or keyring of another installation.
 	installation domain.InstallationID
 	clock        system.Clock
 	ids          system.IDs
@@ -56,7 +55,8 @@ type core struct {
 	stream *auditstream.Stream
 }
 
-// patience is true if a statement may take postgres.PatientTimeout instead of postgres.StatementTimeout.
+// patience selects the time limit of a statement: postgres.PatientTimeout if patience is true, otherwise
+// postgres.StatementTimeout.
 type patience bool
 
 // The two kinds of programs. The server and the commands about accounts run statements that take milliseconds. The
@@ -71,7 +71,7 @@ func openCore(ctx context.Context, config Config, log *slog.Logger, long patienc
 	tracer trace.Tracer) (*core, error) {
 	c := &core{config: config, tracer: tracer}
 	var err error
-	// Server keys become stale only after openKeyring has read them.
+	// The store calls this function for a stale server key. At that time, openKeyring has already set c.keyring.
 	reload := func(ctx context.Context) error { return c.keyring.Reload(ctx) }
 	options := storeOptions{patience: long, onStaleServerKey: reload, tracer: tracer}
 	if c.store, err = openStore(ctx, config, log, options); err != nil {
@@ -101,7 +101,7 @@ func (c *core) open(ctx context.Context, log *slog.Logger) error {
 	return nil
 }
 
-// serverKeys returns the use cases of the server keys. The argument entries is used only by a rekey.
+// serverKeys returns the use cases of the server keys. Only a rekey uses the argument entries.
 func (c *core) serverKeys(entries ports.EntrySealer, grace time.Duration) *serverkeys.Service {
 	return serverkeys.New(serverkeys.Config{
 		Store:   c.store,
@@ -124,10 +124,10 @@ func (c *core) close() {
 	c.store.Close()
 }
 
-// storeOptions are those settings of a store that do not come from the environment.
+// storeOptions are the options of openStore that do not come from the environment.
 type storeOptions struct {
 	patience patience
-	// onStaleServerKey reloads the key ring. A program that runs no unit of work sets it to nil.
+	// onStaleServerKey reloads the key ring. It is nil in a program that runs no unit of work.
 	onStaleServerKey func(ctx context.Context) error
 	// tracer is nil without traces.
 	tracer trace.Tracer
@@ -154,7 +154,7 @@ func openStore(ctx context.Context, config Config, log *slog.Logger, options sto
 		if !errors.Is(err, domain.Unavailable) || time.Now().After(deadline) {
 			return nil, fmt.Errorf("cannot open the database of LOCKBOX_DATABASE_URL: %w", err)
 		}
-		// Log the reason for the slow start.
+		// Log why the start takes so long.
 		if errors.Is(err, postgres.ErrStandby) {
 			log.Warn("the database is a read-only standby; waiting for the primary", slog.Any("error", err))
 		} else {
@@ -198,7 +198,7 @@ func openKeyring(ctx context.Context, c *core) (*sealing.Keyring, error) {
 // params are the Argon2id parameters of new password hashes and of entries under passphrases. Stored values keep their
 // own parameters.
 func (c *core) params() ports.Argon2Params {
-	// Use one thread: several threads would take cores away from other requests.
+	// One derivation uses one thread, because more threads would take cores away from other requests.
 	return ports.Argon2Params{MemoryKiB: c.config.KDFMemoryKiB, Time: c.config.KDFTime, Threads: 1}
 }
 
@@ -213,8 +213,8 @@ func (c *core) entrySealer() (*sealing.EntrySealer, error) {
 		Params: c.params()})
 }
 
-// gate returns the gate that all use cases share. The first call creates the gate. Every call must pass the same
-// events.
+// gate returns the gate that all use cases share. The first call creates the gate with the given events. Later calls
+// ignore their argument.
 func (c *core) gate(events ports.EventWriter) *gate.Gate {
 	if c.entrance != nil {
 		return c.entrance
@@ -273,12 +273,12 @@ func (c *core) accountSealer() *sealing.AccountSealer {
 	return sealing.NewAccountSealer(c.keyring, nil)
 }
 
-// OpenServerKeys opens the database and the key ring for the commands about server keys. A rekey waits until all
-// transactions that were open at its beginning have ended. After the duration in grace, the rekey waits only for the
-// transactions of servers. The caller must call closeAll.
+// OpenServerKeys opens the database and the key ring for the commands about server keys. A rekey waits for the
+// transactions that were open when the rekey began. After the time in grace, it waits only for the transactions of
+// servers. The caller must call closeAll.
 func OpenServerKeys(ctx context.Context, config Config, log *slog.Logger,
 	grace time.Duration) (service *serverkeys.Service, closeAll func(), err error) {
-	// Rotating a secret must be possible even if the other settings of a server are wrong or absent.
+	// An operator must be able to rotate the secret even if the other settings of the server are wrong or missing.
 	if err := config.checkStorage(); err != nil {
 		return nil, nil, err
 	}
@@ -297,7 +297,7 @@ func OpenServerKeys(ctx context.Context, config Config, log *slog.Logger,
 // OpenOperator opens the database and the key ring for the commands about accounts. The caller must call closeAll.
 func OpenOperator(ctx context.Context, config Config, log *slog.Logger) (operator identity.Operator, closeAll func(),
 	err error) {
-	// Unlike the server, the commands need no settings of HTTP or droplets.
+	// Validate would also check the settings of droplets, which these commands do not need.
 	if err := errors.Join(config.checkStorage(), config.checkLimits()); err != nil {
 		return operator, nil, err
 	}
@@ -318,7 +318,7 @@ func OpenOperator(ctx context.Context, config Config, log *slog.Logger) (operato
 	return service.Operator(), closeAll, nil
 }
 
-// RekeyGrace is longer than the longest transaction of a server.
+// RekeyGrace is the default of --grace in lockbox secret rekey. It is longer than any transaction of a server.
 const RekeyGrace = postgres.LongestTransaction + 5*time.Second
 
 // Migrator upgrades and downgrades the schema for `lockbox migrate`.

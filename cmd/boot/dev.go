@@ -18,28 +18,29 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// The ports that `lockbox dev` tries, in this order.
+// `lockbox dev` listens on the first free port in this range.
 const (
 	firstDevPort = 5000
 	lastDevPort  = 5099
 )
 
-// Dev is a server with its own database and secret, which are kept in a folder.
+// Dev is a server for evaluation. One folder contains its database and its secret.
 type Dev struct {
 	*App
 	database *localpg.Server
-	// URL is where the server will listen.
+	// URL is the address at which clients reach the server after it has started.
 	URL string
-	// InitToken is the token that POST /init requires. It is kept in the file init-token of the folder, unless
-	// LOCKBOX_INIT_TOKEN sets it.
+	// InitToken is the token that POST /init requires. It comes from LOCKBOX_INIT_TOKEN or, by default, from the file
+	// init-token in the folder.
 	InitToken string
 }
 
-// NewDev starts a private PostgreSQL in dir, creates a secret there if it is missing, and takes port 5000 on loopback
-// or the next free one. The other settings come from config. The caller calls Run and then Close.
+// NewDev starts a private PostgreSQL whose files are in dir. It creates a secret in dir if there is none yet. The
+// server listens on loopback, on port 5000 or the next free port. All other settings come from config. The caller calls
+// Run and then Close.
 func NewDev(ctx context.Context, config Config, log *slog.Logger, dir string) (*Dev, error) {
-	// If this program runs as root, PostgreSQL runs as another user, who must be able to pass through the folder. The
-	// secrets in the folder have stricter permissions.
+	// If this program runs as root, PostgreSQL runs as another user. With mode 0711, that user can reach the database
+	// inside the folder. The files with secrets have stricter permissions.
 	if err := os.MkdirAll(dir, 0o711); err != nil { //nolint:gosec // see above
 		return nil, err
 	}
@@ -51,11 +52,11 @@ func NewDev(ctx context.Context, config Config, log *slog.Logger, dir string) (*
 		return nil, err
 	}
 	if shared := database.SharedAccount(); shared != "" {
-		log.Warn("PostgreSQL runs as a user that also runs other programs, which can read the files of the database; "+
-			"create the user postgres",
+		log.Warn("PostgreSQL runs as a user whose other programs can read the database files; "+
+			"to prevent this, create the user postgres",
 			slog.String("user", shared))
 	}
-	// From here on, the database runs and must be stopped if an error occurs.
+	// The database is now running, so an error must stop it.
 	dev := &Dev{database: database}
 	if err := dev.prepare(ctx, config, log, dir); err != nil {
 		_ = dev.Close()
@@ -64,7 +65,7 @@ func NewDev(ctx context.Context, config Config, log *slog.Logger, dir string) (*
 	return dev, nil
 }
 
-// prepare creates the database, the secret and the init token if they are missing, and makes the server.
+// prepare creates the server. Before that, it creates the database, the secret and the init token if they are missing.
 func (d *Dev) prepare(ctx context.Context, config Config, log *slog.Logger, dir string) error {
 	secretPath := filepath.Join(dir, "secret-key")
 	if err := d.database.EnsureDatabase(ctx, "lockbox"); err != nil {
@@ -72,7 +73,8 @@ func (d *Dev) prepare(ctx context.Context, config Config, log *slog.Logger, dir 
 	}
 	config.DatabaseURL = domain.NewSecret(d.database.URL("lockbox"))
 	if err := createSecret(ctx, config, secretPath); err != nil {
-		return fmt.Errorf("%w; or remove %s to start again without its data", err, d.database.Dir())
+		return fmt.Errorf("%w; alternatively, remove %s and its data to start with an empty database", err,
+			d.database.Dir())
 	}
 	text, err := os.ReadFile(secretPath) //nolint:gosec // in the folder that the operator names
 	if err != nil {
@@ -81,7 +83,8 @@ func (d *Dev) prepare(ctx context.Context, config Config, log *slog.Logger, dir 
 	if config.SecretKey, err = sealing.ParseSecret(strings.TrimSpace(string(text))); err != nil {
 		return fmt.Errorf("%s: %w", secretPath, err)
 	}
-	// Every program and web page on this machine can send POST /init. Only the user can read the token.
+	// Every program and every web page on this machine can send POST /init. The token protects against them, because
+	// only the user can read the file of the token.
 	if len(config.InitToken.Bytes()) == 0 {
 		token, err := keepFile(filepath.Join(dir, "init-token"), randomText)
 		if err != nil {
@@ -93,9 +96,9 @@ func (d *Dev) prepare(ctx context.Context, config Config, log *slog.Logger, dir 
 	return d.configure(config, log)
 }
 
-// configure makes the server and a listener for it on a free port.
+// configure creates the server and a listener on a free port.
 func (d *Dev) configure(config Config, log *slog.Logger) error {
-	// The port is taken before the server starts, so that the URL is known and no other program can take it.
+	// Listen before the server starts: the URL is then known, and no other program can take the port.
 	listener, err := freePort()
 	if err != nil {
 		return err
@@ -123,7 +126,7 @@ func (d *Dev) DataDir() string { return d.database.Dir() }
 // checkOwn returns an error if dir is not a folder of the current user, or if other users can write to it. A user who
 // can write to the folder could replace the secret.
 func checkOwn(dir string) error {
-	// Lstat does not follow a symbolic link, which another user could have created.
+	// Another user could have created a symbolic link here. Lstat does not follow it.
 	info, err := os.Lstat(dir)
 	if err != nil {
 		return err

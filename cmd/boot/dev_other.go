@@ -8,14 +8,16 @@ import (
 	"log/slog"
 )
 
-// Dev exists only on Unix systems. Elsewhere NewDev always fails, so no method is ever called.
+// Dev exists only on Unix systems. On other systems, NewDev always returns an error, so no program calls the methods of
+// Dev.
 type Dev struct {
 	*App
 	URL       string
 	InitToken string
 }
 
-// NewDev returns an error, because the private PostgreSQL of `lockbox dev` needs users, signals and locks of Unix.
+// NewDev returns an error, because the private PostgreSQL of `lockbox dev` needs the users, signals and file locks of a
+// Unix system.
 func NewDev(context.Context, Config, *slog.Logger, string) (*Dev, error) {
 	return nil, errors.New("lockbox dev needs Linux, macOS or BSD: on this system, set LOCKBOX_DATABASE_URL to a " +
 		"PostgreSQL server and run lockbox serve")

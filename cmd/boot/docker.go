@@ -11,10 +11,11 @@ import (
 const (
 	// minDropletMemory is the smallest memory limit that Docker accepts.
 	minDropletMemory ByteSize = 6 << 20
-	// minDropletCPUs is the smallest CPU limit that Docker accepts. maxDropletCPUs exceeds the CPUs of any host.
+	// minDropletCPUs is the smallest CPU limit that Docker accepts. maxDropletCPUs exceeds the number of CPUs of any
+	// host.
 	minDropletCPUs = 0.01
 	maxDropletCPUs = 1024
-	// minDropletLog leaves room for the last messages of a program that ends.
+	// minDropletLog is enough for the last messages that a failing program prints.
 	minDropletLog ByteSize = 64 << 10
 )
 
@@ -30,14 +31,15 @@ func (c Config) checkDroplets() error {
 	if c.DropletLog < minDropletLog {
 		mistakes = append(mistakes, mistake("DROPLET_LOG_SIZE", "must be a size of 64k or more, such as 10m"))
 	}
-	// Without a host, droplets are off. The remaining checks concern the host.
+	// Without a Docker host, droplets are off. The checks below are for the host.
 	if c.DockerHost.IsZero() {
 		return errors.Join(mistakes...)
 	}
 	switch {
 	case c.DockerHost.isSocket() && c.hasDockerTLS():
 		mistakes = append(mistakes,
-			mistake("DOCKER_HOST", "is a local socket, which does not use TLS: unset LOCKBOX_DOCKER_TLS_…"))
+			mistake("DOCKER_HOST", "is a local socket, which does not use TLS: unset all variables "+
+				"LOCKBOX_DOCKER_TLS_…"))
 	case !c.DockerHost.isLocal() && !c.hasDockerTLS():
 		mistakes = append(mistakes, mistake("DOCKER_HOST",
 			"is on another machine, and without TLS everyone on the network path could become root there: "+
@@ -56,8 +58,7 @@ func (c Config) hasDockerTLS() bool {
 }
 
 // dockerTLS returns the TLS configuration of the Docker client, or nil if no TLS setting is set. With this
-// configuration, the client accepts only a certificate that the configured CA has signed and that matches the name in
-// the address.
+// configuration, the client accepts only a certificate for the host in the address, signed by the configured CA.
 func (c *Config) dockerTLS() (*tls.Config, error) {
 	if !c.hasDockerTLS() {
 		return nil, nil
@@ -66,15 +67,15 @@ func (c *Config) dockerTLS() (*tls.Config, error) {
 		return nil, mistake("DOCKER_TLS_CA",
 			"and LOCKBOX_DOCKER_TLS_CERT and LOCKBOX_DOCKER_TLS_KEY must be set together or not at all")
 	}
-	// Trust only this CA and not the system's CAs, because the operator runs the engine.
+	// The operator also runs the engine, so trust only the CA that the operator configured, not the system's CAs.
 	trusted := x509.NewCertPool()
 	if !trusted.AppendCertsFromPEM([]byte(c.DockerTLSCA)) {
 		return nil, mistake("DOCKER_TLS_CA", "is not a certificate in PEM format")
 	}
 	own, err := tls.X509KeyPair([]byte(c.DockerTLSCert), c.DockerTLSKey.Bytes())
 	if err != nil {
-		return nil, mistake("DOCKER_TLS_CA", "is set, but LOCKBOX_DOCKER_TLS_CERT and LOCKBOX_DOCKER_TLS_KEY are not "+
-			"a certificate and its key in PEM format: "+err.Error())
+		return nil, mistake("DOCKER_TLS_CA", "requires a client certificate, but LOCKBOX_DOCKER_TLS_CERT and "+
+			"LOCKBOX_DOCKER_TLS_KEY are not a matching pair in PEM format: "+err.Error())
 	}
 	return &tls.Config{
 		RootCAs:      trusted,

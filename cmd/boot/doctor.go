@@ -10,8 +10,8 @@ import (
 // Status is the result of a check.
 type Status string
 
-// The results of checks, best first. Skipped means that the check depends on an earlier check that failed, or that the
-// check does not apply.
+// The possible results of a check, from best to worst. A check is skipped if it does not apply or if it depends on an
+// earlier check that failed.
 const (
 	StatusOK      Status = "ok"
 	StatusSkipped Status = "skipped"
@@ -19,8 +19,8 @@ const (
 	StatusError   Status = "error"
 )
 
-// Check is one row of the output of `lockbox doctor`. The names and statuses never change, because scripts rely on
-// them.
+// Check is one row of the output of `lockbox doctor`. Scripts rely on the names of the checks and on the words for the
+// statuses, so these must not change.
 type Check struct {
 	Name   string `json:"name"`
 	Status Status `json:"status"`
@@ -53,12 +53,12 @@ func failed(name, detail, remedy string) Check {
 	}
 }
 
-// doctorTimeout is the time that all checks of the database may take together.
+// doctorTimeout limits the total time of all checks that need the database.
 const doctorTimeout = 20 * time.Second
 
-// Doctor checks the settings in variables of the form NAME=value, and everything that a server with these settings
-// needs. A server may run at the same time, because Doctor changes nothing permanently: its only write is a test, which
-// it deletes again. After a failed check, Doctor still makes the other checks.
+// Doctor checks the settings in environ and everything that a server with these settings needs. The elements of environ
+// have the form NAME=value. A server may run at the same time, because Doctor changes no data: it only inserts test
+// rows and deletes them in the same transaction. After a failed check, Doctor continues with the next one.
 func Doctor(ctx context.Context, environ []string) []Check {
 	config, unknown, reading := ReadEnvironment(environ)
 	checks := []Check{checkSettings(config, unknown, reading), checkMemory(config)}
@@ -81,7 +81,7 @@ func checkSettings(config Config, unknown []string, reading error) Check {
 	return ok(name, "valid")
 }
 
-// checkMemory reports the limits that a server would derive from the memory. This check never fails.
+// checkMemory reports the limits that a server would compute from its memory limit. This check never fails.
 func checkMemory(config Config) Check {
 	bounds := config.bounds()
 	return ok("memory", fmt.Sprintf("%d MiB of memory allow %d connections, %d requests in flight (%d of one user) "+

@@ -26,16 +26,16 @@ const (
 const (
 	oldestPostgres = 14
 	newestPostgres = 18
-	// largeSkew is the smallest difference between two clocks that makes expiry times and TOTP codes noticeably wrong.
+	// If two clocks differ by more than largeSkew, expiry times and TOTP codes become noticeably wrong.
 	largeSkew = 30 * time.Second
 )
 
-// checkDatabase connects once and makes all checks that need the database.
+// checkDatabase connects to the database and runs all checks that need it.
 func (c Config) checkDatabase(ctx context.Context) []Check {
 	inspector, diagnosis, err := c.diagnose(ctx)
 	if err != nil {
 		checks := []Check{failed(checkNameDatabase, err.Error(),
-			"start PostgreSQL, or correct LOCKBOX_DATABASE_URL; troubleshooting.md explains the errors of the driver")}
+			"start PostgreSQL, or correct LOCKBOX_DATABASE_URL; docs/troubleshooting.md explains connection errors")}
 		for _, name := range []string{checkNameSchema, checkNameSecret, checkNameClock, checkNameReplication,
 			checkNamePooler, checkNameConnections, checkNameLog} {
 			checks = append(checks, skipped(name, "no database"))
@@ -56,7 +56,7 @@ func (c Config) checkDatabase(ctx context.Context) []Check {
 	}
 }
 
-// diagnose connects and reads the state of the server. The caller closes the inspector if there is no error.
+// diagnose connects to PostgreSQL and reads its state. If there is no error, the caller must close the inspector.
 func (c Config) diagnose(ctx context.Context) (*postgres.Inspector, postgres.Diagnosis, error) {
 	if len(c.DatabaseURL.Bytes()) == 0 {
 		return nil, postgres.Diagnosis{}, mistake("DATABASE_URL", "is not set")
@@ -74,7 +74,7 @@ func (c Config) diagnose(ctx context.Context) (*postgres.Inspector, postgres.Dia
 	return inspector, diagnosis, nil
 }
 
-// checkServer checks the version, the encoding and the role of the server, and the result of a write.
+// checkServer checks the version and the encoding of PostgreSQL, and whether it accepts writes.
 func checkServer(d postgres.Diagnosis) Check {
 	detail := fmt.Sprintf("PostgreSQL %d, encoding %s", d.Major, d.Encoding)
 	switch {
@@ -86,7 +86,7 @@ func checkServer(d postgres.Diagnosis) Check {
 			"set default_transaction_read_only to off for the role and the database")
 	case d.WriteErr != nil:
 		return failed(checkNameDatabase, detail+", refuses writes: "+d.WriteErr.Error(),
-			"read the log of PostgreSQL; check the disk and the synchronous standbys of the database")
+			"read the PostgreSQL log; check that the disk is not full and that the synchronous standbys run")
 	case d.Encoding != "UTF8":
 		return failed(checkNameDatabase, detail,
 			"create the database with the encoding UTF8 and restore a backup into it")
@@ -94,7 +94,7 @@ func checkServer(d postgres.Diagnosis) Check {
 		return failed(checkNameDatabase, detail, fmt.Sprintf("upgrade PostgreSQL to a version from %d to %d",
 			oldestPostgres, newestPostgres))
 	case d.Major > newestPostgres:
-		return warning(checkNameDatabase, detail+", which Lockbox is not tested with",
+		return warning(checkNameDatabase, detail+", a version with which Lockbox is not tested",
 			fmt.Sprintf("use PostgreSQL %d to %d", oldestPostgres, newestPostgres))
 	}
 	return ok(checkNameDatabase, detail+", accepts writes")
@@ -113,7 +113,7 @@ func (c Config) checkSchema(ctx context.Context) Check {
 	detail := fmt.Sprintf("the schema has version %06d, and this program has migrations up to %06d", current, newest)
 	if err := migrate.CheckSchema(current, newest); err != nil {
 		return failed(checkNameSchema, detail,
-			"run the release that upgraded the schema; docs/upgrade.md describes how to roll the schema back")
+			"run the release of Lockbox that upgraded the schema, or roll the schema back: see docs/upgrade.md")
 	}
 	switch {
 	case current == 0:
@@ -151,7 +151,7 @@ func (c Config) checkSecret(ctx context.Context, inspector *postgres.Inspector, 
 	return ok(checkNameSecret, fmt.Sprintf("opens all %d server keys", keys))
 }
 
-// checkClock compares the clocks of this machine and of the database.
+// checkClock compares the clock of this machine with that of the database.
 func checkClock(d postgres.Diagnosis) Check {
 	skew := d.Skew.Round(time.Millisecond)
 	detail := fmt.Sprintf("the database is %s ahead of this machine (±%s)", skew, d.SkewError.Round(time.Millisecond))
@@ -165,13 +165,13 @@ func checkClock(d postgres.Diagnosis) Check {
 	return ok(checkNameClock, detail)
 }
 
-// checkReplication reports whether a committed change survives a crash and a failover.
+// checkReplication reports whether a crash or a failover of the database can lose committed changes.
 func checkReplication(d postgres.Diagnosis) Check {
 	const synchronous = "set synchronous_standby_names; docs/operating.md describes what a failover loses without it"
 	standbys := fmt.Sprintf("%d standbys", d.Standbys)
 	switch {
 	case d.Standby:
-		return skipped(checkNameReplication, "a standby has no information about replication")
+		return skipped(checkNameReplication, "this is a standby; only the primary knows the state of replication")
 	case !d.Durable:
 		return failed(checkNameReplication, "a crash of the database can lose acknowledged changes",
 			"set fsync, full_page_writes and synchronous_commit to on")
@@ -185,20 +185,21 @@ func checkReplication(d postgres.Diagnosis) Check {
 			"set synchronous_commit to on for the role of LOCKBOX_DATABASE_URL")
 	case d.Standbys == 0 || d.SyncStandbys == 0:
 		return failed(checkNameReplication,
-			standbys+", none of them synchronous: every write waits for a synchronous standby",
-			"connect a standby that synchronous_standby_names names")
+			standbys+", but none is synchronous: every write waits until a synchronous standby connects",
+			"connect a standby whose name is in synchronous_standby_names")
 	case d.SyncStandbys < 0:
-		return ok(checkNameReplication, standbys+"; the role has no privilege to see which of them are synchronous")
+		return ok(checkNameReplication, standbys+"; the role is not allowed to see which of them are synchronous")
 	}
 	return ok(checkNameReplication, fmt.Sprintf("%s, %d synchronous", standbys, d.SyncStandbys))
 }
 
-// checkPooler returns a warning if connections to the database pass through a pooler. A pooler must be configured for
-// Lockbox.
+// checkPooler returns a warning if a pooler is between this program and the database, because Lockbox works only with
+// certain settings of a pooler.
 func checkPooler(d postgres.Diagnosis) Check {
 	if d.Pooled {
 		return warning(checkNamePooler, "LOCKBOX_DATABASE_URL leads to a pooler, such as PgBouncer",
-			"connect directly to PostgreSQL, or follow docs/operating.md; back up over a direct connection")
+			"connect directly to PostgreSQL, or configure the pooler as in docs/operating.md; "+
+				"run backups over a direct connection")
 	}
 	return ok(checkNamePooler, "none")
 }
@@ -206,8 +207,8 @@ func checkPooler(d postgres.Diagnosis) Check {
 // checkConnections compares the size of the connection pool with the limit of PostgreSQL.
 func (c Config) checkConnections(d postgres.Diagnosis) Check {
 	wanted := postgres.PoolSize(c.DBMaxConns)
-	detail := fmt.Sprintf("each server opens up to %d connections; PostgreSQL accepts %d in total", wanted,
-		d.FreeConnections)
+	detail := fmt.Sprintf("each Lockbox server opens up to %d connections; PostgreSQL accepts %d from all servers "+
+		"together", wanted, d.FreeConnections)
 	if wanted > d.FreeConnections {
 		return failed(checkNameConnections, detail,
 			"lower LOCKBOX_DB_MAX_CONNS, or raise max_connections of PostgreSQL")
@@ -215,10 +216,10 @@ func (c Config) checkConnections(d postgres.Diagnosis) Check {
 	return ok(checkNameConnections, detail)
 }
 
-// checkDatabaseLog reports the warning that a server logs at its start.
+// checkDatabaseLog returns a warning if PostgreSQL logs the parameters of statements; see warnOfLoggedParameters.
 func checkDatabaseLog(d postgres.Diagnosis) Check {
 	if d.LogsParameters {
-		return warning(checkNameLog, "PostgreSQL logs the parameters of statements, which contain names",
+		return warning(checkNameLog, "PostgreSQL logs the parameters of statements; they contain names",
 			"set log_parameter_max_length and log_parameter_max_length_on_error to 0")
 	}
 	return ok(checkNameLog, "contains no parameters")

@@ -12,17 +12,17 @@ import (
 )
 
 const (
-	// renewBefore is the shortest remaining lifetime of a certificate for which doctor prints no warning. ACME clients
-	// renew a certificate with a lifetime of 90 days when 30 days remain.
+	// doctor prints a warning if a certificate expires within renewBefore. The renewal must have failed by then: ACME
+	// clients renew a certificate of 90 days when 30 days remain.
 	renewBefore = 14 * 24 * time.Hour
-	// oldBackup and oldVerification are the ages at which doctor reports a missing backup or verification. They mean
-	// that a nightly backup or a monthly verification was missed.
+	// doctor prints a warning if the newest backup is older than oldBackup, or if the last verification is older than
+	// oldVerification. At these ages, a nightly backup or a monthly verification was missed.
 	oldBackup       = 50 * time.Hour
 	oldVerification = 35 * 24 * time.Hour
 )
 
-// checkCertificate checks the validity of the TLS certificate. The settings were checked before, so the key belongs to
-// the certificate if there is a certificate.
+// checkCertificate checks the validity of the TLS certificate. It does not compare the key with the certificate,
+// because the check of the settings has already done this.
 func (c Config) checkCertificate(now time.Time) Check {
 	const name = "certificate"
 	loaded := c.derived.certificate
@@ -30,11 +30,11 @@ func (c Config) checkCertificate(now time.Time) Check {
 	case loaded == nil && c.TLSCert+string(c.TLSKey.Bytes()) != "":
 		return failed(name, "the certificate cannot be used", "see settings")
 	case loaded == nil && c.listensOnLoopback():
-		return ok(name, "none; plain HTTP on loopback only")
+		return ok(name, "no certificate: plain HTTP, only on loopback")
 	case loaded == nil && len(c.TrustedProxies) > 0:
-		return ok(name, "none; plain HTTP behind a trusted proxy")
+		return ok(name, "no certificate: plain HTTP behind a trusted proxy")
 	case loaded == nil:
-		return warning(name, "none; plain HTTP on "+c.HTTPAddr.String(),
+		return warning(name, "no certificate: plain HTTP on "+c.HTTPAddr.String(),
 			"set LOCKBOX_TLS_CERT_FILE and LOCKBOX_TLS_KEY_FILE, or run a TLS proxy in front of Lockbox")
 	}
 	current := loaded.current.Load()
@@ -53,7 +53,7 @@ func (c Config) checkCertificate(now time.Time) Check {
 	}
 }
 
-// listensOnLoopback reports whether only programs on this machine can connect.
+// listensOnLoopback reports whether the server listens on loopback only, so that no other machine can connect.
 func (c Config) listensOnLoopback() bool {
 	ip := net.ParseIP(c.HTTPAddr.Host)
 	return c.HTTPAddr.Host == "localhost" || ip != nil && ip.IsLoopback()
@@ -85,8 +85,8 @@ func checkFiles(environ []string) Check {
 	return ok(name, fmt.Sprintf("%d files with secrets, private", checked))
 }
 
-// exposure describes how other users can read or replace a file, or returns "" if they cannot. Members of the file's
-// group are allowed to read the file.
+// exposure describes how other users can read, change or replace a file. It returns "" if they cannot. The group of the
+// file may read it, but not change it.
 func exposure(path string) string {
 	given, err := filepath.Abs(path)
 	if err == nil {
@@ -104,7 +104,7 @@ func exposure(path string) string {
 	_, linkReplaceable := reachableByOthers(filepath.Dir(given))
 	switch {
 	case replaceable || linkReplaceable:
-		return "other users can replace the file, because they can write to its folder or to a folder above"
+		return "other users can replace the file, because they can write to its folder or to a parent of its folder"
 	case reachable && mode&0o002 != 0:
 		return fmt.Sprintf("other users can write to the file (mode %04o)", mode)
 	case reachable && mode&0o004 != 0:
@@ -115,10 +115,10 @@ func exposure(path string) string {
 	return ""
 }
 
-// reachableByOthers reports whether other users can pass through a folder and all folders above it, and whether they
-// can replace a file in the folder. Users who can reach a folder and write to it can replace each file in it. They can
-// also rename each folder in it and create another folder under the same name. This replaces all files in the renamed
-// folder. In a folder with the sticky bit, such as /tmp, only the owner of a file or folder can replace it.
+// reachableByOthers examines a folder and all its parents. reachable is true if other users can pass through all of
+// them. replaceable is true if other users can replace a file in the folder. For this, it is enough if they can reach
+// and write to one of the folders: there they can rename a file or subfolder, and create another one under the same
+// name. The sticky bit, which /tmp has, prevents this.
 func reachableByOthers(dir string) (reachable, replaceable bool) {
 	reachable = true
 	for ; ; dir = filepath.Dir(dir) {
@@ -129,7 +129,8 @@ func reachableByOthers(dir string) (reachable, replaceable bool) {
 		mode := info.Mode()
 		switch {
 		case mode.Perm()&0o001 == 0:
-			// The folders below cannot be reached, so their own permissions do not matter.
+			// Other users cannot reach the folders that were examined before, so the permissions of those folders do
+			// not matter.
 			reachable, replaceable = false, false
 		case mode.Perm()&0o002 != 0 && mode&os.ModeSticky == 0:
 			replaceable = true

@@ -13,7 +13,7 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/sealing"
 )
 
-// TestDoctorFiles checks who can read and replace files of secrets.
+// TestDoctorFiles verifies that doctor reports a file with a secret if other users can read, change or replace it.
 func TestDoctorFiles(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -52,8 +52,8 @@ func TestDoctorFiles(t *testing.T) {
 	require.Equal(t, "cannot be found", exposure(filepath.Join(t.TempDir(), "none")))
 }
 
-// TestDoctorFilesAboveTheFolder verifies that doctor checks every folder in the path of a file. It reports a file if
-// other users can replace a folder or a link in the path.
+// TestDoctorFilesAboveTheFolder verifies that doctor checks every folder in the path of a file. doctor must report a
+// file if other users can replace a folder or a link in its path.
 func TestDoctorFilesAboveTheFolder(t *testing.T) {
 	t.Parallel()
 	const replaceable = "other users can replace the file"
@@ -92,7 +92,7 @@ func TestDoctorFilesAboveTheFolder(t *testing.T) {
 	}
 }
 
-// TestDoctorChecksEverySecret verifies that doctor checks the file of each secret setting, and of no other setting.
+// TestDoctorChecksEverySecret verifies that doctor checks the files of all secret settings and no other files.
 func TestDoctorChecksEverySecret(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "missing")
@@ -111,8 +111,8 @@ func TestDoctorChecksEverySecret(t *testing.T) {
 	}
 }
 
-// TestDoctorBackups checks the ages of backups and of verifications. A manifest does not count if it is not authentic
-// or has no dump.
+// TestDoctorBackups checks the ages of backups and of verifications. doctor must ignore a forged manifest and a
+// manifest whose dump is missing.
 func TestDoctorBackups(t *testing.T) {
 	t.Parallel()
 	config, _, err := ReadEnvironment([]string{"LOCKBOX_SECRET_KEY=" + doctorSecret})

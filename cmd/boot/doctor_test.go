@@ -19,7 +19,7 @@ const (
 	otherSecret  = "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8"
 )
 
-// byName runs Doctor and returns the checks. The keys of the map are the names of the checks.
+// byName runs Doctor and returns the checks by their names.
 func byName(t *testing.T, environ ...string) map[string]Check {
 	t.Helper()
 	found := make(map[string]Check)
@@ -32,7 +32,8 @@ func byName(t *testing.T, environ ...string) map[string]Check {
 	return found
 }
 
-// requireStatus requires the status of each named check, and "ok" or "skipped" of all others.
+// requireStatus requires that each check in want has the status in want, and that all other checks are "ok" or
+// "skipped".
 func requireStatus(t *testing.T, checks map[string]Check, want map[string]Status) {
 	t.Helper()
 	for name, check := range checks {
@@ -47,7 +48,7 @@ func requireStatus(t *testing.T, checks map[string]Check, want map[string]Status
 	}
 }
 
-// installed returns the URL of a database with server keys under doctorSecret.
+// installed returns the URL of a new database whose server keys are encrypted with doctorSecret.
 func installed(t *testing.T) string {
 	t.Helper()
 	database := pgtest.New(t)
@@ -69,13 +70,13 @@ const (
 func TestDoctorHealthy(t *testing.T) {
 	t.Parallel()
 	healthy := byName(t, "LOCKBOX_DATABASE_URL="+installed(t), secret, loopback)
-	// The database of the tests may favor speed over durability.
+	// Omit this check: PostgreSQL may run without fsync in tests, and the check then reports an error.
 	delete(healthy, checkNameReplication)
 	requireStatus(t, healthy, nil)
 	require.Len(t, healthy, 12)
 }
 
-// doctorFault is an installation with one fault, and the checks that find it.
+// doctorFault is an installation with one fault. want has the checks that must report it.
 type doctorFault struct {
 	environ []string
 	want    map[string]Status
@@ -133,7 +134,7 @@ func settingFaults(database string) map[string]doctorFault {
 	}
 }
 
-// surroundingFaults are faults of the database, of the backups and of the connections of clients.
+// surroundingFaults are faults outside the settings: in the database, in backups or in the connections of clients.
 func surroundingFaults(t *testing.T, database string) map[string]doctorFault {
 	t.Helper()
 	return map[string]doctorFault{
@@ -157,8 +158,8 @@ func surroundingFaults(t *testing.T, database string) map[string]doctorFault {
 	}
 }
 
-// TestDoctorSchema verifies that doctor warns about an older or newer schema of the same release line, and reports an
-// error for a schema of a newer line.
+// TestDoctorSchema verifies that doctor prints a warning for an older schema and for a newer schema of the same release
+// line. For a schema of a newer release line, doctor must print an error.
 func TestDoctorSchema(t *testing.T) {
 	t.Parallel()
 	for version, want := range map[string]Status{"1": StatusWarning, "999": StatusWarning, "1001": StatusError} {
@@ -170,7 +171,7 @@ func TestDoctorSchema(t *testing.T) {
 	}
 }
 
-// TestDoctorDatabase checks the results for server states that the test database does not have.
+// TestDoctorDatabase checks the results for states of PostgreSQL that the test database never has.
 func TestDoctorDatabase(t *testing.T) {
 	t.Parallel()
 	healthy := postgres.Diagnosis{
@@ -220,14 +221,16 @@ func TestDoctorDatabase(t *testing.T) {
 	}
 }
 
-// synchronous returns a function that changes a diagnosis to that of a server with synchronous_standby_names.
+// synchronous returns a function that changes a diagnosis: synchronous_standby_names is set, and the arguments give the
+// number of standbys, the number of synchronous standbys and the value of synchronous_commit.
 func synchronous(standbys, sync int, commit string) func(*postgres.Diagnosis) {
 	return func(d *postgres.Diagnosis) {
 		d.SyncNames, d.Standbys, d.SyncStandbys, d.SyncCommit = "*", standbys, sync, commit
 	}
 }
 
-// TestDoctorCertificate checks certificates at each stage of their life, and a key of another certificate.
+// TestDoctorCertificate checks an expired certificate, one that expires soon, a valid one, and a key that does not
+// match.
 func TestDoctorCertificate(t *testing.T) {
 	t.Parallel()
 	folder := certificateFolder{t, t.TempDir()}

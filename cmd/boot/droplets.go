@@ -7,7 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// droplets returns the use cases of droplets. The host need not answer yet.
+// droplets returns the use cases of droplets. It does not connect to the Docker host, so the host may still be
+// starting.
 func (c *core) droplets(events ports.EventWriter, boxes *vault.Service) (*droplets.Service, error) {
 	config := droplets.Config{
 		Gate:      c.gate(events),

@@ -22,7 +22,7 @@ manifest, which describes the dump and is authenticated with LOCKBOX_SECRET_KEY.
 	return command
 }
 
-// backupCreateCommand takes the folder as an argument, because the folder is no secret.
+// backupCreateCommand writes a backup of the database into a folder.
 func backupCreateCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "create [FOLDER]",
@@ -49,7 +49,8 @@ moment. The command needs pg_dump of the server's version or newer, and a direct
 	}
 }
 
-// backupVerifyCommand takes the address of the scratch database from a file, because it contains a password.
+// backupVerifyCommand reads the URL of the scratch database from a file: the URL contains a password, and other users
+// can see the arguments of a program.
 func backupVerifyCommand() *cobra.Command {
 	var scratchFile string
 	command := &cobra.Command{
@@ -88,11 +89,12 @@ into the empty database whose URL is in that file, and empties this database aga
 		},
 	}
 	command.Flags().StringVar(&scratchFile, "scratch-url-file", "",
-		"file with the URL of an empty database to restore into")
+		"file that contains the URL of an empty database, into which the backup is restored")
 	return command
 }
 
-// backupRestoreCheckCommand must run before a server starts, because a server changes rows.
+// backupRestoreCheckCommand compares a restored database with its manifest. Run it before a server starts, because a
+// server changes rows.
 func backupRestoreCheckCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "restore-check MANIFEST",
@@ -127,17 +129,18 @@ func optional(args []string) string {
 	return args[0]
 }
 
-// printBackup prints the paths first, each on a line with its name, for scripts.
+// printBackup prints the two paths on the first two lines. Each line begins with a name, so that scripts can find the
+// path.
 func printBackup(out io.Writer, report boot.BackupReport) {
 	fmt.Fprintf(out, "dump: %s\nmanifest: %s\n%d bytes, %d rows, schema %06d\n", report.Dump, report.Manifest,
 		report.Bytes, report.Rows, report.SchemaVersion)
 }
 
-// printVerified prints what was checked, and the time of the backup. An older backup passes the same checks. Only the
-// time shows the operator that a backup was replaced with an older one.
+// printVerified prints the time of the backup and the numbers of checked rows. The time is necessary: if an attacker
+// replaces a backup with an older one, the older one passes all checks.
 func printVerified(out io.Writer, done boot.Verification) {
-	fmt.Fprintf(out, "%s can be restored: backup of %s, %d rows, schema %06d\nopened under the server keys: "+
-		"%d entry versions, %d passwords, %d TOTP secrets, %d locked identities\n", done.Manifest,
-		done.CreatedAt.Format(time.RFC3339), done.Rows, done.SchemaVersion, done.Opened.Entries, done.Opened.Passwords,
-		done.Opened.TOTPSecrets, done.Opened.LockedIdentities)
+	fmt.Fprintf(out, "%s can be restored: it was made at %s and has %d rows and schema version %06d\n"+
+		"opened under the server keys: %d entry versions, %d passwords, %d TOTP secrets, %d locked identities\n",
+		done.Manifest, done.CreatedAt.Format(time.RFC3339), done.Rows, done.SchemaVersion, done.Opened.Entries,
+		done.Opened.Passwords, done.Opened.TOTPSecrets, done.Opened.LockedIdentities)
 }

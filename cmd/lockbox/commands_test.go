@@ -14,8 +14,8 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/terminal"
 )
 
-// commands returns all commands without subcommands at or below the given command. It omits commands that cobra adds at
-// run time, such as help.
+// commands returns the given command and those below it, but only commands that have no subcommands. It omits help and
+// other commands that cobra adds at run time.
 func commands(command *cobra.Command) []*cobra.Command {
 	if !command.HasSubCommands() {
 		return []*cobra.Command{command}
@@ -27,8 +27,8 @@ func commands(command *cobra.Command) []*cobra.Command {
 	return all
 }
 
-// TestCommandHelp checks that each command has a summary of one line, an example that calls it, and a text for each
-// flag.
+// TestCommandHelp checks that each command has a short summary, an example that calls the command, and a description of
+// each flag.
 func TestCommandHelp(t *testing.T) {
 	t.Parallel()
 	all := commands(root())
@@ -45,8 +45,8 @@ func TestCommandHelp(t *testing.T) {
 	}
 }
 
-// TestEmptyValues calls each command with an empty argument. It also passes an empty value to each flag and, if the
-// flag takes a list, a list with an empty element. A shell passes an empty value if a variable is unset.
+// TestEmptyValues verifies that each command refuses an empty argument, an empty value of a flag, and an empty element
+// in a list. Such values occur if a script uses a variable that is not set.
 func TestEmptyValues(t *testing.T) {
 	t.Parallel()
 	refused := func(args ...string) error {
@@ -98,7 +98,7 @@ func TestExamplesAreValid(t *testing.T) {
 	}
 }
 
-// calls returns the arguments of each call of lockbox in a line of a shell script.
+// calls finds each call of lockbox in a line of a shell script. It returns the arguments of each call.
 func calls(line string) [][]string {
 	var all [][]string
 	for _, part := range regexp.MustCompile(`[|<>#()]| -- |&&`).Split(line, -1) {
@@ -136,8 +136,8 @@ func checkCall(t *testing.T, program *cobra.Command, call []string) *cobra.Comma
 	return found
 }
 
-// TestTerminalPage checks that docs/terminal.md names each command that works over HTTP, and names its flags in the
-// same section. It also checks that all commands and flags on the page exist.
+// TestTerminalPage checks that docs/terminal.md describes each command that works over HTTP, and its flags in the same
+// section. It also checks that all commands and flags on the page exist.
 func TestTerminalPage(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../docs/terminal.md")

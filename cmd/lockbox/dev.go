@@ -90,7 +90,7 @@ api DELETE /boxes/default/users/user1/permissions -H "$ROOT"
 api GET /boxes/default/entries/my-entry -H "$USER1" -H "X-Encryption-Key: $KEY"
 `
 
-// nextSteps are the commands for a Lockbox that already has an owner.
+// nextSteps has the shell commands that `lockbox dev` prints if there is already an owner.
 //
 //nolint:lll // the text is pasted into a shell
 const nextSteps = `api() { curl -sS -i -w '\n\n' -X "$1" "$URL$2" -H 'Content-Type: application/json' "${@:3}"; }

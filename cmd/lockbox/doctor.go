@@ -13,7 +13,7 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/terminal"
 )
 
-// doctorCommand must be run as the user of the server and with the settings of the server.
+// doctorCommand checks everything that a server needs. It must run as the user of the server, with the same settings.
 func doctorCommand() *cobra.Command {
 	var output string
 	var strict bool
@@ -41,7 +41,7 @@ The exit code is 0 if there is no error, and 1 otherwise; with --strict, a warni
 		},
 	}
 	command.Flags().StringVarP(&output, "output", "o", "table", "output format: table or json")
-	command.Flags().BoolVar(&strict, "strict", false, "also fail if there is a warning")
+	command.Flags().BoolVar(&strict, "strict", false, "exit with code 1 if there is a warning, even without an error")
 	return command
 }
 

@@ -12,7 +12,7 @@ func firstRunCommand() *cobra.Command {
 	var owner int
 	command := &cobra.Command{
 		Use:   "first-run DIR",
-		Short: "Create the passwords of a Docker Compose installation, if they are missing",
+		Short: "Create the missing passwords of a Docker Compose installation",
 		Long: `Create the files that are missing in DIR: database-password, database-url (with that password) and
 init-token. docker-compose.yml runs this command first, with a volume as DIR. It does not create the secret of the
 server: serve --create-secret creates it, because that command can check that the database has no keys yet.`,
@@ -21,6 +21,6 @@ server: serve --create-secret creates it, because that command can check that th
 		RunE:    func(_ *cobra.Command, args []string) error { return boot.FirstRun(args[0], host, owner) },
 	}
 	command.Flags().StringVar(&host, "database-host", "postgres:5432", "host and port of PostgreSQL")
-	command.Flags().IntVar(&owner, "owner", 65532, "user id that may read the files")
+	command.Flags().IntVar(&owner, "owner", 65532, "numeric id of the user who owns the files")
 	return command
 }

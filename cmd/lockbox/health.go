@@ -14,12 +14,12 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/boot"
 )
 
-// healthCommand asks a server whether it is ready.
+// healthCommand checks whether a server is ready.
 func healthCommand() *cobra.Command {
 	var url string
 	command := &cobra.Command{
 		Use:   "health",
-		Short: "Check whether the server on this machine is ready: exit code 0 if it is, 1 otherwise",
+		Short: "Exit with code 0 if the server on this machine is ready, and with code 1 otherwise",
 		Long: `Send a request to /readyz of the server on this machine. The address comes from LOCKBOX_HTTP_ADDR, which
 must be set as for the server. Containers use this command as their health check.
 
@@ -34,8 +34,9 @@ With --url, send the request to that server instead, and verify its certificate.
 			if err != nil {
 				return err
 			}
-			// The certificate is valid for the public host name and not for the address of this machine, so the client
-			// does not verify the certificate. This is safe, because the request and the response contain no secret.
+			// The certificate is for the public host name, but the request goes to an IP address of this machine. The
+			// client therefore does not verify the certificate. This is safe, because neither the request nor the
+			// response contains a secret.
 			insecure := &tls.Config{InsecureSkipVerify: true} //nolint:gosec // see above
 			return checkHealth(command.Context(), localURL(config), insecure)
 		},
@@ -44,10 +45,11 @@ With --url, send the request to that server instead, and verify its certificate.
 	return command
 }
 
-// healthTimeout is shorter than the timeout of common health checks (5 s), so the command can still report the reason.
+// Health checks often stop a command after 5 s. healthTimeout is shorter, so the command can print why the server is
+// not ready.
 const healthTimeout = 4 * time.Second
 
-// localURL returns the URL at which this machine can reach its own server with these settings.
+// localURL returns the URL at which programs on this machine can reach a server with these settings.
 func localURL(config boot.Config) string {
 	host, port := config.HTTPAddr.Host, config.HTTPAddr.Port
 	// A server that listens on all interfaces also accepts connections on loopback.
@@ -61,8 +63,8 @@ func localURL(config boot.Config) string {
 	return scheme + "://" + net.JoinHostPort(host, port)
 }
 
-// checkHealth returns nil if the server at a URL answers /readyz with 200. Without a TLS configuration, the certificate
-// must be valid.
+// checkHealth returns nil if the server at a URL answers /readyz with 200. If config is nil and the URL begins with
+// https, the server needs a valid certificate.
 func checkHealth(ctx context.Context, url string, config *tls.Config) error {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()

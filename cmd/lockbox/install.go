@@ -10,8 +10,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// installCommand copies the running program. The container image has no cp, so an init container uses this command to
-// put the program into a volume that it shares with the other containers of its pod.
+// installCommand copies the running program. In Kubernetes, an init container runs this command to copy the program
+// into a shared volume, because the container image has no cp.
 func installCommand() *cobra.Command {
 	var to string
 	command := &cobra.Command{
@@ -37,12 +37,11 @@ container that has another image.`,
 	return command
 }
 
-// programMode lets every user read and run the copy: the containers of a pod can have different users.
+// programMode lets every user read and run the copy, because the containers of a pod can run as different users.
 const programMode = 0o755
 
 // install copies a file. The first argument is the path of the original, and the second argument is the path of the
-// copy. If a file exists at the second path, install replaces the file atomically, or returns an error and leaves the
-// file unchanged.
+// copy. install replaces an existing copy atomically. On an error, an existing copy is unchanged.
 func install(from, to string) error {
 	if info, err := os.Stat(to); err == nil && info.IsDir() {
 		return fmt.Errorf("%s is a folder: name a file in it, such as %s", to, filepath.Join(to, "lockbox"))

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// installOver runs lockbox install in a new folder and returns the path of the copy. If content is not empty, a file
-// with this content and mode exists at that path before the command runs.
+// installOver runs lockbox install in a new folder and returns the path of the copy. If content is not "", installOver
+// first creates a file with this content and this mode at that path.
 func installOver(t *testing.T, content string, mode os.FileMode) string {
 	t.Helper()
 	to := filepath.Join(t.TempDir(), "lockbox")
@@ -55,7 +55,7 @@ func TestInstall(t *testing.T) {
 	}
 }
 
-// TestInstallFails verifies that a failed copy leaves no file behind and names the problem.
+// TestInstallFails verifies that a failed copy returns a helpful error and leaves no file behind.
 func TestInstallFails(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

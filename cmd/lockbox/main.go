@@ -1,5 +1,5 @@
-// Command lockbox is the server, the commands of its operator, and the commands that use a server over HTTP (package
-// terminal). Each sub-command of this package has its own file.
+// Command lockbox contains the server, the commands of the operator, and the commands that use a server over HTTP. The
+// commands that use HTTP are in package terminal. Each other command has its own file in this package.
 package main
 
 import (
@@ -30,7 +30,7 @@ func main() {
 	}
 }
 
-// groupServer is the id of the commands that need the settings of a server.
+// groupServer is the id of the group of commands that need the settings of a server.
 const groupServer = "server"
 
 // root returns the program with all its commands.
@@ -64,8 +64,8 @@ func root() *cobra.Command {
 	return command
 }
 
-// versionCommand prints the version in the first line, and how the program was built in the following lines. Scripts
-// read the first line. --version prints a sentence.
+// versionCommand prints the version on the first line, for scripts. The following lines describe the build. In
+// contrast, lockbox --version prints a sentence.
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
@@ -83,8 +83,7 @@ func versionCommand() *cobra.Command {
 }
 
 // settings reads the settings of a command from the environment. It also returns the log of the command, which writes
-// to standard error. Each command then checks only the settings that it needs, except for lockbox serve, which checks
-// all settings.
+// to standard error. It does not call Config.Validate, because each command checks only the settings that it needs.
 func settings() (boot.Config, *slog.Logger, error) {
 	config, unknown, err := boot.ReadEnvironment(os.Environ())
 	if err != nil {
@@ -95,7 +94,8 @@ func settings() (boot.Config, *slog.Logger, error) {
 	return config, log, nil
 }
 
-// warnOfUnknown logs variables that look like settings. They may be misspelled.
+// warnOfUnknown logs a warning for each variable that begins with LOCKBOX_ but is not a setting. Such a variable may be
+// a misspelled setting.
 func warnOfUnknown(log *slog.Logger, unknown []string) {
 	for _, name := range unknown {
 		log.Warn("ignoring a variable that begins with LOCKBOX_ and is not a setting", slog.String("name", name))

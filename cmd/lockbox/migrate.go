@@ -8,8 +8,8 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/boot"
 )
 
-// migrateCommand changes the schema. The server upgrades it automatically. These commands are for downgrades, and for
-// operators who choose the time of an upgrade.
+// migrateCommand groups the commands that change the schema. A server upgrades the schema automatically at its start,
+// so these commands are only for downgrades and for upgrades at another time.
 func migrateCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "migrate",
@@ -32,7 +32,7 @@ a backup and stop all servers first. To get the version for --to, run lockbox mi
 		}),
 	}
 	down.Flags().IntVar(&steps, "steps", 1, "how many migrations to revert")
-	down.Flags().UintVar(&to, "to", 0, "version of the schema that stays, such as 8; 0 deletes everything")
+	down.Flags().UintVar(&to, "to", 0, "revert all migrations above this version, such as 8; 0 deletes all tables")
 	down.MarkFlagsMutuallyExclusive("steps", "to")
 	command.AddCommand(
 		&cobra.Command{
@@ -72,7 +72,7 @@ func withMigrator(run func(*cobra.Command, *boot.Migrator) error) func(*cobra.Co
 }
 
 // printVersion prints the schema version of the database and the newest version that this program knows. It returns an
-// error if a server of this program cannot use the schema.
+// error if the schema is too new for this program.
 func printVersion(command *cobra.Command, migrator *boot.Migrator) error {
 	current, newest, err := migrator.Version(command.Context())
 	if err != nil {

@@ -2,5 +2,5 @@
 
 package main
 
-// protectMemory does nothing on this system. On Linux it keeps secrets out of core dumps.
+// protectMemory has an effect only on Linux. It does nothing on this system.
 func protectMemory() {}

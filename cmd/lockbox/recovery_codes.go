@@ -11,8 +11,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain/serverkeys"
 )
 
-// recoveryCodesCommand lists the recovery codes of older releases. It changes the codes only if a flag is given,
-// because only the operator can know whether the stored rows are genuine.
+// recoveryCodesCommand lists the recovery codes that an older release stored. It converts or deletes them only if the
+// operator passes a flag, because only the operator can know whether an attacker added some of them.
 func recoveryCodesCommand() *cobra.Command {
 	var convert int
 	var remove bool
@@ -44,13 +44,14 @@ audited.`,
 			})
 		},
 	}
-	command.Flags().IntVar(&convert, "convert", 0, "make the listed codes valid, if their number is still `N`")
+	command.Flags().IntVar(&convert, "convert", 0, "make the listed codes valid if there are exactly `N` of them")
 	command.Flags().BoolVar(&remove, "delete", false, "delete the listed codes")
 	command.MarkFlagsMutuallyExclusive("convert", "delete")
 	return command
 }
 
-// listPlainRecoveryCodes prints a table of users, and the commands that change their codes.
+// listPlainRecoveryCodes prints a table of the users with such codes. Below the table, it prints the commands that
+// convert or delete the codes.
 func listPlainRecoveryCodes(ctx context.Context, command *cobra.Command, keys *serverkeys.Service) error {
 	users, err := keys.PlainRecoveryCodes(ctx)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// TestRecoveryCodesCommand verifies that the command changes nothing without a flag, and what it prints.
+// TestRecoveryCodesCommand checks the output of the command, and that the command changes nothing without a flag.
 func TestRecoveryCodesCommand(t *testing.T) {
 	c := newOperator(t)
 	c.run("user", "create", "-u", "root", "-g", "owner")

@@ -15,14 +15,14 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// secretCommand groups the commands about the secret and the server keys that it encrypts.
+// secretCommand groups the commands about the secret, and about the server keys that are encrypted with the secret.
 func secretCommand() *cobra.Command {
-	command := &cobra.Command{Use: "secret", Short: "Manage the secret and the server keys that it protects"}
+	command := &cobra.Command{Use: "secret", Short: "Manage the server's secret, and the server keys that it encrypts"}
 	command.AddCommand(rotateCommand(), rekeyCommand(), statusCommand(), recoveryCodesCommand())
 	return command
 }
 
-// withServerKeys opens the database and the key ring for the time of a command.
+// withServerKeys opens the database and the key ring, calls run and closes both again.
 func withServerKeys(command *cobra.Command, grace time.Duration,
 	run func(ctx context.Context, keys *serverkeys.Service) error) error {
 	protectMemory() // before any key is read
@@ -38,7 +38,7 @@ func withServerKeys(command *cobra.Command, grace time.Duration,
 	return run(command.Context(), keys)
 }
 
-// rotateCommand wraps the existing keys under a new secret. In contrast, rekeyCommand replaces a key.
+// rotateCommand encrypts the existing server keys with a new secret. To replace a server key itself, use rekeyCommand.
 func rotateCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "rotate",
@@ -83,7 +83,8 @@ func statusCommand() *cobra.Command {
 	}
 }
 
-// stateOf describes whether a key is in use. A retired key is stored until its rekey is complete.
+// stateOf returns the text for the state of a key. A retired key stays stored until the rekey that replaces it is
+// complete.
 func stateOf(key ports.KeyStatus) string {
 	if key.RetiredAt.IsZero() {
 		return "in use"
@@ -91,7 +92,7 @@ func stateOf(key ports.KeyStatus) string {
 	return "retired, rekey unfinished"
 }
 
-// secretOf returns the name of the setting whose secret wraps a key.
+// secretOf returns the name of the setting whose secret encrypts a key.
 func secretOf(key ports.KeyStatus) string {
 	if key.UnderPrevious {
 		return "LOCKBOX_SECRET_KEY_PREVIOUS"
@@ -99,7 +100,8 @@ func secretOf(key ports.KeyStatus) string {
 	return "LOCKBOX_SECRET_KEY"
 }
 
-// rekeyCommand requires --yes only for api-key: users whose API keys are revoked must sign in to create new ones.
+// rekeyCommand replaces a server key. For the purpose api-key, it requires --yes, because this rekey revokes all API
+// keys, and their users must sign in to create new ones.
 func rekeyCommand() *cobra.Command {
 	var yes bool
 	var grace time.Duration
@@ -129,13 +131,14 @@ The command waits until all transactions that are open when it begins have ended
 			})
 		},
 	}
-	command.Flags().BoolVar(&yes, "yes", false, "continue although API keys are revoked")
+	command.Flags().BoolVar(&yes, "yes", false, "continue, although the rekey revokes API keys")
 	command.Flags().DurationVar(&grace, "grace", boot.RekeyGrace,
-		"how long to wait for transactions of other programs than servers")
+		"how long to wait for transactions that do not belong to a Lockbox server")
 	return command
 }
 
-// listRevoked prints the API keys that the rekey would revoke. It returns the error that asks the operator for --yes.
+// listRevoked prints the API keys that the rekey would revoke. It always returns an error, which asks the operator to
+// add --yes.
 func listRevoked(ctx context.Context, command *cobra.Command, keys *serverkeys.Service) error {
 	revoked, err := keys.APIKeysRevokedByRekey(ctx)
 	if err != nil {
@@ -148,7 +151,8 @@ func listRevoked(ctx context.Context, command *cobra.Command, keys *serverkeys.S
 		"create new ones; add --yes to continue")
 }
 
-// rekey replaces the key and prints the progress. It skips rows that fail authentication and continues.
+// rekey replaces the key and prints the progress. If a row fails authentication, rekey skips the row and continues. At
+// the end, it returns an error about the skipped rows.
 func rekey(ctx context.Context, command *cobra.Command, keys *serverkeys.Service, purpose domain.KeyPurpose) error {
 	fmt.Fprintf(command.ErrOrStderr(), "replacing the %s key; this waits for the transactions of running servers\n",
 		purpose)
@@ -157,7 +161,7 @@ func rekey(ctx context.Context, command *cobra.Command, keys *serverkeys.Service
 	})
 	_, tampered := errors.AsType[*serverkeys.TamperedRowsError](err)
 	if err != nil && !tampered {
-		return fmt.Errorf("rekey stopped after %d rows; run it again to move the rest: %w", done, err)
+		return fmt.Errorf("the rekey stopped after %d rows; to continue, run the command again: %w", done, err)
 	}
 	fmt.Fprintf(command.OutOrStdout(), "the %s key is replaced; %d rows were moved or revoked\n", purpose, done)
 	return err

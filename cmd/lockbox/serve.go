@@ -11,8 +11,8 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/boot"
 )
 
-// serveCommand runs the server. With --create-secret, the command can start a new installation that has no secret yet,
-// for example with Docker Compose.
+// serveCommand runs the server. With --create-secret, it first creates the secret of a new installation if there is
+// none. Docker Compose uses this flag.
 func serveCommand() *cobra.Command {
 	var createSecret bool
 	command := &cobra.Command{
@@ -26,7 +26,8 @@ its TLS certificate and key again.`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			protectMemory()
-			// Without this, SIGHUP would end the process, even while the server starts.
+			// By default, SIGHUP ends the process. Receive it from here on, because it can already arrive while the
+			// server starts.
 			reload := make(chan os.Signal, 1)
 			signal.Notify(reload, syscall.SIGHUP)
 			defer signal.Stop(reload)
@@ -35,8 +36,8 @@ its TLS certificate and key again.`,
 					return err
 				}
 			}
-			// Unlike the function settings, this call reports all mistakes together, including conflicts between
-			// settings.
+			// Do not call the function settings here, because serve must check all settings. AllMistakes also reports
+			// settings that contradict each other.
 			config, unknown, err := boot.ReadEnvironment(os.Environ())
 			if err := boot.AllMistakes(err, config.Validate(), unknown); err != nil {
 				return fmt.Errorf("invalid settings:\n%w", err)
@@ -52,7 +53,7 @@ its TLS certificate and key again.`,
 		},
 	}
 	command.Flags().BoolVar(&createSecret, "create-secret", false,
-		"create the file of LOCKBOX_SECRET_KEY_FILE if it is missing and the database has no keys yet, and log "+
-			"LOCKBOX_INIT_TOKEN until there is an owner")
+		"create a secret in LOCKBOX_SECRET_KEY_FILE if this file is missing and the database has no server keys; "+
+			"also log the init token at each start until there is an owner")
 	return command
 }

@@ -16,7 +16,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain/identity"
 )
 
-// userCommand groups the commands that work on the database. They need the server's settings and no running server.
+// userCommand groups the commands that manage accounts directly on the database. They need the settings of the server.
+// The server itself need not run.
 func userCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "user",
@@ -35,14 +36,14 @@ as an admin, use lockbox users, which works over HTTP.`,
 			func(ctx context.Context, operator identity.Operator, name string) error {
 				return operator.SetUserActive(ctx, name, false)
 			}),
-		userActionCommand("unlock NAME", "End the lockout that too many wrong credentials of a user caused",
+		userActionCommand("unlock NAME", "End the lockout of a user who sent too many wrong credentials",
 			"can sign in now", func(ctx context.Context, operator identity.Operator, name string) error {
 				return operator.UnlockUser(ctx, name)
 			}))
 	return command
 }
 
-// withOperator opens the database and the key ring for the time of a command.
+// withOperator opens the database and the key ring, calls run and closes both again.
 func withOperator(command *cobra.Command, run func(ctx context.Context, operator identity.Operator) error) error {
 	config, log, err := settings()
 	if err != nil {
@@ -56,8 +57,8 @@ func withOperator(command *cobra.Command, run func(ctx context.Context, operator
 	return run(command.Context(), operator)
 }
 
-// userCreateCommand also repairs the access of an existing user: it revokes the sessions, and with --recreate it
-// replaces a lost TOTP secret.
+// userCreateCommand creates a user. For an existing user, it revokes all sessions instead. With --recreate, it also
+// replaces the user's TOTP secret, for example because the user has lost it.
 func userCreateCommand() *cobra.Command {
 	var in identity.OperatorCreateUser
 	command := &cobra.Command{
@@ -82,13 +83,14 @@ system.`,
 	}
 	command.Flags().StringVarP(&in.Username, "username", "u", "", "name of the user")
 	command.Flags().StringVarP(&in.Group, "group", "g", "", "viewer, manager or owner")
-	command.Flags().BoolVarP(&in.Recreate, "recreate", "r", false, "give an existing user a new secret and the group")
+	command.Flags().BoolVarP(&in.Recreate, "recreate", "r", false,
+		"for an existing user, replace the TOTP secret and set the group")
 	_ = command.MarkFlagRequired("username")
 	_ = command.MarkFlagRequired("group")
 	return command
 }
 
-// printAccount prints the user and the TOTP secret, which the operator hands to the user.
+// printAccount prints the name and the TOTP secret of a user. The operator passes the secret on to the user.
 func printAccount(out io.Writer, done identity.OperatorUser) {
 	if done.Created {
 		fmt.Fprintf(out, "User %s is created.\n", terminal.Printable(done.User.Spelling))
@@ -96,14 +98,15 @@ func printAccount(out io.Writer, done identity.OperatorUser) {
 		fmt.Fprintf(out, "User %s exists; all sessions are revoked.\n", terminal.Printable(done.User.Spelling))
 	}
 	if done.Enrolment == nil {
-		fmt.Fprintln(out, "The user enrolled the TOTP secret, so it is not shown again; --recreate makes a new one.")
+		fmt.Fprintln(out, "The user has already enrolled the TOTP secret, so it is not shown again. "+
+			"To replace it, add --recreate.")
 		return
 	}
 	fmt.Fprintf(out, "Secret: %s\nURI:    %s\n\n%s\n", done.Enrolment.Secret, done.Enrolment.URI,
 		done.Enrolment.Terminal)
 }
 
-// userListCommand prints a table; "-" means no group.
+// userListCommand prints a table of all users. In the column GROUP, "-" means that the user has no group.
 func userListCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "list",
@@ -135,8 +138,8 @@ func userListCommand() *cobra.Command {
 	}
 }
 
-// userActionCommand returns a command that calls act for the user NAME. Then the command prints the name and the text
-// in done.
+// userActionCommand returns a command that calls act with its argument, the name of a user. After a success, the
+// command prints the name and the text in done.
 func userActionCommand(use, short, done string,
 	act func(ctx context.Context, operator identity.Operator, name string) error) *cobra.Command {
 	example := "  lockbox user " + strings.ReplaceAll(use, "NAME", "anna")
@@ -183,7 +186,8 @@ func userPasswdCommand() *cobra.Command {
 	}
 }
 
-// askPassword prompts for a password twice, without echo, on a terminal, and reads one line from anything else.
+// askPassword prompts twice for a password and does not show it. If the input is not a terminal, askPassword reads one
+// line instead.
 func askPassword(ctx context.Context, in io.Reader) (string, error) {
 	if !prompt.IsTerminal(in) {
 		return prompt.FirstLine(in)

@@ -11,7 +11,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// operator runs commands of the program on a separate database for the test.
+// operator runs commands of the program. Each test has its own database.
 type operator struct {
 	t        *testing.T
 	database string
@@ -98,7 +98,7 @@ func TestUserCommands(t *testing.T) {
 	require.Equal(t, 1, pgtest.Number(t, c.database, `SELECT count(*) FROM events WHERE action = 'system.initialize'`))
 }
 
-// TestOwnerFromUser checks that an existing user can become the owner of a server without an owner.
+// TestOwnerFromUser checks that lockbox user create can make an existing user the owner, if there is no owner yet.
 func TestOwnerFromUser(t *testing.T) {
 	c := newOperator(t)
 	c.run("user", "create", "-u", "anna", "-g", "viewer")

@@ -10,8 +10,8 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/boot"
 )
 
-// TestVersion verifies that the first line contains only the version, because scripts read it, and that the commit and
-// the toolchain follow.
+// TestVersion verifies that the first line contains only the version, because scripts read this line. The next lines
+// must contain the commit and the toolchain.
 func TestVersion(t *testing.T) {
 	t.Parallel()
 	program, out := root(), &bytes.Buffer{}

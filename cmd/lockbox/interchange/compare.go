@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Changes lists the fields in which two values differ, as paths in the syntax of Value.Field. Added, Changed and
-// Unchanged are in the order of the new value. Removed is in the order of the old value.
+// Changes is the result of Compare. It contains the path of each field, in the syntax of Value.Field. Removed has the
+// order of the old value, and the other lists have the order of the new value.
 type Changes struct {
 	Added     []string `json:"added"`
 	Changed   []string `json:"changed"`
@@ -20,8 +20,8 @@ type Changes struct {
 // None reports whether the values are equal.
 func (c Changes) None() bool { return len(c.Added)+len(c.Changed)+len(c.Removed) == 0 }
 
-// Compare returns the changes from one value to another. It ignores white space and the escaping of strings. It
-// compares numbers by their digits, so 1.0 differs from 1.00.
+// Compare returns the changes between an old and a new value. White space and the escapes in strings do not matter.
+// Numbers are compared digit by digit, so 1.0 differs from 1.00.
 func Compare(before, after Value) Changes {
 	changes := Changes{
 		Added:     []string{},
@@ -29,7 +29,7 @@ func Compare(before, after Value) Changes {
 		Removed:   []string{},
 		Unchanged: []string{},
 	}
-	// Arrays are leaves: a change of one element changes the whole array.
+	// An array is a single field here: if an element differs, the array as a whole counts as changed.
 	oldLeaves, newLeaves := leavesOf(before), leavesOf(after)
 	for _, path := range newLeaves.paths {
 		old, exists := oldLeaves.text[path]
@@ -43,8 +43,8 @@ func Compare(before, after Value) Changes {
 		}
 	}
 	for _, path := range oldLeaves.paths {
-		// If a single value replaces an object, the fields of the object count as removed and the value counts as
-		// added.
+		// If a number replaces an object, for example, the fields of the object count as removed, and the number counts
+		// as added.
 		if _, exists := newLeaves.text[path]; !exists {
 			changes.Removed = append(changes.Removed, path)
 		}
@@ -52,14 +52,15 @@ func Compare(before, after Value) Changes {
 	return changes
 }
 
-// leaves holds the leaves of a value: the fields that contain no other fields. Each leaf is identified by its path.
+// leaves holds the leaves of a value. A leaf is a field that contains no other fields; arrays are leaves. The path
+// identifies a leaf.
 type leaves struct {
 	paths []string
 	text  map[string]string // the canonical text of each leaf
 	bytes int               // upper bound of the length of all paths
 }
 
-// wholeValue replaces the path if a value is not an object, because such a value has no fields.
+// A value that is not an object has no fields and therefore no path. wholeValue stands for its path.
 const wholeValue = "(the value)"
 
 // leavesOf returns the leaves of a value. The empty object has none.
@@ -69,12 +70,12 @@ func leavesOf(value Value) leaves {
 	return found
 }
 
-// collect adds the leaves of the value at a path, recursively. An empty object inside another object counts as a leaf.
-// Otherwise Compare would not report its removal.
+// collect adds the leaves of the value at a path, recursively. An empty object inside another object is also a leaf, so
+// that Compare reports when it is removed.
 func (l *leaves) collect(path []string, value Value) {
 	if value.isObject && len(value.members) > 0 && l.canExpand(path, value) {
 		for _, each := range value.members {
-			// The full slice expression forces append to copy, because siblings share the path.
+			// All members of the object share path, so append must copy it. The full slice expression forces this.
 			l.collect(append(path[:len(path):len(path)], each.label()), each.value)
 		}
 		return
@@ -89,13 +90,12 @@ func (l *leaves) collect(path []string, value Value) {
 	if _, exists := l.text[name]; !exists {
 		l.paths = append(l.paths, name)
 	}
-	// {"a.b":…} and {"a":{"b":…}} have the same path, a.b. If an object contains both fields, the text of the path
-	// contains both values.
+	// The path a.b can mean {"a.b":…} or {"a":{"b":…}}. If an object contains both fields, join their texts.
 	l.text[name] += canonical(value.text) + "\n"
 }
 
-// canExpand reports whether the paths of all fields of an object are small enough to keep in memory; see
-// maxVariableBytes. If they are not, the whole object is treated as one field.
+// canExpand limits the memory for paths; see maxVariableBytes. It returns false if the paths of an object's fields
+// would exceed the limit. Compare then treats the whole object as one field.
 func (l *leaves) canExpand(path []string, object Value) bool {
 	length := 1
 	for _, name := range path {
@@ -105,8 +105,9 @@ func (l *leaves) canExpand(path []string, object Value) bool {
 	return l.bytes <= maxVariableBytes
 }
 
-// canonical returns JSON as a sequence of tokens. Equal strings look the same in the result, even if their escapes
-// differ in the original. Only a string with half of a surrogate pair keeps its escapes.
+// canonical rewrites JSON so that equal values have equal texts. It writes a space after each token and no other white
+// space, and it uses the same escapes for equal strings. A string with half of a surrogate pair keeps its original
+// escapes.
 func canonical(text json.RawMessage) string {
 	var out bytes.Buffer
 	decoder := json.NewDecoder(bytes.NewReader(text))
@@ -123,7 +124,7 @@ func canonical(text json.RawMessage) string {
 		case json.Number:
 			out.WriteString(token.String())
 		case string:
-			// Do not decode a string with half of a surrogate pair: decoding would make different halves equal.
+			// Do not decode half of a surrogate pair: the decoder replaces each half with the same character.
 			if raw := text[before:decoder.InputOffset()]; hasHalfPair(raw) {
 				out.Write(bytes.TrimLeft(raw, ",: \t\r\n"))
 			} else {
@@ -137,9 +138,10 @@ func canonical(text json.RawMessage) string {
 	}
 }
 
-// Merge returns an object with the fields of both objects. For a field that both objects have, it takes the value from
-// update; if both values are objects, it merges them recursively. Fields of base keep their positions, and new fields
-// follow. Merge does not change its arguments. The names in both objects must pass Value.CheckNames.
+// Merge returns an object with the fields of base and update. If both objects have a field, Merge takes its value from
+// update. If both values are objects, Merge merges them recursively instead. The fields of base come first, in their
+// order, followed by the fields that only update has. Merge does not change its arguments. Call Value.CheckNames for
+// both before.
 func Merge(base, update Value) Value {
 	members := slices.Clone(base.members)
 	index := make(map[string]int, len(members))
@@ -160,10 +162,10 @@ func Merge(base, update Value) Value {
 	return object(members)
 }
 
-// Same reports whether two values are equal in the sense of Compare. The order of fields does not matter.
+// Same reports whether two values have the same fields with the same values, in any order. It compares as Compare does.
 func Same(one, other Value) bool { return sortedText(one) == sortedText(other) }
 
-// sortedText returns the leaves of a value in the order of their paths.
+// sortedText returns the paths and texts of all leaves, sorted by path.
 func sortedText(value Value) string {
 	found := leavesOf(value)
 	slices.Sort(found.paths)

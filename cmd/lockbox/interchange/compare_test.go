@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestCompare checks which differences count as changes.
+// TestCompare checks how Compare classifies fields, and that it ignores order, white space and escapes.
 func TestCompare(t *testing.T) {
 	t.Parallel()
 	before := parsed(t, `{"same":"é","moved":1,"db":{"host":"h","old":true},"list":[1, 2],"empty":{},"n":1.0}`)
@@ -27,7 +27,7 @@ func TestCompare(t *testing.T) {
 	assert.False(t, Compare(parsed(t, `{"a":["b","c"]}`), parsed(t, `{"a":["b c"]}`)).None())
 }
 
-// TestMerge checks precedence, order and recursion.
+// TestMerge checks that update takes precedence, that fields keep their order, and that nested objects are merged.
 func TestMerge(t *testing.T) {
 	t.Parallel()
 	base := parsed(t, `{"a":1,"db":{"host":"h","port":5},"x":{"y":1}}`)
@@ -36,7 +36,7 @@ func TestMerge(t *testing.T) {
 	assert.Equal(t, `{"a":1,"db":{"host":"h","port":5},"x":{"y":1}}`, string(base.JSON()), "unchanged")
 }
 
-// TestFormatOf checks which names of files indicate a format.
+// TestFormatOf checks which file names FormatOf recognizes.
 func TestFormatOf(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]Format{
@@ -53,7 +53,7 @@ func TestFormatOf(t *testing.T) {
 	}
 }
 
-// TestReadAndWriteErrors checks values without names and unknown formats.
+// TestReadAndWriteErrors checks the errors for an unknown format and for a file that contains no object.
 func TestReadAndWriteErrors(t *testing.T) {
 	t.Parallel()
 	for format, text := range map[Format]string{JSON: `["hunter2"]`, YAML: "hunter2"} {
@@ -66,7 +66,7 @@ func TestReadAndWriteErrors(t *testing.T) {
 		`unknown format "toml": use one of dotenv, json, yaml, shell, kubernetes, docker, github`)
 }
 
-// TestKubernetesNames checks the names that Kubernetes accepts.
+// TestKubernetesNames checks which names WriteKubernetes accepts for a Secret and for a namespace.
 func TestKubernetesNames(t *testing.T) {
 	t.Parallel()
 	value := parsed(t, `{"a":"1"}`)
@@ -81,7 +81,7 @@ func TestKubernetesNames(t *testing.T) {
 		out.String())
 }
 
-// TestCompareLongName checks that an object whose paths would need a hundred megabytes can be compared.
+// TestCompareLongName compares objects whose paths would need a hundred megabytes.
 func TestCompareLongName(t *testing.T) {
 	t.Parallel()
 	name := strings.Repeat("a", 100_000)

@@ -1,6 +1,6 @@
-// Package interchange converts the value of an entry to and from other forms: the environment of a program, and files
-// in the formats dotenv, JSON, YAML, shell and Kubernetes.
+// Package interchange converts the value of an entry to environment variables and to files in several formats; see
+// Format. It also reads values from files.
 //
-// Values keep the order of their names and the digits of their numbers in every form. Errors contain names and line
-// numbers but never a value, because values are secrets and errors end up in logs.
+// All conversions keep the order of names and the digits of numbers. Errors contain names and line numbers but never a
+// value, because values are secrets and errors end up in logs.
 package interchange

@@ -20,8 +20,8 @@ import (
 //	bare     = the rest of the line, without blanks around it and without a comment, which begins with a blank and '#'
 //
 // '$' has no special meaning: passwords may contain it, so no variable is substituted. If a name occurs several times,
-// the last value wins, as in a shell. In a quoted value whose last line ends in CR LF, every CR LF becomes LF. Errors
-// contain the line number and no text of the line.
+// the last value wins, as in a shell. If the line with the closing quote ends in CR LF, every CR LF in the quoted value
+// becomes LF. Errors contain the line number but no text from the line.
 func ReadDotenv(text []byte) (Value, error) {
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	reader := dotenvReader{rest: string(text), line: 1, index: map[string]int{}}
@@ -38,12 +38,12 @@ type dotenvReader struct {
 	rest string
 	line int  // number of the line at which rest begins
 	crlf bool // whether the last complete line ended in CR LF
-	// The parsed members, in the order of their first occurrence.
+	// members has the parsed variables, in the order in which their names first occur.
 	members []member
 	index   map[string]int // position of each name in members
 }
 
-// The mistakes in a .env file. None of the messages quotes the file, which contains secrets.
+// These are the errors for mistakes in a .env file. They quote no text from the file, because it contains secrets.
 var (
 	errNoAssignment = errors.New("expected NAME=value")
 	errName         = errors.New("the name before '=' may contain only letters, digits, '_', '.' and '-'")
@@ -53,7 +53,7 @@ var (
 	errNUL          = errors.New("the value contains a NUL character, which a variable cannot hold")
 )
 
-// readLine reads one line, or several if a quoted value contains line ends.
+// readLine reads one line. If a quoted value contains line ends, readLine reads all lines of the value.
 func (r *dotenvReader) readLine() error {
 	line, _, _ := strings.Cut(r.rest, "\n")
 	statement := strings.TrimLeft(line, " \t\r")
@@ -85,8 +85,8 @@ func (r *dotenvReader) readLine() error {
 	return nil
 }
 
-// assignedName returns the text before '=' without blanks and without "export". In export=1, "export" is itself the
-// name.
+// assignedName returns the variable name in the text before '='. It removes blanks and the word export. In the line
+// export=1, however, export is the name.
 func assignedName(text string) string {
 	name := strings.Trim(text, " \t")
 	if exported, found := strings.CutPrefix(name, "export"); found && strings.TrimLeft(exported, " \t") != exported {
@@ -95,7 +95,7 @@ func assignedName(text string) string {
 	return name
 }
 
-// isDotenvName reports whether a name is valid. Names may contain dots and dashes, which lockbox run converts to
+// isDotenvName reports whether a name is valid. A valid name may contain dots and dashes; lockbox run converts them to
 // '_'.
 func isDotenvName(name string) bool {
 	return name != "" && !strings.ContainsFunc(name, func(c rune) bool {
@@ -103,7 +103,7 @@ func isDotenvName(name string) bool {
 	})
 }
 
-// value reads the value that begins at rest[from]. It also returns the index at which the last line of the value ends.
+// value reads the value that begins at rest[from]. It also returns the index of the end of the value's last line.
 func (r *dotenvReader) value(from int) (string, int, error) {
 	start := from + len(r.rest[from:]) - len(strings.TrimLeft(r.rest[from:], " \t"))
 	if start == len(r.rest) || !strings.ContainsRune("'\"`", rune(r.rest[start])) {
@@ -116,13 +116,13 @@ func (r *dotenvReader) value(from int) (string, int, error) {
 		return "", 0, errUnclosed
 	}
 	value, after := r.rest[start+1:start+1+end], start+1+end+1
-	// Only blanks and a comment may follow. A comment directly after the quote, as in 'x'#y, is refused: a shell
-	// would treat it as a part of the value.
+	// After the quote, accept only blanks and a comment. Between the quote and '#' there must be a blank: in 'x'#y, a
+	// shell would treat #y as a part of the value.
 	trailing, _, ended := strings.Cut(r.rest[after:], "\n")
 	if rest := strings.Trim(trailing, " \t\r"); rest != "" && (rest[0] != '#' || trailing[0] == '#') {
 		return "", 0, errAfterQuote
 	}
-	// If the last line of a file has no line end, the line end of the previous line applies.
+	// The last line of a file can lack a line end. In that case, assume the same line end as in the previous line.
 	if ended && strings.HasSuffix(trailing, "\r") || !ended && r.crlf {
 		value = strings.ReplaceAll(value, "\r\n", "\n")
 	}
@@ -132,7 +132,8 @@ func (r *dotenvReader) value(from int) (string, int, error) {
 	return value, after + len(trailing), nil
 }
 
-// bareValue returns a value without quotes. A '#' begins a comment only after a blank: a#b is a value.
+// bareValue returns a value without quotes. A '#' begins a comment only after a blank, so the whole text a#b is a
+// value.
 func bareValue(line string) string {
 	for i := 1; i < len(line); i++ {
 		if line[i] == '#' && (line[i-1] == ' ' || line[i-1] == '\t') {
@@ -143,8 +144,8 @@ func bareValue(line string) string {
 	return strings.Trim(line, " \t\r")
 }
 
-// closingQuote returns the index of the quote that ends a value, or -1 if the quote is missing. A backslash escapes a
-// quote only inside double quotes.
+// closingQuote returns the index of the quote that ends a value, or -1 if there is none. Inside double quotes, it skips
+// a quote after a backslash.
 func closingQuote(text string, quote byte) int {
 	for i := 0; i < len(text); i++ {
 		switch {
@@ -157,8 +158,7 @@ func closingQuote(text string, quote byte) int {
 	return -1
 }
 
-// unescape replaces the escapes that are valid inside double quotes; see ReadDotenv. A backslash that does not begin
-// such an escape stays in the text.
+// unescape replaces the escapes that are valid inside double quotes; see ReadDotenv. It keeps every other backslash.
 func unescape(text string) string {
 	var out strings.Builder
 	for i := 0; i < len(text); i++ {
@@ -184,7 +184,7 @@ func unescape(text string) string {
 	return out.String()
 }
 
-// set stores a value. A name that occurs again keeps its first position and gets its last value.
+// set stores a value. If the name already exists, the new value replaces the old value at the same position.
 func (r *dotenvReader) set(name, value string) {
 	if i, exists := r.index[name]; exists {
 		r.members[i].value = Text(value)

@@ -64,7 +64,8 @@ func TestDotenvOrder(t *testing.T) {
 	assert.Equal(t, []string{"B", "A"}, value.Names())
 }
 
-// TestDotenvErrors checks that errors contain the line number and no text of the line, which may be a password.
+// TestDotenvErrors checks that errors contain the line number but no text from the line, because that text may be a
+// password.
 func TestDotenvErrors(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
@@ -92,7 +93,7 @@ func TestDotenvErrors(t *testing.T) {
 	}
 }
 
-// TestWriteDotenv checks the three styles of quoting.
+// TestWriteDotenv checks values without quotes, in single quotes and in double quotes.
 func TestWriteDotenv(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
@@ -116,7 +117,8 @@ func TestWriteNUL(t *testing.T) {
 	}
 }
 
-// FuzzDotenv reads arbitrary text, writes the result and checks that reading it back gives the same variables.
+// FuzzDotenv reads variables from arbitrary text and writes them. It checks that ReadDotenv returns the same variables
+// from the new text.
 func FuzzDotenv(f *testing.F) {
 	for _, each := range []string{"A=1\n", "export A='x\r\ny'\r\n# c", "A=\"\\n\\\"\" #", "\ufeffA=`b`", "A='",
 		"A==\nA=#", "A='x\r\n'", "a.b=\"\\\r\n\""} {
@@ -152,7 +154,7 @@ func FuzzDotenv(f *testing.F) {
 	})
 }
 
-// FuzzDotenvValue writes an arbitrary value and checks that reading it back gives the same value.
+// FuzzDotenvValue writes an arbitrary value and checks that ReadDotenv returns the same value.
 func FuzzDotenvValue(f *testing.F) {
 	for _, each := range awkward {
 		f.Add(each)

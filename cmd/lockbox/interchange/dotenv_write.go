@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// WriteDotenv writes variables as a .env file that a POSIX shell reads with the same result (set -a; . ./.env). Values
-// that consist of letters, digits and a few other characters are not quoted. Values that contain a single quote are in
-// double quotes, with a backslash before '"', '\', '$' and '`'. All other values are in single quotes, which need no
-// escapes. Line ends inside quotes are written unchanged. A value with a NUL character is an error, and nothing is
-// written.
+// WriteDotenv writes variables as a .env file. A POSIX shell can also read this file (set -a; . ./.env) and sets the
+// same values. WriteDotenv does not quote a value of letters, digits and a few other characters. It puts a value that
+// contains a single quote into double quotes, with a backslash before '"', '\', '$' and '`'. It puts all other values
+// into single quotes, which need no escapes. It does not escape line ends. If a value contains a NUL character,
+// WriteDotenv returns an error and writes nothing.
 func WriteDotenv(out io.Writer, variables []Variable) error {
 	if err := checkCarried(variables); err != nil {
 		return err
@@ -18,7 +18,7 @@ func WriteDotenv(out io.Writer, variables []Variable) error {
 }
 
 // WriteShell writes each variable as the POSIX shell command export NAME='value'. Users run these commands with eval
-// "$(lockbox export …)". A value with a NUL character is an error, and nothing is written.
+// "$(lockbox export …)". If a value contains a NUL character, WriteShell returns an error and writes nothing.
 func WriteShell(out io.Writer, variables []Variable) error {
 	if err := checkCarried(variables); err != nil {
 		return err
@@ -26,7 +26,7 @@ func WriteShell(out io.Writer, variables []Variable) error {
 	return writeLines(out, variables, "export ", shellQuoted)
 }
 
-// writeLines writes one assignment per variable, in a single write.
+// writeLines writes an assignment for each variable. It calls Write once, with the whole text.
 func writeLines(out io.Writer, variables []Variable, prefix string, quoted func(string) string) error {
 	var text strings.Builder
 	for _, each := range variables {
@@ -36,8 +36,8 @@ func writeLines(out io.Writer, variables []Variable, prefix string, quoted func(
 	return err
 }
 
-// dotenvQuoted quotes a value as WriteDotenv documents. It puts the whole value into one pair of quotes, because most
-// readers of .env files do not support a value in several quoted parts.
+// dotenvQuoted quotes a value as the comment of WriteDotenv describes. It puts the whole value into one pair of quotes,
+// because most readers of .env files do not support a value in several quoted parts.
 func dotenvQuoted(value string) string {
 	if !strings.ContainsFunc(value, needsQuotes) {
 		return value
@@ -48,8 +48,9 @@ func dotenvQuoted(value string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`, "`", "\\`").Replace(value) + `"`
 }
 
-// needsQuotes reports whether a character can have a meaning in a shell or in a reader of .env files. Characters
-// outside ASCII are quoted too, because some locales treat some of them as blanks.
+// needsQuotes reports whether a value that contains the character must be quoted, because a shell or another reader of
+// .env files could interpret the character. It also returns true for characters outside ASCII: in some locales, a few
+// of them are blanks.
 func needsQuotes(c rune) bool {
 	return !isNameRune(c, true) && !strings.ContainsRune("./:@%+,-", c)
 }

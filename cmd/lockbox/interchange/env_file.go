@@ -14,10 +14,10 @@ import (
 const maxEnvFileLine = bufio.MaxScanTokenSize - 1
 
 // WriteDocker writes variables as NAME=value lines without quotes, for docker run --env-file and kubectl create secret
-// --from-env-file. Both programs take a value literally up to the end of the line. WriteDocker returns an error that
-// names the variable if a line cannot hold the variable. This is the case if the value has line ends, if the line is
-// longer than 64 KiB, or if Kubernetes refuses the name. It is also the case if the value is in quotes, because some
-// versions of Docker and Podman remove the quotes. On an error, nothing is written.
+// --from-env-file. Both programs use the rest of the line as the value and interpret no character in it. WriteDocker
+// returns an error and writes nothing if a value contains a line end, if a line would be longer than 64 KiB, or if a
+// name is too long for Kubernetes. A value that begins and ends with a quote is also an error, because some versions of
+// Docker and Podman remove these quotes. The error names the variable.
 func WriteDocker(out io.Writer, variables []Variable) error {
 	if err := checkCarried(variables); err != nil {
 		return err
@@ -25,17 +25,17 @@ func WriteDocker(out io.Writer, variables []Variable) error {
 	for _, each := range variables {
 		switch {
 		case strings.ContainsAny(each.Value, "\n\r"):
-			return fmt.Errorf("%s contains a line end, which a file of the format docker cannot hold: use another "+
-				"format, "+
+			return fmt.Errorf("%s contains a line end, which the format docker does not support: use another format, "+
 				"or lockbox run", each.Name)
 		case len(each.Name)+1+len(each.Value) > maxEnvFileLine:
-			return fmt.Errorf("%s is longer than the 64 KiB that a line of the format docker can hold", each.Name)
+			return fmt.Errorf("%s is too long for the format docker, in which a line can have at most 64 KiB",
+				each.Name)
 		case len(each.Name) > maxSubdomain:
 			return fmt.Errorf("the name %.40s… is longer than the %d characters that a Kubernetes Secret allows",
 				each.Name, maxSubdomain)
 		case isQuoted(each.Value):
-			return fmt.Errorf("%s is in quotes, which some readers of the format docker remove: use another format, "+
-				"or lockbox run", each.Name)
+			return fmt.Errorf("%s begins and ends with a quote, and some readers of the format docker remove these "+
+				"quotes: use another format, or lockbox run", each.Name)
 		}
 	}
 	return writeLines(out, variables, "", func(value string) string { return value })
@@ -46,15 +46,14 @@ func isQuoted(value string) bool {
 	return len(value) > 1 && (value[0] == '"' || value[0] == '\'') && value[0] == value[len(value)-1]
 }
 
-// githubOwn are prefixes of variable names. A GitHub runner sets these variables itself and does not accept them from a
-// step. The runner also refuses NODE_OPTIONS.
+// githubOwn has the prefixes of variables that a GitHub runner sets itself. The runner does not let a step set these
+// variables. It also refuses NODE_OPTIONS.
 var githubOwn = []string{"GITHUB_", "RUNNER_"}
 
-// WriteGitHub writes variables in the format of the file $GITHUB_ENV of GitHub Actions. A value of several lines is
-// enclosed in lines with a delimiter. The delimiter is random, so no line of the value can be mistaken for it.
-// WriteGitHub returns an error that names the variable if a runner does not accept the variable, or if its value ends
-// in CR, because runners on Windows remove a final CR. On an error, nothing is written. The caller must print
-// WriteGitHubMasks first.
+// WriteGitHub writes variables in the format of the file $GITHUB_ENV of GitHub Actions. Before and after a value of
+// several lines, it writes a line with a delimiter. The delimiter is random, so no line of the value can be equal to
+// it. WriteGitHub returns an error and writes nothing if the runner does not accept a variable or if a value ends in
+// CR, which runners on Windows would remove. The error names the variable. The caller must call WriteGitHubMasks first.
 func WriteGitHub(out io.Writer, variables []Variable) error {
 	if err := checkCarried(variables); err != nil {
 		return err
@@ -70,7 +69,7 @@ func WriteGitHub(out io.Writer, variables []Variable) error {
 		case strings.HasSuffix(each.Value, "\r"):
 			return fmt.Errorf("%s ends in a carriage return, which GitHub Actions removes on Windows", each.Name)
 		case strings.ContainsAny(each.Value, "\n\r"):
-			// rand.Text has 128 bits and consists of letters and digits.
+			// The delimiter has 128 random bits in letters and digits, so the value cannot contain it.
 			delimiter := "lockbox_" + rand.Text()
 			text.WriteString(each.Name + "<<" + delimiter + "\n" + each.Value + "\n" + delimiter + "\n")
 		default:
@@ -82,15 +81,15 @@ func WriteGitHub(out io.Writer, variables []Variable) error {
 }
 
 // WriteGitHubMasks writes workflow commands that make GitHub Actions replace the values with *** in the log. The step
-// must print these commands before a value can appear in the log. Each line of a value has a separate mask, because the
-// runner masks the log line by line. Blank values cannot be masked.
+// must print these commands before a value can appear in the log. Each line of a value gets its own mask, because the
+// runner searches each line of the log separately. Blank values cannot be masked.
 func WriteGitHubMasks(out io.Writer, variables []Variable) error {
 	var text strings.Builder
 	written := map[string]bool{}
 	mask := func(value string) {
 		if strings.TrimSpace(value) != "" && !written[value] {
 			written[value] = true
-			// The runner decodes these three escapes.
+			// The runner decodes %25, %0D and %0A in a mask.
 			escaped := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(value)
 			text.WriteString("::add-mask::" + escaped + "\n")
 		}

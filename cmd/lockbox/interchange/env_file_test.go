@@ -11,8 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// readEnvFile reads a file with the rules of docker run --env-file and kubectl create secret --from-env-file: leading
-// white space is removed, # begins a comment, and the value is the rest of the line.
+// readEnvFile reads a file in the same way as docker run --env-file and kubectl create secret --from-env-file. It
+// removes leading white space and skips lines that begin with #. The value is the rest of the line after the name and
+// '='.
 func readEnvFile(t *testing.T, text []byte) map[string]string {
 	t.Helper()
 	scanner := bufio.NewScanner(bytes.NewReader(text))
@@ -65,7 +66,8 @@ func readGitHubEnv(t *testing.T, text string) map[string]string {
 	return read
 }
 
-// TestDockerFormat checks that each awkward value is either read back unchanged or refused by name.
+// TestDockerFormat verifies that Docker reads each awkward value unchanged, or that WriteDocker refuses it with the
+// name of the variable.
 func TestDockerFormat(t *testing.T) {
 	t.Parallel()
 	carried := 0
@@ -93,8 +95,8 @@ func TestDockerFormat(t *testing.T) {
 	}
 }
 
-// TestGitHubFormat checks that each awkward value is masked and read back unchanged. It also checks which variables are
-// refused.
+// TestGitHubFormat verifies that each awkward value gets a mask, and that the runner reads it unchanged. It also checks
+// which variables WriteGitHub refuses.
 func TestGitHubFormat(t *testing.T) {
 	t.Parallel()
 	values := append(awkward, "a\nlockbox_x\nb", "x<<EOF", "EOF\nINJECTED=1", "::set-env name=X::y", "100%", "%0A")

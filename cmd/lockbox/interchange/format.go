@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// Format is a format of files.
+// Format is the name of a file format.
 type Format string
 
 // The formats. Only Dotenv, JSON and YAML can be read.
@@ -33,14 +33,14 @@ func Written() []string {
 // Readable returns the formats that Read supports.
 func Readable() []string { return []string{"dotenv", "json", "yaml"} }
 
-// HoldsVariables reports whether the format contains environment variables. The other formats contain the value
-// unchanged.
+// HoldsVariables reports whether a file in this format contains environment variables. JSON and YAML contain the value
+// unchanged instead.
 func (f Format) HoldsVariables() bool {
 	return f != JSON && f != YAML && slices.Contains(Written(), string(f))
 }
 
-// FormatOf derives the format from the name of a file and reports whether it recognizes the name. It recognizes the
-// extensions .json, .yaml, .yml and .env, and names such as .env.local.
+// FormatOf derives the format of a file from its name. It also reports whether it recognizes the name. It recognizes
+// the extensions .json, .yaml, .yml and .env, and names such as .env.local.
 func FormatOf(path string) (Format, bool) {
 	name := strings.ToLower(filepath.Base(path))
 	switch filepath.Ext(name) {
@@ -55,12 +55,13 @@ func FormatOf(path string) (Format, bool) {
 	return Dotenv, strings.HasPrefix(name, ".env.")
 }
 
-// unknownFormat lists the formats that the caller could have meant.
+// unknownFormat returns the error for an unknown format. The error lists the supported formats.
 func unknownFormat(format Format, supported []string) error {
 	return fmt.Errorf("unknown format %q: use one of %s", format, strings.Join(supported, ", "))
 }
 
-// Read reads an object from a file. A value that is not an object is an error, because it has no names.
+// Read reads an object from a file. It returns an error if the value in the file is not an object, because such a value
+// has no names.
 func Read(format Format, text []byte) (Value, error) {
 	var value Value
 	var err error
@@ -84,15 +85,15 @@ func Read(format Format, text []byte) (Value, error) {
 	return value, nil
 }
 
-// Options are settings that apply to some formats only.
+// Options are settings of Write. Some formats ignore them.
 type Options struct {
 	Naming Naming
-	// Secret applies to the format Kubernetes only.
+	// Only the format Kubernetes uses Secret.
 	Secret Secret
 }
 
-// Write writes a value in a format. JSON and YAML contain the value unchanged; the other formats contain its variables.
-// On an error in the value, nothing is written.
+// Write writes a value in a format. In JSON and YAML, it writes the value unchanged. In the other formats, it writes
+// the variables of the value. If the format cannot contain the value, Write returns an error and writes nothing.
 func Write(out io.Writer, format Format, value Value, options Options) error {
 	switch format {
 	case JSON:
@@ -130,8 +131,8 @@ func writeJSON(out io.Writer, value Value) error {
 	return err
 }
 
-// Indented returns JSON indented for people, with a line end. JSON that is nested more than maxDepth levels deep stays
-// on one line, because indentation could turn half a megabyte of it into gigabytes.
+// Indented returns the JSON with indentation and with a final line end. If the nesting is deeper than maxDepth,
+// Indented returns the JSON on one line: with deep nesting, indentation could turn half a megabyte into gigabytes.
 func Indented(text []byte) ([]byte, error) {
 	var out bytes.Buffer
 	write := func() error { return json.Indent(&out, text, "", "  ") }
@@ -145,7 +146,7 @@ func Indented(text []byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// nesting returns the maximum depth of nesting of JSON. It does not check the syntax.
+// nesting returns how deeply arrays and objects are nested in JSON. It does not check the syntax.
 func nesting(text []byte) int {
 	depth, deepest, inString := 0, 0, false
 	for i := 0; i < len(text); i++ {

@@ -8,13 +8,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestIndented checks the layout and the limit on indentation.
+// TestIndented checks the layout, and that deeply nested JSON is not indented.
 func TestIndented(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		`"a"`:                  "\"a\"\n",
 		` {"a":[1, {}],"b":2}`: "{\n  \"a\": [\n    1,\n    {}\n  ],\n  \"b\": 2\n}\n",
-		// Brackets inside strings do not count.
+		// Brackets inside a string do not count as nesting.
 		`["` + strings.Repeat(`[\"{`, 200) + `"]`:           "[\n  \"" + strings.Repeat(`[\"{`, 200) + "\"\n]\n",
 		strings.Repeat("[", 101) + strings.Repeat("]", 101): strings.Repeat("[", 101) + strings.Repeat("]", 101) + "\n",
 	} {

@@ -8,7 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// halfPairs are objects with half of a surrogate pair in a name, and the path of that name in errors.
+// Each key of halfPairs is JSON in which a name contains half of a surrogate pair. Each value is the path by which
+// errors must identify this name.
 var halfPairs = map[string]string{
 	`{"ok":1,"a\ud800":"x"}`:                      `"a\\ud800"`,
 	`{"\uDFFF":null,"ok":1}`:                      `"\\uDFFF"`,
@@ -17,8 +18,8 @@ var halfPairs = map[string]string{
 	"{ \n \"a\" : 1 , \"\\\\ufffd\\ud800\" : 2 }": `"\\\\ufffd\\ud800"`,
 }
 
-// TestHalfPairNames checks formats that cannot hold a name with half of a surrogate pair: writing returns an error with
-// the path of the field. TestHalfPairNames also checks that JSON holds the name unchanged.
+// TestHalfPairNames writes names with half of a surrogate pair. JSON must contain such a name unchanged. All other
+// formats must return an error with the path of the field.
 func TestHalfPairNames(t *testing.T) {
 	t.Parallel()
 	for text, path := range halfPairs {
@@ -42,8 +43,8 @@ func TestHalfPairNames(t *testing.T) {
 	}
 }
 
-// TestHalfPairWithField checks that WithField returns an error if, and only if, an object on the path has a name with
-// half of a surrogate pair.
+// TestHalfPairWithField checks that WithField refuses names with half of a surrogate pair in the objects on the path,
+// and accepts them in other objects.
 func TestHalfPairWithField(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ text, field, want, path string }{
@@ -67,7 +68,8 @@ func TestHalfPairWithField(t *testing.T) {
 	}
 }
 
-// TestHalfPairValues checks that YAML refuses a string with half of a surrogate pair at any depth, and names its path.
+// TestHalfPairValues checks that WriteYAML refuses a string with half of a surrogate pair at any depth. The error must
+// contain the path of the string.
 func TestHalfPairValues(t *testing.T) {
 	t.Parallel()
 	for text, path := range map[string]string{
@@ -82,7 +84,7 @@ func TestHalfPairValues(t *testing.T) {
 	}
 }
 
-// TestHalfPairsDiffer checks that different halves are compared as different texts.
+// TestHalfPairsDiffer checks that Compare and Same distinguish different halves of surrogate pairs.
 func TestHalfPairsDiffer(t *testing.T) {
 	t.Parallel()
 	parsed := func(text string) Value {

@@ -13,27 +13,27 @@ import (
 // Secret identifies a Kubernetes Secret.
 type Secret struct {
 	Name string
-	// Namespace may be empty. The manifest then has no namespace, and kubectl apply uses the current one.
+	// Namespace may be empty. The manifest then names no namespace, and kubectl uses its current namespace.
 	Namespace string
 }
 
-// Names that Kubernetes accepts: a DNS subdomain for a Secret and a DNS label for a namespace (RFC 1123).
+// The name of a Secret must be a DNS subdomain. The name of a namespace must be a DNS label (RFC 1123).
 var (
 	dnsSubdomain = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)
 	dnsLabel     = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
 )
 
-// Limits of Kubernetes. maxSubdomain applies to the name of a Secret and to each key of its data, maxLabel to a
-// namespace, and maxSecretBytes to all values of a Secret together. WriteKubernetes checks them, so that the user gets
-// an error before applying the manifest.
+// These are limits of Kubernetes. maxSubdomain limits the length of a Secret's name and of each key in its data, and
+// maxLabel limits the length of a namespace. maxSecretBytes limits the total size of a Secret's values. WriteKubernetes
+// checks these limits, because otherwise a user would see an error only on applying the manifest.
 const (
 	maxSubdomain   = 253
 	maxLabel       = 63
 	maxSecretBytes = 1 << 20
 )
 
-// SecretName derives the name of a Secret from the key of an entry. The result is not always a name that Kubernetes
-// accepts; WriteKubernetes checks it.
+// SecretName derives the name of a Secret from the key of an entry. Kubernetes does not accept every name that
+// SecretName returns. WriteKubernetes checks the name.
 func SecretName(key string) string {
 	return strings.Map(func(c rune) rune {
 		if strings.ContainsRune("/:_@", c) {
@@ -44,7 +44,7 @@ func SecretName(key string) string {
 }
 
 // WriteKubernetes writes variables as the manifest of a Secret, with base64 values under data. Base64 is not
-// encryption: protect the manifest like the values themselves.
+// encryption, so a manifest needs the same protection as the values.
 func WriteKubernetes(out io.Writer, secret Secret, variables []Variable) error {
 	if !dnsSubdomain.MatchString(secret.Name) || len(secret.Name) > maxSubdomain {
 		return fmt.Errorf("%q is not a valid name for a Kubernetes Secret: use --name with lower-case letters, "+
@@ -58,7 +58,8 @@ func WriteKubernetes(out io.Writer, secret Secret, variables []Variable) error {
 	if err != nil {
 		return err
 	}
-	// Names such as true and 1 are valid for a Secret, so names that users choose are always quoted.
+	// A Secret may have a name such as true or 1, so quote each name that a user chooses. YAML would not read it as a
+	// string otherwise.
 	metadata := mapping("name", yamlString(secret.Name))
 	if secret.Namespace != "" {
 		metadata.Content = append(metadata.Content, yamlName("namespace"), yamlString(secret.Namespace))
@@ -69,11 +70,12 @@ func WriteKubernetes(out io.Writer, secret Secret, variables []Variable) error {
 
 // secretData returns the YAML mapping for the field data of a Secret. It checks the limits of Kubernetes.
 func secretData(variables []Variable) (*yaml.Node, error) {
-	// The limit is on the decoded values, as in the API server of Kubernetes.
+	// Count the bytes of the values before base64 encoding, as the API server of Kubernetes does.
 	data, size := &yaml.Node{Kind: yaml.MappingNode}, 0
 	for _, each := range variables {
 		if size += len(each.Value); size > maxSecretBytes {
-			return nil, fmt.Errorf("the values exceed the 1 MiB limit of a Kubernetes Secret at %s", each.Name)
+			return nil, fmt.Errorf("the values are too large for a Kubernetes Secret: with the variable %s, they "+
+				"exceed 1 MiB", each.Name)
 		}
 		if len(each.Name) > maxSubdomain {
 			return nil, fmt.Errorf("the name %.40s… is longer than the %d characters that a Kubernetes Secret allows",
@@ -85,7 +87,7 @@ func secretData(variables []Variable) (*yaml.Node, error) {
 	return data, nil
 }
 
-// mapping returns a YAML mapping. The arguments alternate between names (string) and values (*yaml.Node).
+// mapping returns a YAML mapping. Its arguments are pairs of a name (string) and a value (*yaml.Node).
 func mapping(namesAndNodes ...any) *yaml.Node {
 	node := &yaml.Node{Kind: yaml.MappingNode}
 	for _, each := range namesAndNodes {

@@ -6,9 +6,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzMerge verifies the laws of Merge for all pairs of objects. The result has the names of both objects, and the
-// second object takes precedence. Merging the second object again changes nothing. Merging an object with an empty
-// object or with itself returns an equal object.
+// FuzzMerge merges arbitrary pairs of objects. The result must have the names of both objects, and the values of the
+// second object must take precedence. A second merge with the same object must change nothing. An object must not
+// change if it is merged with an empty object or with itself.
 func FuzzMerge(f *testing.F) {
 	for _, pair := range [][2]string{
 		{`{}`, `{}`}, {`{"a":1}`, `{"a":2,"b":3}`}, {`{"a":{"b":1,"c":2}}`, `{"a":{"b":{"d":null}}}`},
@@ -38,7 +38,7 @@ func FuzzMerge(f *testing.F) {
 	})
 }
 
-// requireMerged checks the names of merged and, recursively, their values.
+// requireMerged checks that merged has the right names and values. It checks nested objects too.
 func requireMerged(t *testing.T, base, update, merged Value) {
 	t.Helper()
 	require.Equal(t, base.Names(), merged.Names()[:len(base.Names())], "fields of base keep their positions")

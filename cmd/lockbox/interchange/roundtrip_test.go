@@ -16,7 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// awkward are values that careless quoting breaks.
+// awkward has values that would change if they were quoted or escaped wrongly.
 var awkward = []string{
 	"", " ", " leading", "trailing ", "\ttab\t", "plain", "two words", "it's", `say "hi"`, `it's "both"`, "'", `"`, "`",
 	"''", `'"'"'`,
@@ -44,7 +44,7 @@ func thousand() Value {
 	return object(members)
 }
 
-// TestBashReadsOutput checks that bash reads the original values from the output.
+// TestBashReadsOutput lets bash read the formats dotenv and shell. bash must set each variable to its original value.
 func TestBashReadsOutput(t *testing.T) {
 	t.Parallel()
 	value := thousand()
@@ -84,7 +84,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// TestKubernetesData decodes a manifest with another YAML reader and compares the values.
+// TestKubernetesData reads a manifest with another YAML library and compares the values with the original ones.
 func TestKubernetesData(t *testing.T) {
 	t.Parallel()
 	value := thousand()

@@ -13,41 +13,42 @@ import (
 	"unicode/utf8"
 )
 
-// maxDepth is the maximum accepted depth of nesting. Recursive functions of this package rely on this limit.
+// maxDepth limits how deeply objects and arrays can be nested. Without it, the recursive functions of this package
+// could exhaust the stack.
 const maxDepth = 100
 
-// errNotJSON replaces the errors of the decoder, which could quote the input. errNotJSON cannot occur for text that
-// passed checkSyntax.
+// errNotJSON replaces errors of the JSON decoder, because these can quote the input. The decoder returns no error after
+// checkSyntax has succeeded.
 var errNotJSON = errors.New("invalid JSON")
 
-// Value is a JSON value. Unlike the types of encoding/json, it keeps the order of the names of an object and the
+// Value is a JSON value. Unlike a value that encoding/json decodes, it keeps the order of an object's names and the
 // digits of a number. The zero Value is not valid JSON. Values are immutable and safe for concurrent use.
 type Value struct {
-	// The original text, without surrounding white space.
+	// text is the original JSON, without white space before and after it.
 	text     json.RawMessage
 	isObject bool
 	// Set for objects only.
 	members []member
 }
 
-// member is a name of an object with its value.
+// member is a name in an object, with the value of that name.
 type member struct {
 	name  string
 	value Value
-	// damaged is the JSON of the name, without quotes, if the name contains half of a surrogate pair. In that case,
-	// name differs from the stored name. Otherwise damaged is "".
+	// damaged is "" for most members. If the name in the JSON contains half of a surrogate pair, the decoder replaces
+	// the half, and name is wrong. In this case, damaged is the name as it appears in the JSON, without quotes.
 	damaged string
 }
 
 // label returns the name for paths in errors and comparisons. Different names have different labels.
 func (m member) label() string { return cmp.Or(m.damaged, m.name) }
 
-// errHalfPair is the error for half of a surrogate pair. JSON can express it with an escape, but UTF-8 text cannot
-// contain it.
+// errHalfPair is the error for a text with half of a surrogate pair. In JSON, such a text can be written with an
+// escape. It cannot be converted to UTF-8.
 var errHalfPair = errors.New("contains half of a surrogate pair, which is not a character")
 
-// checkName returns an error if the name of the member cannot be written unchanged. The error contains the path of the
-// member. The path argument is the path of the object that contains the member.
+// checkName returns an error if the name contains half of a surrogate pair. Such a name cannot be written unchanged.
+// The argument path is the path of the enclosing object. The error contains the path of the member.
 func (m member) checkName(path []string) error {
 	if m.damaged == "" {
 		return nil
@@ -56,8 +57,8 @@ func (m member) checkName(path []string) error {
 		errHalfPair)
 }
 
-// Parse reads one JSON value. A duplicate name in an object is an error, because programs disagree on which value wins.
-// Errors contain line numbers and names but no values.
+// Parse reads one JSON value. A duplicate name in an object is an error, because programs disagree on which of its
+// values is valid. Errors contain line numbers and names but no values.
 func Parse(text []byte) (Value, error) {
 	if !utf8.Valid(text) {
 		return Value{}, errors.New("not UTF-8 text")
@@ -70,8 +71,8 @@ func Parse(text []byte) (Value, error) {
 	return parse(decoder, text, nil)
 }
 
-// checkSyntax returns an error with the line of a syntax error. It does not use the decoder's message, which quotes the
-// input.
+// checkSyntax returns an error with the line number if the text is not JSON. It does not use the decoder's message,
+// which quotes the input.
 func checkSyntax(text []byte) error {
 	var whole json.RawMessage
 	err := json.Unmarshal(text, &whole)
@@ -83,8 +84,8 @@ func checkSyntax(text []byte) error {
 	return err
 }
 
-// parse reads the next value of the decoder. It parses only objects into members; every other value is a slice of text.
-// Errors contain path.
+// parse reads the next value of the decoder. For an object, it parses the members recursively. For any other value, it
+// only keeps the JSON. The argument path is the path of the value, for errors.
 func parse(decoder *json.Decoder, text []byte, path []string) (Value, error) {
 	before := decoder.InputOffset()
 	token, err := decoder.Token()
@@ -119,7 +120,7 @@ func parseObject(decoder *json.Decoder, text []byte, path []string) (Value, erro
 		if raw := text[before:decoder.InputOffset()]; hasHalfPair(raw) {
 			each.damaged = string(bytes.Trim(raw, "\", \t\r\n"))
 		}
-		// The full slice expression forces append to copy, because siblings share the path.
+		// All members of the object share path, so append must copy it. The full slice expression forces this.
 		inside := append(path[:len(path):len(path)], each.label())
 		if seen[each.label()] {
 			return Value{}, fmt.Errorf("duplicate name %s", quotePath(inside))
@@ -137,7 +138,7 @@ func parseObject(decoder *json.Decoder, text []byte, path []string) (Value, erro
 	return object, nil
 }
 
-// parseArray skips to the end of an array. Duplicate names inside an array are not detected here.
+// parseArray reads an array without parsing its elements. It does not detect duplicate names inside an array.
 func parseArray(decoder *json.Decoder, text []byte) (Value, error) {
 	start := int(decoder.InputOffset()) - 1
 	for depth := 1; depth > 0; {
@@ -160,8 +161,8 @@ func Text(text string) Value {
 	return Value{text: quote(text)}
 }
 
-// Raw returns valid JSON as a value without parsing it. The value has no names, and IsObject returns false, even if the
-// JSON is an object.
+// Raw returns a value with the given text, which must be valid JSON. Raw does not parse the text: even if it is an
+// object, the value has no names and IsObject returns false.
 func Raw(text json.RawMessage) Value { return Value{text: text} }
 
 // Empty returns the object {}.
@@ -176,7 +177,8 @@ func quote(text string) json.RawMessage {
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
 }
 
-// object returns the object with these members. Their names must be unique and undamaged; see member.checkName.
+// object returns an object with these members. Two members must not have the same name, and member.checkName must
+// accept each of them.
 func object(members []member) Value {
 	var out bytes.Buffer
 	out.WriteByte('{')
@@ -198,7 +200,7 @@ func (v Value) JSON() json.RawMessage { return v.text }
 // IsObject reports whether the value is an object. Other values have no names.
 func (v Value) IsObject() bool { return v.isObject }
 
-// Names returns the names of an object in their order, and no names for any other value.
+// Names returns the names of an object in their original order. If the value is not an object, Names returns no names.
 func (v Value) Names() []string {
 	names := make([]string, len(v.members))
 	for i, each := range v.members {
@@ -207,8 +209,8 @@ func (v Value) Names() []string {
 	return names
 }
 
-// Member returns the value of a name in an object, and whether the name exists. A name with half of a surrogate pair is
-// never found, because no text equals it.
+// Member returns the value of a name in an object. It also reports whether the name exists. Member never finds a name
+// with half of a surrogate pair, because the argument cannot contain one.
 func (v Value) Member(name string) (Value, bool) {
 	for _, each := range v.members {
 		if each.name == name && each.damaged == "" {
@@ -218,7 +220,7 @@ func (v Value) Member(name string) (Value, bool) {
 	return Value{}, false
 }
 
-// String returns the contents of a string, and whether the value is a string.
+// If the value is a string, String returns its contents and true. Otherwise it returns "" and false.
 func (v Value) String() (string, bool) {
 	if len(v.text) == 0 || v.text[0] != '"' {
 		return "", false
@@ -228,8 +230,8 @@ func (v Value) String() (string, bool) {
 	return text, err == nil
 }
 
-// CheckText returns an error if the value is a string with half of a surrogate pair. JSON can express such a string
-// with an escape, but UTF-8 text cannot contain it, and encoding/json silently replaces the half by U+FFFD.
+// CheckText returns an error if the value is a string with half of a surrogate pair. JSON can contain the half as an
+// escape, but UTF-8 cannot. Without this check, encoding/json would silently replace the half with U+FFFD.
 func (v Value) CheckText() error {
 	if len(v.text) > 0 && v.text[0] == '"' && hasHalfPair(v.text) {
 		return errHalfPair
@@ -246,8 +248,8 @@ func (v Value) checkTextAt(path []string) error {
 	return err
 }
 
-// CheckNames returns an error if the name of a field contains half of a surrogate pair. It also checks nested objects.
-// The error names the first such field. Merge cannot write such a name.
+// CheckNames returns an error if the name of a field contains half of a surrogate pair, because Merge cannot write such
+// a name. It also checks nested objects. The error contains the path of the first such field.
 func (v Value) CheckNames() error { return v.checkNames(nil) }
 
 func (v Value) checkNames(path []string) error {
@@ -262,7 +264,8 @@ func (v Value) checkNames(path []string) error {
 	return nil
 }
 
-// hasHalfPair reports whether valid JSON contains an escape for one half of a surrogate pair without the other half.
+// hasHalfPair reports whether valid JSON contains half of a surrogate pair: an escape for one half without an escape
+// for the other half next to it.
 func hasHalfPair(text []byte) bool {
 	for i := 0; i < len(text); i++ {
 		if text[i] != '\\' {
@@ -282,7 +285,8 @@ func hasHalfPair(text []byte) bool {
 	return false
 }
 
-// escapedUnit returns the UTF-16 code unit of the escape \uXXXX at the beginning of a text, or 0 if there is none.
+// escapedUnit returns the UTF-16 code unit of the escape \uXXXX with which a text begins. It returns 0 if the text does
+// not begin with such an escape.
 func escapedUnit(text []byte) rune {
 	if len(text) < len(`\u0000`) || text[0] != '\\' || text[1] != 'u' {
 		return 0
@@ -294,7 +298,7 @@ func escapedUnit(text []byte) rune {
 	return rune(unit)
 }
 
-// Plain returns a string without quotes, and any other value as compact JSON.
+// Plain returns the contents of a string without quotes. It returns all other values as compact JSON.
 func (v Value) Plain() string {
 	if text, isString := v.String(); isString {
 		return text
@@ -306,8 +310,8 @@ func (v Value) Plain() string {
 	return out.String()
 }
 
-// Field returns the value at a path of names joined with dots, such as db.password. In an array, a name is an index
-// from 0. A name that contains dots can only be the last part of a path.
+// Field returns the value at a path of names joined with dots, such as db.password. For an element of an array, the
+// name is the index, which begins at 0. A name that itself contains dots can only be the last name of a path.
 func (v Value) Field(path string) (Value, error) {
 	found, exists := v.field(path)
 	if !exists {
@@ -317,7 +321,7 @@ func (v Value) Field(path string) (Value, error) {
 }
 
 // field first looks for a member whose name is the whole path, and then for a member whose name is the first part of
-// the path. A name with dots can therefore only be the end of a path.
+// the path. A name that contains dots can therefore only be the last name of a path.
 func (v Value) field(path string) (Value, bool) {
 	if found, exists := v.element(path); exists {
 		return found, true
@@ -333,14 +337,16 @@ func (v Value) field(path string) (Value, bool) {
 	return inside.field(rest)
 }
 
-// WithField returns an object with another value at a path in the syntax of Field. It creates missing objects on the
-// path. Elements of an array cannot be changed: a parent that is not an object is an error. It is also an error if an
-// object on the path has a name with half of a surrogate pair, because WithField would change that name.
+// WithField returns a copy of an object with the given value at a path. Field describes the syntax of the path.
+// WithField creates missing objects on the path. It cannot change an element of an array, and returns an error if a
+// parent is not an object. It also returns an error if an object on the path has a name with half of a surrogate pair,
+// because it would change this name.
 func (v Value) WithField(path string, value Value) (Value, error) {
 	return v.withField(path, value, path)
 }
 
-// withField implements WithField for the rest of a path. whole is the complete path, for errors.
+// withField implements WithField. It calls itself for each nested object on the path. The argument path is relative to
+// the current object. The argument whole is the complete path, for errors.
 func (v Value) withField(path string, value Value, whole string) (Value, error) {
 	parent := strings.Split(strings.TrimSuffix(strings.TrimSuffix(whole, path), "."), ".")
 	if path == whole {
@@ -355,7 +361,7 @@ func (v Value) withField(path string, value Value, whole string) (Value, error) 
 		return Value{}, fmt.Errorf("the field %q cannot be set: its parent is not an object", whole)
 	}
 	name, rest, more := strings.Cut(path, ".")
-	// As in field, a name with dots can only be the end of a path.
+	// As in the method field, a name that contains dots can only be the last name of a path.
 	if _, exists := v.Member(path); exists || !more {
 		name, more = path, false
 	}

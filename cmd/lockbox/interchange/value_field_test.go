@@ -6,8 +6,8 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// TestWithField checks that a field is written at the right place and that the other fields and their order do not
-// change.
+// TestWithField checks that WithField changes the right field. The other fields and the order of all fields must stay
+// the same.
 func TestWithField(t *testing.T) {
 	t.Parallel()
 	before := parsed(t, `{"a":{"b":1,"c":1.50},"d.e":2,"f":[1],"g":null}`)

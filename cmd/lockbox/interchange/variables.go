@@ -9,30 +9,31 @@ import (
 // Variable is an environment variable.
 type Variable struct{ Name, Value string }
 
-// Naming holds the rules for the names of variables.
+// Naming has the options for the names of variables.
 type Naming struct {
 	// Key is the key of the entry. If the value is not an object, its variable is named after the last segment of Key.
 	Key string
-	// Prefix is put before each name. Its case is not changed.
+	// Each variable name begins with Prefix. The case of Prefix itself does not change.
 	Prefix string
-	// If KeepCase is set, the case of names does not change. By default, names are converted to upper case, except for
-	// names with a meaningful case; see hasMeaningfulCase.
+	// If KeepCase is true, a variable name has the letter case of the field names. Otherwise it is in upper case,
+	// unless programs need its original case; see hasMeaningfulCase.
 	KeepCase bool
 }
 
-// Variables returns the variables of a value, in the order of its names. The names of nested objects are joined with
-// '_' and converted to upper case, except for names with a meaningful case. Characters that are not allowed in a name
-// become '_', and a name that would begin with a digit gets a '_' before it. Strings are used without quotes, numbers
-// with their original digits and arrays as compact JSON; null sets no variable.
+// Variables returns the variables of a value, in the order of its names. The name of a variable consists of the field
+// names on the path, joined with '_' and converted to upper case; hasMeaningfulCase describes exceptions. A character
+// that a variable name cannot contain becomes '_'. If the name would begin with a digit, it gets a '_' before the
+// digit. The value of a variable is a string without quotes, a number with its original digits, or an array as compact
+// JSON. For null, there is no variable.
 //
-// Variables returns an error if two fields have the same variable name, if a field has an empty name, or if a name or a
-// string contains half of a surrogate pair.
+// Variables returns an error in three cases: two fields would have the same variable name, a variable name would be
+// empty, or a name or a string contains half of a surrogate pair.
 func (v Value) Variables(naming Naming) ([]Variable, error) {
 	if err := naming.check(); err != nil {
 		return nil, err
 	}
 	collected := variableCollector{naming: naming, origin: map[string]string{}}
-	// A single value has no name, so its variable is named after the key of the entry.
+	// A value that is not an object has no field names, so the name of its variable comes from the key of the entry.
 	var path []string
 	if !v.isObject {
 		path, collected.fromKey = []string{lastSegment(naming.Key)}, true
@@ -43,7 +44,7 @@ func (v Value) Variables(naming Naming) ([]Variable, error) {
 	return collected.variables, nil
 }
 
-// check returns an error for a prefix that would make every name invalid.
+// check returns an error if the prefix begins with a digit or contains a character that a variable name cannot contain.
 func (n Naming) check() error {
 	for i, c := range n.Prefix {
 		if !isNameRune(c, i > 0) {
@@ -54,8 +55,8 @@ func (n Naming) check() error {
 }
 
 // maxVariableBytes limits the total size of the variables of a value. The name of a variable contains the names of all
-// enclosing objects. Without the limit, half a megabyte of JSON with one long name around many short names could
-// produce gigabytes of variables.
+// enclosing objects. Without the limit, half a megabyte of JSON could produce gigabytes of variables: an object with a
+// long name and many short fields is enough.
 const maxVariableBytes = 16 << 20
 
 // variableCollector collects the variables of a value.
@@ -80,7 +81,7 @@ func (c *variableCollector) add(path []string, value Value) error {
 		}
 		return nil
 	}
-	// For null, set no variable: an empty variable would be an empty string, which is a different value.
+	// Set no variable for null. An empty variable would mean an empty string, which is not the same as null.
 	if string(value.text) == "null" {
 		return nil
 	}
@@ -107,7 +108,7 @@ func (c *variableCollector) add(path []string, value Value) error {
 	return nil
 }
 
-// Variable returns the name of the variable for a field of an object.
+// Variable returns the variable name for a field with the given name. The field must not be inside a nested object.
 func (n Naming) Variable(field string) string {
 	n.KeepCase = n.KeepCase || hasMeaningfulCase(field)
 	return n.name([]string{field})
@@ -117,20 +118,20 @@ func (n Naming) Variable(field string) string {
 // whose name is in upper case.
 var lowerCaseNames = []string{"http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy"}
 
-// caseSensitivePrefixes are prefixes of variable names. The text after the prefix is case-sensitive: it is the name of
-// a Terraform variable, a Terraform host, a Packer variable, an npm option or a Gradle property.
+// caseSensitivePrefixes are the prefixes of variables that Terraform, Packer, npm and Gradle read. In these programs,
+// the text after the prefix is case-sensitive, because it is the name of one of their own variables, hosts or options.
 var caseSensitivePrefixes = []string{"TF_VAR_", "TF_TOKEN_", "TF_CLI_ARGS_", "PKR_VAR_", "npm_config_",
 	"ORG_GRADLE_PROJECT_"}
 
 // hasMeaningfulCase reports whether the variable of a field must keep the letter case of the field, because programs
-// would not find the variable otherwise. Do not call it for the key of an entry: keys are always in lower case, so
+// look the variable up by this exact name. Do not call it for the key of an entry: keys are always in lower case, so
 // their case has no meaning.
 func hasMeaningfulCase(field string) bool {
 	return slices.Contains(lowerCaseNames, field) ||
 		slices.ContainsFunc(caseSensitivePrefixes, func(prefix string) bool { return strings.HasPrefix(field, prefix) })
 }
 
-// name returns the name of the variable for a path, or "" if all names of the path are empty.
+// name returns the variable name for a path. It returns "" if the path contains only empty names.
 func (n Naming) name(path []string) string {
 	name := strings.Join(path, "_")
 	if name == "" {
@@ -151,8 +152,8 @@ func (n Naming) name(path []string) string {
 	return name
 }
 
-// isNameRune reports whether a character may occur in the name of a variable (POSIX.1-2017, 3.235 Name). Digits are
-// allowed only if digits is true, because a name must not begin with a digit.
+// isNameRune reports whether a variable name may contain a character (POSIX.1-2017, 3.235 Name). A name must not begin
+// with a digit, so pass digits as false for the first character.
 func isNameRune(c rune, digits bool) bool {
 	return c == '_' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || digits && '0' <= c && c <= '9'
 }
@@ -162,7 +163,8 @@ func lastSegment(key string) string {
 	return key[strings.LastIndexAny(key, "/:")+1:]
 }
 
-// checkCarried rejects values with a NUL character, because environments and shells cannot contain it.
+// checkCarried returns an error if a value contains a NUL character, because neither environment variables nor shell
+// text can contain it.
 func checkCarried(variables []Variable) error {
 	for _, each := range variables {
 		if strings.Contains(each.Value, "\x00") {
@@ -172,8 +174,8 @@ func checkCarried(variables []Variable) error {
 	return nil
 }
 
-// Environment returns the variables as NAME=value strings, in the form of os/exec.Cmd.Env. A value with a NUL
-// character is an error.
+// Environment returns the variables as NAME=value strings, the form of the field Env of exec.Cmd. It returns an error
+// if a value contains a NUL character.
 func (v Value) Environment(naming Naming) ([]string, error) {
 	variables, err := v.Variables(naming)
 	if err == nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestVariables covers names, order and values of variables.
+// TestVariables checks the names, the values and the order of variables.
 func TestVariables(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -49,7 +49,7 @@ func TestVariables(t *testing.T) {
 	}
 }
 
-// TestVariablesErrors checks that errors name the field and contain no value.
+// TestVariablesErrors checks that errors contain the name of the field but no value.
 func TestVariablesErrors(t *testing.T) {
 	t.Parallel()
 	const canary = "hunter2"
@@ -152,7 +152,7 @@ func stringsOf(t *testing.T, value Value) map[string]string {
 	return found
 }
 
-// TestVariablesLongName checks the limit on the total size of variables.
+// TestVariablesLongName checks that Variables refuses an object whose variables would be larger than the limit.
 func TestVariablesLongName(t *testing.T) {
 	t.Parallel()
 	_, err := parsed(t, `{"`+strings.Repeat("a", 100_000)+`":{`+manyMembers(1000, "1")+`}}`).Variables(Naming{})

@@ -16,23 +16,23 @@ import (
 // yamlLine finds the line number in an error of the YAML library.
 var yamlLine = regexp.MustCompile(`line (\d+)`)
 
-// ReadYAML reads one YAML document. Unquoted text that is also valid JSON keeps its type: numbers, true, false and
-// null. All other unquoted text is a string, including no, 0755, 0x1f and 2001-02-03, because YAML readers disagree on
-// the types of these texts. Aliases, tags except !!str, and duplicate names are errors.
+// ReadYAML reads one YAML document. Unquoted numbers, true, false and null keep their type if they are also valid JSON.
+// All other unquoted text becomes a string, for example "no", "0755", "0x1f" and "2001-02-03". YAML readers disagree on
+// the types of these texts. Aliases, duplicate names and all tags except !!str are errors.
 func ReadYAML(text []byte) (Value, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	var document, second yaml.Node
 	if err := decoder.Decode(&document); err != nil {
 		return Value{}, yamlError(err)
 	}
-	// Refuse a second document, because the result would not contain it.
+	// The result can contain only the first document, so refuse a file with a second one.
 	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
 		if err != nil {
 			return Value{}, yamlError(err)
 		}
 		return Value{}, fmt.Errorf("line %d: a second document begins here; the file must contain one", second.Line)
 	}
-	// For a file that contains only comments, the library returns a document without content.
+	// If a file contains only comments, the YAML library returns a document without content.
 	if len(document.Content) == 0 {
 		return Value{}, yamlError(io.EOF)
 	}
@@ -44,7 +44,7 @@ func yamlError(err error) error {
 	if errors.Is(err, io.EOF) {
 		return errors.New("the document is empty")
 	}
-	// The library reports the position only in the text of its error.
+	// Find the line in the text of the error, because the library does not report it in another way.
 	if line := yamlLine.FindString(err.Error()); line != "" {
 		return errors.New(line + ": invalid YAML")
 	}
@@ -115,19 +115,21 @@ func fromMapping(node *yaml.Node, depth int) (Value, error) {
 	return object(members), nil
 }
 
-// hasTag reports whether a node has an explicit tag, which could declare any text to be a number or a boolean. The
-// tag !!str on a scalar is harmless and does not count.
+// hasTag reports whether a node has an explicit tag other than !!str on a scalar. Such a tag could declare any text to
+// be a number or a boolean.
 func hasTag(node *yaml.Node) bool {
 	return node.Style&yaml.TaggedStyle != 0 && (node.Kind != yaml.ScalarNode || node.ShortTag() != "!!str")
 }
 
-// fromScalar converts unquoted numbers, booleans and null to JSON, and everything else to a string.
+// fromScalar converts a YAML scalar to a value. An unquoted number, boolean or null keeps its type, and all other text
+// becomes a string.
 func fromScalar(node *yaml.Node) Value {
-	// ShortTag applies the rules of the library. For null and booleans, the library follows YAML 1.2.
+	// ShortTag returns the type that the library chose. For null and booleans, the library applies the rules of YAML
+	// 1.2.
 	switch tag := node.ShortTag(); {
 	case tag == "!!null":
 		return Value{text: json.RawMessage("null")}
-	// YAML also allows True and TRUE.
+	// JSON allows only lower case, but YAML also allows True and TRUE.
 	case tag == "!!bool":
 		return Value{text: json.RawMessage(strings.ToLower(node.Value))}
 	case node.Style == 0 && node.Value != "" && strings.Contains("-0123456789", node.Value[:1]) &&
@@ -138,9 +140,9 @@ func fromScalar(node *yaml.Node) Value {
 	return Text(node.Value)
 }
 
-// WriteYAML writes a value as YAML. All strings are in double quotes, so that no reader interprets one of them as a
-// number or a boolean. On an error, nothing is written. If a name or a string contains half of a surrogate pair,
-// WriteYAML returns an error that names the field.
+// WriteYAML writes a value as YAML. All strings are in double quotes. Without the quotes, a reader could interpret a
+// string as a number or a boolean. On an error, WriteYAML writes nothing. If a name or a string contains half of a
+// surrogate pair, WriteYAML returns an error that names the field.
 func WriteYAML(out io.Writer, value Value) error {
 	node, err := toNode(value, nil)
 	if err != nil {
@@ -162,9 +164,9 @@ func writeNode(out io.Writer, node *yaml.Node) error {
 	return err
 }
 
-// toNode converts the value at a path to a YAML node, up to the depth that ReadYAML accepts. The limit on the depth
-// also limits the running time, because a nested list is parsed again at each level. Without the limit, a deeply nested
-// value would take minutes.
+// toNode converts the value at a path to a YAML node. It returns an error if the nesting is deeper than ReadYAML
+// accepts. Without this limit, a deeply nested value would take minutes, because toNode parses a nested list again at
+// each level.
 func toNode(value Value, path []string) (*yaml.Node, error) {
 	if len(path) > maxDepth {
 		return nil, fmt.Errorf("nested more than %d levels deep", maxDepth)
@@ -178,14 +180,14 @@ func toNode(value Value, path []string) (*yaml.Node, error) {
 		}
 		return yamlString(text), nil
 	}
-	// Strings and objects are handled above, so only arrays and plain scalars remain.
+	// The value is neither a string nor an object here. It is an array, a number, a boolean or null.
 	if value.text[0] == '[' {
 		return toSequence(value, path)
 	}
 	return &yaml.Node{Kind: yaml.ScalarNode, Value: string(value.text)}, nil
 }
 
-// toMapping converts an object to a mapping, in block style unless it is empty.
+// toMapping converts an object to a YAML mapping. It uses block style, or {} for an empty object.
 func toMapping(value Value, path []string) (*yaml.Node, error) {
 	node := &yaml.Node{Kind: yaml.MappingNode}
 	for _, each := range value.members {
@@ -204,7 +206,7 @@ func toMapping(value Value, path []string) (*yaml.Node, error) {
 	return node, nil
 }
 
-// toSequence converts an array to a sequence, in block style unless it is empty.
+// toSequence converts an array to a YAML sequence. It uses block style, or [] for an empty array.
 func toSequence(value Value, path []string) (*yaml.Node, error) {
 	var elements []json.RawMessage
 	if err := json.Unmarshal(value.text, &elements); err != nil {
@@ -238,10 +240,11 @@ func yamlString(text string) *yaml.Node {
 	}
 }
 
-// yamlWords are the words that YAML 1.1 readers do not treat as strings. They must be quoted in names too.
+// yamlWords matches the words that YAML 1.1 readers do not treat as strings. A name that is one of these words needs
+// quotes.
 var yamlWords = regexp.MustCompile(`^(?i:y|n|yes|no|on|off|true|false|null)$`)
 
-// yamlName returns the node of a name. The name has no quotes if every YAML reader reads it as a string without them.
+// yamlName returns the node of a name. It omits the quotes if every YAML reader treats the unquoted name as a string.
 func yamlName(name string) *yaml.Node {
 	// Most names are plain words that need no quotes.
 	node := yamlString(name)

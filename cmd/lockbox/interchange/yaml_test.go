@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestReadYAML checks which unquoted text keeps its type and which becomes a string.
+// TestReadYAML checks which unquoted texts keep their type and which become strings.
 func TestReadYAML(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
@@ -33,7 +33,7 @@ func TestReadYAML(t *testing.T) {
 	}
 }
 
-// TestYAMLErrors checks that errors contain the line number and no text of the line.
+// TestYAMLErrors checks that errors contain the line number but no text from the line.
 func TestYAMLErrors(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
@@ -46,8 +46,8 @@ func TestYAMLErrors(t *testing.T) {
 		"a: !custom hunter2":         "line 1: tags are not supported",
 		"a: !custom [hunter2]":       "line 1: tags are not supported",
 		"!custom a: hunter2":         "line 1: tags are not supported",
-		// If ReadYAML accepted this text as a boolean, the text would be copied into the JSON unquoted and would add
-		// the name "admin".
+		// ReadYAML copies a boolean into the JSON without quotes. If it treated this text as a boolean, the object
+		// would get another name, "admin".
 		`a: !!bool '1, "admin": true'`: "line 1: tags are not supported",
 		"a: 1\na: hunter2":             `line 2: duplicate name "a"`,
 		"? [hunter2]\n: x":             "line 1: a name must be plain text, not a list or an object",
@@ -86,7 +86,7 @@ m: "1\n2"
 `, out.String())
 }
 
-// TestWriteYAMLDepth checks the limit on nesting.
+// TestWriteYAMLDepth checks that WriteYAML refuses a value that is nested too deeply.
 func TestWriteYAMLDepth(t *testing.T) {
 	t.Parallel()
 	deep := func(levels int) Value {
@@ -99,7 +99,8 @@ func TestWriteYAMLDepth(t *testing.T) {
 	require.Empty(t, out.String())
 }
 
-// FuzzYAML reads arbitrary text, writes the result and checks that reading it back gives the same value.
+// FuzzYAML reads a value from arbitrary text and writes it. It checks that ReadYAML returns the same value from the new
+// text.
 func FuzzYAML(f *testing.F) {
 	for _, each := range []string{"a: 1", "a: no\nb: [x, {y: z}]", "{\"a\": \"\\u2028\"}", "a: |\n  x\n", "? a\n: b",
 		"a: !!bool x"} {

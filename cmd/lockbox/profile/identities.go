@@ -15,18 +15,18 @@ import (
 
 // Identity is an unlocked identity on this machine. It contains secrets and must not be printed or logged.
 type Identity struct {
-	// URL and Username name the account. They must be in the same spelling for every call; see terminal.canonicalURL.
+	// URL and Username name the account. Every caller must spell the URL in the same way; see terminal.canonicalURL.
 	URL      string `json:"url"`
 	Username string `json:"username"`
 	// Text is the identity, "lbid1_…".
 	Text string `json:"identity"`
-	// Previous holds the identities that an unfinished rotation replaces. Some boxes may still open only with one of
-	// these identities.
+	// During a rotation, Previous has the identities that Text replaces. Some boxes may still need one of them until
+	// the rotation is complete.
 	Previous []string `json:"previous,omitempty"`
 }
 
-// IdentityStore is the directory of the unlocked identities, next to the profile file. Each identity is a file that
-// only this user can read.
+// IdentityStore is the directory of the unlocked identities, next to the profile file. Each identity has its own file,
+// which only this user can read.
 type IdentityStore struct{ dir string }
 
 // Identities returns the store of this user. It returns an error if the user has no configuration directory.
@@ -48,7 +48,7 @@ func (s IdentityStore) Empty() bool {
 	return err != nil || len(entries) == 0
 }
 
-// Load returns the identity of an account. The boolean result is false if the store has no identity of this account.
+// Load returns the identity of an account. ok is false if the store has no identity of this account.
 func (s IdentityStore) Load(url, username string) (stored Identity, ok bool, err error) {
 	path := s.path(url, username)
 	text, err := os.ReadFile(path) //nolint:gosec // the user's own file

@@ -1,8 +1,9 @@
-// Package profile stores the servers that a user of the terminal works with, and the tokens for these servers. All
-// profiles are in one file in the user's configuration directory. Only this user can read the file.
+// Package profile stores the profiles of a user. A profile has the URL of a server and the token with which the
+// commands sign in to it. All profiles are in one file in the user's configuration directory. Only this user can read
+// the file.
 //
-// Several lockbox processes may use the file at the same time. Changes are serialized by a lock file, and a reader
-// always sees either the old or the new contents.
+// Several lockbox processes may use the file at the same time. A process holds a lock file while it changes the
+// profiles. A reader needs no lock: it reads either the old or the new contents.
 package profile
 
 import (
@@ -20,7 +21,7 @@ import (
 	"github.com/rogpeppe/go-internal/lockedfile"
 )
 
-// Default is the name of the profile that commands use if no profile is requested and none is current.
+// Default is the name of the profile that commands use if the user names no profile and has no current profile.
 const Default = "default"
 
 // Profile is an account on a server. It contains tokens and must not be printed or logged.
@@ -34,15 +35,16 @@ type Profile struct {
 	// RefreshToken can be exchanged once for a new Token and RefreshToken. Only sessions that began with a TOTP code
 	// have a refresh token.
 	RefreshToken string `json:"refreshToken,omitempty"`
-	// APIKeyID is the id of Token on the server, if Token is an API key. Profiles of the first releases do not have it.
+	// If Token is an API key, APIKeyID is the id of this API key on the server. It is "" in a profile that an early
+	// release wrote.
 	APIKeyID string `json:"apiKeyId,omitempty"`
 	// EncryptionKeyFile and EncryptionKeyCommand locate the encryption key. The key itself is never stored here.
 	EncryptionKeyFile    string `json:"encryptionKeyFile,omitempty"`
 	EncryptionKeyCommand string `json:"encryptionKeyCommand,omitempty"`
-	// IdentityDeclined is set after the user declined to create or unlock an identity, so that lockbox login does not
-	// ask each time.
+	// IdentityDeclined means that the user declined to create or unlock an identity. lockbox login then does not ask
+	// again.
 	IdentityDeclined bool `json:"identityDeclined,omitempty"`
-	// Grant lists the users who, in addition to the creator, get the key of each new box.
+	// If the user creates a box, the users in Grant get its key too.
 	Grant []string `json:"grant,omitempty"`
 }
 
@@ -55,15 +57,17 @@ func (p Profile) SignedOut() Profile {
 	return p
 }
 
-// HoldsAPIKey reports whether Token is an API key. The distinction matters because a session expires, but an API key
-// stays valid on the server even after its only copy is deleted. A token without an expiry time can only be an API key.
+// HoldsAPIKey reports whether Token is an API key. Before a command deletes the token, it must know the difference: a
+// session expires, but an API key stays valid on the server even if no copy of it exists. In a profile without
+// APIKeyID, a token that never expires is an API key.
 func (p Profile) HoldsAPIKey() bool {
 	return p.APIKeyID != "" || p.SignedIn() && p.RefreshToken == "" && p.ExpiresAt.IsZero()
 }
 
 // Book holds all profiles of a user.
 type Book struct {
-	// Current is the name of the profile for commands without a profile name. It may name a deleted profile.
+	// Current is the name of the profile that commands use if the user names none. It may be the name of a deleted
+	// profile.
 	Current  string             `json:"current,omitempty"`
 	Profiles map[string]Profile `json:"profiles"`
 }
@@ -78,7 +82,8 @@ func (b Book) Names() []string {
 	return names
 }
 
-// Choose returns the name of the profile to use: the requested profile, or the current one, or Default.
+// Choose returns the name of the profile to use. It is the requested name if there is one, otherwise the name of the
+// current profile, otherwise Default.
 func (b Book) Choose(requested string) string {
 	switch {
 	case requested != "":
@@ -90,7 +95,7 @@ func (b Book) Choose(requested string) string {
 	}
 }
 
-// namePattern keeps names short and free of characters that need quotes in a shell.
+// namePattern allows only short names without characters that need quotes in a shell.
 var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,49}$`)
 
 // CheckName returns an error if name is not a valid name for a profile.
@@ -116,8 +121,8 @@ func Path() (string, error) {
 // remedy is appended to the error for a file that cannot be read or written.
 const remedy = "; correct its permissions, or choose another directory with XDG_CONFIG_HOME"
 
-// Load reads the profile file without a lock. It returns an empty book if the file is missing, or if a parent of the
-// path is not a directory. The error names the file and a remedy.
+// Load reads the profile file without a lock. If the file is missing or a parent of its path is not a directory, Load
+// returns an empty book. An error contains the path of the file and a remedy.
 func Load(path string) (Book, error) {
 	book := Book{Profiles: map[string]Profile{}}
 	text, err := os.ReadFile(path) //nolint:gosec // the user's own file
@@ -132,16 +137,16 @@ func Load(path string) (Book, error) {
 		// The decoder's error may quote the file, which contains tokens.
 		return book, fmt.Errorf("%s is not a valid profile file: fix or delete it, then sign in again", path)
 	}
-	// The field may be null or absent. Make the map in that case, because the callers write to it.
+	// In the file, the field profiles can be missing or null. Callers still need a map that they can change.
 	if book.Profiles == nil {
 		book.Profiles = map[string]Profile{}
 	}
 	return book, nil
 }
 
-// Change reads the profile file, calls change and writes the result back. It holds the lock throughout, so no other
-// process can use a refresh token while change uses it. If change returns an error, nothing is written and Change
-// returns that error. An error about the file contains its path and a remedy.
+// Change reads the profile file, calls change and writes the result back. It holds the lock until it returns, so no
+// other process can use a refresh token that change uses. If change returns an error, Change returns the same error and
+// does not write the file. An error about the file contains its path and a remedy.
 func Change(path string, change func(*Book) error) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return cannotWrite(err)
@@ -165,8 +170,9 @@ func Change(path string, change func(*Book) error) error {
 	return nil
 }
 
-// CheckWritable reports whether Change can write the file. A command that requests a token calls CheckWritable before
-// the request, because a token that cannot be stored would be lost. CheckWritable creates the directory if necessary.
+// CheckWritable returns an error if Change could not write the file. A command that requests a token calls
+// CheckWritable before the request, because a token that cannot be stored would be lost. CheckWritable creates the
+// directory if necessary.
 func CheckWritable(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return cannotWrite(err)
@@ -179,7 +185,7 @@ func CheckWritable(path string) error {
 	return os.Remove(file.Name())
 }
 
-// cannotWrite adds a remedy to an error of the operating system, which already contains the path.
+// cannotWrite adds a remedy to an error of the operating system. Such an error already contains the path.
 func cannotWrite(err error) error { return fmt.Errorf("cannot write the profile file: %w"+remedy, err) }
 
 // save replaces the profile file atomically. If path is a symbolic link, save replaces the target of the link and keeps
@@ -188,7 +194,7 @@ func save(path string, book Book) error {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target
 	}
-	// Indentation lets users read and repair the file.
+	// Indent the file, so that users can read and repair it.
 	text, err := json.MarshalIndent(book, "", "  ")
 	if err != nil {
 		return err
@@ -196,7 +202,8 @@ func save(path string, book Book) error {
 	return replaceFile(path, text)
 }
 
-// replaceFile writes a temporary file with mode 0600 and renames it, so that readers see the old or the new contents.
+// replaceFile writes a temporary file with mode 0600 and renames it. A reader therefore gets either the old or the new
+// contents, never a part of them.
 func replaceFile(path string, text []byte) error {
 	// CreateTemp creates the file with mode 0600.
 	file, err := os.CreateTemp(filepath.Dir(path), ".profiles-*")

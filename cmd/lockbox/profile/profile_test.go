@@ -23,7 +23,7 @@ func TestLoadMissingFile(t *testing.T) {
 	assert.Equal(t, profile.Default, book.Choose(""))
 }
 
-// TestFileModes checks that only the user can read the file, and that no temporary file stays.
+// TestFileModes checks that only the user can read the profile file, and that a change leaves no temporary file behind.
 func TestFileModes(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "lockbox", "profiles.json")
@@ -59,7 +59,7 @@ func TestRoundTrip(t *testing.T) {
 	assert.Equal(t, "pass lockbox", signedOut.EncryptionKeyCommand)
 }
 
-// TestConcurrentChanges checks that the lock prevents lost updates.
+// TestConcurrentChanges checks that no change is lost if several changes run at the same time.
 func TestConcurrentChanges(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "profiles.json")
@@ -87,7 +87,7 @@ func TestFailedChange(t *testing.T) {
 	assert.Equal(t, []string{"work"}, book.Names())
 }
 
-// TestInvalidFile checks that the error names the file and does not quote it.
+// TestInvalidFile checks that the error for an invalid file contains its path but none of its contents.
 func TestInvalidFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "profiles.json")
@@ -115,8 +115,8 @@ func put(t *testing.T, path, name string, p profile.Profile) {
 	}))
 }
 
-// TestUnusableDirectory checks a path whose directory is a file: reading returns an empty book, and writing returns an
-// error with the path and a remedy.
+// TestUnusableDirectory uses paths in which a file takes the place of a directory. Load must return an empty book.
+// CheckWritable and Change must return an error with the path and a remedy.
 func TestUnusableDirectory(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
@@ -144,7 +144,8 @@ func TestUnusableDirectory(t *testing.T) {
 	assert.Empty(t, left)
 }
 
-// TestLinkedFile checks that a change keeps a symbolic link and replaces its target.
+// TestLinkedFile changes a profile file that is a symbolic link. The link must stay, and its target must have the new
+// contents.
 func TestLinkedFile(t *testing.T) {
 	t.Parallel()
 	target, link := filepath.Join(t.TempDir(), "target.json"), filepath.Join(t.TempDir(), "profiles.json")

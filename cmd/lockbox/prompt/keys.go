@@ -7,17 +7,17 @@ import (
 	"unicode/utf8"
 )
 
-// ErrSeveralLines means that more than one line was typed or pasted at a prompt that accepts one line. The input is
-// discarded, so that the shell does not run the other lines.
+// ErrSeveralLines means that more than one line was typed or pasted at a prompt that accepts one line. The prompt
+// discards all input. Otherwise the shell would run the other lines as commands.
 var ErrSeveralLines = errors.New(
-	"the input has several lines, but this prompt takes one: paste one line; nothing was changed")
+	"the input has several lines, but this prompt accepts only one: paste a single line; nothing was changed")
 
-// maxHidden limits hidden input, in bytes. The limit bounds memory use. It exceeds the default maximum size of a value,
-// 512 KiB.
+// maxHidden is the maximum length of hidden input, in bytes. It limits the use of memory. It is larger than the default
+// maximum size of a value, which is 512 KiB.
 const maxHidden = 1 << 20
 
-// The sequences of bracketed paste. If bracketed paste is enabled, a terminal sends the last two of these sequences
-// before and after pasted text. They distinguish a line end in pasted text from the Enter key.
+// These are the escape sequences of bracketed paste. After enablePaste, a terminal sends beginPaste before pasted text
+// and endPaste after it. A line end between them was pasted; any other line end comes from the Enter key.
 const (
 	enablePaste  = "\x1b[?2004h"
 	disablePaste = "\x1b[?2004l"
@@ -25,16 +25,15 @@ const (
 	endPaste     = "\x1b[201~"
 )
 
-// quietTenths is how long a prompt waits for more input after the end of a line, in tenths of a second. Input that
-// arrives within this time belongs to a paste, because a person needs longer to read the result of a command and to
-// type the next one.
+// quietTenths is how long a prompt waits for more input after the end of a line, in tenths of a second. More input
+// within this time belongs to the same paste. A person would need longer to type the next command.
 const quietTenths = 5
 
-// maxEscape exceeds the length of every escape sequence of a key. A longer sequence is treated as text.
+// maxEscape is longer than the escape sequence of any key. addEscape ends a longer sequence at this length.
 const maxEscape = 16
 
-// keys collects the input of a hidden prompt, in a terminal that neither echoes nor edits lines. The zero value is an
-// empty line.
+// keys collects the keys that a user presses at a hidden prompt. It also handles the keys that edit the line, because
+// the terminal does not do this during a hidden prompt. The zero value is an empty line.
 type keys struct {
 	text   []byte
 	escape []byte // an incomplete escape sequence
@@ -45,7 +44,7 @@ type keys struct {
 	extra  []byte // input after the end of the line
 }
 
-// write adds input. The input may end within an escape sequence.
+// write adds input. If the input ends within an escape sequence, the next call of write continues the sequence.
 func (k *keys) write(input []byte) {
 	for _, c := range input {
 		switch {
@@ -61,8 +60,8 @@ func (k *keys) write(input []byte) {
 	}
 }
 
-// append adds text, but keeps at most maxHidden+1 bytes. The extra byte lets the method result detect and refuse text
-// that is too long.
+// append adds text, but keeps at most maxHidden+1 bytes. The method result refuses a text of maxHidden+1 bytes, because
+// it is too long.
 func (k *keys) append(text ...byte) {
 	k.text = append(k.text, text[:min(len(text), maxHidden+1-len(k.text))]...)
 }
@@ -85,7 +84,7 @@ func (k *keys) addEscape(c byte) {
 	k.escape = nil
 }
 
-// press handles one key in the same manner as the line editing of a terminal.
+// press handles one key. It edits the line as a terminal does.
 func (k *keys) press(c byte) {
 	switch c {
 	case '\r', '\n', 0x04: // Enter, Ctrl-D
@@ -104,8 +103,9 @@ func (k *keys) press(c byte) {
 	}
 }
 
-// result returns the input. Pasted line ends become "\n", and a line end after a single line is removed, because it is
-// usually copied by mistake. rest is input that arrived after the last call of write.
+// result returns the input. Each line end in the input becomes "\n". If the input is a single line, result removes a
+// line end after it, which users often copy by mistake. The argument rest has the input that arrived after the last
+// call of write.
 func (k *keys) result(rest []byte) (string, error) {
 	switch {
 	case hasText(k.extra) || hasText(rest):
@@ -122,6 +122,6 @@ func (k *keys) result(rest []byte) (string, error) {
 	return text, nil
 }
 
-// hasText reports whether input contains anything except line ends and Ctrl-D. Further presses of Enter produce only
-// line ends.
+// hasText reports whether input contains a character other than a line end or Ctrl-D. If a user presses Enter several
+// times, the input contains only line ends.
 func hasText(input []byte) bool { return strings.Trim(string(input), "\r\n\x04") != "" }

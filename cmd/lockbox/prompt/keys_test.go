@@ -8,7 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestKeys checks the result of a sequence of keys that is written first as a whole and then one byte at a time.
+// TestKeys checks the text that a sequence of keys produces. It writes each sequence twice: as a whole, and byte by
+// byte.
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	for input, want := range map[string]string{
@@ -43,7 +44,8 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// TestKeysRefused checks that the method result refuses invalid input.
+// TestKeysRefused checks that result returns an error for several lines, for Ctrl-D on an empty line, and for text that
+// is too long.
 func TestKeysRefused(t *testing.T) {
 	t.Parallel()
 	for input, rest := range map[string]string{

@@ -1,8 +1,8 @@
-// Package prompt asks a person at a terminal for input. Secrets are not shown while they are typed, and Ctrl-C
-// restores the state of the terminal.
+// Package prompt asks a person at a terminal for input. The terminal does not show a secret while the user types it. On
+// Ctrl-C, the package restores the mode of the terminal.
 //
-// If standard input is a terminal, the functions read from it. Otherwise, they read from the controlling terminal of
-// the process. They are not safe for concurrent use.
+// If standard input is a terminal, the functions read from standard input. Otherwise, they read from the controlling
+// terminal of the process. Do not call these functions concurrently.
 package prompt
 
 import (
@@ -36,8 +36,8 @@ func IsTerminal(stream any) bool {
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
-// Line asks for one line, which is shown while it is typed. The result has no line end. It returns ErrSeveralLines if
-// more input is pending.
+// Line asks for one line and returns it without its line end. The terminal shows the line while the user types it. If
+// there is more input after the line, Line returns ErrSeveralLines.
 func Line(ctx context.Context, question string) (string, error) {
 	return ask(ctx, question, false, func(terminal *os.File) (string, error) {
 		reader := bufio.NewReader(terminal)
@@ -66,8 +66,9 @@ func Hidden(ctx context.Context, question string) (string, error) {
 	return text, err
 }
 
-// HiddenText is like Hidden, but it also accepts a paste of several lines if the terminal marks the end of the paste
-// (bracketed paste). Without the mark, the end of the text is unknown, and HiddenText returns ErrSeveralLines.
+// HiddenText is like Hidden, but it also accepts several pasted lines. For this, the terminal must support bracketed
+// paste, which marks the end of the pasted text. Without this mark, the end is unknown, so HiddenText returns
+// ErrSeveralLines.
 func HiddenText(ctx context.Context, question string) (string, error) {
 	return ask(ctx, question, true, func(terminal *os.File) (string, error) {
 		text, err := readHidden(terminal)
@@ -76,7 +77,7 @@ func HiddenText(ctx context.Context, question string) (string, error) {
 	})
 }
 
-// New asks for a new secret twice and returns an error if the answers differ, so that a typing error is noticed.
+// New asks for a new secret twice, to detect typing errors. It returns an error if the two inputs differ.
 func New(ctx context.Context, question string) (string, error) {
 	first, err := Hidden(ctx, question)
 	if err != nil {
@@ -92,7 +93,7 @@ func New(ctx context.Context, question string) (string, error) {
 	return first, nil
 }
 
-// Yes asks a yes-or-no question. Only y and yes, in any letter case, mean yes.
+// Yes asks a yes-or-no question. It returns true only if the user types y or yes, in upper or lower case.
 func Yes(ctx context.Context, question string) (bool, error) {
 	line, err := Line(ctx, question+" [y/N] ")
 	if err != nil {
@@ -106,8 +107,8 @@ func Yes(ctx context.Context, question string) (bool, error) {
 	}
 }
 
-// FirstLine reads one line from in, without its line end, for scripts that pass a secret on standard input. It reads
-// ahead, so callers must pass the same *bufio.Reader to read further lines.
+// FirstLine reads one line from a reader and returns it without its line end. With FirstLine, a script can pass a
+// secret on standard input. FirstLine reads ahead. To read several lines, pass the same *bufio.Reader each time.
 func FirstLine(in io.Reader) (string, error) {
 	line, err := bufio.NewReader(in).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -116,9 +117,10 @@ func FirstLine(in io.Reader) (string, error) {
 	return strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r"), nil
 }
 
-// ask prints a question and calls read in a goroutine, because a read from a terminal cannot be cancelled. After the
-// answer, or when ctx ends, ask restores the terminal and discards unread input, because the shell would run that input
-// as commands. If ctx ends first, the goroutine stays blocked until the process ends.
+// ask prints a question and calls read in a goroutine, because a read from a terminal cannot be cancelled. Before ask
+// returns, it restores the mode of the terminal and discards unread input, which the shell would otherwise run as
+// commands. If ctx ends before the user answers, ask returns the error of ctx, and the goroutine stays blocked until
+// the process ends.
 func ask(ctx context.Context, question string, hidden bool, read func(*os.File) (string, error)) (string, error) {
 	terminal, closeTerminal, err := open()
 	if err != nil {
@@ -131,14 +133,15 @@ func ask(ctx context.Context, question string, hidden bool, read func(*os.File) 
 	}
 	defer before.restore(terminal)
 	if hidden {
-		// Turn the echo off before the question appears, because the answer may follow immediately.
+		// Turn the echo off before the question appears, because a user can type before the next statement runs.
 		if err := hide(terminal); err != nil {
 			return "", err
 		}
 		defer enableBracketedPaste(screen(terminal))()
 	}
 	fmt.Fprint(screen(terminal), question)
-	// The channel has a buffer, so the goroutine can end even if its answer is not received.
+	// With a buffer of one, the goroutine can send its answer and end even if ctx has ended and no code receives the
+	// answer.
 	type answer struct {
 		line string
 		err  error
@@ -157,8 +160,8 @@ func ask(ctx context.Context, question string, hidden bool, read func(*os.File) 
 	}
 }
 
-// enableBracketedPaste makes a terminal mark pasted text. It returns a function that turns the marking off. Terminals
-// without bracketed paste ignore the sequences.
+// enableBracketedPaste makes a terminal mark the beginning and the end of pasted text. It returns a function that turns
+// these marks off. Terminals without bracketed paste ignore both sequences.
 func enableBracketedPaste(out io.Writer) (disable func()) {
 	if os.Getenv("TERM") == "dumb" {
 		return func() {}
@@ -167,8 +170,8 @@ func enableBracketedPaste(out io.Writer) (disable func()) {
 	return func() { fmt.Fprint(out, disablePaste) }
 }
 
-// screen returns the stream for questions: standard error, or the terminal itself if standard error is redirected. It
-// is never standard output, which carries results.
+// screen returns the stream to which questions are written. This is standard error, or the terminal itself if standard
+// error is redirected. Questions never appear on standard output, because a script may read the results there.
 func screen(terminal *os.File) *os.File {
 	if IsTerminal(os.Stderr) {
 		return os.Stderr
@@ -176,8 +179,9 @@ func screen(terminal *os.File) *os.File {
 	return terminal
 }
 
-// open returns standard input if it is a terminal, and otherwise the controlling terminal of the process. The user can
-// therefore type the encryption key while the value comes from a pipe. The caller must call closeTerminal.
+// open returns standard input if it is a terminal, and otherwise the controlling terminal of the process. Therefore, a
+// command can read a value from a pipe and still ask the user for the encryption key. The caller must call
+// closeTerminal.
 func open() (terminal *os.File, closeTerminal func(), err error) {
 	if IsTerminal(os.Stdin) {
 		return os.Stdin, func() {}, nil
@@ -186,7 +190,7 @@ func open() (terminal *os.File, closeTerminal func(), err error) {
 	if err != nil {
 		return nil, nil, ErrNoTerminal
 	}
-	// In a restricted container, the device can exist without being a terminal.
+	// In a container with few privileges, the device can be a file that is not a terminal.
 	if !IsTerminal(file) {
 		_ = file.Close()
 		return nil, nil, ErrNoTerminal

@@ -16,7 +16,7 @@ const device = "/dev/tty"
 // state is the mode of a terminal.
 type state struct{ termios unix.Termios }
 
-// stateOf returns the mode of a terminal, for restore.
+// stateOf returns the current mode of a terminal. Call restore to set this mode again.
 func stateOf(terminal *os.File) (state, error) {
 	termios, err := unix.IoctlGetTermios(int(terminal.Fd()), getTermios)
 	if err != nil {
@@ -25,17 +25,18 @@ func stateOf(terminal *os.File) (state, error) {
 	return state{*termios}, nil
 }
 
-// restore sets the mode of a terminal and discards input that was not read.
+// restore sets the mode of a terminal to s and discards input that was not read.
 func (s state) restore(terminal *os.File) {
 	_ = unix.IoctlSetTermios(int(terminal.Fd()), setTermiosAndFlush, &s.termios)
 }
 
-// hide turns the echo and the line editing off. With line editing, the kernel would limit a line to 4 KiB, and the
-// shell would receive the other lines of a paste. Ctrl-C still interrupts. Input that was typed before the call stays
-// available.
+// hide turns off the echo and the line editing of the kernel. The line editing would limit a line to 4 KiB, and it
+// would leave all but the first line of a paste to the shell. Ctrl-C still interrupts the program. hide does not
+// discard input that the user typed before.
 func hide(terminal *os.File) error { return setRaw(terminal, 1, 0) }
 
-// setRaw makes a read return after it has received minimum bytes or after the given tenths of a second.
+// setRaw turns off the echo and the line editing. If tenths is 0, a read returns when it has received minimum bytes. If
+// minimum is 0, a read returns at the first byte, or without a byte after the given tenths of a second.
 func setRaw(terminal *os.File, minimum, tenths uint8) error {
 	termios, err := unix.IoctlGetTermios(int(terminal.Fd()), getTermios)
 	if err != nil {
@@ -47,8 +48,8 @@ func setRaw(terminal *os.File, minimum, tenths uint8) error {
 	return unix.IoctlSetTermios(int(terminal.Fd()), setTermios, termios)
 }
 
-// readHidden reads keys until the end of the line, and returns an error if more input follows. hide must have been
-// called.
+// readHidden reads keys until the end of the line. It returns an error if more input follows. Call hide before
+// readHidden.
 func readHidden(terminal *os.File) (string, error) {
 	var typed keys
 	for !typed.done {
@@ -68,8 +69,9 @@ func readHidden(terminal *os.File) (string, error) {
 	return typed.result(rest)
 }
 
-// drain returns the input that is pending, for example the other lines of a paste. It returns when no input arrives for
-// quietTenths, because terminals and slow connections deliver a paste in parts. It changes the mode of the terminal.
+// drain reads the input that remains after a line, for example the other lines of a paste. A terminal or a slow
+// connection can deliver a paste in parts, so drain waits until no input has arrived for quietTenths. It changes the
+// mode of the terminal.
 func drain(terminal *os.File) ([]byte, error) {
 	if err := setRaw(terminal, 0, quietTenths); err != nil {
 		return nil, err
@@ -86,8 +88,8 @@ func drain(terminal *os.File) ([]byte, error) {
 	}
 }
 
-// readRaw reads available input. It returns no bytes at the end of the input. In drain it also returns no bytes after
-// the time limit. It does not use os.File, which reports both cases as the end of the file.
+// readRaw reads available input. It returns no bytes at the end of the input. If it is called by drain, it also returns
+// no bytes after the time limit. It does not use os.File.Read, because that method returns io.EOF in both cases.
 func readRaw(terminal *os.File) ([]byte, error) {
 	fd, buffer := int(terminal.Fd()), make([]byte, 4096)
 	if err := unix.SetNonblock(fd, false); err != nil { // the time limit has no effect in non-blocking mode

@@ -15,22 +15,22 @@ const device = "CONIN$"
 // state is the mode of a console.
 type state struct{ console *term.State }
 
-// stateOf returns the mode of a console, for restore.
+// stateOf returns the current mode of a console. Call restore to set this mode again.
 func stateOf(terminal *os.File) (state, error) {
 	console, err := term.GetState(int(terminal.Fd()))
 	return state{console}, err
 }
 
-// restore sets the mode of a console and discards input that was not read.
+// restore sets the mode of a console to s and discards input that was not read.
 func (s state) restore(terminal *os.File) {
 	_ = term.Restore(int(terminal.Fd()), s.console)
 	_ = windows.FlushConsoleInputBuffer(windows.Handle(terminal.Fd()))
 }
 
-// hide does nothing: readHidden turns the echo off.
+// hide does nothing, because readHidden turns off the echo on Windows.
 func hide(*os.File) error { return nil }
 
-// readHidden reads one line without echo, and returns an error if more input follows.
+// readHidden reads one line without echo. It returns an error if more input follows.
 func readHidden(terminal *os.File) (string, error) {
 	line, err := term.ReadPassword(int(terminal.Fd()))
 	if err != nil {
@@ -44,12 +44,12 @@ func readHidden(terminal *os.File) (string, error) {
 	return typed.result(rest)
 }
 
-// releaseEvents is the number of events that may follow a press of the Enter key: the release of the key, and a change
-// of focus.
+// Two console events may follow a press of the Enter key without any further input: the release of the key, and a
+// change of focus. releaseEvents is their number.
 const releaseEvents = 2
 
-// drain returns a placeholder text if input is pending, because the pending console events are not characters. restore
-// discards the input.
+// drain returns "?" for each pending console event, because an event need not be a character. The caller needs to know
+// only whether there is more input. drain does not read the events; restore discards them.
 func drain(terminal *os.File) ([]byte, error) {
 	time.Sleep(quietTenths * time.Second / 10) // a paste arrives in parts
 	var events uint32
