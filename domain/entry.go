@@ -40,7 +40,8 @@ type EntryVersion struct {
 	BoxKey KeyID
 }
 
-// Versions is a set of versions of an entry: all of them if Any is set, otherwise those in List.
+// Versions is a set of versions of an entry. If Any is set, the set contains all versions. Otherwise it contains the
+// versions in List.
 type Versions struct {
 	Any  bool
 	List []uint64
@@ -56,7 +57,7 @@ type Condition struct {
 }
 
 // Check returns ErrPrecondition if the entry does not satisfy the condition. An entry without a value has no current
-// version. No set contains its version then, not even a set with Any.
+// version. For such an entry, OneOf never holds and NoneOf always holds, even if Any is set.
 func (c Condition) Check(entry Entry) error {
 	if c.OneOf != nil && !c.OneOf.contain(entry) || c.NoneOf != nil && c.NoneOf.contain(entry) {
 		return ErrPrecondition

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Property is the attribute that a Change describes. The set of properties is closed, and their names are stored.
+// Property is the attribute that a Change describes. The set of properties is closed. The audit log stores the name of
+// the property.
 type Property struct{ name string }
 
 // The properties.
@@ -73,13 +74,13 @@ func (e Event) Changed(changes ...Change) Event {
 	return e
 }
 
-// ExpiryChange returns the change of an object's expiry. An argument is nil if the object did not exist at that time.
-// The zero time means that the object never expires.
+// ExpiryChange returns the change of an object's expiry. The argument from is nil if the object did not exist before
+// the change, and to is nil if the object does not exist afterwards. The zero time means that the object never expires.
 func ExpiryChange(from, to *time.Time) Change {
 	return Change{Property: PropertyExpiry, From: expiryText(from), To: expiryText(to)}
 }
 
-// expiryText returns the empty text if the object does not exist.
+// expiryText returns a time in the format of RFC 3339, "never" for the zero time, or "" if at is nil.
 func expiryText(at *time.Time) string {
 	switch {
 	case at == nil:
@@ -110,8 +111,8 @@ func RecoveryCodeUsed() Change {
 	return Change{Property: PropertyRecoveryCode, From: "unused", To: "used"}
 }
 
-// ChangesFrom returns the changes from an earlier state of the user. The zero User stands for a user who does not
-// exist.
+// ChangesFrom compares an earlier state of the user with u, and returns the changes. The zero User stands for a user
+// who does not exist.
 func (u User) ChangesFrom(before User) []Change {
 	changes := []Change{
 		{Property: PropertyRole, From: before.Role.String(), To: u.Role.String()},
@@ -133,8 +134,8 @@ func (u User) groupText() string {
 	return u.Group.String()
 }
 
-// ChangesFrom returns the changes from an earlier state of the member. The zero BoxUser stands for a user who is not a
-// member.
+// ChangesFrom compares an earlier state of the member with m, and returns the changes. The zero BoxUser stands for a
+// user who is not a member.
 func (m BoxUser) ChangesFrom(before BoxUser) []Change {
 	return []Change{
 		{Property: PropertyRole, From: before.Role.String(), To: m.Role.String()},
@@ -155,7 +156,7 @@ func (m BoxUser) permissionsText() string {
 	return strings.Join(m.Permissions.Names(), ", ")
 }
 
-// stateText returns the empty text for an object that does not exist.
+// stateText returns "active", "inactive", or "" for an object that does not exist.
 func stateText(exists, active bool) string {
 	switch {
 	case !exists:
@@ -166,7 +167,8 @@ func stateText(exists, active bool) string {
 	return "inactive"
 }
 
-// ChangesFrom returns the changes from an earlier offer. The zero BoxOffer means that there is no offer.
+// ChangesFrom compares an earlier offer with o, and returns the changes. The zero BoxOffer means that there is no
+// offer.
 func (o BoxOffer) ChangesFrom(before BoxOffer) []Change {
 	return []Change{
 		{Property: PropertyOfferedTo, From: string(before.ToName), To: string(o.ToName)},
@@ -182,7 +184,8 @@ func (o BoxOffer) expiry() *time.Time {
 	return &o.ExpiresAt
 }
 
-// ChangesFrom returns the changes from an earlier invitation. The zero Invitation means that there is no invitation.
+// ChangesFrom compares an earlier invitation with i, and returns the changes. The zero Invitation means that there is
+// no invitation.
 func (i Invitation) ChangesFrom(before Invitation) []Change {
 	return []Change{
 		{Property: PropertyRole, From: before.Role.String(), To: i.Role.String()},
