@@ -153,9 +153,9 @@ func (b Box) CheckKey(used KeyID) error {
 // replace it.
 func (a Access) ResetKeyring() error { return a.Transfer() }
 
-// Describe returns a summary for the audit log of the change from the keyring stored to k. The summary contains the id
-// of the key, the author, and what changed. The keyring stored is zero if k is the first keyring of the box. The
-// summary names at most ten added and at most ten removed users.
+// Describe compares k with the keyring that it replaces, and returns a summary for the audit log. The summary contains
+// the id of the key, the author, and what changed. The argument stored is the replaced keyring; it is zero if k is the
+// first keyring of the box. The summary names at most ten added and at most ten removed users.
 func (k BoxKeyring) Describe(stored BoxKeyring, members []KeyringMember, reset bool) string {
 	change := "new recipients"
 	switch {

@@ -89,8 +89,9 @@ func (i Invitation) Terms(code InvitationCode) []string {
 	}
 }
 
-// CheckAcceptable decides whether the invitation can be accepted at now. The argument inviter is the user in Inviter,
-// in the present state. The invitation is invalid if this user is deactivated, deleted or no longer an admin.
+// CheckAcceptable decides whether the invitation can be accepted at now. The argument inviter is the present state of
+// the user who made the invitation. The invitation is invalid if this user is deactivated, deleted or no longer an
+// admin.
 func (i Invitation) CheckAcceptable(inviter User, now time.Time) error {
 	if inviter.ID != i.Inviter || !inviter.Active || inviter.Role != RoleAdmin || !now.Before(i.ExpiresAt) {
 		return ErrInvitationInvalid

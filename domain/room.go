@@ -47,7 +47,7 @@ func (r Room) Covers(size int, version uint64, keep int) bool {
 //
 // The number of slots is the number of versions that fit into SmallRoom, or the number of versions to be stored,
 // rounded up to a power of two, whichever is more. It is at least 2. If keep is not 0, the number of slots is at most
-// keep. Because there are more slots than versions, most writes need no new reservation.
+// keep. Usually, there are more slots than versions, so most writes need no new reservation.
 func Reserve(stored, largest, size int, version uint64, keep int) Room {
 	slot := roundUp(VersionBytes(max(size, largest)))
 	versions := stored + 1
