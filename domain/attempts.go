@@ -93,7 +93,7 @@ type Attempts struct {
 	Failures     int
 	LastAt       time.Time
 	BlockedUntil time.Time
-	// Reported is true once the audit event of the lockout is written.
+	// Reported is true after the audit event of the lockout was written.
 	Reported bool
 }
 

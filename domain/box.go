@@ -2,7 +2,7 @@ package domain
 
 import "time"
 
-// BoxSalt is the salt with which keys are derived from passphrases for a box. It is not secret.
+// BoxSalt is the salt of a box. It is used to derive keys from passphrases. It is not secret.
 type BoxSalt [16]byte
 
 // Box is a workspace with an owner, members and entries.

@@ -41,7 +41,7 @@ const (
 	// database may lack the newest keyrings. A client that remembers a lost keyring continues from the sequence number
 	// of that keyring, so a gap must be allowed.
 	MaxSequenceStep = 1000
-	// KeptKeyrings is how many of the newest keyrings of a box are kept regardless of their age.
+	// KeptKeyrings is the number of keyrings that a box keeps regardless of their age. These are the newest keyrings.
 	KeptKeyrings = 10
 )
 

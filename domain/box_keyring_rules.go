@@ -108,9 +108,9 @@ func (k BoxKeyring) CheckRecipients(members []KeyringMember) error {
 			"; send a keyring that has a new key and omits these recipients")
 }
 
-// KeyChangeDue returns the recipients who are no longer active members of the box, or have another identity now. If
-// there are any, the key of the box must be changed. The result is computed from the present state each time. A stored
-// flag would be wrong if the code that changes a member or an identity did not set the flag.
+// KeyChangeDue returns the recipients who are no longer active members of the box, or have another identity now. If the
+// result is not empty, the key of the box must be changed. The result is computed from the present state each time. A
+// stored flag would be wrong if the code that changes a member or an identity did not set the flag.
 func KeyChangeDue(recipients []KeyRecipient, members []KeyringMember) []KeyRecipient {
 	entitled := make(map[KeyringMember]bool, len(members))
 	for _, member := range members {

@@ -35,7 +35,7 @@ var (
 	ErrDropletNotFound = Refuse(NotFound, "droplet_not_found", "there is no such droplet")
 	// ErrDropletHostRefused means that the droplet host refused a request. HostRefused adds the host's reason.
 	ErrDropletHostRefused = Refuse(Invalid, "droplet_host_refused", "the droplet host refused the request")
-	// ErrDropletReasonWithheld replaces a refusal of the host whose reason contains a secret.
+	// ErrDropletReasonWithheld replaces a refusal by the host if the reason of the refusal contains a secret.
 	ErrDropletReasonWithheld = Refuse(Invalid, "droplet_reason_withheld",
 		"the droplet host refused the request; the reason is withheld because it contains a value from env")
 )

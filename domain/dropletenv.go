@@ -76,7 +76,7 @@ func EnvString(name string, value []byte) (Secret, error) {
 
 func isJSONString(value []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(value), []byte{'"'}) }
 
-// envText returns a new slice, so that the caller may clear it without changing the entry.
+// envText returns a new slice. The caller may clear the slice without changing the entry.
 func envText(value []byte) ([]byte, error) {
 	if isJSONString(value) {
 		var text string

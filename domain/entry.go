@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Entry is an entry of a box, without its value. The entry stays in storage when its value is deleted, so that version
-// numbers never restart.
+// Entry is an entry of a box, without its value. The entry stays in storage when its value is deleted. Version numbers
+// therefore never restart.
 type Entry struct {
 	Box BoxID
 	Key EntryKey
@@ -20,7 +20,8 @@ type Entry struct {
 // Exists reports whether the entry has a value now.
 func (e Entry) Exists() bool { return e.Version > 0 && !e.Deleted }
 
-// Next returns the entry with the next version number. The result has a value, even if the entry was deleted.
+// Next returns the entry with the next version number. The returned entry counts as not deleted, even if the entry was
+// deleted.
 func (e Entry) Next(now time.Time) Entry {
 	e.Version++
 	e.Deleted = false

@@ -36,8 +36,8 @@ var (
 	PropertyAPIKeys = Property{"apiKeys"}
 	// PropertyTOTP is the state of a user's TOTP secrets; see TOTPState.ChangeFrom.
 	PropertyTOTP = Property{"totp"}
-	// PropertyRecoveryCode changes from "unused" to "used" when a user uses a recovery code. For the codes of an older
-	// release, it changes from "plain" to "keyed" or "deleted".
+	// PropertyRecoveryCode changes from "unused" to "used" when a user uses a recovery code. When recovery codes of an
+	// older release are converted or deleted, it changes from "plain" to "keyed" or "deleted".
 	PropertyRecoveryCode = Property{"recoveryCode"}
 )
 
@@ -91,8 +91,7 @@ func expiryText(at *time.Time) string {
 	return at.UTC().Format(time.RFC3339)
 }
 
-// PasswordChange returns the change that a new password causes. The argument had reports whether the user had a
-// password before.
+// PasswordChange returns the change that a new password causes. The argument is true if the user had a password before.
 func PasswordChange(had bool) Change {
 	if had {
 		return Change{Property: PropertyPassword, From: "set", To: "replaced"}

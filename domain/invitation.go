@@ -110,8 +110,8 @@ const (
 	InvitationInviterNotAdmin InvitationState = "inviter-not-admin"
 )
 
-// State returns the state of an invitation at now. inviter is the present state of its Inviter. nameTaken reports
-// whether a user has the name.
+// State returns the state of an invitation at now. The argument inviter is the present state of the user who made the
+// invitation. The argument nameTaken reports whether a user with the name exists.
 func (i Invitation) State(inviter User, nameTaken bool, now time.Time) InvitationState {
 	switch {
 	case i.CheckAcceptable(inviter, now) != nil:

@@ -17,8 +17,8 @@ var (
 	// ErrInvitationInvalid covers all reasons to refuse an invitation, so a guessed code reveals nothing about existing
 	// invitations.
 	ErrInvitationInvalid = Refuse(Unauthenticated, "invitation_invalid",
-		"the invitation is unknown, expired, revoked or already used: sign in if you have joined, or ask for a new "+
-			"invitation")
+		"the invitation is unknown, expired, revoked or already used: "+
+			"sign in if you have joined, or ask for a new invitation")
 
 	ErrAlreadyInitialized = Refuse(Conflict, "already_initialized", "this Lockbox already has an owner")
 	ErrAdminOnly          = Refuse(Forbidden, "admin_only", "only an admin may do this")
@@ -86,8 +86,9 @@ var (
 	ErrPermissionMissing = Refuse(Forbidden, "permission_missing", "your permissions in this box do not permit this")
 
 	ErrEntryNotFound   = Refuse(NotFound, "entry_not_found", "the box has no such entry")
-	ErrVersionNotFound = Refuse(NotFound, "version_not_found", "the entry has no such version, or it was deleted")
-	ErrPrecondition    = Refuse(Precondition, "precondition_failed",
+	ErrVersionNotFound = Refuse(NotFound, "version_not_found",
+		"the entry has no such version, or the version was deleted")
+	ErrPrecondition = Refuse(Precondition, "precondition_failed",
 		"the version of the entry does not satisfy the condition of the request")
 	ErrEncryptionKeyRequired = InvalidField(FieldEncryptionKey, "encryption_key_required",
 		"the encryption key is missing: send the key that the entry is encrypted with")

@@ -4,10 +4,10 @@ import "math/bits"
 
 // Room is the storage that a box reserves for the versions of one entry. The box counts Bytes against its limit.
 //
-// A reservation is larger than the stored versions, so that most writes fit into it. A write that fits does not change
-// the count of the box. Writers of different entries therefore do not wait for each other. In return, the count is
-// higher than the number of stored bytes. The reservation of an entry is at most SmallRoom, or two and a half times the
-// stored bytes of the entry, whichever is more. The stored versions never exceed the reservation.
+// A reservation is larger than the stored versions. Most writes therefore fit into the reservation. A write that fits
+// does not change the count of the box. Writers of different entries therefore do not wait for each other. In return,
+// the count is higher than the number of stored bytes. The reservation of an entry is at most SmallRoom, or two and a
+// half times the stored bytes of the entry, whichever is more. The stored versions never exceed the reservation.
 type Room struct {
 	// SlotBytes is the maximum size of a version, as VersionBytes counts it.
 	SlotBytes int64
@@ -45,9 +45,9 @@ func (r Room) Covers(size int, version uint64, keep int) bool {
 // versions that are stored already, and largest is the length of the largest sealed value among them. The other
 // arguments have the same meaning as for Covers.
 //
-// The number of slots is the number of versions that fit into SmallRoom, or the number of versions to be stored,
-// rounded up to a power of two, whichever is more. It is at least 2. If keep is not 0, the number of slots is at most
-// keep. Usually, there are more slots than versions, so most writes need no new reservation.
+// The number of slots is the larger of two numbers: the number of versions that fit into SmallRoom, and the number of
+// versions to be stored, rounded up to a power of two. It is at least 2. If keep is not 0, the number of slots is at
+// most keep. Usually, there are more slots than versions, so most writes need no new reservation.
 func Reserve(stored, largest, size int, version uint64, keep int) Room {
 	slot := roundUp(VersionBytes(max(size, largest)))
 	versions := stored + 1

@@ -13,8 +13,8 @@ import (
 const redacted = "[secret]"
 
 // Secret is text that must not be printed. It prints as "[secret]" with fmt, slog and encoding/json. The text is stored
-// in a closure. For the verb %p and for unexported fields, fmt calls no methods and prints the fields of a struct. It
-// cannot print the variables of a closure.
+// in a closure. For the verb %p and for unexported fields, fmt calls no methods and prints the fields of a struct.
+// However, fmt cannot print the variables of a closure.
 type Secret struct{ text func() []byte }
 
 // NewSecret wraps text.
@@ -88,10 +88,10 @@ const FieldEncryptionKey = "encryptionKey"
 var canonical = base64.RawURLEncoding.Strict()
 
 // ParseEncryptionKey parses an encryption key as a client writes it. "lbk1_…" is a generated key. "b64:…" is a
-// passphrase of any bytes in standard base64. A text that only contains a generated key, for example in quotes, counts
-// as a damaged key. Any other text is itself a passphrase. ParseEncryptionKey returns ErrEncryptionKeyRequired for an
-// empty text, and Invalid with code encryption_key_invalid for a damaged key. Errors do not repeat any part of the
-// text.
+// passphrase of any bytes in standard base64. A text that contains a generated key and other text, for example quotes,
+// counts as a damaged key. Any other text is itself a passphrase. ParseEncryptionKey returns ErrEncryptionKeyRequired
+// for an empty text, and Invalid with code encryption_key_invalid for a damaged key. Errors do not repeat any part of
+// the text.
 func ParseEncryptionKey(text string) (EncryptionKey, error) {
 	switch {
 	case text == "":

@@ -149,7 +149,7 @@ type Janitor interface {
 	// again. Therefore a box keeps the rows of a limited number of deleted entries. When it removes further rows, it
 	// keeps only the highest version number of all removed rows.
 	DeleteRemovedEntries(ctx context.Context, before time.Time, limit int) (int, error)
-	// DeleteOldKeyrings deletes a keyring that was stored before the given time if its box has at least
-	// domain.KeptKeyrings newer keyrings.
+	// DeleteOldKeyrings deletes old keyrings. A keyring is old if it was stored before the given time and its box has
+	// at least domain.KeptKeyrings newer keyrings.
 	DeleteOldKeyrings(ctx context.Context, before time.Time, limit int) (int, error)
 }

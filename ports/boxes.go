@@ -53,7 +53,7 @@ type BoxUsers interface {
 type Entries interface {
 	// Keys lists the keys of a box that have a value and begin with prefix, sorted.
 	Keys(ctx context.Context, box domain.BoxID, prefix string) ([]domain.EntryKey, error)
-	// CountIn increments the number of entries with a value in a box. The caller is about to give the key a value. If
+	// CountIn increments the box's count of entries that have a value. The caller is about to give the key a value. If
 	// the entry has no value, call CountIn before Lock, because of the order of locks. A limit of 0 means no limit. A
 	// deleted key counts against the limit while its versions are stored. Errors:
 	//
@@ -73,9 +73,9 @@ type Entries interface {
 	// Stored returns the number of stored versions of an entry and the size of the largest sealed value.
 	Stored(ctx context.Context, box domain.BoxID, key domain.EntryKey) (versions, largest int, err error)
 	// AddVersion stores a version, makes it the entry's newest, deletes old versions, and appends the event. The
-	// argument keep is the number of versions that remain; 0 keeps all versions. A version with a Reservation requires
-	// the lock on the box. Errors: Unauthenticated when the author was deleted; ErrStaleServerKey; Conflict with code
-	// limit_reached when the reservation exceeds its limit.
+	// argument keep is the number of versions that remain; 0 keeps all versions. If the version has a Reservation, the
+	// caller must hold the lock on the box. Errors: Unauthenticated when the author was deleted; ErrStaleServerKey;
+	// Conflict with code limit_reached when the reservation exceeds its limit.
 	AddVersion(ctx context.Context, entry domain.Entry, version NewVersion, keep int, event domain.Event) error
 	// MarkDeleted deletes the entry's value. Its versions can be restored until the janitor deletes them.
 	MarkDeleted(ctx context.Context, entry domain.Entry) error

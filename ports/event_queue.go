@@ -18,8 +18,8 @@ type EventQueue interface {
 	// Release ends the lease of holder.
 	Release(ctx context.Context, holder [16]byte) error
 	// Next returns a batch of the oldest events in the queue. The batch has at least one event if the queue is not
-	// empty. It ends after the number of events in the argument limit. It can have a few more events, because Next
-	// never splits the events that one statement stored.
+	// empty. The argument limit is the number of events after which the batch ends. The batch can have more events,
+	// because Next never splits the events that one statement stored.
 	//
 	// Suppose that event A was committed before the transaction of event B began to write. Then A comes before B, in
 	// the same batch or in an earlier one. Events of concurrent transactions can be in any order.

@@ -24,8 +24,8 @@ type SealedIdentity struct {
 // Identities stores at most one locked identity for each user, and all public keys that users have or had. It never
 // deletes the public keys.
 type Identities interface {
-	// Put makes a public key the user's current one. If the user had the key earlier, its time of creation does not
-	// change. The caller holds Users.Lock, or adds the user in the same transaction. Errors: Conflict with code
+	// Put makes a public key the user's current one. If the user had the key earlier, the creation time of the key does
+	// not change. The caller holds Users.Lock, or adds the user in the same transaction. Errors: Conflict with code
 	// identity_taken when another user has or had the key.
 	Put(ctx context.Context, identity domain.Identity) error
 	// Count returns the number of public keys that a user has or had.

@@ -49,9 +49,9 @@ type EntrySealer interface {
 	// Rewrap wraps an envelope again under the current server key, in place. Rekey uses it. Errors: those of Rebind.
 	Rewrap(ctx context.Context, at Place, envelope []byte) (domain.ServerKeyID, []byte, error)
 
-	// CheckOuter opens the outer layer of an envelope, which is under a server key, and discards the result. It needs
-	// no client key. The argument serverKey is the identifier that is stored with the envelope. Errors: a TamperedError
-	// when the envelope names another server key, or does not open at this place.
+	// CheckOuter opens the outer layer of an envelope and discards the result. The outer layer is under a server key,
+	// so CheckOuter needs no client key. The argument serverKey is the identifier that is stored with the envelope.
+	// Errors: a TamperedError when the envelope names another server key, or does not open at this place.
 	CheckOuter(ctx context.Context, at Place, serverKey domain.ServerKeyID, envelope []byte) error
 }
 
@@ -64,9 +64,9 @@ type Sealed struct {
 // EntryCipher is a client's key, prepared for one box. It is not safe for concurrent use. Except for Extend, its
 // methods take microseconds and may run inside a transaction.
 type EntryCipher interface {
-	// Extend derives the keys that the cipher still needs to open more envelopes. key must be the client's key that the
-	// cipher was prepared with. Like EntrySealer.Prepare, it blocks on the queue of key derivations and returns the
-	// same errors.
+	// Extend derives the keys that the cipher still needs to open more envelopes. The argument key must be the client's
+	// key that the cipher was prepared with. Like EntrySealer.Prepare, it blocks on the queue of key derivations and
+	// returns the same errors.
 	Extend(ctx context.Context, key domain.EncryptionKey, sealed ...Sealed) error
 	// Seal encrypts value for its place with a new data key. place.SealedAs must equal place.Version.
 	Seal(place Place, value []byte) (SealedValue, error)

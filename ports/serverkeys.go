@@ -36,7 +36,7 @@ type ServerKeys interface {
 	Retire(ctx context.Context, id domain.ServerKeyID, at time.Time) error
 	// DeleteRetired deletes a retired key. All rows that are still under the key are then lost. The argument left is
 	// the number of rows that the caller could not open and agrees to lose. Errors: ErrServerKeyInUse when more rows
-	// than this are under the key, because they were written concurrently.
+	// are under the key. The additional rows were written concurrently.
 	DeleteRetired(ctx context.Context, id domain.ServerKeyID, left int) error
 }
 

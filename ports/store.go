@@ -94,7 +94,7 @@ type EntrySnapshot struct {
 	Entry  domain.Entry
 	// Version is the requested version. If that version does not exist, Place.Version is 0.
 	Version StoredVersion
-	// Timeline identifies the primary that answered the lookup. It is 0 if this is unknown.
+	// Timeline identifies the primary that answered the lookup. It is 0 if the primary is unknown.
 	Timeline uint32
 }
 

@@ -60,8 +60,8 @@ var settingDocs = map[string]string{
 		"LOCKBOX_TRACES_HEADERS_FILE",
 	"TRACES_RATIO": "Share of traces that this server sends, from 0 to 1. With 0, the server sends none. Otherwise, " +
 		"for a request with the header traceparent, that header decides whether the trace is sent",
-	"AUDIT_STREAM": "Where audit events are delivered as JSON lines: stdout, file:/path, or the https URL of a " +
-		"webhook. Empty delivers none",
+	"AUDIT_STREAM": "Destination to which audit events are delivered as JSON lines: stdout, file:/path, or the https " +
+		"URL of a webhook. Empty delivers none",
 	"AUDIT_STREAM_HEADER": "Header that authenticates to the webhook, such as Authorization: Bearer TOKEN. Usually " +
 		"set as LOCKBOX_AUDIT_STREAM_HEADER_FILE",
 
@@ -95,8 +95,8 @@ var settingDocs = map[string]string{
 		"the entry permanently",
 	"EVENT_RETENTION": "Age at which audit events are deleted. 0 keeps them permanently",
 
-	"BACKUP_DIR": "Folder in which lockbox backup create writes and lockbox backup verify reads. The metrics of a " +
-		"server report the time of the newest backup in this folder",
+	"BACKUP_DIR": "Folder of the backups, for the commands lockbox backup create and lockbox backup verify. The " +
+		"metrics of a server report the time of the newest backup in this folder",
 
 	"DOCKER_HOST": "Docker engine for droplets: unix:///var/run/docker.sock or " +
 		"tcp://host:2376. Empty turns droplets off",
