@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// FORMAT of a public identity. The sign | concatenates bytes. A number at the end of a name is the length in bytes.
+// FORMAT of a public identity. The sign | concatenates bytes. A number at the end of a name is the length of the value
+// in bytes.
 //
 //	public1249  = version u8 = 1 | X-Wing public key (MLKEM768-X25519, 1216 bytes) | Ed25519 public key (32 bytes)
 //	fingerprint = SHA-256("lockbox/v1/fingerprint" | public1249)
