@@ -9,8 +9,8 @@ import (
 // maxAPIKeyName is the maximum length of the name of an API key, in characters.
 const maxAPIKeyName = 100
 
-// APIKey is the stored part of an API key, a credential for programs. The signed key itself is shown once, at creation,
-// and is never stored.
+// APIKey is the stored part of an API key. API keys are credentials for programs. The signed key itself is shown once,
+// at creation, and is never stored.
 type APIKey struct {
 	ID   CredentialID
 	User UserID
@@ -57,17 +57,18 @@ func (k APIKey) UsableAt(now time.Time) bool {
 // MaxAPIKeysPerUser is the maximum number of API keys of one user. Expired keys count until they are deleted.
 const MaxAPIKeysPerUser = 1000
 
-// CheckAPIKeyQuota decides whether a user who has count API keys may create another key.
+// CheckAPIKeyQuota decides whether a user may create another API key. The argument count is the number of API keys that
+// the user has.
 func CheckAPIKeyQuota(count int) error {
 	if count >= MaxAPIKeysPerUser {
-		return LimitReached("API keys per user; delete some first")
+		return LimitReached("API keys per user; delete an API key first")
 	}
 	return nil
 }
 
-// CapAPIKeyExpiry returns the expiry of a new API key, given the requested expiry; zero means never. If the maker of
-// the new key authenticated with an API key that expires, the new key expires no later than that API key. Otherwise the
-// holder of a short-lived key could use it to create a key that lives longer.
+// CapAPIKeyExpiry returns the expiry of a new API key. The argument requested is the expiry that the request specifies.
+// The zero time means that a key never expires. If the maker of the new key authenticated with an API key that expires,
+// the new key expires no later than that API key. Otherwise a short-lived key could create a key that lives longer.
 func CapAPIKeyExpiry(requested time.Time, maker Caller) time.Time {
 	if !maker.HasExpiringAPIKey() {
 		return requested

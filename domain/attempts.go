@@ -11,12 +11,13 @@ type RateLimits struct {
 	// FreePerAccount applies to the sign-ins to one account. FreePerAddress applies to the sign-ins from one address.
 	FreePerAccount int
 	FreePerAddress int
-	// FreePerMonth applies to the sign-ins to an account from unknown addresses. The counter keeps these attempts for a
-	// month, so the limit also slows an attacker who waits for the end of each AttemptWindow.
+	// FreePerMonth applies to the sign-ins to an account from unknown addresses. An address is unknown if the user has
+	// not signed in from it within KnownAddressTTL. The counter keeps these attempts for a month. An attacker who waits
+	// for the end of each AttemptWindow therefore still reaches this limit.
 	FreePerMonth int
 }
 
-// Limit is the rule of one counter.
+// Limit contains the parameters of one counter of attempts.
 type Limit struct {
 	// Free is the number of attempts before the first lockout.
 	Free int
@@ -33,8 +34,8 @@ const AttemptWindow = 15 * time.Minute
 const (
 	firstLockout   = 30 * time.Second
 	longestLockout = 24 * time.Hour
-	// longestSharedLockout is the maximum length of a lockout after attempts from unknown addresses. It limits how long
-	// strangers can keep a user from signing in at a new address.
+	// longestSharedLockout is the maximum length of a lockout that attempts from unknown addresses cause. Without this
+	// maximum, strangers could keep a user from signing in at a new address for a day.
 	longestSharedLockout = time.Hour
 	// monthWindow and monthFactor define the limit per month: FreePerMonth is FreePerAccount times monthFactor.
 	monthWindow = 30 * 24 * time.Hour
@@ -44,7 +45,7 @@ const (
 )
 
 // KnownAddressTTL is how long an address is remembered for an account after a sign-in. A remembered address has a
-// separate counter, so that guesses from other addresses do not lock the account out at the remembered address.
+// separate counter. Guesses from other addresses therefore do not lock the account out at the remembered address.
 const KnownAddressTTL = 30 * 24 * time.Hour
 
 // NewRateLimits derives the limits from the number of attempts that are free for an account.
@@ -67,16 +68,16 @@ func NewLimit(free int) Limit {
 	}
 }
 
-// Account returns the limit on the attempts to sign in to one account. It counts the attempts from all unknown
-// addresses together.
+// Account returns the limit on the attempts to sign in to one account from unknown addresses. The attempts from all
+// these addresses count together.
 func (l RateLimits) Account() Limit {
 	limit := NewLimit(l.FreePerAccount)
 	limit.Longest = longestSharedLockout
 	return limit
 }
 
-// Month returns the monthly limit on the attempts to sign in to one account. It counts the attempts from all unknown
-// addresses together. Each attempt beyond this limit causes a lockout of an hour.
+// Month returns the monthly limit on the attempts to sign in to one account from unknown addresses. The attempts from
+// all these addresses count together. Each attempt beyond this limit causes a lockout of an hour.
 func (l RateLimits) Month() Limit {
 	return Limit{
 		Free:    l.FreePerMonth,
@@ -86,13 +87,13 @@ func (l RateLimits) Month() Limit {
 	}
 }
 
-// Attempts is the counter of wrong credentials under one key: an account, an address, or an account from a known
-// address.
+// Attempts is a counter of attempts with wrong credentials. There is one counter for each account, for each address,
+// and for each pair of an account and a known address.
 type Attempts struct {
 	Failures     int
 	LastAt       time.Time
 	BlockedUntil time.Time
-	// Reported is true once the audit event of the lockout is written.
+	// Reported is true after the audit event of the lockout was written.
 	Reported bool
 }
 
@@ -138,7 +139,8 @@ func (l Limit) lockoutAfter(over int) time.Duration {
 }
 
 // Release undoes the attempt that was reserved at reservedAt. It is for an attempt whose credential was right or was
-// not compared. Release also ends the lockout that the attempt caused, unless a later attempt caused another lockout.
+// not compared. Release also ends the lockout if this attempt was the latest one, or if the count is now below the
+// number of free attempts.
 func (a Attempts) Release(reservedAt time.Time, free int) Attempts {
 	a.Failures = max(0, a.Failures-1)
 	if a.Failures < free || a.LastAt.Equal(reservedAt) {

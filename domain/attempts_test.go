@@ -71,7 +71,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestRelease verifies that a released attempt does not count and that its lockout ends.
+// TestRelease verifies that a released attempt does not count, and that the lockout that it caused ends.
 func TestRelease(t *testing.T) {
 	t.Parallel()
 	const free = 3

@@ -2,7 +2,7 @@ package domain
 
 import "time"
 
-// BoxSalt is the salt with which keys are derived from passphrases for a box. It is not secret.
+// BoxSalt is the salt of a box. It is used to derive keys from passphrases. It is not secret.
 type BoxSalt [16]byte
 
 // Box is a workspace with an owner, members and entries.
@@ -22,9 +22,9 @@ type Box struct {
 // BoxOfferTTL is how long an offer of ownership is open.
 const BoxOfferTTL = 7 * 24 * time.Hour
 
-// BoxOffer is the offer of the ownership of a box to one of its members. A box counts against its owner's quota, and an
-// owner of boxes cannot be deleted. A box that is offered therefore changes its owner only when the member accepts the
-// offer. The zero BoxOffer means that there is no offer.
+// BoxOffer is an offer to transfer the ownership of a box to one of its members. A box counts against its owner's
+// quota, and an owner of boxes cannot be deleted. A box that is offered therefore changes its owner only when the
+// member accepts the offer. The zero BoxOffer means that there is no offer.
 type BoxOffer struct {
 	To UserID
 	// ToName is the name of the member.
@@ -32,7 +32,7 @@ type BoxOffer struct {
 	ExpiresAt time.Time
 }
 
-// NewBoxOffer returns an offer that is open for BoxOfferTTL. Errors: ErrNewOwnerNotInBox for an inactive member.
+// NewBoxOffer returns an offer that is open for BoxOfferTTL. It returns ErrNewOwnerNotInBox if the member is inactive.
 func NewBoxOffer(to BoxUser, now time.Time) (BoxOffer, error) {
 	if !to.Active {
 		return BoxOffer{}, ErrNewOwnerNotInBox
@@ -124,8 +124,8 @@ func (a Access) EndOffer(offer BoxOffer) error {
 	return a.Transfer()
 }
 
-// Remove decides whether the caller may remove a member. Callers who may manage the box may remove every member;
-// members may leave the box.
+// Remove decides whether the caller may remove a member. Callers who may manage the box may remove every member. Every
+// member may leave the box.
 func (a Access) Remove(user UserName) error {
 	if err := a.See(); err != nil {
 		return err

@@ -20,8 +20,8 @@ import (
 //	chain     = all earlier keys of the box, encrypted under the box key: 80 bytes and 32 for each key
 //	signature = Ed25519(author, part("lockbox/v1/keyring/signature") | head | chain)
 //
-// The server holds no box key. It can check the head, the lines and the signature, but neither wrapped keys nor the
-// chain.
+// The server holds no box key. It can therefore check the head, the lines and the signature, but it cannot check the
+// wrapped keys and the chain.
 const (
 	keyIDInfo            = "lockbox/v1/key-id"
 	keyringLabel         = "lockbox/v1/keyring"
@@ -38,10 +38,10 @@ const (
 	// MaxChainKeys is the maximum number of earlier keys in a chain.
 	MaxChainKeys = 4096
 	// MaxSequenceStep is the largest difference between the sequence numbers of successive keyrings. A restored
-	// database may lack the newest keyrings. A client that remembers a lost keyring continues from its sequence number,
-	// so a gap must be allowed.
+	// database may lack the newest keyrings. A client that remembers a lost keyring continues from the sequence number
+	// of that keyring, so a gap must be allowed.
 	MaxSequenceStep = 1000
-	// KeptKeyrings is how many of the newest keyrings of a box are kept regardless of their age.
+	// KeptKeyrings is the number of keyrings that a box keeps regardless of their age. These are the newest keyrings.
 	KeptKeyrings = 10
 )
 
@@ -71,8 +71,8 @@ func (k EncryptionKey) ID() KeyID {
 	return KeyID(raw)
 }
 
-// KeyringHead contains the properties of a keyring. The encryption of the chain and the signature both authenticate the
-// head.
+// KeyringHead contains the properties of a keyring. Both the encryption of the chain and the signature of the author
+// authenticate the head.
 type KeyringHead struct {
 	Installation InstallationID
 	Box          BoxID
@@ -85,7 +85,7 @@ type KeyringHead struct {
 	Lines [sha256.Size]byte
 }
 
-// ParseKeyringHead parses the bytes of a head. It refuses any bytes that Bytes would not return for a head. Errors:
+// ParseKeyringHead parses the bytes of a head. It accepts only bytes that the method Bytes could return. Errors:
 // Invalid with code keyring_invalid.
 func ParseKeyringHead(raw []byte) (KeyringHead, error) {
 	var head KeyringHead
@@ -133,7 +133,7 @@ func appendPart(to, x []byte) []byte {
 	return append(to, x...)
 }
 
-// KeyRecipient is a user to whom a box key is wrapped.
+// KeyRecipient is a user for whom a box key is wrapped.
 type KeyRecipient struct {
 	User UserID
 	// Name is set only for recipients from storage. It is empty if the user was deleted.
@@ -143,7 +143,8 @@ type KeyRecipient struct {
 	Wrapped []byte
 }
 
-// BoxKeyring is the keyring of a box: the current box key, wrapped to each recipient, and all earlier keys of the box.
+// BoxKeyring is the keyring of a box. It contains the current box key, wrapped for each recipient, and all earlier keys
+// of the box.
 type BoxKeyring struct {
 	KeyringHead
 	Chain     []byte
@@ -182,7 +183,8 @@ func (k BoxKeyring) checkParts() error {
 	case k.Key.IsZero():
 		return keyringInvalid("head", "the key id in head must not be zero")
 	case keys < 0 || keys%chainKeyBytes != 0 || keys/chainKeyBytes > MaxChainKeys:
-		return keyringInvalid("chain", "chain must have 80 bytes plus 32 for each of at most 4096 earlier keys")
+		return keyringInvalid("chain",
+			"chain must have 80 bytes plus 32 bytes for each earlier key, with at most 4096 keys")
 	case len(k.Recipients) == 0 || len(k.Recipients) > MaxKeyRecipients:
 		return keyringInvalid("recipients", "a keyring must have 1 to 1000 recipients")
 	}
@@ -220,7 +222,7 @@ func (k BoxKeyring) Tag() Digest {
 	return sha256.Sum256(appendPart(all, k.Signature))
 }
 
-// HasRecipient reports whether a user is a recipient. The key may be wrapped to the user's present identity or to an
+// HasRecipient reports whether a user is a recipient. The key may be wrapped for the user's present identity or for an
 // earlier one.
 func (k BoxKeyring) HasRecipient(user UserID) bool {
 	return slices.ContainsFunc(k.Recipients, func(r KeyRecipient) bool { return r.User == user })

@@ -15,13 +15,13 @@ var (
 	ErrKeyringChanged = Refuse(Precondition, "precondition_failed",
 		"the keyring of the box is not the one that the request requires: read the keyring and try again")
 	ErrKeyringSequence = Refuse(Conflict, "keyring_sequence",
-		"the new keyring must have a sequence that is 1 to 1000 higher than that of the present keyring")
+		"the sequence of the new keyring must be 1 to 1000 higher than the sequence of the present keyring")
 	ErrKeyChangeRequired = Refuse(Conflict, "key_change_required",
 		"recipients can be removed only together with a change of the key: send a keyring with a new key")
 	ErrKeyIDUsed = Refuse(Conflict, "key_id_used", "the box used this key before: send a keyring with a fresh key")
 	// ErrKeyNotCurrent is the refusal to write a value that is not encrypted under the current box key.
 	ErrKeyNotCurrent = Refuse(Conflict, "key_not_current",
-		"the box has a keyring, and the encryption key is not its current key: fetch the keyring and use its key")
+		"the encryption key is not the current key of the box: fetch the keyring of the box and use the key in it")
 )
 
 // KeyringMember is an active member of a box, with the fingerprint of the member's present identity. The fingerprint is
@@ -32,8 +32,9 @@ type KeyringMember struct {
 	Fingerprint Fingerprint
 }
 
-// CheckSignature checks that author made the keyring: the head must name this identity as the author, and its public
-// key must verify the signature. Errors: Invalid with code keyring_invalid.
+// CheckSignature checks that the given identity signed the keyring. The head must contain the fingerprint of this
+// identity as the author, and the public key of this identity must verify the signature. Errors: Invalid with code
+// keyring_invalid.
 func (k BoxKeyring) CheckSignature(author Identity) error {
 	if k.Author != author.Fingerprint {
 		return keyringInvalid("head", "the author in head must be your present identity")
@@ -104,12 +105,12 @@ func (k BoxKeyring) CheckRecipients(members []KeyringMember) error {
 	names := missingFrom(BoxKeyring{}, BoxKeyring{Recipients: due}, byUser)
 	return Refuse(Conflict, "recipient_stale",
 		listed("these recipients are not active members, or have another identity now: ", names)+
-			"; send a keyring with a new key and without them")
+			"; send a keyring that has a new key and omits these recipients")
 }
 
-// KeyChangeDue returns the recipients who are no longer active members of the box, or have another identity now. If
-// there are any, the key of the box must be changed. The result is computed from the present state each time. A stored
-// flag could be wrong if a change of a member or an identity failed to set it.
+// KeyChangeDue returns the recipients who are no longer active members of the box, or have another identity now. If the
+// result is not empty, the key of the box must be changed. The result is computed from the present state each time. A
+// stored flag would be wrong if the code that changes a member or an identity did not set the flag.
 func KeyChangeDue(recipients []KeyRecipient, members []KeyringMember) []KeyRecipient {
 	entitled := make(map[KeyringMember]bool, len(members))
 	for _, member := range members {
@@ -152,9 +153,9 @@ func (b Box) CheckKey(used KeyID) error {
 // replace it.
 func (a Access) ResetKeyring() error { return a.Transfer() }
 
-// Describe returns the summary of a change of the keyring for the audit log: the id of the key, the author, and what
-// changed. stored is the replaced keyring; it is zero if k is the first keyring of the box. The summary names at most
-// ten users of each kind.
+// Describe compares k with the keyring that it replaces, and returns a summary for the audit log. The summary contains
+// the id of the key, the author, and what changed. The argument stored is the replaced keyring; it is zero if k is the
+// first keyring of the box. The summary names at most ten added and at most ten removed users.
 func (k BoxKeyring) Describe(stored BoxKeyring, members []KeyringMember, reset bool) string {
 	change := "new recipients"
 	switch {

@@ -62,8 +62,8 @@ func (m BoxUser) Removable(box Box, users []BoxUser) error {
 	if m.User == box.Owner {
 		return ErrBoxOwnerStays
 	}
-	// The owner is always an active boxadmin, so this check never refuses today. The check enforces the rule if a later
-	// change drops that guarantee.
+	// Today, the owner is always an active boxadmin, so this loop finds at least the owner. The loop enforces the rule
+	// even if a later change drops that guarantee.
 	for _, other := range users {
 		if other.User != m.User && other.Active && other.Role == BoxRoleAdmin {
 			return nil

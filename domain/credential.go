@@ -21,8 +21,8 @@ const (
 	RefreshTokenCredential CredentialKind = "refresh-token"
 )
 
-// Credential is the content of a signed token with a valid signature, or the digest of an opaque token. Only a lookup
-// in the database decides whether the credential is still valid; see [Caller].
+// Credential contains the fields of a signed token whose signature is valid. For an opaque token, it contains only the
+// digest of the token. Only a lookup in the database decides whether the credential is still valid; see [Caller].
 type Credential struct {
 	Kind CredentialKind
 	// ID comes from the signed token. For an opaque token, it comes from the database.
@@ -39,8 +39,8 @@ func (c Credential) IsZero() bool { return c.ID.IsZero() && c.Digest.IsZero() }
 // ErrCredentialExpired is the Cause of an error that refuses an expired credential.
 var ErrCredentialExpired = errors.New("the token has expired")
 
-// Caller is the user who makes a request, with the credential of the request. Both are in the state that the database
-// currently holds.
+// Caller is the user who makes a request, with the credential of the request. The fields contain the present state of
+// the user and of the credential in the database.
 type Caller struct {
 	UserID UserID
 	Name   UserName

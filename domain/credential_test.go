@@ -33,8 +33,8 @@ func TestAuthenticateCaller(t *testing.T) {
 	}
 }
 
-// TestCapAPIKeyExpiry verifies that an API key that is created with an expiring API key expires no later than that
-// key. A session sets no limit.
+// TestCapAPIKeyExpiry verifies that a caller with an expiring API key can create only API keys that expire no later
+// than that key. A session sets no limit.
 func TestCapAPIKeyExpiry(t *testing.T) {
 	t.Parallel()
 	never, soon, later := time.Time{}, now.Add(time.Hour), now.Add(2*time.Hour)

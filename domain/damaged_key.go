@@ -10,9 +10,10 @@ import (
 // ".
 var wrappedBase64Key = regexp.MustCompile("^[\"'`\\s\ufeff]*([A-Za-z_-]+\\s*[:=])?[\"'`\\s\ufeff]*b64:")
 
-// looksLikeKey reports whether a text that is not a valid key contains a generated key, whole or damaged. If such a
-// text were accepted as a passphrase, values would be sealed under the text, and the right key could not open them. A
-// client that really has such a passphrase sends "b64:" and the base64 of the passphrase.
+// looksLikeKey reports whether text contains a generated key, whole or damaged. The caller has already checked that the
+// text itself is not a valid key. If such a text were accepted as a passphrase, values would be sealed under the text,
+// and the right key could not open them. A client that really has such a passphrase sends "b64:" and the base64 of the
+// passphrase.
 func looksLikeKey(text string) bool {
 	// A copied key must be found even if it contains quotes, a byte order mark, line breaks or the zero bytes of
 	// UTF-16.

@@ -28,16 +28,16 @@ const (
 	shortContainer = 12
 )
 
-// Errors about droplets that are returned in several places.
+// These errors about droplets are returned in several places.
 var (
-	// ErrDropletNotFound is returned for every name that is not a droplet of this installation, whether or not the
-	// host has a container of that name: callers must not learn about other containers.
+	// ErrDropletNotFound is returned for every name that is not a droplet of this installation. The error is the same
+	// if the host has another container of that name, because callers must not learn about other containers.
 	ErrDropletNotFound = Refuse(NotFound, "droplet_not_found", "there is no such droplet")
 	// ErrDropletHostRefused means that the droplet host refused a request. HostRefused adds the host's reason.
 	ErrDropletHostRefused = Refuse(Invalid, "droplet_host_refused", "the droplet host refused the request")
-	// ErrDropletReasonWithheld replaces a refusal of the host whose reason contains a secret.
+	// ErrDropletReasonWithheld replaces a refusal by the host if the reason of the refusal contains a secret.
 	ErrDropletReasonWithheld = Refuse(Invalid, "droplet_reason_withheld",
-		"the droplet host refused the request; its reason is withheld because it contains a value of env")
+		"the droplet host refused the request; the reason is withheld because it contains a value from env")
 )
 
 // HostRefused returns ErrDropletHostRefused with the host's reason as its message.
@@ -110,9 +110,9 @@ func (p DropletPrefix) NoFreeNumber() *Error {
 		"all numbers from "+string(p.Name(1))+" to "+string(p.Name(MaxDroplets))+" are taken")
 }
 
-// NoUsableNumber is the refusal to create a droplet when no free number could be used. In ascending order, occupied
-// lists the numbers whose ports are in use on the host, and untried lists the numbers that were not tried within the
-// time limit.
+// NoUsableNumber is the refusal to create a droplet when no free number could be used. The argument occupied lists the
+// numbers whose ports are in use on the host. The argument untried lists the numbers that were not tried within the
+// time limit. Both lists are in ascending order.
 func (p DropletPrefix) NoUsableNumber(occupied, untried []int) *Error {
 	if len(occupied) == 0 {
 		return p.NoFreeNumber()
@@ -121,7 +121,7 @@ func (p DropletPrefix) NoUsableNumber(occupied, untried []int) *Error {
 	refusal.Message = "no number from " + string(p.Name(1)) + " to " + string(p.Name(MaxDroplets)) +
 		" can be used: other programs or containers on the host use port 22NN, 80NN or 443NN of " + p.list(occupied)
 	if len(untried) > 0 {
-		refusal.Message += "; " + p.list(untried) + " could not be tried in time"
+		refusal.Message += "; " + p.list(untried) + " could not be tried within the time limit"
 	} else {
 		refusal.Message += "; all other names are taken"
 	}
@@ -251,7 +251,8 @@ type DropletRecord struct {
 // Complete reports whether the droplet was built completely. Cleanup undoes the writes of an incomplete build.
 func (r DropletRecord) Complete() bool { return r.Container != "" }
 
-// Orphaned reports whether a build or a removal was interrupted: its lease expired before the work was complete.
+// Orphaned reports whether a build or a removal was interrupted: the lease of the server expired before the work was
+// complete.
 func (r DropletRecord) Orphaned(now time.Time) bool {
 	return !r.BusyUntil.IsZero() && !now.Before(r.BusyUntil)
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // The limits of a droplet's environment. Linux limits each string NAME=value to 128 KiB, including the terminating zero
-// byte. It limits the total length of all strings to a fraction of the stack size.
+// byte. Linux also limits the total length of all strings to a fraction of the stack size.
 const (
 	MaxEnvEntries = 64
 	maxEnvString  = 128<<10 - 1
@@ -25,7 +25,7 @@ func CheckEnvNames(env map[string]string) error {
 	for name := range env {
 		if !isEnvName(name) {
 			return InvalidField("env", "invalid_env",
-				"a name in env must be capital letters, digits and '_', and not begin with a digit")
+				"a name in env must consist of capital letters, digits and '_', and must not begin with a digit")
 		}
 		if name == "PATH" || strings.HasPrefix(name, "LD_") {
 			return InvalidField("env", "invalid_env",
@@ -45,9 +45,9 @@ func isEnvName(name string) bool {
 	return name != ""
 }
 
-// EnvString converts the JSON text of an entry to NAME=value: a JSON string becomes its text, any other value becomes
-// compact JSON. The refusal names the variable and never contains the value. The result is a copy; the caller clears
-// it.
+// EnvString converts the JSON text of an entry to NAME=value. A JSON string becomes its text, and any other value
+// becomes compact JSON. An error names the variable but never contains the value. The result is a copy; the caller
+// clears it.
 func EnvString(name string, value []byte) (Secret, error) {
 	text, err := envText(value)
 	if err != nil {
@@ -56,12 +56,12 @@ func EnvString(name string, value []byte) (Secret, error) {
 	if isJSONString(value) && LoneSurrogates(value) > 0 { // other values stay JSON, with their escapes
 		clear(text)
 		return Secret{}, InvalidField("env."+name, "invalid_env",
-			"the entry of env."+name+" holds half of a surrogate pair, which is not a character")
+			"the entry of env."+name+" contains half of a surrogate pair, which is not a character")
 	}
 	if bytes.IndexByte(text, 0) >= 0 {
 		clear(text)
 		return Secret{}, InvalidField("env."+name, "invalid_env",
-			"the entry of env."+name+" holds a zero byte, which a variable cannot contain")
+			"the entry of env."+name+" contains a zero byte, which a variable cannot contain")
 	}
 	if len(name)+1+len(text) > maxEnvString {
 		clear(text)
@@ -76,7 +76,7 @@ func EnvString(name string, value []byte) (Secret, error) {
 
 func isJSONString(value []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(value), []byte{'"'}) }
 
-// envText returns a new slice, so that the caller may clear it without changing the entry.
+// envText returns a new slice. The caller may clear the slice without changing the entry.
 func envText(value []byte) ([]byte, error) {
 	if isJSONString(value) {
 		var text string
@@ -103,9 +103,9 @@ func CheckEnvSize(env []Secret) error {
 
 // WithoutValues returns the host's refusal, or ErrDropletReasonWithheld if the host's reason contains a value of env.
 //
-// It searches the reason for each line of a value, both plain and escaped as in a quoted string. It skips lines of less
-// than four bytes, because these occur in ordinary text by chance. It also searches for the whole string NAME=value, so
-// that a value of less than four bytes is found with its name.
+// WithoutValues searches the reason for each line of a value, both plain and escaped as in a quoted string. Lines of
+// less than four bytes are skipped, because they occur in ordinary text by chance. WithoutValues also searches for the
+// whole string NAME=value, which finds short values too.
 func WithoutValues(refusal *Error, env []Secret) *Error {
 	for _, each := range env {
 		_, value, _ := strings.Cut(string(each.Bytes()), "=")

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Entry is an entry of a box, without its value. The entry stays in storage when its value is deleted, so that version
-// numbers never restart.
+// Entry is an entry of a box, without its value. The entry stays in storage when its value is deleted. Version numbers
+// therefore never restart.
 type Entry struct {
 	Box BoxID
 	Key EntryKey
@@ -20,7 +20,8 @@ type Entry struct {
 // Exists reports whether the entry has a value now.
 func (e Entry) Exists() bool { return e.Version > 0 && !e.Deleted }
 
-// Next returns the entry with the next version number. The result has a value, even if the entry was deleted.
+// Next returns the entry with the next version number. The returned entry counts as not deleted, even if the entry was
+// deleted.
 func (e Entry) Next(now time.Time) Entry {
 	e.Version++
 	e.Deleted = false
@@ -40,7 +41,8 @@ type EntryVersion struct {
 	BoxKey KeyID
 }
 
-// Versions is a set of versions of an entry: all of them if Any is set, otherwise those in List.
+// Versions is a set of versions of an entry. If Any is set, the set contains all versions. Otherwise it contains the
+// versions in List.
 type Versions struct {
 	Any  bool
 	List []uint64
@@ -56,7 +58,7 @@ type Condition struct {
 }
 
 // Check returns ErrPrecondition if the entry does not satisfy the condition. An entry without a value has no current
-// version. No set contains its version then, not even a set with Any.
+// version. For such an entry, OneOf never holds and NoneOf always holds, even if Any is set.
 func (c Condition) Check(entry Entry) error {
 	if c.OneOf != nil && !c.OneOf.contain(entry) || c.NoneOf != nil && c.NoneOf.contain(entry) {
 		return ErrPrecondition

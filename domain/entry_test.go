@@ -25,7 +25,7 @@ func TestEntry(t *testing.T) {
 }
 
 // TestConditions covers entries with and without a value. For an entry without a value, every OneOf condition fails,
-// even with the set of all versions, and every NoneOf condition holds.
+// even with the set of all versions. Every NoneOf condition holds.
 func TestConditions(t *testing.T) {
 	t.Parallel()
 	all := &domain.Versions{Any: true}

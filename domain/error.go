@@ -63,7 +63,8 @@ type Error struct {
 	Message string
 	// Field is the part of the input that is wrong. It is empty when no single part is wrong.
 	Field string
-	// RetryAfter is how long to wait before a retry, for the kinds RateLimited and Unavailable; 0 means unknown.
+	// RetryAfter is the time to wait before a retry; 0 means that the time is unknown. It is set only for errors of the
+	// kinds RateLimited and Unavailable.
 	RetryAfter time.Duration
 	// Cause is only for the log.
 	Cause error

@@ -2,7 +2,8 @@ package domain
 
 import "time"
 
-// Action is the audited operation of an event. The set of actions is closed, and their names are stored.
+// Action is the operation that an event describes. The set of actions is closed. The audit log stores the name of the
+// action.
 type Action struct{ name string }
 
 // The actions.
@@ -84,7 +85,7 @@ func ParseAction(text string) (Action, error) {
 		"action must be the name of an action, such as entry.read")
 }
 
-// Outcome is the result of an action. The set of outcomes is closed, and their names are stored.
+// Outcome is the result of an action. The set of outcomes is closed. The audit log stores the name of the outcome.
 type Outcome struct{ name string }
 
 // The outcomes.
@@ -127,8 +128,8 @@ const ServiceActor = "(service)"
 // TargetUnmodified is the Target of an event if a read returned no value because the caller already has the version.
 const TargetUnmodified = "unmodified"
 
-// Requester describes the sender of a request, as far as the request itself shows. It is not authenticated yet; see
-// [Caller].
+// Requester describes the sender of a request. It contains only what the request and its connection show. The sender is
+// not authenticated yet; see [Caller].
 type Requester struct {
 	// Credential is zero for a request without a token.
 	Credential Credential
@@ -140,7 +141,7 @@ type Requester struct {
 }
 
 // Event is an event of the audit log. It never contains a value, a key or a token. It contains names in addition to
-// identifiers, because the event stays when its box or user is deleted.
+// identifiers, because an event is kept after the box or the user is deleted.
 type Event struct {
 	ID      EventID
 	At      time.Time
@@ -159,8 +160,8 @@ type Event struct {
 	Target    string
 	RequestID string
 	Address   string
-	// Suppressed is the number of refusals that this event summarises, because they have no separate events. It is 0
-	// for every event of a single action.
+	// Suppressed is the number of refusals that this event summarises. These refusals have no events of their own.
+	// Suppressed is 0 for every event of a single action.
 	Suppressed int
 	// Changes lists the properties that the action has changed. It is nil if the action has changed none.
 	Changes []Change

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Property is the attribute that a Change describes. The set of properties is closed, and their names are stored.
+// Property is the attribute that a Change describes. The set of properties is closed. The audit log stores the name of
+// the property.
 type Property struct{ name string }
 
 // The properties.
@@ -35,8 +36,8 @@ var (
 	PropertyAPIKeys = Property{"apiKeys"}
 	// PropertyTOTP is the state of a user's TOTP secrets; see TOTPState.ChangeFrom.
 	PropertyTOTP = Property{"totp"}
-	// PropertyRecoveryCode changes from "unused" to "used" when a user uses a recovery code. For the codes of an older
-	// release, it changes from "plain" to "keyed" or "deleted".
+	// PropertyRecoveryCode changes from "unused" to "used" when a user uses a recovery code. When recovery codes of an
+	// older release are converted or deleted, it changes from "plain" to "keyed" or "deleted".
 	PropertyRecoveryCode = Property{"recoveryCode"}
 )
 
@@ -73,13 +74,13 @@ func (e Event) Changed(changes ...Change) Event {
 	return e
 }
 
-// ExpiryChange returns the change of an object's expiry. An argument is nil if the object did not exist at that time.
-// The zero time means that the object never expires.
+// ExpiryChange returns the change of an object's expiry. The argument from is nil if the object did not exist before
+// the change, and to is nil if the object does not exist afterwards. The zero time means that the object never expires.
 func ExpiryChange(from, to *time.Time) Change {
 	return Change{Property: PropertyExpiry, From: expiryText(from), To: expiryText(to)}
 }
 
-// expiryText returns the empty text if the object does not exist.
+// expiryText returns a time in the format of RFC 3339, "never" for the zero time, or "" if at is nil.
 func expiryText(at *time.Time) string {
 	switch {
 	case at == nil:
@@ -90,8 +91,7 @@ func expiryText(at *time.Time) string {
 	return at.UTC().Format(time.RFC3339)
 }
 
-// PasswordChange returns the change that a new password causes. The argument had reports whether the user had a
-// password before.
+// PasswordChange returns the change that a new password causes. The argument is true if the user had a password before.
 func PasswordChange(had bool) Change {
 	if had {
 		return Change{Property: PropertyPassword, From: "set", To: "replaced"}
@@ -110,8 +110,8 @@ func RecoveryCodeUsed() Change {
 	return Change{Property: PropertyRecoveryCode, From: "unused", To: "used"}
 }
 
-// ChangesFrom returns the changes from an earlier state of the user. The zero User stands for a user who does not
-// exist.
+// ChangesFrom compares an earlier state of the user with u, and returns the changes. The zero User stands for a user
+// who does not exist.
 func (u User) ChangesFrom(before User) []Change {
 	changes := []Change{
 		{Property: PropertyRole, From: before.Role.String(), To: u.Role.String()},
@@ -133,8 +133,8 @@ func (u User) groupText() string {
 	return u.Group.String()
 }
 
-// ChangesFrom returns the changes from an earlier state of the member. The zero BoxUser stands for a user who is not a
-// member.
+// ChangesFrom compares an earlier state of the member with m, and returns the changes. The zero BoxUser stands for a
+// user who is not a member.
 func (m BoxUser) ChangesFrom(before BoxUser) []Change {
 	return []Change{
 		{Property: PropertyRole, From: before.Role.String(), To: m.Role.String()},
@@ -155,7 +155,7 @@ func (m BoxUser) permissionsText() string {
 	return strings.Join(m.Permissions.Names(), ", ")
 }
 
-// stateText returns the empty text for an object that does not exist.
+// stateText returns "active", "inactive", or "" for an object that does not exist.
 func stateText(exists, active bool) string {
 	switch {
 	case !exists:
@@ -166,7 +166,8 @@ func stateText(exists, active bool) string {
 	return "inactive"
 }
 
-// ChangesFrom returns the changes from an earlier offer. The zero BoxOffer means that there is no offer.
+// ChangesFrom compares an earlier offer with o, and returns the changes. The zero BoxOffer means that there is no
+// offer.
 func (o BoxOffer) ChangesFrom(before BoxOffer) []Change {
 	return []Change{
 		{Property: PropertyOfferedTo, From: string(before.ToName), To: string(o.ToName)},
@@ -182,7 +183,8 @@ func (o BoxOffer) expiry() *time.Time {
 	return &o.ExpiresAt
 }
 
-// ChangesFrom returns the changes from an earlier invitation. The zero Invitation means that there is no invitation.
+// ChangesFrom compares an earlier invitation with i, and returns the changes. The zero Invitation means that there is
+// no invitation.
 func (i Invitation) ChangesFrom(before Invitation) []Change {
 	return []Change{
 		{Property: PropertyRole, From: before.Role.String(), To: i.Role.String()},

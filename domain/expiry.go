@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// These patterns match the forms of a time span. match returns a map whose keys are the names of the groups.
+// These patterns match the forms of a time span. The function match returns the number in each named group.
 var (
 	// d:hh:mm:ss
 	colonSpan = regexp.MustCompile(`^(?P<d>\d{1,8}):(?P<h>\d{1,2}):(?P<m>\d{1,2}):(?P<s>\d{1,2})$`)
@@ -50,7 +50,7 @@ func ParseExpiry(text string, now time.Time) (time.Time, error) {
 	return end, nil
 }
 
-// parseEnd parses any of the forms; ok is false for other texts.
+// parseEnd parses an expiry in one of the forms that ParseExpiry lists; ok is false for other texts.
 func parseEnd(text string, now time.Time) (end time.Time, ok bool) {
 	if parts, ok := match(colonSpan, text); ok {
 		return addSpan(parts, now)
@@ -79,8 +79,8 @@ func addSpan(parts map[string]int, now time.Time) (time.Time, bool) {
 
 // addISODuration adds an ISO 8601 duration. It first adds years and months by the calendar, and then the other
 // components. A fraction of a year is converted to months. A whole month lasts from one day to the same day of the next
-// month, and a fraction of a month is that fraction of its length: half a month from 1 February is 14 days in a common
-// year.
+// month. For a fraction of a month, the length of that month in days is multiplied by the fraction: half a month from 1
+// February is 14 days in a common year.
 func addISODuration(text string, now time.Time) (time.Time, bool) {
 	fraction, unit := 0, "" // in billionths of the last component
 	if parts := isoFraction.FindStringSubmatch(text); parts != nil {
@@ -111,7 +111,8 @@ func addSeconds(from time.Time, days, hours, minutes, seconds, nanoseconds int) 
 	return time.Unix(from.Unix()+whole, int64(from.Nanosecond()+nanoseconds)).UTC()
 }
 
-// match returns the numbers in a pattern's named groups. "f", a fraction of a second, is converted to nanoseconds.
+// match returns the numbers in a pattern's named groups. The group "f" contains a fraction of a second; match converts
+// the fraction to nanoseconds.
 func match(pattern *regexp.Regexp, text string) (map[string]int, bool) {
 	found := pattern.FindStringSubmatch(text)
 	if found == nil {
@@ -131,7 +132,7 @@ func match(pattern *regexp.Regexp, text string) (map[string]int, bool) {
 	return parts, true
 }
 
-// nanoseconds returns the decimals of a fraction in billionths: 500,000,000 for "5". It accepts up to nine digits.
+// nanoseconds converts the decimals of a fraction to billionths: "5" becomes 500,000,000. It accepts up to nine digits.
 func nanoseconds(decimals string) int {
 	number, _ := strconv.Atoi((decimals + "000000000")[:9])
 	return number

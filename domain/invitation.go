@@ -19,8 +19,9 @@ const (
 	MaxInvitations = 1000
 )
 
-// Invitation lets its holder create one user with a password of the holder's choice. It is open until it expires or is
-// accepted, revoked or replaced. The holder proves the right to accept it with the InvitationCode, which is not stored.
+// Invitation permits its holder to create one user and to choose the password of this user. It is open until it expires
+// or is accepted, revoked or replaced. The holder proves the right to accept it with the InvitationCode, which is not
+// stored.
 type Invitation struct {
 	ID   InvitationID
 	Name UserName
@@ -34,8 +35,8 @@ type Invitation struct {
 	ExpiresAt   time.Time
 	// Proof is the keyed digest of Terms.
 	Proof Digest
-	// SignedBy is the server key that the Proof was made with. It is zero if an older release made the Proof with the
-	// key of purpose throttle.
+	// SignedBy is the server key that the Proof was made with. It is zero if an older release made the Proof. That
+	// release used a server key with the purpose KeyForThrottle.
 	SignedBy ServerKeyID
 }
 
@@ -88,8 +89,9 @@ func (i Invitation) Terms(code InvitationCode) []string {
 	}
 }
 
-// CheckAcceptable decides whether the invitation can be accepted at now. inviter is the present state of its Inviter:
-// an invitation becomes invalid when the inviter is deactivated, deleted or no longer an admin.
+// CheckAcceptable decides whether the invitation can be accepted at now. The argument inviter is the present state of
+// the user who made the invitation. The invitation is invalid if this user is deactivated, deleted or no longer an
+// admin.
 func (i Invitation) CheckAcceptable(inviter User, now time.Time) error {
 	if inviter.ID != i.Inviter || !inviter.Active || inviter.Role != RoleAdmin || !now.Before(i.ExpiresAt) {
 		return ErrInvitationInvalid
@@ -97,8 +99,8 @@ func (i Invitation) CheckAcceptable(inviter User, now time.Time) error {
 	return nil
 }
 
-// InvitationState is the state of an invitation that has not expired: open, or the reason why it cannot be accepted at
-// present. Clients depend on the texts.
+// InvitationState is the state of an invitation that has not expired. Either the invitation is open, or the state names
+// the reason why it cannot be accepted at present. Clients depend on the texts.
 type InvitationState string
 
 // The states.
@@ -108,8 +110,8 @@ const (
 	InvitationInviterNotAdmin InvitationState = "inviter-not-admin"
 )
 
-// State returns the state of an invitation at now. inviter is the present state of its Inviter. nameTaken reports
-// whether a user has the name.
+// State returns the state of an invitation at now. The argument inviter is the present state of the user who made the
+// invitation. The argument nameTaken reports whether a user with the name exists.
 func (i Invitation) State(inviter User, nameTaken bool, now time.Time) InvitationState {
 	switch {
 	case i.CheckAcceptable(inviter, now) != nil:
@@ -138,11 +140,11 @@ func ParseInvitationExpiry(text string, now time.Time) (time.Time, error) {
 	return expiry, nil
 }
 
-// CheckInvitationQuota decides whether another invitation may be created. open is the number of invitations that are
-// open already.
+// CheckInvitationQuota decides whether another invitation may be created. The argument is the present number of open
+// invitations.
 func CheckInvitationQuota(open int) error {
 	if open >= MaxInvitations {
-		return LimitReached("open invitations; revoke some first")
+		return LimitReached("open invitations; revoke an invitation first")
 	}
 	return nil
 }

@@ -37,8 +37,9 @@ func ParseBoxName(text string) (BoxName, error) {
 	return BoxName(strings.ToLower(text)), nil
 }
 
-// ParseEntryKey parses the key of an entry: 1 to 200 characters, segments joined by single '/' or ':'. A segment
-// consists of letters, digits, '.', '_', '@' and '-' and begins with a letter, a digit or '_'.
+// ParseEntryKey parses the key of an entry. A key has 1 to 200 characters and consists of segments with a single '/' or
+// ':' between them. A segment consists of letters, digits, '.', '_', '@' and '-' and begins with a letter, a digit or
+// '_'.
 func ParseEntryKey(text string) (EntryKey, error) {
 	if err := checkLength("key", text, maxEntryKey); err != nil {
 		return "", err
@@ -73,7 +74,7 @@ func ParseKeyPrefix(text string) (string, error) {
 		return "", InvalidField("prefix", "invalid_prefix",
 			"prefix must have fewer than 200 characters, because a key has at most 200")
 	}
-	// A text can begin a key if the text with a letter appended is a valid key.
+	// If the text followed by a letter is a valid key, the text can be the beginning of a key.
 	if _, err := ParseEntryKey(text + "a"); err != nil {
 		return "", InvalidField("prefix", "invalid_prefix", "prefix must be the beginning of a key")
 	}

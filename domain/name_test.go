@@ -101,8 +101,8 @@ func TestKeyPrefixes(t *testing.T) {
 	}
 }
 
-// FuzzParseEntryKey verifies that parsing converts a key to lower case. Parsing the result again does not change it,
-// and its prefixes are valid.
+// FuzzParseEntryKey verifies that parsing converts a key to lower case. Parsing the result again does not change it.
+// All prefixes of the result are valid.
 func FuzzParseEntryKey(f *testing.F) {
 	for _, seed := range []string{"", "a", "A/b:C", "a//b", "..", "_@-.", "a\x00", "ä", strings.Repeat("k", 201)} {
 		f.Add(seed)

@@ -27,8 +27,9 @@ func ParseNewPassword(text string, minLength int) (Secret, error) {
 }
 
 // ParseGivenPassword parses a password that will be compared with a stored password. It refuses only an empty password.
-// It truncates long text to one byte more than the longest valid password. The truncated text matches no password, and
-// hashing a long guess costs no more than hashing a short one. The caller clears the result.
+// Text that is longer than any valid password is truncated, so hashing a very long guess costs no more than hashing a
+// short one. The truncated text still has one byte more than any valid password, so it matches no password. The caller
+// clears the result.
 func ParseGivenPassword(text string) (Secret, error) {
 	if text == "" {
 		return Secret{}, InvalidField("password", "password_required", "password is missing or empty")

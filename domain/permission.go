@@ -63,7 +63,7 @@ func ParsePermissions(names []string) (Permissions, error) {
 	return set, nil
 }
 
-// permissionNamed returns NoPermissions for an unknown name.
+// permissionNamed returns the permission with the given name, or NoPermissions for an unknown name.
 func permissionNamed(name string) Permissions {
 	for _, each := range permissionNames {
 		if strings.EqualFold(name, each.name) {

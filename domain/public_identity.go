@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// FORMAT of a public identity. The sign | concatenates bytes. A number at the end of a name is the length in bytes.
+// FORMAT of a public identity. The sign | concatenates bytes. A number at the end of a name is the length of the value
+// in bytes.
 //
 //	public1249  = version u8 = 1 | X-Wing public key (MLKEM768-X25519, 1216 bytes) | Ed25519 public key (32 bytes)
 //	fingerprint = SHA-256("lockbox/v1/fingerprint" | public1249)
@@ -34,7 +35,7 @@ const (
 	MaxIdentities = 100
 	// MaxLockedBytes is the maximum length of a locked identity, in bytes.
 	MaxLockedBytes = 512
-	// RecentSignIn is how long after a sign-in with a password the user may change an identity.
+	// RecentSignIn is the time after a sign-in with a password during which the user may change an identity.
 	RecentSignIn = 10 * time.Minute
 )
 
@@ -56,13 +57,13 @@ func ParseFingerprint(text string) (fingerprint Fingerprint, ok bool) {
 	return Fingerprint(raw), true
 }
 
-// PublicIdentity is the pair of public keys of a user. Box keys are wrapped to the first key, and the second key
+// PublicIdentity is the pair of public keys of a user. The first key wraps box keys for the user. The second key
 // verifies the user's signatures.
 type PublicIdentity [publicIdentityBytes]byte
 
-// ParsePublicIdentity parses the text of a public identity. It encapsulates once to the wrapping key, because a
-// malformed key would otherwise be stored and would block every later change of a box key. Errors: Invalid with code
-// identity_invalid.
+// ParsePublicIdentity parses the text of a public identity. It also performs one key encapsulation with the wrapping
+// key. Otherwise a malformed key could be stored, and every later change of a box key would fail. Errors: Invalid with
+// code identity_invalid.
 func ParsePublicIdentity(text string) (PublicIdentity, error) {
 	body, found := strings.CutPrefix(text, publicIdentityPrefix)
 	if !found || len(body) != publicIdentityDigits+generatedKeyChecksum {
@@ -83,9 +84,10 @@ func ParsePublicIdentity(text string) (PublicIdentity, error) {
 	return public, public.encapsulate()
 }
 
-// encapsulate returns an error if no box key can be wrapped to the identity.
+// encapsulate returns an error if no box key can be wrapped for the identity.
 func (p PublicIdentity) encapsulate() error {
-	malformed := identityInvalid("the public identity contains a malformed key: no box key can be wrapped to it")
+	malformed := identityInvalid(
+		"the public identity contains a malformed key: no box key can be wrapped for this identity")
 	key, err := hpke.MLKEM768X25519().NewPublicKey(p[1 : 1+wrapKeyBytes])
 	if err != nil {
 		return malformed

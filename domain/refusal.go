@@ -17,7 +17,8 @@ var (
 	// ErrInvitationInvalid covers all reasons to refuse an invitation, so a guessed code reveals nothing about existing
 	// invitations.
 	ErrInvitationInvalid = Refuse(Unauthenticated, "invitation_invalid",
-		"the invitation is unknown, expired, revoked or already used: sign in if you have joined, or ask for a new one")
+		"the invitation is unknown, expired, revoked or already used: "+
+			"sign in if you have joined, or ask for a new invitation")
 
 	ErrAlreadyInitialized = Refuse(Conflict, "already_initialized", "this Lockbox already has an owner")
 	ErrAdminOnly          = Refuse(Forbidden, "admin_only", "only an admin may do this")
@@ -38,7 +39,7 @@ var (
 	ErrCodeInvalid = Refuse(Invalid, "code_invalid",
 		"the username, the password or the TOTP code is wrong, or the code was used before")
 	ErrItselfOnly = Refuse(Forbidden, "itself_only",
-		"users can enrol and confirm two-factor authentication for themselves only")
+		"users can enrol and confirm two-factor authentication only for their own account")
 	ErrWrongCode = Refuse(Forbidden, "code_wrong", "the code is wrong or was used before")
 	// ErrPasswordForTOTP keeps the holder of a stolen token from enrolling another phone.
 	ErrPasswordForTOTP = Refuse(Forbidden, "totp_password_required",
@@ -54,7 +55,7 @@ var (
 		"users can change, lock and unlock only their own identity")
 	// ErrRecentSignIn protects identities from the holder of a stolen API key or of an old session.
 	ErrRecentSignIn = Refuse(Forbidden, "recent_sign_in_required",
-		"this request needs a session that began with the password within the last ten minutes: sign in again")
+		"this request needs a sign-in with your password within the last ten minutes: sign in again")
 	ErrIdentityTaken    = Refuse(Conflict, "identity_taken", "another user has or had this public key")
 	ErrIdentityNotFound = Refuse(NotFound, "identity_not_found", "there is no such identity")
 	ErrLockedNotFound   = Refuse(NotFound, "locked_identity_not_found", "the user has no locked identity")
@@ -85,8 +86,9 @@ var (
 	ErrPermissionMissing = Refuse(Forbidden, "permission_missing", "your permissions in this box do not permit this")
 
 	ErrEntryNotFound   = Refuse(NotFound, "entry_not_found", "the box has no such entry")
-	ErrVersionNotFound = Refuse(NotFound, "version_not_found", "the entry has no such version, or it was deleted")
-	ErrPrecondition    = Refuse(Precondition, "precondition_failed",
+	ErrVersionNotFound = Refuse(NotFound, "version_not_found",
+		"the entry has no such version, or the version was deleted")
+	ErrPrecondition = Refuse(Precondition, "precondition_failed",
 		"the version of the entry does not satisfy the condition of the request")
 	ErrEncryptionKeyRequired = InvalidField(FieldEncryptionKey, "encryption_key_required",
 		"the encryption key is missing: send the key that the entry is encrypted with")
@@ -100,7 +102,7 @@ var (
 	ErrBusy = Refuse(Unavailable, "busy", "the server is busy: try again in a moment")
 )
 
-// LimitReached returns the refusal to exceed a limit. The argument names the limit.
+// LimitReached returns the error for a change that would exceed a limit. The argument names the limit.
 func LimitReached(what string) *Error {
 	return Refuse(Conflict, "limit_reached", "the limit is reached: "+what)
 }

@@ -4,16 +4,17 @@ import "math/bits"
 
 // Room is the storage that a box reserves for the versions of one entry. The box counts Bytes against its limit.
 //
-// A reservation is larger than the stored versions, so that most writes fit into it. A write that fits does not change
-// the count of the box. Writers of different entries therefore do not wait for each other. In return, the count is
-// higher than the stored bytes: for each entry, it includes at most two and a half times the stored bytes, or SmallRoom
-// if that is more. The stored versions never exceed the reservation.
+// A reservation is larger than the stored versions. Most writes therefore fit into the reservation. A write that fits
+// does not change the count of the box. Writers of different entries therefore do not wait for each other. In return,
+// the count is higher than the number of stored bytes. The reservation of an entry is at most SmallRoom, or two and a
+// half times the stored bytes of the entry, whichever is more. The stored versions never exceed the reservation.
 type Room struct {
 	// SlotBytes is the maximum size of a version, as VersionBytes counts it.
 	SlotBytes int64
 	// Slots is the number of versions that fit into the reservation.
 	Slots int
-	// Until is the number of the last version that fits into the reservation if no older version is deleted.
+	// Until is the number of the last version that fits into the reservation. Until assumes that no older version is
+	// deleted.
 	Until uint64
 }
 
@@ -22,27 +23,31 @@ type Room struct {
 const versionOverhead = 256
 
 // SmallRoom is a size in bytes. If all the versions that an entry may keep fit into this size, room for all of them is
-// reserved at once. With the default limits, a box has room for the default maximum number of such entries.
+// reserved at once. With the default settings, a box that has the maximum number of entries has room for one SmallRoom
+// per entry.
 const SmallRoom = 16 << 10
 
-// VersionBytes returns the number of bytes that a version counts against the limit of its box. size is the length of
-// the sealed value.
+// VersionBytes returns the number of bytes that a version counts against the limit of its box. The argument size is the
+// length of the sealed value.
 func VersionBytes(size int) int64 { return int64(size) + versionOverhead }
 
 // Bytes returns the size of the reservation.
 func (r Room) Bytes() int64 { return r.SlotBytes * int64(r.Slots) }
 
-// Covers reports whether a new version fits into the reservation. size is the length of its sealed value, and version
-// is its number. keep is the number of versions that are kept; 0 keeps all.
+// Covers reports whether a new version fits into the reservation. The arguments size and version are the length of the
+// sealed value and the number of the new version. The argument keep is the number of versions that are kept; 0 means
+// that all versions are kept.
 func (r Room) Covers(size int, version uint64, keep int) bool {
 	return VersionBytes(size) <= r.SlotBytes && (keep > 0 && r.Slots >= keep || version <= r.Until)
 }
 
-// Reserve returns the reservation for an entry that receives a new version. stored is the number of versions that are
-// stored already, and largest is the length of the largest sealed value among them. The other arguments have the same
-// meaning as for Covers. The number of slots is the number of versions to be stored, rounded up to a power of two. If
-// more versions fit into SmallRoom, it is the number of versions that fit into SmallRoom. If keep is not 0, the number
-// of slots is at most keep. An entry therefore needs few reservations.
+// Reserve returns the reservation for an entry that receives a new version. The argument stored is the number of
+// versions that are stored already, and largest is the length of the largest sealed value among them. The other
+// arguments have the same meaning as for Covers.
+//
+// The number of slots is the larger of two numbers: the number of versions that fit into SmallRoom, and the number of
+// versions to be stored, rounded up to a power of two. It is at least 2. If keep is not 0, the number of slots is at
+// most keep. Usually, there are more slots than versions, so most writes need no new reservation.
 func Reserve(stored, largest, size int, version uint64, keep int) Room {
 	slot := roundUp(VersionBytes(max(size, largest)))
 	versions := stored + 1

@@ -13,8 +13,8 @@ import (
 const redacted = "[secret]"
 
 // Secret is text that must not be printed. It prints as "[secret]" with fmt, slog and encoding/json. The text is stored
-// in a closure. Where fmt calls no methods (%p, unexported fields), fmt would print the fields of a struct, but it
-// cannot print the variables of a closure.
+// in a closure. For the verb %p and for unexported fields, fmt calls no methods and prints the fields of a struct.
+// However, fmt cannot print the variables of a closure.
 type Secret struct{ text func() []byte }
 
 // NewSecret wraps text.
@@ -22,7 +22,7 @@ func NewSecret(text string) Secret { return secretOf([]byte(text)) }
 
 func secretOf(text []byte) Secret { return Secret{text: func() []byte { return text }} }
 
-// Bytes returns the text, not a copy: Clear overwrites the result with zeros.
+// Bytes returns the text itself, not a copy. A later call of Clear therefore overwrites the result with zeros.
 func (s Secret) Bytes() []byte {
 	if s.text == nil {
 		return nil
@@ -65,7 +65,8 @@ func (k EncryptionKey) Check() error {
 	return k.unusable
 }
 
-// Generated reports whether Bytes are 32 random bytes. A passphrase needs a key derivation; a generated key does not.
+// Generated reports whether the key is a generated key and not a passphrase. A passphrase needs a key derivation; a
+// generated key does not.
 func (k EncryptionKey) Generated() bool { return k.generated }
 
 const (
@@ -82,14 +83,15 @@ const (
 // the key has in the request.
 const FieldEncryptionKey = "encryptionKey"
 
-// canonical rejects padding, characters outside the alphabet, and trailing bits that are not zero, so that a key has
+// canonical rejects padding, characters outside the alphabet, and trailing bits that are not zero. A key therefore has
 // exactly one spelling.
 var canonical = base64.RawURLEncoding.Strict()
 
 // ParseEncryptionKey parses an encryption key as a client writes it. "lbk1_…" is a generated key. "b64:…" is a
-// passphrase of any bytes in standard base64. Any other text is itself a passphrase, unless it contains a generated
-// key, for example in quotes. It returns ErrEncryptionKeyRequired for an empty text, and Invalid with code
-// encryption_key_invalid for a damaged key. Errors do not repeat any part of the text.
+// passphrase of any bytes in standard base64. A text that contains a generated key and other text, for example quotes,
+// counts as a damaged key. Any other text is itself a passphrase. ParseEncryptionKey returns ErrEncryptionKeyRequired
+// for an empty text, and Invalid with code encryption_key_invalid for a damaged key. Errors do not repeat any part of
+// the text.
 func ParseEncryptionKey(text string) (EncryptionKey, error) {
 	switch {
 	case text == "":

@@ -13,7 +13,7 @@ type KeyPurpose string
 
 // The purposes.
 const (
-	// KeyForEntries seals the envelopes of entries. It adds an outer layer of encryption to the layer under the
+	// KeyForEntries seals the envelopes of entries. This is the outer layer of encryption; the inner layer is under the
 	// client's key.
 	KeyForEntries KeyPurpose = "entry"
 	// KeyForAccounts seals password hashes, TOTP secrets and locked identities.

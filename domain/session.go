@@ -7,14 +7,14 @@ type Session struct {
 	ID       CredentialID
 	User     UserID
 	SignedBy ServerKeyID
-	// Epoch is the user's SessionEpoch at sign-in. The session is not valid once the user's epoch is higher.
+	// Epoch is the user's SessionEpoch at sign-in. The session is invalid if the user's present epoch is higher.
 	Epoch     int64
 	CreatedAt time.Time
 	ExpiresAt time.Time
 }
 
-// NewSession returns a session that expires after ttl, rounded down to a whole second, because times in tokens are
-// whole seconds.
+// NewSession returns a session that expires after ttl. The time of the expiry is rounded down to a whole second,
+// because times in tokens are whole seconds.
 func NewSession(id CredentialID, user User, now time.Time, ttl time.Duration) Session {
 	return Session{
 		ID:        id,

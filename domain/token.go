@@ -36,8 +36,8 @@ func (t OpaqueToken) User() UserID { return UserID(t[:len(UserID{})]) }
 // String returns the token's 64 lower-case hexadecimal digits. It is as secret as a password.
 func (t OpaqueToken) String() string { return hex.EncodeToString(t[:]) }
 
-// ParseOpaqueToken parses 64 lower-case hexadecimal digits; ok is false for all other texts, so every token has exactly
-// one spelling.
+// ParseOpaqueToken parses 64 lower-case hexadecimal digits; ok is false for all other texts. Every token therefore has
+// exactly one spelling.
 func ParseOpaqueToken(text string) (token OpaqueToken, ok bool) {
 	raw, err := hex.DecodeString(text)
 	if err != nil || len(raw) != len(token) || hex.EncodeToString(raw) != text {
@@ -70,7 +70,7 @@ type TokenFamily struct {
 // sign-ins of both APIs. Replacing the token key ends only the sign-ins of the accounts API.
 type TokenKeys struct{ Session, Token ServerKeyID }
 
-// NewTokenFamily returns a family that expires after ttl, rounded down to a whole second.
+// NewTokenFamily returns a family that expires after ttl. The time of the expiry is rounded down to a whole second.
 func NewTokenFamily(id FamilyID, user User, now time.Time, ttl time.Duration) TokenFamily {
 	return TokenFamily{
 		ID:        id,
@@ -81,7 +81,8 @@ func NewTokenFamily(id FamilyID, user User, now time.Time, ttl time.Duration) To
 	}
 }
 
-// TokenPair is the stored part of an access token and of the refresh token that is exchanged for the next pair.
+// TokenPair is the stored part of two tokens: an access token, and the refresh token that a client exchanges for the
+// next pair.
 type TokenPair struct {
 	// ID identifies the pair. It is also the CredentialID of the access token.
 	ID              CredentialID
@@ -93,10 +94,13 @@ type TokenPair struct {
 	SpentAt time.Time
 }
 
-// NextPair returns the next pair of the family. Its access token expires after ttl, rounded down to a whole second, but
-// no later than the family. The argument keys holds the present server keys. Errors: ErrRefreshToken if the family has
-// expired or was revoked, if its user is inactive, if the sessions of the user were revoked, or if a server key of the
-// family was replaced.
+// NextPair returns the next pair of the family. The access token of the pair expires after ttl, but no later than the
+// family. The lifetime of the access token is rounded down to a whole second. The argument keys contains the present
+// server keys. NextPair returns ErrRefreshToken in these cases:
+//
+//   - The family has expired or was revoked.
+//   - The user of the family is inactive, or the sessions of the user were revoked.
+//   - A server key of the family was replaced.
 func (f TokenFamily) NextPair(pair TokenPair, user User, keys TokenKeys, now time.Time,
 	ttl time.Duration) (TokenPair, error) {
 	life := min(ttl, f.ExpiresAt.Sub(now)).Truncate(time.Second)

@@ -16,8 +16,8 @@ type TOTPID = ID[TOTPSecret]
 type TOTPSecret struct {
 	ID   TOTPID
 	User UserID
-	// Pending reports whether the user enrolled the secret and has not confirmed it yet. Until then, an earlier secret
-	// stays in force.
+	// Pending reports whether the user has enrolled the secret but has not confirmed it yet. Until the confirmation, an
+	// earlier secret stays in force.
 	Pending bool
 	// Own reports whether the user enrolled the secret. Such a secret is never shown again.
 	Own bool
@@ -35,8 +35,8 @@ func (c TOTPSecret) Confirmed() bool { return !c.ConfirmedAt.IsZero() }
 type TOTPState struct{ InForce, Pending *TOTPSecret }
 
 // ChangeFrom returns the change from an earlier state. The text of a state is "none", "unconfirmed" or "confirmed",
-// according to the secret in force. If there is a pending secret, ", enrolling" is appended. If a secret was replaced
-// and both states have the same text, ", replaced" is appended to the new text.
+// according to the secret in force. If there is a pending secret, ", enrolling" is appended. If both states have the
+// same text although a secret was replaced, ", replaced" is appended to the new text.
 func (s TOTPState) ChangeFrom(before TOTPState) Change {
 	change := Change{Property: PropertyTOTP, From: before.text(), To: s.text()}
 	if change.From == change.To && (before.InForce.id() != s.InForce.id() || before.Pending.id() != s.Pending.id()) {
@@ -84,7 +84,7 @@ const (
 	recoveryGroup     = 6
 )
 
-// RecoveryCode is accepted once in place of a TOTP code, so that a user who has lost the phone can sign in.
+// RecoveryCode is for a user who has lost the phone. It is accepted once in place of a TOTP code.
 type RecoveryCode [recoveryCodeBytes]byte
 
 // NewRecoveryCodes returns the recovery codes of an enrolment.

@@ -33,9 +33,10 @@ func NewUser(id UserID, name UserName, role Role, now time.Time) User {
 	}
 }
 
-// RoleForNewUser decides whether creator may create a user, and returns the role of the new user. creator is nil for a
-// request without a token; requested is the zero Role for the default. Without open registration, only an admin may
-// create users. With open registration, every caller may create users, but only an admin may choose the role.
+// RoleForNewUser decides whether creator may create a user, and returns the role of the new user. The argument creator
+// is nil for a request without a token. The argument requested is the zero Role if the request names no role; the role
+// is then RoleUser. Without open registration, only an admin may create users. With open registration, every caller may
+// create users, but only an admin may choose the role.
 func RoleForNewUser(creator *Caller, requested Role, openRegistration bool) (Role, error) {
 	switch {
 	case creator != nil && creator.IsAdmin():
@@ -89,7 +90,8 @@ func (c UserChange) ownPassword() bool {
 }
 
 // Change applies a change by a caller. A new password or a deactivation raises the epoch, which revokes all sessions.
-// revokeKeys reports whether the caller of Change must revoke all API keys. If Change refuses, the user is unchanged.
+// The result revokeKeys reports whether all API keys of the user must be revoked; Change itself does not revoke them.
+// If Change returns an error, the user is unchanged.
 func (u *User) Change(by Caller, change UserChange, now time.Time) (revokeKeys bool, err error) {
 	if err := u.authorizeChange(by, change); err != nil {
 		return false, err
@@ -142,8 +144,9 @@ func (u *User) TakeOver(former *User, now time.Time) error {
 	return nil
 }
 
-// AssignGroup gives a user a group on an operator's authority. GroupOwner makes an active user the owner; the caller of
-// AssignGroup must check that the system has no owner yet. The group of the owner cannot be changed.
+// AssignGroup gives a user a group on behalf of an operator. It checks no permissions. GroupOwner makes an active user
+// the owner; the caller of AssignGroup must check that the system has no owner yet. The group of the owner cannot be
+// changed.
 func (u *User) AssignGroup(group Group, now time.Time) error {
 	if u.Owner && group != GroupOwner {
 		return ErrOwnerStays

@@ -9,8 +9,8 @@ import (
 
 // System stores the single row that describes the installation.
 type System interface {
-	// Lock serialises all transactions that change admins or the owner, and returns the owner, or zero if the system
-	// has no owner.
+	// Lock serialises all transactions that change admins or the owner. It returns the owner, or zero if the system has
+	// no owner.
 	Lock(ctx context.Context) (owner domain.UserID, err error)
 	// Owner returns the owner, or zero if the system has no owner.
 	Owner(ctx context.Context) (domain.UserID, error)
@@ -25,8 +25,8 @@ type Users interface {
 	Add(ctx context.Context, user domain.User, password SealedPassword) error
 	// Lock locks the user's account and credentials until the transaction ends, and returns the user. Errors: NotFound.
 	Lock(ctx context.Context, name domain.UserName) (domain.User, error)
-	// LockToDelete is Lock with a stronger lock: until the transaction ends, no other transaction can insert a row that
-	// refers to the user.
+	// LockToDelete is like Lock, but takes a stronger lock. Until the transaction ends, no other transaction can insert
+	// a row that refers to the user.
 	LockToDelete(ctx context.Context, name domain.UserName) (domain.User, error)
 	// Get returns a user. Errors: NotFound.
 	Get(ctx context.Context, name domain.UserName) (domain.User, error)
@@ -40,9 +40,9 @@ type Users interface {
 	Names(ctx context.Context) ([]domain.UserName, error)
 	// Save stores role, group, state, session epoch and time of update. It does not change the owner; System does.
 	Save(ctx context.Context, user domain.User) error
-	// SetPassword replaces the stored password with password. The argument named was holds the password that the caller
-	// expects to be stored. Errors: Conflict with code password_changed if another password is stored;
-	// ErrStaleServerKey.
+	// SetPassword replaces the stored password with the argument password. It does so only if the stored password is
+	// still the one in the argument named was. Errors: Conflict with code password_changed if another password is
+	// stored; ErrStaleServerKey.
 	SetPassword(ctx context.Context, was, password SealedPassword) error
 	// Delete removes the user and all rows that belong to it. Entry versions that the user wrote remain, without an
 	// author.
@@ -71,8 +71,8 @@ type APIKeys interface {
 type Sessions interface {
 	// Add inserts a session. Errors: ErrStaleServerKey.
 	Add(ctx context.Context, session domain.Session) error
-	// CreatedAt returns the time of a sign-in with a password. A session is never prolonged, so its holder last sent
-	// the password at this time. Errors: NotFound.
+	// CreatedAt returns the time of a sign-in with a password. A session cannot be extended, so the user last sent the
+	// password at this time. Errors: NotFound.
 	CreatedAt(ctx context.Context, id domain.CredentialID) (time.Time, error)
 }
 
@@ -97,16 +97,16 @@ type Invitations interface {
 type Events interface {
 	// Append adds an event to this transaction, so that a change and its event are committed together.
 	Append(ctx context.Context, event domain.Event) error
-	// List returns a page of the matching events, newest first. List reads a limited number of events, so that it is
-	// fast with every filter. A page may therefore have fewer events than the filter's limit, or none, although more
-	// events match.
+	// List returns a page of the matching events, newest first. List reads a limited number of events, so it is fast
+	// with every filter. A page may therefore contain fewer events than the limit of the filter, or no events. Later
+	// pages can still contain matching events.
 	List(ctx context.Context, filter EventFilter) (EventPage, error)
 }
 
 // EventPage is a page of the audit log.
 type EventPage struct {
 	Events []domain.Event
-	// Next is the value of Before in the filter for the next page. It is zero on the last page.
+	// Next is the value for the field Before of the filter that selects the next page. It is zero on the last page.
 	Next domain.EventID
 }
 
@@ -144,12 +144,12 @@ type Janitor interface {
 	// EventLogSize returns the storage of the audit log with its indexes, in bytes. The size may include the storage of
 	// deleted events until the database reuses that storage.
 	EventLogSize(ctx context.Context) (int64, error)
-	// DeleteRemovedEntries deletes the versions of entries that were deleted before the given time, and releases the
-	// storage that their boxes reserved for them. The version numbers of a key must not restart if the key is written
-	// again. Therefore a box keeps the rows of a limited number of such entries. For its other deleted entries, it
-	// keeps only the highest of all their version numbers.
+	// DeleteRemovedEntries deletes all versions of an entry that was deleted before the given time, and releases the
+	// storage that the box reserved for the entry. The version numbers of a key must not restart if the key is written
+	// again. Therefore a box keeps the rows of a limited number of deleted entries. When it removes further rows, it
+	// keeps only the highest version number of all removed rows.
 	DeleteRemovedEntries(ctx context.Context, before time.Time, limit int) (int, error)
-	// DeleteOldKeyrings deletes a keyring that was stored before the given time if its box has at least
-	// domain.KeptKeyrings newer keyrings.
+	// DeleteOldKeyrings deletes old keyrings. A keyring is old if it was stored before the given time and its box has
+	// at least domain.KeptKeyrings newer keyrings.
 	DeleteOldKeyrings(ctx context.Context, before time.Time, limit int) (int, error)
 }

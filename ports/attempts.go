@@ -7,8 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// Attempts stores the counters of failed attempts. Their keys are digests, so that the table reveals neither user names
-// nor addresses. All replicas share the counters. A transaction locks rows of counters after all other rows.
+// Attempts stores the counters of failed attempts. The keys of the counters are digests, so the table does not reveal
+// user names and addresses. All replicas share the counters. A transaction locks rows of counters after all other rows.
 type Attempts interface {
 	// Lock locks the counters until the transaction ends and returns their state. Errors: ErrStartOver when the janitor
 	// deleted a counter concurrently.
@@ -43,14 +43,15 @@ type AttemptQuery struct {
 	// KnownAddress is the key of an address to look up. Zero means that no address is looked up.
 	KnownAddress domain.Digest
 	Now          time.Time
-	// ReadUser makes Lock also read the user with the name User, who need not exist. Peek ignores both fields.
+	// If ReadUser is set, Lock also reads the user with the name User. A user with this name need not exist. Peek
+	// ignores both fields.
 	ReadUser bool
 	User     domain.UserName
 }
 
-// AttemptState is the answer to an AttemptQuery.
+// AttemptState is the result of an AttemptQuery.
 type AttemptState struct {
-	// Counters has the attempts of each counter, in the order of the query. A counter that is not stored is zero.
+	// Counters contains the attempts of each counter, in the order of the query. A counter that is not stored is zero.
 	Counters []domain.Attempts
 	// Known reports whether KnownAddress is remembered at Now.
 	Known bool
@@ -61,7 +62,7 @@ type AttemptState struct {
 // Digests computes keyed digests of values that must not be readable in the database. Servers that share a database
 // compute the same digests.
 type Digests interface {
-	// Digest returns the HMAC-SHA256 of the label and the parts, under the server key of purpose throttle. A new key
-	// changes all digests.
+	// Digest returns the HMAC-SHA256 of the label and the parts, under the server key for domain.KeyForThrottle. A new
+	// key changes all digests.
 	Digest(label string, parts ...string) domain.Digest
 }

@@ -53,26 +53,29 @@ type BoxUsers interface {
 type Entries interface {
 	// Keys lists the keys of a box that have a value and begin with prefix, sorted.
 	Keys(ctx context.Context, box domain.BoxID, prefix string) ([]domain.EntryKey, error)
-	// CountIn increments the box's count of entries with a value, for a key that is about to get a value. The lock
-	// order requires CountIn before Lock if the entry has no value. A limit of 0 means no limit. Deleted keys whose
-	// versions are stored count against the limit. Errors: Conflict with code limit_reached when the other keys of the
-	// box already reach the limit; the caller must then roll back. NotFound when the box was deleted.
+	// CountIn increments the box's count of entries that have a value. The caller is about to give the key a value. If
+	// the entry has no value, call CountIn before Lock, because of the order of locks. A limit of 0 means no limit. A
+	// deleted key counts against the limit while its versions are stored. Errors:
+	//
+	//   - NotFound when the box was deleted.
+	//   - Conflict with code limit_reached when the box already has as many other keys as the limit permits. The caller
+	//     must then roll back.
 	CountIn(ctx context.Context, box domain.BoxID, key domain.EntryKey, limit int, now time.Time) error
 	// CountOut decrements the box's count of entries. Like CountIn, it must run before Lock. Errors: NotFound when the
 	// box was deleted or is empty.
 	CountOut(ctx context.Context, box domain.BoxID, now time.Time) error
 	// Lock locks the entry until the transaction ends. It returns the entry and the caller's access, both read after
-	// the lock was taken. If the entry does not exist, Lock inserts an entry without a value. If the Janitor has
-	// removed rows of keys from the box, the new entry gets the highest version number of these keys, otherwise 0.
-	// Errors: NotFound with code box_not_found when the box was deleted.
+	// the lock was taken. If the entry does not exist, Lock inserts an entry without a value. The version number of the
+	// new entry is normally 0. If the Janitor has removed rows of keys from the box, it is the highest version number
+	// of these rows. Errors: NotFound with code box_not_found when the box was deleted.
 	Lock(ctx context.Context, credential domain.Credential, box domain.Box, key domain.EntryKey,
 		now time.Time) (LockedEntry, error)
 	// Stored returns the number of stored versions of an entry and the size of the largest sealed value.
 	Stored(ctx context.Context, box domain.BoxID, key domain.EntryKey) (versions, largest int, err error)
 	// AddVersion stores a version, makes it the entry's newest, deletes old versions, and appends the event. The
-	// argument keep is the number of versions that remain; 0 keeps all versions. A version with a Reservation requires
-	// the lock on the box. Errors: Unauthenticated when the author was deleted; ErrStaleServerKey; Conflict with code
-	// limit_reached when the reservation exceeds its limit.
+	// argument keep is the number of versions that remain; 0 keeps all versions. If the version has a Reservation, the
+	// caller must hold the lock on the box. Errors: Unauthenticated when the author was deleted; ErrStaleServerKey;
+	// Conflict with code limit_reached when the reservation exceeds its limit.
 	AddVersion(ctx context.Context, entry domain.Entry, version NewVersion, keep int, event domain.Event) error
 	// MarkDeleted deletes the entry's value. Its versions can be restored until the janitor deletes them.
 	MarkDeleted(ctx context.Context, entry domain.Entry) error
@@ -94,8 +97,8 @@ type LockedEntry struct {
 	Entry domain.Entry
 	// Room is the storage that is reserved for the versions of the entry.
 	Room domain.Room
-	// Access is the caller's access, read after the entry was locked. It may have been reduced while the transaction
-	// waited for the lock.
+	// Access is the caller's access, read after the entry was locked. The caller may have lost permissions while the
+	// transaction waited for the lock.
 	Access domain.Access
 }
 
@@ -113,7 +116,7 @@ type NewVersion struct {
 // Reservation is the storage that a box reserves for an entry from now on.
 type Reservation struct {
 	Room domain.Room
-	// Added is the difference to the entry's previous reservation, in bytes.
+	// Added is the size of the new reservation minus the size of the entry's previous reservation, in bytes.
 	Added int64
 	// Limit is the maximum sum of all reservations of the box, in bytes.
 	Limit int64

@@ -8,18 +8,21 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// DropletHost runs droplets as containers. Use cases query it for every request and cache nothing. Every method has its
-// own time limit, even when ctx has none. Tests of use cases replace DropletHost by a test double in memory.
+// DropletHost runs droplets as containers. Use cases query the host for every request and cache nothing. Every method
+// has its own time limit, even when ctx has none. Tests of use cases replace DropletHost by a test double in memory.
 //
-// Errors: Unavailable with code droplet_host_unavailable when the host does not answer; the operation may still take
-// effect. Invalid with code droplet_host_refused and the host's reason when the host refuses.
+// If the host does not answer, a method returns Unavailable with code droplet_host_unavailable; the operation may still
+// take effect. If the host refuses the operation, the method returns Invalid with code droplet_host_refused and the
+// host's reason.
 type DropletHost interface {
-	// List returns the droplets of this installation, newest first: all containers that have the label of the
-	// installation and whose names consist of the prefix and a number. List takes at most five seconds.
+	// List returns the droplets of this installation, newest first. A container is a droplet of this installation if it
+	// has the label of the installation and its name consists of the prefix and a number. List takes at most five
+	// seconds.
 	List(ctx context.Context) ([]domain.Droplet, error)
 	// Create creates a stopped container that contains the authorized key. Errors: Conflict when a container with the
-	// same name exists, for example because another server created it concurrently. If Create returns an error and has
-	// left an incomplete container, it also returns the identifier of this container. It takes at most ten seconds.
+	// same name exists, for example because another server created it concurrently. If Create fails after it has
+	// created a container, it returns the identifier of this container with the error. Create takes at most ten
+	// seconds.
 	Create(ctx context.Context, droplet NewDroplet) (container string, err error)
 	// Start starts a container. Starting a running container is not an error. When a port of the container is in use on
 	// the host, the container is not started, and the error also matches ErrPortTaken.
@@ -41,7 +44,7 @@ var ErrPortTaken = errors.New("a port is in use on the droplet host")
 
 // NewDroplet describes a droplet to be created.
 type NewDroplet struct {
-	// Build identifies the build. List returns it, so that the container of an interrupted build can be found.
+	// Build identifies the build. List returns this identifier, so the container of an interrupted build can be found.
 	Build domain.DropletID
 	Name  domain.DropletName
 	Image string
@@ -63,27 +66,27 @@ type SSHKey struct {
 // NewSSHKeyFunc generates an Ed25519 key pair.
 type NewSSHKeyFunc func(comment string) (SSHKey, error)
 
-// DropletRecords stores the records of droplets. A record has a lease, BusyUntil, while a server builds or removes the
-// droplet; when the lease has expired, another server may claim the record and finish the removal.
+// DropletRecords stores the records of droplets. While a server builds or removes the droplet, the record has a lease
+// that ends at BusyUntil. After the lease has expired, another server may claim the record and finish the removal.
 type DropletRecords interface {
 	// Add inserts the record of a build that begins.
 	Add(ctx context.Context, record domain.DropletRecord) error
 	// List returns all records, oldest first.
 	List(ctx context.Context) ([]domain.DropletRecord, error)
 	// NoteEntry stores in the record which entry holds the private key, and in which version. The argument replaced is
-	// the version that was the newest before, or 0 if the entry had no value. Errors: ErrDropletAbandoned when another
+	// the previous version of the entry, or 0 if the entry had no value. Errors: ErrDropletAbandoned when another
 	// server has claimed the record for removal.
 	NoteEntry(ctx context.Context, id domain.DropletID, entry domain.Entry, replaced uint64) error
 	// Finish marks a build as complete. It deletes older complete records of that name. Names are unique on a host, so
 	// the containers of these records no longer exist. Errors: ErrDropletAbandoned when another server has claimed the
 	// record.
 	Finish(ctx context.Context, id domain.DropletID, name domain.DropletName, container string) error
-	// Claim marks the record as abandoned, with a lease until the given time, and returns its current state. ok is
-	// false when another server changed the record's lease after the record was read.
+	// Claim marks the record as abandoned and gives it a lease until the given time. It returns the new state of the
+	// record. The result ok is false if another server has changed the lease since the caller read the record.
 	Claim(ctx context.Context, read domain.DropletRecord, until time.Time) (record domain.DropletRecord, ok bool,
 		err error)
-	// Release ends the lease of a claimed record at the given time. A zero time undoes the claim, so that the droplet
-	// is complete again.
+	// Release ends the lease of a claimed record at the given time. A zero time undoes the claim: the droplet is then
+	// complete again.
 	Release(ctx context.Context, claimed domain.DropletRecord, at time.Time) error
 	// Delete removes a record.
 	Delete(ctx context.Context, id domain.DropletID) error
@@ -92,19 +95,22 @@ type DropletRecords interface {
 // DropletVault gives the use cases of droplets access to entries. The use cases of boxes implement it, and apply their
 // own authorisation, limits and audit events. It is a port because packages of use cases must not import each other.
 type DropletVault interface {
-	// OpenBox first authorises the caller for all entries of a box that a droplet needs, and then checks the encryption
-	// key. The caller closes the box. Errors, in this order: NotFound with code box_not_found and Forbidden with code
-	// permission_missing, both audited; the errors of domain.EncryptionKey.Check; domain.ErrKeyNotCurrent if the caller
-	// will write to the box.
+	// OpenBox first authorises the caller for all entries of a box that a droplet needs. It then checks the encryption
+	// key. The caller closes the box. OpenBox returns the first of these errors that applies:
+	//
+	//   - NotFound with code box_not_found; this error is audited.
+	//   - Forbidden with code permission_missing; this error is audited.
+	//   - The errors of domain.EncryptionKey.Check.
+	//   - domain.ErrKeyNotCurrent, if the caller will write to the box.
 	OpenBox(ctx context.Context, by domain.Requester, in OpenBox) (DropletBox, error)
-	// DeleteUnchanged deletes an entry, with an audit event, if the argument version is still the newest version of the
-	// entry. Otherwise it does nothing. It does not check the permissions of the requester, because the server itself
+	// DeleteUnchanged deletes an entry, with an audit event, if the newest version of the entry is still the given
+	// version. Otherwise it does nothing. It does not check the permissions of the requester, because the server itself
 	// decides on the deletion.
 	DeleteUnchanged(ctx context.Context, by domain.Requester, version domain.VersionRef) error
 	// UndoWrite undoes the write of a version, with an audit event. It does not check the permissions of the requester.
-	// It stores the replaced version again as the newest version, still sealed under the key that sealed it first. If
-	// the argument replaced is 0, UndoWrite deletes the entry, because no version was replaced. If the entry was
-	// changed after the write, UndoWrite does nothing. A repeated call is therefore safe.
+	// It stores the replaced version again as the newest version. The value stays sealed under its original key. If the
+	// argument replaced is 0, UndoWrite deletes the entry, because no version was replaced. If the entry was changed
+	// after the write, UndoWrite does nothing. A repeated call is therefore safe.
 	UndoWrite(ctx context.Context, by domain.Requester, written domain.VersionRef, replaced uint64) error
 }
 
@@ -118,14 +124,15 @@ type OpenBox struct {
 	EncryptionKey domain.EncryptionKey
 }
 
-// DropletBox is a box opened with an encryption key. Key derivation runs once for all reads and writes. It is not safe
-// for concurrent use. Every call authorises the caller again.
+// DropletBox is a box opened with an encryption key. Key derivation runs once for all reads and writes. A DropletBox is
+// not safe for concurrent use. Every call authorises the caller again.
 type DropletBox interface {
 	// Read returns the JSON text of an entry after the audit event of the read was committed. The caller clears the
 	// text.
 	Read(ctx context.Context, key string) ([]byte, error)
-	// Write writes JSON text as a new version of an entry. In the same transaction, it notes the new and the replaced
-	// version in the droplet's record; see DropletRecords.NoteEntry. The replaced version stays stored.
+	// Write writes JSON text as a new version of an entry. In the same transaction, Write stores the numbers of the new
+	// and of the replaced version in the droplet's record; see DropletRecords.NoteEntry. The replaced version stays
+	// stored.
 	Write(ctx context.Context, key domain.EntryKey, value []byte, droplet domain.DropletID) error
 	// Close overwrites the derived keys.
 	Close()

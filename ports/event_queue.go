@@ -11,15 +11,15 @@ import (
 // every event enters the queue in the transaction that stores it. Every method returns Unavailable when the database
 // does not answer.
 type EventQueue interface {
-	// Claim gives holder the lease for the given time from now, and begins the stream if no stream exists. It reports
-	// false if the lease of another holder has not ended. Only the server with the lease delivers events. A holder
-	// extends its own lease by calling Claim again.
+	// Claim gives the lease to holder, and begins the stream if no stream exists. The lease begins now and lasts for
+	// the given time. Claim reports false if the lease of another holder has not ended. Only the server with the lease
+	// delivers events. A holder extends its own lease by calling Claim again.
 	Claim(ctx context.Context, holder [16]byte, lease time.Duration) (bool, error)
 	// Release ends the lease of holder.
 	Release(ctx context.Context, holder [16]byte) error
-	// Next returns the oldest events in the queue, at least one if there are any. limit is the number of events after
-	// which a batch ends. A batch can be larger than limit, because it never splits the events that one statement
-	// stored.
+	// Next returns a batch of the oldest events in the queue. The batch has at least one event if the queue is not
+	// empty. The argument limit is the number of events after which the batch ends. The batch can have more events,
+	// because Next never splits the events that one statement stored.
 	//
 	// Suppose that event A was committed before the transaction of event B began to write. Then A comes before B, in
 	// the same batch or in an earlier one. Events of concurrent transactions can be in any order.
@@ -37,7 +37,7 @@ type QueuedEvents struct {
 	// Positions identify the batch in the queue. The list is empty if the queue is empty.
 	Positions []QueuePosition
 	// Horizon is the number of a transaction. After the batch is removed, the queue contains no event of an earlier
-	// transaction, and no such event can enter it. Horizon is 0 if no such number is known.
+	// transaction, and earlier transactions can add none. Horizon is 0 if the number is unknown.
 	Horizon uint64
 }
 

@@ -10,8 +10,8 @@ import (
 // LockedIdentityPurpose is the purpose under which locked identities are sealed; see AccountSealer.
 const LockedIdentityPurpose = "locked identity"
 
-// SealedIdentity is a locked identity as it is stored: the client encrypted the seed under a passphrase, and the server
-// sealed the result under an account key.
+// SealedIdentity is a locked identity as it is stored. The client encrypted the seed under a passphrase. The server
+// then sealed the result under an account key.
 type SealedIdentity struct {
 	User domain.UserID
 	// Fingerprint is the fingerprint of the identity whose seed is locked.
@@ -24,8 +24,8 @@ type SealedIdentity struct {
 // Identities stores at most one locked identity for each user, and all public keys that users have or had. It never
 // deletes the public keys.
 type Identities interface {
-	// Put makes a public key the user's current one. If the user had the key earlier, its time of creation does not
-	// change. The caller holds Users.Lock, or adds the user in the same transaction. Errors: Conflict with code
+	// Put makes a public key the user's current one. If the user had the key earlier, the creation time of the key does
+	// not change. The caller holds Users.Lock, or adds the user in the same transaction. Errors: Conflict with code
 	// identity_taken when another user has or had the key.
 	Put(ctx context.Context, identity domain.Identity) error
 	// Count returns the number of public keys that a user has or had.
@@ -59,16 +59,17 @@ type PastKeyring struct {
 // BoxKeyrings stores the keyrings of boxes. The keyring with the highest sequence is in force.
 type BoxKeyrings interface {
 	// Add stores a keyring and puts its key in force: no write under another key is committed after this transaction.
-	// Add also marks all keyrings except the newest ones, so that the Janitor deletes them. domain.KeptKeyrings is the
-	// number of keyrings that stay unmarked. The caller holds Boxes.Lock. Errors: Conflict with code key_id_used when
-	// the key was in force earlier and is not in force now.
+	// Add also marks old keyrings, which the Janitor then deletes. The newest keyrings stay unmarked;
+	// domain.KeptKeyrings is their number. The caller holds Boxes.Lock. Errors: Conflict with code key_id_used when the
+	// key was an earlier key of the box and is not its current key.
 	Add(ctx context.Context, keyring domain.BoxKeyring) error
-	// Newest returns the keyring in force without its recipients. Errors: NotFound with code keyring_not_found.
+	// Newest returns the keyring in force. The result contains no recipients. Errors: NotFound with code
+	// keyring_not_found.
 	Newest(ctx context.Context, box domain.BoxID) (domain.BoxKeyring, error)
-	// Get returns one keyring without its recipients. Errors: NotFound with code keyring_not_found.
+	// Get returns one keyring. The result contains no recipients. Errors: NotFound with code keyring_not_found.
 	Get(ctx context.Context, box domain.BoxID, sequence uint64) (domain.BoxKeyring, error)
-	// Recipients lists the recipients of a keyring with their names, sorted by fingerprint. It includes their wrapped
-	// keys only if whole is set.
+	// Recipients lists the recipients of a keyring with their names, sorted by fingerprint. The result contains the
+	// wrapped keys only if the argument whole is true.
 	Recipients(ctx context.Context, box domain.BoxID, sequence uint64, whole bool) ([]domain.KeyRecipient, error)
 	// Wrapped returns the key of a keyring, wrapped for the user's current identity. It returns nil if this identity is
 	// not a recipient.
@@ -76,6 +77,6 @@ type BoxKeyrings interface {
 	// Members lists the members of a box with their current identities, sorted by name. It omits inactive members and
 	// inactive users.
 	Members(ctx context.Context, box domain.BoxID) ([]domain.KeyringMember, error)
-	// Past lists the stored keyrings before the given sequence, newest first.
+	// Past lists the stored keyrings whose sequence is lower than the argument before, newest first.
 	Past(ctx context.Context, box domain.BoxID, before uint64) ([]PastKeyring, error)
 }

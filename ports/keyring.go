@@ -14,9 +14,10 @@ const PasswordPurpose = "password"
 type Keyring interface {
 	// Reload reads the keys from the database. If Reload fails, the keys in memory stay in use.
 	Reload(ctx context.Context) error
-	// NewKey generates a random key of a purpose and generation, wrapped under the current secret.
+	// NewKey generates a random key with the given purpose and generation. The key is wrapped under the current secret.
 	NewKey(purpose domain.KeyPurpose, generation int) (ServerKey, error)
-	// Rewrap unwraps keys with the current or the previous secret and returns them wrapped under the current one.
+	// Rewrap unwraps keys with the current or the previous secret. It returns the keys wrapped under the current
+	// secret.
 	Rewrap(keys []ServerKey) ([]ServerKey, error)
 	// Status lists the keys in memory, sorted by purpose and generation.
 	Status() []KeyStatus

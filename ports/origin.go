@@ -5,8 +5,8 @@ import "context"
 // originKey is the context key of WithOrigin.
 type originKey struct{}
 
-// originContext is the context that WithOrigin returns. It is itself the value under originKey, which saves an
-// allocation.
+// originContext is the context that WithOrigin returns. Its value for originKey is the context itself. This saves the
+// allocation of a separate value.
 type originContext struct {
 	context.Context
 	origin string
@@ -21,7 +21,7 @@ func (c *originContext) Value(key any) any {
 }
 
 // WithOrigin returns a context that attributes units of work and key derivations to origin, such as a user or a
-// client's address. A store limits how many units of work of one origin run at once, so that one client cannot occupy
+// client's address. A store limits how many units of work of one origin run at once. One client therefore cannot occupy
 // all database connections. The empty origin has no limit. Key derivations of different origins take turns.
 func WithOrigin(ctx context.Context, origin string) context.Context {
 	return &originContext{ctx, origin}

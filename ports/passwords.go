@@ -6,7 +6,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// Workload is one of the two purposes of Argon2id. Each has its own queue, so that neither can starve the other.
+// Workload is one of the two purposes of Argon2id. Each workload has its own queue, so one workload cannot starve the
+// other.
 type Workload uint8
 
 // The workloads.
@@ -36,9 +37,9 @@ type Passwords interface {
 	// Hash returns a PHC string ("$argon2id$v=19$m=…,t=…,p=…$salt$hash") with a new random salt.
 	Hash(ctx context.Context, password domain.Secret) ([]byte, error)
 	// Check compares a password with a hash in constant time. The argument phc is nil if the user does not exist. Check
-	// then does the same work with a fixed hash and reports Match false, so that the response time does not reveal
-	// which users exist. The work includes a derivation for each set of parameters that the current settings or a
-	// learned hash use.
+	// then does the same work with a fixed hash and reports Match false. The response time therefore does not reveal
+	// which users exist. The work includes one derivation with the parameters of the current settings, and one for each
+	// other set of parameters that Check has learned.
 	Check(ctx context.Context, password domain.Secret, phc []byte) (PasswordCheck, error)
 	// Learn makes every later Check include a derivation with the parameters of the given stored hash. It does not
 	// block. Check also learns the parameters of the hashes that it compares.
@@ -48,7 +49,7 @@ type Passwords interface {
 // PasswordCheck is the result of comparing a password with its hash.
 type PasswordCheck struct {
 	Match bool
-	// Outdated means that the password matches, but that the parameters of the hash are weaker than the current ones.
-	// The password should be hashed again.
+	// Outdated means that the password matches, but the hash has weaker parameters than the current settings. The
+	// password should be hashed again.
 	Outdated bool
 }

@@ -13,13 +13,13 @@ type Place struct {
 	Key domain.EntryKey
 	// Version is the version of the row.
 	Version uint64
-	// SealedAs is the version under which the client's key sealed the value. It differs from Version after a restore,
-	// which turns an old value into the newest version without the client's key.
+	// SealedAs is the version under which the client's key sealed the value. After a restore, it differs from Version,
+	// because a restore turns an old value into the newest version without the client's key.
 	SealedAs uint64
 }
 
-// SealedValue is a value as it is stored: Envelope contains the data key, wrapped under the client's key and then
-// under a server key; Value is the ciphertext.
+// SealedValue is a value as it is stored. Envelope contains the data key, which is wrapped under the client's key and
+// then again under a server key. Value is the ciphertext.
 type SealedValue struct {
 	// ServerKey is the server key that wraps Envelope. Envelope begins with the identifier of this key.
 	ServerKey domain.ServerKeyID
@@ -32,25 +32,26 @@ type SealedValue struct {
 type EntrySealer interface {
 	// Prepare derives a cipher from the client's key. The cipher seals values for one box and opens the given
 	// envelopes. For a passphrase, Prepare runs one key derivation with the current parameters and the box's salt. If
-	// envelopes have other parameters, Prepare runs one more key derivation for each set of parameters. It blocks on
-	// the queue of key derivations and must not run inside a transaction. Errors: Unavailable when the queue is full or
-	// ctx ends; a TamperedError when an envelope does not open under its server key.
+	// some envelopes have other parameters, Prepare runs one more key derivation for each set of these parameters. It
+	// blocks on the queue of key derivations and must not run inside a transaction. Errors: Unavailable when the queue
+	// is full or ctx ends; a TamperedError when an envelope does not open under its server key.
 	Prepare(ctx context.Context, key domain.EncryptionKey, salt domain.BoxSalt, sealed ...Sealed) (EntryCipher, error)
 
-	// PrepareOpen is Prepare for reading: it derives only the keys of the envelopes, and its cipher cannot seal.
+	// PrepareOpen is like Prepare, but only for reading. It derives only the keys of the envelopes, and the cipher that
+	// it returns cannot seal.
 	PrepareOpen(ctx context.Context, key domain.EncryptionKey, sealed ...Sealed) (EntryCipher, error)
 
-	// Rebind moves a sealed value to another version of the same entry: it wraps the envelope again under the current
-	// server key, without the client's key. Restore uses it. Errors: a TamperedError when the envelope does not open
-	// under its server key.
+	// Rebind moves a sealed value to another version of the same entry. It wraps the envelope again under the current
+	// server key, and does not need the client's key. Restore uses it. Errors: a TamperedError when the envelope does
+	// not open under its server key.
 	Rebind(ctx context.Context, from Place, envelope []byte, to Place) (domain.ServerKeyID, []byte, error)
 
 	// Rewrap wraps an envelope again under the current server key, in place. Rekey uses it. Errors: those of Rebind.
 	Rewrap(ctx context.Context, at Place, envelope []byte) (domain.ServerKeyID, []byte, error)
 
-	// CheckOuter opens the outer layer of an envelope, which is under a server key, and discards the result. It needs
-	// no client key. serverKey is the identifier that is stored with the envelope. Errors: a TamperedError when the
-	// envelope names another server key, or does not open at this place.
+	// CheckOuter opens the outer layer of an envelope and discards the result. The outer layer is under a server key,
+	// so CheckOuter needs no client key. The argument serverKey is the identifier that is stored with the envelope.
+	// Errors: a TamperedError when the envelope names another server key, or does not open at this place.
 	CheckOuter(ctx context.Context, at Place, serverKey domain.ServerKeyID, envelope []byte) error
 }
 
@@ -63,15 +64,17 @@ type Sealed struct {
 // EntryCipher is a client's key, prepared for one box. It is not safe for concurrent use. Except for Extend, its
 // methods take microseconds and may run inside a transaction.
 type EntryCipher interface {
-	// Extend derives the keys that the cipher still needs to open more envelopes. key must be the client's key that the
-	// cipher was prepared with. Like EntrySealer.Prepare, it blocks on the queue of key derivations and returns the
-	// same errors.
+	// Extend derives the keys that the cipher still needs to open more envelopes. The argument key must be the client's
+	// key that the cipher was prepared with. Like EntrySealer.Prepare, it blocks on the queue of key derivations and
+	// returns the same errors.
 	Extend(ctx context.Context, key domain.EncryptionKey, sealed ...Sealed) error
 	// Seal encrypts value for its place with a new data key. place.SealedAs must equal place.Version.
 	Seal(place Place, value []byte) (SealedValue, error)
-	// Open returns the value. Errors: Forbidden with code encryption_key_mismatch when the value was sealed under
-	// another key; a TamperedError when the key is right and the ciphertext does not authenticate; ErrStaleServerKey
-	// when the envelope's server key is not in memory.
+	// Open returns the value. Errors:
+	//
+	//   - Forbidden with code encryption_key_mismatch when the value was sealed under another key.
+	//   - A TamperedError when the key is right but the ciphertext does not authenticate.
+	//   - ErrStaleServerKey when the envelope's server key is not in memory.
 	Open(place Place, sealed SealedValue) ([]byte, error)
 	// Fits reports whether the envelope was sealed under this key, without opening the value. It returns false if
 	// the cipher has no key that was derived with the parameters of the envelope.

@@ -26,31 +26,32 @@ type ServerKeys interface {
 	// List returns all keys, sorted by purpose and generation. Inside a transaction, List locks the keys against
 	// concurrent changes.
 	List(ctx context.Context) ([]ServerKey, error)
-	// Add inserts keys. It skips a key if another key with the same purpose and generation is stored, so that many
-	// replicas may start at the same time. The caller lists the keys again to learn which ones were stored.
+	// Add inserts keys. It skips a key if another key with the same purpose and generation is stored. Many replicas may
+	// therefore start at the same time. The caller lists the keys again to learn which ones were stored.
 	Add(ctx context.Context, keys []ServerKey) error
 	// Rewrap replaces the wrapped bytes of keys. It must run in the same transaction as the call of List that returned
 	// the keys.
 	Rewrap(ctx context.Context, keys []ServerKey) error
 	// Retire marks a key as retired. The argument at is the time of the retirement.
 	Retire(ctx context.Context, id domain.ServerKeyID, at time.Time) error
-	// DeleteRetired deletes a retired key. The argument left is the number of rows under the key that the caller could
-	// not open; these rows are lost. Errors: ErrServerKeyInUse when the number of rows under the key exceeds the
-	// argument left. The additional rows were written concurrently and would be lost too.
+	// DeleteRetired deletes a retired key. All rows that are still under the key are then lost. The argument left is
+	// the number of rows that the caller could not open and agrees to lose. Errors: ErrServerKeyInUse when more rows
+	// are under the key. The additional rows were written concurrently.
 	DeleteRetired(ctx context.Context, id domain.ServerKeyID, left int) error
 }
 
-// ErrStaleServerKey means that a value was sealed, or a token signed, under a key that has since been retired: the
-// key ring in memory is outdated. The unit of work reloads the key ring and runs its function again.
+// ErrStaleServerKey means that a value was sealed or a token was signed under a server key that is now retired. The key
+// ring in memory is outdated. The unit of work reloads the key ring and runs its function again.
 var ErrStaleServerKey = errors.New("the server key was retired: the key ring in memory is outdated")
 
 // ErrServerKeyInUse means that rows are still sealed or signed under a key that was to be deleted.
 var ErrServerKeyInUse = errors.New("rows are still sealed under the old server key")
 
-// TamperedError means that a stored value does not authenticate: something other than this server changed or moved it.
+// TamperedError means that a stored value does not authenticate. The value is damaged, or was changed or moved without
+// Lockbox.
 type TamperedError struct {
-	// The field What contains the kind of the value, never a part of the value itself: "entry envelope", "entry value",
-	// "password".
+	// The field What contains the kind of the value, such as "entry envelope", "entry value" or "password". It never
+	// contains a part of the value itself.
 	What string
 }
 

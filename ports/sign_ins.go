@@ -8,12 +8,12 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// SignIns stores successful sign-ins. It sends statements on sessions, token families and TOTP secrets to the database
-// together, because a client waits for every round trip of a sign-in.
+// SignIns stores successful sign-ins. Because a client waits for every round trip of a sign-in, SignIns sends all
+// statements on sessions, token families and TOTP secrets to the database together.
 type SignIns interface {
-	// Open stores a sign-in and locks the counters of its attempt, in one round trip. It must run in a transaction,
-	// which must be rolled back after an error. Errors: ErrCodeUsed; Unauthenticated when the user was deleted
-	// concurrently; ErrStaleServerKey; ErrStartOver.
+	// Open stores a sign-in and locks the counters of its attempt, in one round trip. It must run in a transaction.
+	// After an error, the caller must roll back the transaction. Errors: ErrCodeUsed; Unauthenticated when the user was
+	// deleted concurrently; ErrStaleServerKey; ErrStartOver.
 	Open(ctx context.Context, in OpenedSignIn) (AttemptState, error)
 }
 
@@ -25,14 +25,14 @@ type OpenedSignIn struct {
 	At time.Time
 	// Code is the code to mark as used. It is zero for a sign-in without a code.
 	Code UsedCode
-	// Rehashed replaces the password hash by one with the current parameters. It has no effect if the stored hash was
-	// replaced meanwhile, or if the server key was retired. Zero means no change.
+	// Rehashed replaces the stored password hash with a hash that has the current parameters. The replacement has no
+	// effect if the stored hash was replaced meanwhile, or if the server key was retired. Zero means no change.
 	Rehashed PasswordChange
 	Session  *domain.Session
 	Family   *domain.TokenFamily
 	// Pair is the first pair of Family.
 	Pair domain.TokenPair
-	// Counters are the counters to lock. The result of Open has their state.
+	// Counters are the counters to lock. The result of Open contains the state of these counters.
 	Counters []CounterKey
 }
 

@@ -20,17 +20,21 @@ type Store interface {
 type UnitOfWork interface {
 	// Do runs fn in a transaction and commits it. When fn returns an error, Do rolls back and returns that error.
 	//
-	// Do runs fn again when the database reports a serialization failure or a deadlock, or when fn returns
-	// ErrStaleServerKey. It then runs fn at most three times in all. When fn returns ErrStartOver, Do runs it at most
-	// ten times in all. fn must therefore assign its results instead of appending to them. fn must not hash passwords,
-	// derive keys or use the network. It must not call Do either: a nested Do returns an error.
+	// Do runs fn again in two cases:
+	//
+	//   - The database reports a serialization failure or a deadlock, or fn returns ErrStaleServerKey. Do then runs fn
+	//     at most three times in all.
+	//   - The function fn returns ErrStartOver. Do then runs fn at most ten times in all.
+	//
+	// Because fn can run several times, it must assign its results instead of appending to them. fn must not hash
+	// passwords, derive keys or use the network. It must not call Do either: a nested Do returns an error.
 	//
 	// Errors of Do itself: Unavailable when the database does not answer, or when the outcome of the commit is unknown.
 	Do(ctx context.Context, fn func(ctx context.Context, repos Repos) error) error
 }
 
-// ErrStartOver makes UnitOfWork.Do run fn again in a new transaction. fn returns it when the state that it found
-// requires locks in a different order.
+// ErrStartOver makes UnitOfWork.Do run fn again in a new transaction. The function fn returns ErrStartOver when it
+// finds that it needs its locks in a different order.
 var ErrStartOver = errors.New("start the transaction over")
 
 // Repos are the repositories, either all inside one transaction or all outside. A method whose comment names no error
@@ -71,16 +75,16 @@ type Callers interface {
 // statement. In the result, a box, entry or version that does not exist is zero. Errors: Unavailable when the database
 // does not answer or ctx ends.
 type EntryReader interface {
-	// LookUp returns a version of an entry; version 0 means the newest. The sealed value is included only if the caller
-	// has the permission ReadEntry, because the size of the value affects the response time.
+	// LookUp returns a version of an entry; version 0 means the newest. The result contains the sealed value only if
+	// the caller has the permission ReadEntry. Otherwise the response time could reveal the size of the value.
 	LookUp(ctx context.Context, credential domain.Credential, box domain.BoxName, key domain.EntryKey,
 		version uint64) (EntrySnapshot, error)
 	// LookUpForWrite returns the newest version without its value.
 	LookUpForWrite(ctx context.Context, credential domain.Credential, box domain.BoxName,
 		key domain.EntryKey) (EntrySnapshot, error)
-	// CheckCurrent returns an error of kind Unavailable if the database has another primary than the one that answered
-	// the lookup of the snapshot, because the snapshot may then be out of date. Call it after the event of a read is
-	// committed: the commit proves that the database still had the same primary.
+	// CheckCurrent returns an error of kind Unavailable if a new primary has replaced the primary that answered the
+	// lookup. The snapshot may then be out of date. Call CheckCurrent after the event of the read is committed. If
+	// CheckCurrent then returns nil, the database still had the same primary at the commit.
 	CheckCurrent(snapshot EntrySnapshot) error
 }
 
@@ -90,7 +94,7 @@ type EntrySnapshot struct {
 	Entry  domain.Entry
 	// Version is the requested version. If that version does not exist, Place.Version is 0.
 	Version StoredVersion
-	// Timeline identifies the primary that answered the lookup. It is 0 if this is unknown.
+	// Timeline identifies the primary that answered the lookup. It is 0 if the primary is unknown.
 	Timeline uint32
 }
 
@@ -98,10 +102,10 @@ type EntrySnapshot struct {
 // waits for a lock.
 type EntryWriter interface {
 	// WriteIfUnchanged stores a version, makes it the entry's newest, deletes the oldest versions and appends the
-	// event. It does so only if the snapshot is still current when the statement begins and no other transaction is
-	// writing the entry. Otherwise it stores nothing and reports false. The caller then locks the entry and decides
-	// again; see Entries.Lock. Errors: Unavailable when the queue is full, the database does not answer, or the outcome
-	// is unknown, for example because ctx ended first.
+	// event. If the snapshot is not current any more, or if another transaction is writing the entry, WriteIfUnchanged
+	// stores nothing and reports false. The caller then locks the entry and decides again; see Entries.Lock. Errors:
+	// Unavailable when the queue is full, the database does not answer, or the outcome is unknown, for example because
+	// ctx ended first.
 	WriteIfUnchanged(ctx context.Context, write ConditionalWrite) (stored bool, err error)
 }
 
@@ -124,21 +128,22 @@ type ConditionalWrite struct {
 // EventWriter commits audit events that are not part of a change: reads and refusals.
 type EventWriter interface {
 	// Write commits the event and then returns. One commit may contain the events of several requests. Errors:
-	// Unavailable when the queue is full, the database does not answer, or ctx ends; the event may have been committed
-	// anyway.
+	// Unavailable when the queue is full, the database does not answer, or ctx ends. After an error, the event may
+	// still have been committed.
 	Write(ctx context.Context, event domain.Event) error
 }
 
 // SealedRows iterates over everything that is sealed or signed under a server key. Rekey uses it in small batches,
-// which keep row locks short. The verification of a backup uses it to open every row. In all methods, limit is the
-// maximum number of results.
+// because large batches would lock rows for a long time. The verification of a backup uses it to open every row. In all
+// methods, limit is the maximum number of results.
 type SealedRows interface {
-	// Count returns the numbers of sealed rows under all keys together, including rows whose key is not stored.
+	// Count returns the number of sealed rows of each kind, under all keys. It includes rows whose key is not stored.
 	Count(ctx context.Context) (SealedCounts, error)
-	// Entries returns versions whose envelope is wrapped under key, without their values. They are sorted by place and
-	// begin after the given place. The zero Place precedes all others.
+	// Entries returns versions whose envelope is wrapped under key. The results contain no values. They are sorted by
+	// place and begin after the given place. The zero Place precedes all others.
 	Entries(ctx context.Context, key domain.ServerKeyID, after Place, limit int) ([]StoredVersion, error)
-	// ReplaceEnvelope replaces an envelope if it did not change since it was read. A changed envelope is not an error.
+	// ReplaceEnvelope replaces an envelope if it did not change since it was read. If it changed, ReplaceEnvelope does
+	// nothing and returns nil.
 	ReplaceEnvelope(ctx context.Context, was StoredVersion, key domain.ServerKeyID, envelope []byte) error
 	// Passwords returns passwords that are sealed under key, sorted by user. They begin after the given user.
 	Passwords(ctx context.Context, key domain.ServerKeyID, after domain.UserID, limit int) ([]SealedPassword, error)
@@ -169,13 +174,13 @@ type SealedRows interface {
 	// DeletePlainRecoveryCodes deletes all recovery codes of a user that have no keyed digest, and returns how many it
 	// deleted.
 	DeletePlainRecoveryCodes(ctx context.Context, user domain.UserID) (int, error)
-	// OpenTransactions returns identifiers of the open transactions of all other sessions in the database, including
-	// transactions of other roles and transactions that have written nothing yet. Identifiers are never reused.
+	// OpenTransactions returns identifiers of the open transactions of all other sessions in the database. It includes
+	// transactions of other roles, and transactions that have written nothing yet. Identifiers are never reused.
 	OpenTransactions(ctx context.Context) ([]string, error)
 	// OldestTransaction returns the age of the oldest open transaction of a server, or 0 when no transaction is open.
 	OldestTransaction(ctx context.Context) (time.Duration, error)
-	// DeleteTokens deletes everything that authenticates a user and depends on key, and returns the number of rows:
-	// signed tokens, token families, recovery codes and invitations.
+	// DeleteTokens deletes the signed tokens, token families, recovery codes and invitations that depend on key. It
+	// returns the number of deleted rows.
 	DeleteTokens(ctx context.Context, key domain.ServerKeyID) (int, error)
 }
 

@@ -3,14 +3,15 @@ package ports
 import "github.com/lockbox-go/lockbox/domain"
 
 // TokenDigests computes digests of secrets that authenticate a user. The digests are computed under server keys and
-// stored in the database. An attacker who can write to the database but has no server key can neither make a valid
-// digest nor move one to another user. Servers that share a database compute the same digests. It is safe for
-// concurrent use and performs no I/O.
+// stored in the database. An attacker who can write to the database but has no server key cannot make a valid digest,
+// and cannot move a digest to another user. Servers that share a database compute the same digests. An implementation
+// is safe for concurrent use and performs no I/O.
 type TokenDigests interface {
-	// Tokens returns the digests of opaque tokens under the current session key and token key, in the order of tokens.
+	// Tokens returns the digest of each opaque token, in the given order, and the identifiers of the server keys. The
+	// digests are computed under the current session key and the current token key.
 	Tokens(tokens ...domain.OpaqueToken) ([]domain.Digest, domain.TokenKeys)
 	// RecoveryCodes computes the digests of recovery codes from the hashes of the codes. The argument secret is the
-	// TOTP secret to which the codes belong. The digests are in the order of hashes.
+	// TOTP secret to which the codes belong. The digests are in the same order as the hashes.
 	RecoveryCodes(user domain.UserID, secret domain.TOTPID, hashes ...domain.Digest) RecoveryCodes
 	// Invitation computes the proof of an invitation from its terms; see domain.Invitation.
 	Invitation(terms ...string) (domain.Digest, domain.ServerKeyID)
@@ -22,7 +23,8 @@ type RecoveryCodes struct {
 	Digests   []domain.Digest
 }
 
-// PlainRecoveryCodeCount is a user's number of recovery codes without a keyed digest. No sign-in accepts these codes.
+// PlainRecoveryCodeCount contains a user, and the number of the user's recovery codes that have no keyed digest. No
+// sign-in accepts these codes.
 type PlainRecoveryCodeCount struct {
 	User  domain.UserID
 	Name  domain.UserName

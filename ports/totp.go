@@ -14,8 +14,8 @@ type TOTP interface {
 	// Enrolment returns the forms in which a user can transfer the secret to an authenticator app.
 	Enrolment(secret domain.Secret, account string) (Enrolment, error)
 	// Match returns the time step to which the code belongs. It accepts the current step, the step before it and the
-	// step after it. ok is false when the code belongs to none of these steps. Match compares in constant time. It does
-	// not detect the reuse of a code. TOTPSecrets.Accept detects it by the step.
+	// step after it. ok is false when the code belongs to none of these steps. Match compares in constant time. Match
+	// does not detect the reuse of a code. TOTPSecrets.Accept detects a reuse by the time step.
 	Match(secret domain.Secret, code string, now time.Time) (step int64, ok bool)
 }
 

@@ -56,7 +56,7 @@ type TokenFamilies interface {
 	// the pair of the token. Errors: NotFound for an unknown token, and for a token of another user.
 	LockByRefresh(ctx context.Context, user domain.UserID, refresh domain.Digest) (domain.TokenFamily,
 		domain.TokenPair, error)
-	// Spend marks a pair as used. Its tokens stay stored, so that a reuse is detected.
+	// Spend marks a pair as used. The tokens of the pair stay stored, so a second use can be detected.
 	Spend(ctx context.Context, pair domain.CredentialID, now time.Time) error
 	// Revoke ends a family with all its pairs.
 	Revoke(ctx context.Context, family domain.FamilyID, now time.Time) error

@@ -136,7 +136,7 @@ func TestDropletChecksBeforeTheHostIsCalled(t *testing.T) {
 	refused(manager, 404, `{"box":"servers","env":{"A":"plain","B":"missing"}}`, "env.B: the box has no such entry",
 		key...)
 	refused(manager, 404, `{"box":"servers","env":{"B":"../x"}}`, "env.B: the box has no such entry", key...)
-	refused(manager, 400, `{"box":"servers","env":{"ZERO":"zero"}}`, "env.ZERO holds a zero byte", key...)
+	refused(manager, 400, `{"box":"servers","env":{"ZERO":"zero"}}`, "env.ZERO contains a zero byte", key...)
 	refused(manager, 403, `{"box":"servers","env":{"A":"plain"}}`, "env.A: ", "X-Encryption-Key", otherKey)
 	refused(manager, 503, `{"box":"servers","env":{"A":"plain"}}`, "does not answer", key...)
 	require.Equal(t, 3, number(t, s.db,
