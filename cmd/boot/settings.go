@@ -35,19 +35,21 @@ var settingDocs = map[string]string{
 	"DATABASE_URL": "PostgreSQL connection URL: postgres://user:password@host:5432/name. Required",
 	"SECRET_KEY": "Secret that encrypts the server keys: at least 32 random bytes in " +
 		"hexadecimal or base64; lockbox keygen --secret prints one. Required",
-	"SECRET_KEY_PREVIOUS": "Previous secret, needed until lockbox secret rotate has run",
+	"SECRET_KEY_PREVIOUS": "Previous secret. It is required during a change of the secret, until lockbox secret " +
+		"rotate has run",
 
-	"HTTP_ADDR": "Address and port on which the server listens. Without an address, it listens on all interfaces",
-	"METRICS_ADDR": "Address and port that serve /metrics over plain HTTP, such as :9090. If it is empty, the " +
-		"server's own port serves /metrics",
-	"TLS_CERT": "Certificate chain in PEM; turns HTTPS on. Usually set as LOCKBOX_TLS_CERT_FILE",
+	"HTTP_ADDR": "Address and port on which the server listens. Without an address, the server listens on all " +
+		"interfaces",
+	"METRICS_ADDR": "Address and port that serve /metrics over plain HTTP, such as :9090. If this setting is empty, " +
+		"LOCKBOX_HTTP_ADDR serves /metrics",
+	"TLS_CERT": "Certificate chain in PEM. If it is set, the server uses HTTPS. Usually set as LOCKBOX_TLS_CERT_FILE",
 	"TLS_KEY":  "Private key of the certificate in PEM. Usually set as LOCKBOX_TLS_KEY_FILE",
-	"DRAIN_DELAY": "Time after SIGTERM, from 0s to 5m, during which /readyz returns 503 and the server still accepts " +
-		"connections, so that load balancers stop sending requests to it",
+	"DRAIN_DELAY": "Time after SIGTERM during which the server still accepts connections, from 0s to 5m. During this " +
+		"time /readyz returns 503, so load balancers stop sending requests",
 	"TRUSTED_PROXIES": "Networks of proxies, separated by commas (10.0.0.0/8,192.168.1.1/32). For requests from " +
 		"these networks, Lockbox takes the client address from the header X-Forwarded-For",
-	"CORS_ORIGINS": "Origins, separated by commas (https://app.example.org), from which " +
-		"browsers may call the API; * allows all. Empty turns CORS off",
+	"CORS_ORIGINS": "Origins, separated by commas (https://app.example.org), from which browsers may call the API; * " +
+		"allows all origins. Empty turns CORS off",
 	"MAX_BODY_BYTES": "Largest request body in bytes, at least 1024. For requests without a token, the limit is " +
 		"16384",
 
@@ -58,55 +60,56 @@ var settingDocs = map[string]string{
 	"TRACES_HEADERS": "Headers that are sent to the collector, such as Authorization=Bearer abc, with commas " +
 		"between them. They require an https URL unless the collector is on this machine. Usually set as " +
 		"LOCKBOX_TRACES_HEADERS_FILE",
-	"TRACES_RATIO": "Share of traces that this server sends, from 0 to 1. If a request has the header traceparent, " +
-		"that header decides whether its trace is sent, unless the share is 0",
-	"AUDIT_STREAM": "Where audit events are delivered as JSON lines: stdout, file:/path, or the https URL of a " +
-		"webhook. Empty delivers none",
+	"TRACES_RATIO": "Share of traces that this server sends, from 0 to 1. 0 sends no traces. Otherwise, if a request " +
+		"has the header traceparent, this header decides whether the trace is sent",
+	"AUDIT_STREAM": "Target that receives audit events as JSON lines: stdout, file:/path, or the https URL of a " +
+		"webhook. Empty turns the audit stream off",
 	"AUDIT_STREAM_HEADER": "Header that authenticates to the webhook, such as Authorization: Bearer TOKEN. Usually " +
 		"set as LOCKBOX_AUDIT_STREAM_HEADER_FILE",
 
-	"INIT_TOKEN":                   "When set, POST /init requires this token in the header X-Init-Token",
-	"REQUIRE_ADMIN_TO_CREATE_USER": "false lets clients without a token register users, with the role user",
-	"SHOW_API_KEYS": "true includes whole API keys in GET /users/{username}; false lists only " +
+	"INIT_TOKEN": "Token that POST /init requires in the header X-Init-Token. If this setting is empty, POST /init " +
+		"requires no token",
+	"REQUIRE_ADMIN_TO_CREATE_USER": "If false, clients without a token can register users with the role user",
+	"SHOW_API_KEYS": "If true, GET /users/{username} returns whole API keys. If false, it returns only " +
 		"their ids",
-	"MIN_PASSWORD_LENGTH": "Shortest new password, in characters, from 1 to 100",
-	"TOKEN_TTL":           "Lifetime of a token of POST /authenticate, at least 1m",
-	"ACCESS_TOKEN_TTL":    "Lifetime of an access token of POST /api/v1/user/auth, at least 1s",
-	"REFRESH_TOKEN_TTL": "Time after a sign-in during which its tokens can be refreshed; not below " +
-		"LOCKBOX_ACCESS_TOKEN_TTL",
-	"TOTP_ISSUER": "Issuer that authenticator apps show for an account",
+	"MIN_PASSWORD_LENGTH": "Minimum length of a new password, in characters, from 1 to 100",
+	"TOKEN_TTL":           "Lifetime of the tokens that POST /authenticate returns, at least 1m",
+	"ACCESS_TOKEN_TTL":    "Lifetime of the access tokens that POST /api/v1/user/auth returns, at least 1s",
+	"REFRESH_TOKEN_TTL": "Time after a sign-in during which the client can refresh the tokens of this sign-in; not " +
+		"below LOCKBOX_ACCESS_TOKEN_TTL",
+	"TOTP_ISSUER": "Name that authenticator apps show as the issuer of an account",
 	"THROTTLE_FREE_ATTEMPTS": "Number of wrong credentials that an account may receive before a lockout, from 1 to " +
-		"1000000. After 15 minutes without an attempt, the count is reset. An address may send 40 times as many. " +
-		"Addresses that are new to an account may together send ten times as many to that account within 30 days",
+		"1000000. After 15 minutes without an attempt, the count is reset. The limit for one address is 40 times " +
+		"this number. The limit for all addresses that are new to an account, together, is ten times this number " +
+		"within 30 days",
 
-	"MAX_VALUE_BYTES": "Largest value, in bytes of JSON text; not above LOCKBOX_MAX_BODY_BYTES. 0 " +
-		"means no limit",
-	"MAX_ENTRIES_PER_BOX": "Largest number of entries in a box; a deleted entry counts until " +
+	"MAX_VALUE_BYTES": "Maximum size of a value, in bytes of JSON text; not above LOCKBOX_MAX_BODY_BYTES. 0 means no " +
+		"limit",
+	"MAX_ENTRIES_PER_BOX": "Maximum number of entries in a box; a deleted entry counts until " +
 		"LOCKBOX_DELETED_ENTRY_RETENTION has passed. 0 means no limit",
-	"MAX_BYTES_PER_BOX": "Maximum storage, in bytes, that a box reserves for its entries. It covers all versions, " +
-		"even those of deleted entries, and 256 bytes for each version. 0 means no limit",
-	"MAX_USERS_PER_BOX": "Largest number of members of a box. 0 means no limit",
-	"MAX_BOXES_PER_USER": "Largest number of boxes that a user may own; does not apply to admins. 0 " +
-		"means no limit",
-	"ENTRY_VERSIONS": "Number of versions of an entry that are kept; a write deletes older ones. 0 keeps all",
-	"DELETED_ENTRY_RETENTION": "Time during which a deleted entry can be restored; then it is deleted " +
-		"permanently",
-	"EVENT_RETENTION": "Age at which audit events are deleted. 0 keeps them permanently",
+	"MAX_BYTES_PER_BOX": "Maximum storage, in bytes, that a box reserves for its entries. The storage includes all " +
+		"versions, even those of deleted entries, and 256 more bytes for each version. 0 means no limit",
+	"MAX_USERS_PER_BOX":  "Maximum number of members of a box. 0 means no limit",
+	"MAX_BOXES_PER_USER": "Maximum number of boxes that a user may own; does not apply to admins. 0 means no limit",
+	"ENTRY_VERSIONS":     "Number of versions of an entry that are kept; a write deletes older ones. 0 keeps all",
+	"DELETED_ENTRY_RETENTION": "Time during which a deleted entry can be restored. After that, Lockbox deletes the " +
+		"entry permanently",
+	"EVENT_RETENTION": "Age at which audit events are deleted. 0 keeps all events permanently",
 
 	"BACKUP_DIR": "Folder in which lockbox backup create writes and lockbox backup verify reads. The metrics of a " +
 		"server report the time of the newest backup in this folder",
 
 	"DOCKER_HOST": "Docker engine for droplets: unix:///var/run/docker.sock or " +
 		"tcp://host:2376. Empty turns droplets off",
-	"DOCKER_TLS_CA": "For tcp: CA certificate in PEM that verifies the engine. Usually set as " +
+	"DOCKER_TLS_CA": "For tcp: CA certificate in PEM with which Lockbox verifies the engine. Usually set as " +
 		"LOCKBOX_DOCKER_TLS_CA_FILE",
 	"DOCKER_TLS_CERT": "For tcp: client certificate in PEM. Usually set as LOCKBOX_DOCKER_TLS_CERT_FILE",
 	"DOCKER_TLS_KEY": "For tcp: private key of the client certificate in PEM. Usually set as " +
 		"LOCKBOX_DOCKER_TLS_KEY_FILE",
 	"DROPLET_IMAGES": "Images, separated by commas (debian-sshd:13), that a droplet may use; the " +
 		"first is the default. Required with LOCKBOX_DOCKER_HOST",
-	"DROPLET_PREFIX": "Prefix of droplet names, before two digits: 1 to 40 lower-case letters, " +
-		"digits and -, beginning with a letter",
+	"DROPLET_PREFIX": "First part of droplet names: 1 to 40 lower-case letters, digits and -, beginning with a " +
+		"letter. Lockbox adds two digits",
 	"DROPLET_MEMORY": "Memory limit of a droplet, such as 512m or 2g; at least 6m. Droplets get no swap",
 	"DROPLET_CPUS":   "CPU limit of a droplet, in cores, from 0.01 to 1024",
 	"DROPLET_LOG_SIZE": "Disk space on the host for the log of a droplet, such as 10m; at least 64k. The host " +
@@ -114,13 +117,14 @@ var settingDocs = map[string]string{
 
 	"DB_MAX_CONNS": "Maximum number of connections of one server to the database. 0 means 10, or one per core if " +
 		"that is more",
-	"DB_POOLING": "transaction if a pooler, such as PgBouncer with pool_mode=transaction, may run each transaction " +
-		"in another session of the database; session in all other cases",
+	"DB_POOLING": "Kind of connection pooling: transaction or session. Set transaction if a pooler, such as " +
+		"PgBouncer with pool_mode=transaction, can run each transaction in another database session. Set session in " +
+		"all other cases",
 	"KDF_MEMORY_KIB": "Memory of one Argon2id derivation, for a password or passphrase, in KiB, " +
 		"from 8 to 262144",
 	"KDF_TIME": "Number of passes of one Argon2id derivation, from 1 to 16",
-	"MEMORY_LIMIT": "Memory, such as 256m or 1g, from which the limits on clients are derived; at least 64m. 0 " +
-		"means the memory limit of the container or GOMEMLIMIT, but at most 1g",
+	"MEMORY_LIMIT": "Memory of the server, such as 256m or 1g; at least 64m. The limits on clients are derived from " +
+		"this memory. 0 means the lowest of the memory limit of the container, GOMEMLIMIT and 1g",
 	"MAX_CONNECTIONS": "Maximum number of open connections of clients. 0 derives the number from the memory",
 	"MAX_REQUESTS": "Maximum number of requests in flight from verified callers. In addition, half as many requests " +
 		"from unverified callers are allowed. 0 derives the number from the memory",
