@@ -198,7 +198,8 @@ func (c *connector) acceptTimeline(timeline uint32) error {
 		case timeline == 0 || timeline == seen:
 			return nil
 		case timeline < seen:
-			return fmt.Errorf("%w: it is on timeline %d, and this server has seen %d", errOldPrimary, timeline, seen)
+			return fmt.Errorf("%w: its timeline is %d, but another database server already had timeline %d",
+				errOldPrimary, timeline, seen)
 		}
 		if c.timeline.CompareAndSwap(seen, timeline) {
 			if seen != 0 {
