@@ -25,7 +25,7 @@ func CheckEnvNames(env map[string]string) error {
 	for name := range env {
 		if !isEnvName(name) {
 			return InvalidField("env", "invalid_env",
-				"a name in env must be capital letters, digits and '_', and not begin with a digit")
+				"a name in env must consist of capital letters, digits and '_', and must not begin with a digit")
 		}
 		if name == "PATH" || strings.HasPrefix(name, "LD_") {
 			return InvalidField("env", "invalid_env",
@@ -56,12 +56,12 @@ func EnvString(name string, value []byte) (Secret, error) {
 	if isJSONString(value) && LoneSurrogates(value) > 0 { // other values stay JSON, with their escapes
 		clear(text)
 		return Secret{}, InvalidField("env."+name, "invalid_env",
-			"the entry of env."+name+" holds half of a surrogate pair, which is not a character")
+			"the entry of env."+name+" contains half of a surrogate pair, which is not a character")
 	}
 	if bytes.IndexByte(text, 0) >= 0 {
 		clear(text)
 		return Secret{}, InvalidField("env."+name, "invalid_env",
-			"the entry of env."+name+" holds a zero byte, which a variable cannot contain")
+			"the entry of env."+name+" contains a zero byte, which a variable cannot contain")
 	}
 	if len(name)+1+len(text) > maxEnvString {
 		clear(text)

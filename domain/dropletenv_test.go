@@ -36,10 +36,10 @@ func TestEnvStrings(t *testing.T) {
 		require.Equal(t, "NAME="+want, string(got.Bytes()))
 	}
 	_, err := EnvString("NAME", []byte(`"secret\u0000secret"`))
-	require.ErrorContains(t, err, "env.NAME holds a zero byte")
+	require.ErrorContains(t, err, "env.NAME contains a zero byte")
 	require.NotContains(t, err.Error(), "secret")
 	_, err = EnvString("NAME", []byte(` "\ud800"`))
-	require.ErrorContains(t, err, "env.NAME holds half of a surrogate pair")
+	require.ErrorContains(t, err, "env.NAME contains half of a surrogate pair")
 	kept, err := EnvString("NAME", []byte(`{"a":"\ud800"}`))
 	require.NoError(t, err)
 	require.Equal(t, `NAME={"a":"\ud800"}`, string(kept.Bytes()))

@@ -123,7 +123,7 @@ func TestDropletChecksBeforeTheHostIsCalled(t *testing.T) {
 	root.permit("servers", "manager", "createEntry")
 	refused(manager, 403, `{"box":"servers","env":{"A":"plain"}}`, "permissions in this box", key...)
 	refused(manager, 400, `{"box":"servers"}`, "X-Encryption-Key")
-	refused(manager, 400, `{"env":{"A":"plain"}}`, "env needs box", key...)
+	refused(manager, 400, `{"env":{"A":"plain"}}`, "the field env requires the field box", key...)
 	refused(manager, 400, `{"image":"ubuntu"}`, "image must be one of: debian-sshd, alpine-sshd")
 	refused(manager, 400, `{"image":7}`, "image must be a string")
 	refused(manager, 400, `{"env":["A"]}`, "env must be a JSON object")
@@ -136,7 +136,7 @@ func TestDropletChecksBeforeTheHostIsCalled(t *testing.T) {
 	refused(manager, 404, `{"box":"servers","env":{"A":"plain","B":"missing"}}`, "env.B: the box has no such entry",
 		key...)
 	refused(manager, 404, `{"box":"servers","env":{"B":"../x"}}`, "env.B: the box has no such entry", key...)
-	refused(manager, 400, `{"box":"servers","env":{"ZERO":"zero"}}`, "env.ZERO holds a zero byte", key...)
+	refused(manager, 400, `{"box":"servers","env":{"ZERO":"zero"}}`, "env.ZERO contains a zero byte", key...)
 	refused(manager, 403, `{"box":"servers","env":{"A":"plain"}}`, "env.A: ", "X-Encryption-Key", otherKey)
 	refused(manager, 503, `{"box":"servers","env":{"A":"plain"}}`, "does not answer", key...)
 	require.Equal(t, 3, number(t, s.db,

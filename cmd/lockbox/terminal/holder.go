@@ -238,7 +238,7 @@ func (s *session) confirmUser(ctx context.Context, user keys.UserToConfirm) erro
 	agreed, err := prompt.Yes(ctx, printable("Does "+user.Name+" see the same fingerprint?"))
 	if err == nil && !agreed {
 		err = client.NewKeyError(client.ErrIdentityUnconfirmed, "the fingerprint of "+user.Name+" was not confirmed; "+
-			"nothing was wrapped", nil)
+			"no key was wrapped", nil)
 	}
 	return err
 }

@@ -240,7 +240,7 @@ func (w *worker) revoke() error {
 		key:    w.world.Key,
 	})
 	if err := expect(got, err, http.StatusUnauthorized); err != nil {
-		return fmt.Errorf("a token that was just revoked: %w", err)
+		return fmt.Errorf("request with a token that was just revoked: %w", err)
 	}
 	return nil
 }
