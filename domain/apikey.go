@@ -60,7 +60,7 @@ const MaxAPIKeysPerUser = 1000
 // CheckAPIKeyQuota decides whether a user who has count API keys may create another key.
 func CheckAPIKeyQuota(count int) error {
 	if count >= MaxAPIKeysPerUser {
-		return LimitReached("API keys per user; delete some first")
+		return LimitReached("this user cannot have more API keys; delete some first")
 	}
 	return nil
 }

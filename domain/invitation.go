@@ -142,7 +142,7 @@ func ParseInvitationExpiry(text string, now time.Time) (time.Time, error) {
 // open already.
 func CheckInvitationQuota(open int) error {
 	if open >= MaxInvitations {
-		return LimitReached("open invitations; revoke some first")
+		return LimitReached("there are too many open invitations; revoke some first")
 	}
 	return nil
 }

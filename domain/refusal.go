@@ -17,7 +17,8 @@ var (
 	// ErrInvitationInvalid covers all reasons to refuse an invitation, so a guessed code reveals nothing about existing
 	// invitations.
 	ErrInvitationInvalid = Refuse(Unauthenticated, "invitation_invalid",
-		"the invitation is unknown, expired, revoked or already used: sign in if you have joined, or ask for a new one")
+		"the invitation is unknown, expired, revoked or already used: if you have already joined, sign in; otherwise "+
+			"ask for a new invitation")
 
 	ErrAlreadyInitialized = Refuse(Conflict, "already_initialized", "this Lockbox already has an owner")
 	ErrAdminOnly          = Refuse(Forbidden, "admin_only", "only an admin may do this")
@@ -100,7 +101,7 @@ var (
 	ErrBusy = Refuse(Unavailable, "busy", "the server is busy: try again in a moment")
 )
 
-// LimitReached returns the refusal to exceed a limit. The argument names the limit.
+// LimitReached returns the refusal to exceed a limit. The argument states what the limit prevents.
 func LimitReached(what string) *Error {
 	return Refuse(Conflict, "limit_reached", "the limit is reached: "+what)
 }

@@ -150,7 +150,7 @@ func readRow(ctx context.Context, conn *pgconn.PgConn, sql string) ([]string, er
 		return nil, err
 	}
 	if len(results) != 1 || len(results[0].Rows) != 1 {
-		return nil, errors.New("the database did not answer the check of a new connection with one row")
+		return nil, errors.New("the query that checks a new connection did not return exactly one row")
 	}
 	row := make([]string, len(results[0].Rows[0]))
 	for i, column := range results[0].Rows[0] {

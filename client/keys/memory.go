@@ -101,8 +101,9 @@ func (k *known) checkPlace(url string, id ID) error {
 			"--accept-installation", nil)
 	}
 	if in := k.Installations[id]; in != nil && in.URL != "" && in.URL != url {
-		return fault(client.ErrInstallationElsewhere, "this installation is known under "+in.URL+": if the "+
-			"server moved, run lockbox login --accept-installation; if this is a copy, do not sign in to it", nil)
+		return fault(client.ErrInstallationElsewhere, "this installation is known under "+in.URL+": if the server "+
+			"moved, run lockbox login --accept-installation; if the server uses a copy of the database, do not sign "+
+			"in", nil)
 	}
 	return nil
 }

@@ -91,7 +91,7 @@ func (m *Migrator) Up(ctx context.Context) error {
 // schema. This deletes the data in the tables and columns that those steps have added.
 func (m *Migrator) Down(ctx context.Context, steps int) error {
 	if steps < 1 {
-		return fmt.Errorf("the number of steps down must be at least 1, not %d", steps)
+		return fmt.Errorf("the number of steps down must be at least 1, but it is %d", steps)
 	}
 	const unknown = -2
 	target := unknown
