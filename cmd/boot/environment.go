@@ -36,9 +36,9 @@ func ReadEnvironment(environ []string) (config Config, unknown []string, err err
 	return config, unknown, errors.Join(mistakes...)
 }
 
-// gather finds the settings in environ. variables maps the name of each setting to its value. files maps the name of
-// each setting that was read from a file to the path of this file. A setting with an empty value is in variables, too.
-// The env package treats an empty value as not set.
+// gather finds the settings in environ. variables maps the name of each setting to its value. files holds the paths of
+// the files from which settings were read, under the names of these settings. A setting with an empty value is in
+// variables, too. The env package treats an empty value as not set.
 func gather(environ []string) (variables, files map[string]string, unknown []string, mistakes []error) {
 	variables, files = make(map[string]string), make(map[string]string)
 	known := make(map[string]bool)
@@ -57,7 +57,7 @@ func gather(environ []string) (variables, files map[string]string, unknown []str
 			unknown = append(unknown, name)
 		}
 	}
-	// It is an error to set both the variable of a setting and its variable with _FILE. Lockbox cannot know which value
+	// A setting must not be set both directly and through its _FILE variable, because Lockbox cannot know which value
 	// the operator wants.
 	for name, path := range files {
 		if _, both := variables[name]; both {

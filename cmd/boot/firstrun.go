@@ -41,8 +41,7 @@ func CreateSecretFile(ctx context.Context, environ []string) error {
 
 // createSecret does the work of CreateSecretFile after the path and the settings are known.
 func createSecret(ctx context.Context, config Config, path string) error {
-	// Do not change an existing file, even if it is empty or unreadable. In that case, lockbox serve reports the
-	// problem.
+	// Do not change an existing file. If the file is empty or unreadable, lockbox serve reports the problem.
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

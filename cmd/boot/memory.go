@@ -97,7 +97,7 @@ func controlGroupLimit(root string) int64 {
 
 // lowestLimit returns the lowest memory limit among a control group and its parent groups. Each group is a folder below
 // mount. file is the name of the file that contains the limit. In a container, the folder of the group may be missing.
-// The limit of the container is then in the folder mount itself.
+// The file with the limit of the container is then directly in mount.
 func lowestLimit(mount, group, file string) int64 {
 	lowest := int64(math.MaxInt64)
 	for group = path.Clean("/" + group); ; group = path.Dir(group) {
@@ -115,8 +115,8 @@ func lowestLimit(mount, group, file string) int64 {
 	}
 }
 
-// maxDerivations returns the maximum number of concurrent key derivations. The number is half the number of cores or
-// derivationsInMemory, whichever is lower, but at least one.
+// maxDerivations returns the maximum number of concurrent key derivations. The result is half the number of cores, but
+// at most derivationsInMemory and at least one.
 func (c Config) maxDerivations() int {
 	return max(1, min(runtime.GOMAXPROCS(0)/2, c.derivationsInMemory()))
 }

@@ -26,8 +26,7 @@ type rule string
 // Error returns the rule.
 func (r rule) Error() string { return string(r) }
 
-// parsers holds the parsers for those types of settings that have no UnmarshalText method because another package
-// declares them.
+// parsers holds the parsers for types that other packages declare without an UnmarshalText method.
 var parsers = map[reflect.Type]env.ParserFunc{
 	reflect.TypeFor[time.Duration](): func(text string) (any, error) { return parseDuration(text) },
 	reflect.TypeFor[domain.Secret](): func(text string) (any, error) { return domain.NewSecret(text), nil },
@@ -112,8 +111,9 @@ func (u *CollectorURL) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// isPrivate reports whether requests to the collector cannot be read on the network. This is true if the collector uses
-// TLS or runs on this machine. It is also true for the zero CollectorURL, because nothing is sent.
+// isPrivate reports whether requests to the collector are safe from eavesdroppers on the network. They are safe if the
+// collector uses TLS or runs on this machine. isPrivate also returns true for the zero CollectorURL, because nothing is
+// sent.
 func (u CollectorURL) isPrivate() bool {
 	return u.url == nil || u.url.Scheme == "https" || isLoopback(u.url.Hostname())
 }
