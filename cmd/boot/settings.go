@@ -96,16 +96,17 @@ var settingDocs = map[string]string{
 		"entry permanently",
 	"EVENT_RETENTION": "Age at which audit events are deleted. 0 keeps all events permanently",
 
-	"BACKUP_DIR": "Folder in which lockbox backup create writes and lockbox backup verify reads. The metrics of a " +
-		"server report the time of the newest backup in this folder",
+	"BACKUP_DIR": "Folder to which lockbox backup create writes backups, and in which lockbox backup verify looks " +
+		"for them. The metrics of a server report the time of the newest backup in this folder",
 
 	"DOCKER_HOST": "Docker engine for droplets: unix:///var/run/docker.sock or " +
 		"tcp://host:2376. Empty turns droplets off",
-	"DOCKER_TLS_CA": "For tcp: CA certificate in PEM with which Lockbox verifies the engine. Usually set as " +
-		"LOCKBOX_DOCKER_TLS_CA_FILE",
-	"DOCKER_TLS_CERT": "For tcp: client certificate in PEM. Usually set as LOCKBOX_DOCKER_TLS_CERT_FILE",
-	"DOCKER_TLS_KEY": "For tcp: private key of the client certificate in PEM. Usually set as " +
-		"LOCKBOX_DOCKER_TLS_KEY_FILE",
+	"DOCKER_TLS_CA": "CA certificate in PEM with which Lockbox verifies a Docker engine at a tcp address. Usually " +
+		"set as LOCKBOX_DOCKER_TLS_CA_FILE",
+	"DOCKER_TLS_CERT": "Client certificate in PEM, for a Docker engine at a tcp address. Usually set as " +
+		"LOCKBOX_DOCKER_TLS_CERT_FILE",
+	"DOCKER_TLS_KEY": "Private key of the client certificate in PEM, for a Docker engine at a tcp address. Usually " +
+		"set as LOCKBOX_DOCKER_TLS_KEY_FILE",
 	"DROPLET_IMAGES": "Images, separated by commas (debian-sshd:13), that a droplet may use; the " +
 		"first is the default. Required with LOCKBOX_DOCKER_HOST",
 	"DROPLET_PREFIX": "First part of droplet names: 1 to 40 lower-case letters, digits and -, beginning with a " +
@@ -125,11 +126,12 @@ var settingDocs = map[string]string{
 	"KDF_TIME": "Number of passes of one Argon2id derivation, from 1 to 16",
 	"MEMORY_LIMIT": "Memory of the server, such as 256m or 1g; at least 64m. The limits on clients are derived from " +
 		"this memory. 0 means the lowest of the memory limit of the container, GOMEMLIMIT and 1g",
-	"MAX_CONNECTIONS": "Maximum number of open connections of clients. 0 derives the number from the memory",
+	"MAX_CONNECTIONS": "Maximum number of open connections of clients. 0 means a number that depends on the memory " +
+		"of the server",
 	"MAX_REQUESTS": "Maximum number of requests in flight from verified callers. In addition, half as many requests " +
-		"from unverified callers are allowed. 0 derives the number from the memory",
-	"MAX_REQUESTS_PER_USER": "Maximum number of requests in flight from one user. 0 derives the number from the " +
-		"memory",
+		"from unverified callers are allowed. 0 means a number that depends on the memory of the server",
+	"MAX_REQUESTS_PER_USER": "Maximum number of requests in flight from one user. 0 means a number that depends on " +
+		"the memory of the server",
 	"MAX_REQUESTS_PER_ADDRESS": "Maximum number of requests in flight from unverified callers at one address. 0 " +
-		"derives the number from the memory",
+		"means a number that depends on the memory of the server",
 }
