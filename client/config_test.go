@@ -108,7 +108,7 @@ func TestFromEnv(t *testing.T) {
 	require.ErrorIs(t, err, client.ErrInvalid)
 	require.NotContains(t, err.Error(), canary)
 	for _, name := range []string{"LOCKBOX_API_URL: is not set",
-		"LOCKBOX_API_KEY: is set, and so is LOCKBOX_API_KEY_FILE",
+		"LOCKBOX_API_KEY: is set, but LOCKBOX_API_KEY_FILE is set, too",
 		"LOCKBOX_ENCRYPTION_KEY: the generated key is damaged", "LOCKBOX_BOX_NAME_FILE: ", "LOCKBOX_API_ALLOW_HTTP: "} {
 		require.ErrorContains(t, err, name)
 	}

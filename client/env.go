@@ -79,7 +79,7 @@ func (e *environment) required(name string) string {
 	before := len(e.problems)
 	text := e.get(name)
 	if text == "" && len(e.problems) == before {
-		e.problem(name, "is not set; set it, or "+name+"_FILE")
+		e.problem(name, "is not set: set this variable or "+name+"_FILE")
 	}
 	return text
 }
@@ -91,7 +91,7 @@ func (e *environment) get(name string) string {
 		return text
 	}
 	if text != "" {
-		e.problem(name, "is set, and so is "+name+"_FILE: set only one of them")
+		e.problem(name, "is set, but "+name+"_FILE is set, too: set only one of the two")
 		return ""
 	}
 	content, err := os.ReadFile(path) //nolint:gosec // the path is a setting of this program

@@ -47,7 +47,7 @@ func (o BoxOffer) Open(now time.Time) bool { return !o.To.IsZero() && now.Before
 // limit. Admins have no limit.
 func CheckBoxQuota(role Role, owned, limit int) error {
 	if role != RoleAdmin && limit > 0 && owned >= limit {
-		return LimitReached("boxes per user")
+		return LimitReached("this user cannot have more boxes")
 	}
 	return nil
 }

@@ -157,7 +157,7 @@ func ParseLockedIdentity(text string) ([]byte, error) {
 	locked, ok := ParseBytes(text)
 	if !ok || len(locked) == 0 || len(locked) > MaxLockedBytes {
 		return nil, InvalidField("locked", "locked_identity_invalid",
-			"locked must be the base64url, without padding, of 1 to 512 bytes")
+			"the field locked must contain 1 to 512 bytes in base64url without padding")
 	}
 	return locked, nil
 }

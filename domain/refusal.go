@@ -26,7 +26,7 @@ var (
 		"only the owner of the system may change the owner's password, API keys, role or state")
 	ErrOwnerOnly  = Refuse(Forbidden, "owner_only", "only the owner of the system may do this")
 	ErrOwnerStays = Refuse(Conflict, "owner_stays",
-		"the owner of the system stays an active admin and cannot be deleted")
+		"the owner of the system must stay an active admin and cannot be deleted")
 
 	ErrNewOwnerInactive = Refuse(Conflict, "new_owner_inactive", "the new owner of the system must be an active user")
 	ErrSecondOwner      = Refuse(Conflict, "second_owner", "the system has an owner and cannot have two")
@@ -76,7 +76,7 @@ var (
 	ErrBoxExists        = Refuse(Conflict, "box_exists", "the name of the box is taken")
 	ErrBoxAdminOnly     = Refuse(Forbidden, "box_admin_only", "only a boxadmin of this box or an admin may do this")
 	ErrBoxOwnerOnly     = Refuse(Forbidden, "box_owner_only", "only the owner of the box or an admin may do this")
-	ErrBoxOwnerStays    = Refuse(Conflict, "box_owner_stays", "the owner of a box stays an active boxadmin of it")
+	ErrBoxOwnerStays    = Refuse(Conflict, "box_owner_stays", "the owner of a box must stay an active boxadmin")
 	ErrLastBoxAdmin     = Refuse(Conflict, "last_box_admin", "this is the last boxadmin of the box")
 	ErrBoxUserNotFound  = Refuse(NotFound, "box_user_not_found", "the box has no such user")
 	ErrBoxUserExists    = Refuse(Conflict, "box_user_exists", "the user is already in the box")

@@ -108,7 +108,8 @@ func (s *Stream) release(ctx context.Context) {
 	}
 	s.holder.Store(false)
 	if err := s.config.Queue.Release(ctx, s.config.Server); err != nil {
-		s.config.Log.Warn("releasing the audit stream failed; another server continues when the lease ends",
+		s.config.Log.Warn("cannot release the lease of the audit stream; another server continues after the lease "+
+			"expires",
 			slog.Any("error", err))
 	}
 }

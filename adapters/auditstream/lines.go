@@ -17,7 +17,7 @@ var (
 )
 
 // errBlocked means that a write is blocked, because the program at the other end of a pipe does not read.
-var errBlocked = errors.New("the reader of the audit stream does not read")
+var errBlocked = errors.New("the pipe of the audit stream is full, because the receiving program does not read it")
 
 // Writer delivers to a stream such as standard output. If the stream is a pipe that is full and not read, a write
 // blocks.

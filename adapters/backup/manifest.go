@@ -68,9 +68,9 @@ type Table struct {
 }
 
 // ErrNotAuthentic means that a manifest was changed, or that it was written under another secret.
-var ErrNotAuthentic = errors.New("the manifest is not authentic: it was changed, or LOCKBOX_SECRET_KEY is not " +
-	"the secret that was in use at the time of the backup; after a rotation, set " +
-	"LOCKBOX_SECRET_KEY_PREVIOUS to that secret")
+var ErrNotAuthentic = errors.New("the manifest is not authentic: the file was changed, or the backup was made under " +
+	"another secret; if the secret was rotated after the backup, set LOCKBOX_SECRET_KEY_PREVIOUS to the previous " +
+	"secret")
 
 // text returns the text that Code authenticates.
 func (m Manifest) text() ([]byte, error) {
@@ -133,7 +133,7 @@ func Read(path string, authentic func(text, code []byte) bool) (Manifest, error)
 	decoder := json.NewDecoder(bytes.NewReader(content))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&m); err != nil {
-		return Manifest{}, fmt.Errorf("%s is not a manifest of lockbox backup: %w", path, err)
+		return Manifest{}, fmt.Errorf("%s is not the manifest of a backup: %w", path, err)
 	}
 	if m.Format != format {
 		return Manifest{}, fmt.Errorf("%s has the format %d, but this program knows format %d: use a newer program",
@@ -149,8 +149,8 @@ func Read(path string, authentic func(text, code []byte) bool) (Manifest, error)
 	// Commands that restore derive the path of the dump from the path of the manifest. They must not restore a dump
 	// that was not verified.
 	if want := dumpName(path); m.File != want {
-		return Manifest{}, fmt.Errorf("%s is the manifest of %q: the dump must be in the folder of the manifest and "+
-			"be named %s; do not rename backups", path, m.File, want)
+		return Manifest{}, fmt.Errorf("%s is the manifest of the dump %q, not of %s: give the dump and the manifest "+
+			"their original names", path, m.File, want)
 	}
 	return m, nil
 }
@@ -161,14 +161,15 @@ func (m Manifest) Compare(other Manifest) []string {
 	var differences []string
 	differ := func(what string, want, got any) {
 		if want != got {
-			differences = append(differences, fmt.Sprintf("%s: %v in the backup, %v in the database", what, want, got))
+			differences = append(differences,
+				fmt.Sprintf("%s is %v in the backup, but %v in the database", what, want, got))
 		}
 	}
 	differ("installation", m.Installation, other.Installation)
 	differ("schema version", fmt.Sprintf("%06d", m.SchemaVersion), fmt.Sprintf("%06d", other.SchemaVersion))
 	for _, key := range m.ServerKeys {
 		if !slices.Contains(other.ServerKeys, key) {
-			differences = append(differences, fmt.Sprintf("server key %s (%s, generation %d): not in the database",
+			differences = append(differences, fmt.Sprintf("server key %s (%s, generation %d) is not in the database",
 				key.ID, key.Purpose, key.Generation))
 		}
 	}
@@ -181,11 +182,11 @@ func (m Manifest) Compare(other Manifest) []string {
 		got, found := restored[table.Name]
 		switch {
 		case !found:
-			differences = append(differences, "table "+table.Name+": not in the database")
+			differences = append(differences, "table "+table.Name+" is not in the database")
 		case got.Rows != table.Rows:
-			differ("rows of "+table.Name, table.Rows, got.Rows)
+			differ("number of rows of "+table.Name, table.Rows, got.Rows)
 		case got.Checksum != table.Checksum:
-			differences = append(differences, "table "+table.Name+": same number of rows, but different content")
+			differences = append(differences, "table "+table.Name+" has the same number of rows, but different content")
 		}
 	}
 	return differences

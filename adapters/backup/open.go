@@ -64,7 +64,7 @@ func Open(manifestPath string, m Manifest) (*Copy, error) {
 }
 
 // errDamaged is the second half of a message that begins with the path of a dump.
-var errDamaged = errors.New("does not have the size and hash of its manifest: it is damaged or was changed")
+var errDamaged = errors.New("does not match the size and hash in its manifest: the dump is damaged or was changed")
 
 // fill copies a dump, checks it, and sets the position to the beginning. It reads at most one byte more than the size
 // in the manifest.

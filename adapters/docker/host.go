@@ -230,7 +230,7 @@ func unusableAnswer(err error) error {
 	for _, each := range unusable {
 		if errors.Is(err, each) {
 			refusal.Message = "the droplet host cannot be used, because " + each.Error() +
-				": check which program answers at its address, then list the droplets"
+				"; check which program answers at the address of the host, then list the droplets"
 		}
 	}
 	return refusal.Because(err)

@@ -28,8 +28,8 @@ const (
 // These errors report a response that exceeds a limit. They count as an unusable answer, not as a refusal, because the
 // operation may have taken effect.
 var (
-	errTooLong = errors.New("its response is too long: more than " + strconv.Itoa(maxResponse>>10) +
-		" KiB, or a list of more than " + strconv.Itoa(maxList>>20) + " MiB")
+	errTooLong = errors.New("its response is longer than " + strconv.Itoa(maxResponse>>10) +
+		" KiB, or its list of containers is longer than " + strconv.Itoa(maxList>>20) + " MiB")
 	errTooMany = errors.New("it lists more than " + strconv.Itoa(maxListed) + " containers of this installation")
 	errNoList  = errors.New("its list of containers is not a JSON array")
 	errNoID    = errors.New("it created a container with an invalid identifier")

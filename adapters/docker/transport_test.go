@@ -80,7 +80,7 @@ func TestEndlessReasons(t *testing.T) {
 				})
 				err := call(t.Context(), host)
 				require.Equal(t, domain.ErrDropletHostUnavailable.Code, domain.CodeOf(err), "%s %d", name, status)
-				require.ErrorContains(t, err, "too long", name)
+				require.ErrorContains(t, err, "response is longer", name)
 				require.NotContains(t, err.Error(), "xx", name)
 				require.Less(t, sent.Load(), int64(16<<20), name)
 			}
@@ -93,14 +93,14 @@ func TestEndlessLists(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ begin, repeat, want string }{
 		"containers":       {"[{}", ",{}", "more than 1000 containers"},
-		"large containers": {"[", `{"Status":"` + strings.Repeat("x", 64<<10) + `"},`, "too long"},
-		"one name":         {`[{"Names":["`, strings.Repeat("x", 4<<10), "too long"},
-		"names":            {`[{"Names":[""`, `,""`, "too long"},
-		"ports":            {`[{"Ports":[{}`, `,{}`, "too long"},
-		"labels":           {`[{"Labels":{"a":""`, `,"a":""`, "too long"},
-		"unknown fields":   {`[{"a":0`, `,"a":0`, "too long"},
-		"blanks":           {"", strings.Repeat(" ", 4<<10), "too long"},
-		"blanks after it":  {"[", strings.Repeat(" ", 4<<10), "too long"},
+		"large containers": {"[", `{"Status":"` + strings.Repeat("x", 64<<10) + `"},`, "response is longer"},
+		"one name":         {`[{"Names":["`, strings.Repeat("x", 4<<10), "response is longer"},
+		"names":            {`[{"Names":[""`, `,""`, "response is longer"},
+		"ports":            {`[{"Ports":[{}`, `,{}`, "response is longer"},
+		"labels":           {`[{"Labels":{"a":""`, `,"a":""`, "response is longer"},
+		"unknown fields":   {`[{"a":0`, `,"a":0`, "response is longer"},
+		"blanks":           {"", strings.Repeat(" ", 4<<10), "response is longer"},
+		"blanks after it":  {"[", strings.Repeat(" ", 4<<10), "response is longer"},
 		"arrays":           {"", strings.Repeat("[", 4<<10), "not a JSON array"},
 	} {
 		for _, status := range []int{200, 201, 300} {

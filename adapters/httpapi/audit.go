@@ -48,7 +48,7 @@ func (r *request) eventFilter() (ports.EventFilter, error) {
 		var ok bool
 		if filter.Before, ok = domain.ParseID[domain.Event](text); !ok {
 			return filter, domain.InvalidField("before", "invalid_before",
-				"before must be the id of an audit event: send the value of next from the previous page")
+				"the parameter before must be the id of an audit event: send the field next of the previous page")
 		}
 	}
 	if text := r.QueryParam("action"); text != "" {

@@ -7,12 +7,12 @@ type boundsCollector struct{ api *API }
 
 var (
 	boundUsed = prometheus.NewDesc("lockbox_http_bound_used",
-		"Current use of each bound on the connections, requests and memory of clients, in bytes if the name of the "+
-			"bound ends in _bytes, and as a count otherwise. For a bound per user or address, the value is "+
-			"the highest among all users or addresses.",
+		"Current use of each bound on the connections, requests and memory of clients. The value is in bytes if the "+
+			"name of the bound ends in _bytes; otherwise it is a count. For a bound per user or address, it is the "+
+			"value of the user or address with the highest use.",
 		[]string{"bound"}, nil)
 	boundLimit = prometheus.NewDesc("lockbox_http_bound_limit",
-		"Limit of each bound, in the same unit as lockbox_http_bound_used.", []string{"bound"}, nil)
+		"Maximum value of lockbox_http_bound_used for each bound.", []string{"bound"}, nil)
 	boundRefused = prometheus.NewDesc("lockbox_http_bound_refused_total",
 		"Number of requests and connections that were refused or closed because a bound was reached.",
 		[]string{"bound"}, nil)

@@ -208,7 +208,7 @@ func (r *request) keyringCondition() (vault.KeyringCondition, error) {
 	if lines := header.Values(headerIfNoneMatch); len(lines) > 0 {
 		if _, all, ok := parseEntityTags(strings.Join(lines, ",")); !ok || !all {
 			return condition, domain.InvalidField(headerIfNoneMatch, "invalid_precondition",
-				"If-None-Match must be * here, which requires that the box has no keyring yet")
+				"If-None-Match must be *; this header is only for the first keyring of a box")
 		}
 		condition.First = true
 	}
@@ -251,7 +251,8 @@ func (b newKeyringBody) decode() (vault.WriteKeyring, error) {
 		*field.to = raw
 	}
 	malformed := domain.InvalidField("recipients", "keyring_invalid",
-		"each recipient must have userId, fingerprint and wrapped: a UUID and two texts in base64url without padding")
+		"each recipient must have a userId, which is a UUID, and the fields fingerprint and wrapped in base64url "+
+			"without padding")
 	// At most one recipient more than allowed is decoded. The use case refuses such a list, so decoding the rest would
 	// only cost memory.
 	for _, line := range b.Recipients[:min(len(b.Recipients), domain.MaxKeyRecipients+1)] {

@@ -30,7 +30,7 @@ type origins struct {
 // The refusals of origins.
 var (
 	errForeignHost = domain.Refuse(domain.Forbidden, "foreign_host",
-		"this server accepts requests only under the name localhost or 127.0.0.1, and from web pages on this machine")
+		"the host in the URL and the origin of the web page must be localhost or 127.0.0.1")
 	errForeignInit = domain.Refuse(domain.Forbidden, "foreign_host",
 		"POST /init from a web page requires an initialization token: set LOCKBOX_INIT_TOKEN")
 )

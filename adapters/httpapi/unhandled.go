@@ -48,7 +48,7 @@ var (
 	errMalformedRequest = domain.Refuse(domain.Invalid, codeMalformedRequest,
 		"the request is not valid HTTP: check the encoding of the path and the headers")
 	errHTTPSRequired = domain.Refuse(domain.Invalid, codeHTTPSRequired,
-		"this server supports HTTPS only: use https:// in its address")
+		"this server supports HTTPS only: use https:// in the URL")
 )
 
 // unhandledStatus returns the status of an error response that no handler wrote. ok is false for any other output. A

@@ -19,7 +19,7 @@ var wireMessages = []struct {
 		"the header X-Encryption-Key is missing or empty: send the key that the entry is encrypted with"},
 	{domain.ErrKeyMismatch, "the key in X-Encryption-Key is not the key that the entry is encrypted with"},
 	{domain.ErrPrecondition,
-		"the entry's version does not match If-Match or If-None-Match: read the entry and try again"},
+		"the entry's version does not satisfy If-Match or If-None-Match: read the entry and try again"},
 	{domain.ErrNoDropletHost, "no droplet host is configured: the operator can set LOCKBOX_DOCKER_HOST"},
 }
 

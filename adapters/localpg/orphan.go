@@ -66,7 +66,8 @@ func (s *Server) stopOrphan(ctx context.Context) (bool, error) {
 		// The guard may stop the server at the same time. The server removes its process id file last, so pg_ctl can
 		// fail although the server stops. If the server exits soon, the stop has succeeded.
 		if out, err := stop.CombinedOutput(); err != nil && !endsSoon(ctx, pid, s.home.data()) {
-			return true, fmt.Errorf("stop the PostgreSQL that an earlier program left running, process %d: %w: %s",
+			return true, fmt.Errorf("cannot stop the PostgreSQL server that an earlier program left running (process "+
+				"%d): %w: %s",
 				pid, err, bytes.TrimSpace(out))
 		}
 		return true, nil

@@ -157,7 +157,7 @@ func checkSecret(secret domain.Secret) error {
 	raw := secret.Bytes()
 	switch {
 	case len(raw) < minSecretBytes:
-		return fmt.Errorf("a TOTP secret must have at least %d bytes, not %d", minSecretBytes, len(raw))
+		return fmt.Errorf("a TOTP secret must have at least %d bytes, but this one has %d", minSecretBytes, len(raw))
 	case subtle.ConstantTimeCompare(raw, make([]byte, len(raw))) == 1:
 		return errors.New("a TOTP secret must not be all zeros: it may have been cleared too early")
 	}

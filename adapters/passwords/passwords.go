@@ -56,7 +56,7 @@ func New(config Config) (*Hasher, error) {
 		config.Random = rand.Reader
 	}
 	if config.MaxStoredMemoryKiB > maxStoredKiB {
-		return nil, fmt.Errorf("the memory limit for stored hashes must be at most %d KiB, not %d",
+		return nil, fmt.Errorf("the memory limit for stored hashes must be at most %d KiB, but it is %d KiB",
 			maxStoredKiB, config.MaxStoredMemoryKiB)
 	}
 	if p := config.Params; !withinLimits(p, config.MaxStoredMemoryKiB) {
@@ -152,7 +152,7 @@ func (h *Hasher) derive(ctx context.Context, password domain.Secret, with phc) (
 		return hash, err
 	}
 	if len(made) != hashLen {
-		return hash, fmt.Errorf("the key derivation returned %d bytes, not %d", len(made), hashLen)
+		return hash, fmt.Errorf("the key derivation returned %d bytes instead of %d", len(made), hashLen)
 	}
 	return [hashLen]byte(made), nil
 }

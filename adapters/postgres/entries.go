@@ -74,7 +74,7 @@ func (r entries) CountIn(ctx context.Context, box domain.BoxID, key domain.Entry
 	if !exists {
 		return domain.ErrBoxNotFound
 	}
-	return domain.LimitReached("entries per box")
+	return domain.LimitReached("this box cannot have more entries")
 }
 
 // removedCountSQL counts the keys of a box, including the deleted keys, and reports whether the count exceeds a limit.
@@ -214,7 +214,7 @@ func translateAddVersion(err error) error {
 	case refused != nil && refused.Code == sqlstate.NotNullViolation && refused.ColumnName == "key_id":
 		return ports.ErrStaleServerKey
 	case refused != nil && refused.Code == sqlstate.NotNullViolation && refused.ColumnName == "reserved_bytes":
-		return domain.LimitReached("bytes per box")
+		return domain.LimitReached("this box cannot store more bytes")
 	default:
 		return translate(err)
 	}

@@ -120,7 +120,7 @@ func TestTimelines(t *testing.T) {
 	store.Pool().Reset()
 	_, err := store.Read().System.Owner(t.Context())
 	require.ErrorIs(t, err, domain.Unavailable, "the server continues an older history")
-	require.ErrorContains(t, err, "a primary that was replaced")
+	require.ErrorContains(t, err, "a former primary")
 	require.NotErrorIs(t, err, postgres.ErrRefused)
 
 	store.SeeTimeline(timeline)

@@ -23,7 +23,7 @@ var (
 	// lasting reason.
 	ErrStandby = errors.New("the database is a read-only standby: the URL must lead to the primary")
 
-	errOldPrimary = errors.New("the database is a primary that was replaced")
+	errOldPrimary = errors.New("the database is a former primary")
 )
 
 // refuse returns an error for a lasting reason.

@@ -104,8 +104,8 @@ func ensureRoleSettings(ctx context.Context, p *pool) error {
 		}
 		p.raw.Reset() // the open sessions do not have the new settings
 	}
-	return errors.New("the sessions of the database lack settings that are stored for the role: remove these " +
-		"settings from the database URL, or reconnect the sessions of the pooler, for example with RECONNECT in the " +
+	return errors.New("settings that are stored for the role do not apply in the database sessions: remove these " +
+		"settings from the database URL, or let the pooler open new connections, for example with RECONNECT in the " +
 		"console of PgBouncer")
 }
 

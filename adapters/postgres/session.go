@@ -150,7 +150,7 @@ func readRow(ctx context.Context, conn *pgconn.PgConn, sql string) ([]string, er
 		return nil, err
 	}
 	if len(results) != 1 || len(results[0].Rows) != 1 {
-		return nil, errors.New("the database did not answer the check of a new connection with one row")
+		return nil, errors.New("the query that checks a new connection did not return exactly one row")
 	}
 	row := make([]string, len(results[0].Rows[0]))
 	for i, column := range results[0].Rows[0] {
@@ -198,7 +198,8 @@ func (c *connector) acceptTimeline(timeline uint32) error {
 		case timeline == 0 || timeline == seen:
 			return nil
 		case timeline < seen:
-			return fmt.Errorf("%w: it is on timeline %d, and this server has seen %d", errOldPrimary, timeline, seen)
+			return fmt.Errorf("%w: its timeline is %d, but another database server already had timeline %d",
+				errOldPrimary, timeline, seen)
 		}
 		if c.timeline.CompareAndSwap(seen, timeline) {
 			if seen != 0 {

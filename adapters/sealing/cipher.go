@@ -27,7 +27,7 @@ type derived struct {
 	ikm  [keyBytes]byte
 }
 
-var errVersions = errors.New("a new value must be sealed with SealedAs equal to Version")
+var errVersions = errors.New("for a new value, SealedAs must equal Version")
 
 // derive adds the key material for one derivation. A passphrase requires a run of Argon2id; a generated key does not.
 func (c *entryCipher) derive(ctx context.Context, key domain.EncryptionKey, from derivation) error {
@@ -41,7 +41,7 @@ func (c *entryCipher) derive(ctx context.Context, key domain.EncryptionKey, from
 		defer clear(ikm)
 	}
 	if len(ikm) != keyBytes {
-		return fmt.Errorf("the key derivation returned %d bytes, not %d", len(ikm), keyBytes)
+		return fmt.Errorf("the key derivation returned %d bytes instead of %d", len(ikm), keyBytes)
 	}
 	c.derived = append(c.derived, derived{from, [keyBytes]byte(ikm)})
 	return nil

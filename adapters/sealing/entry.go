@@ -57,7 +57,7 @@ func NewEntrySealer(config EntryConfig) (*EntrySealer, error) {
 		config.Random = rand.Reader
 	}
 	if config.MaxStoredMemoryKiB > maxStoredKiB {
-		return nil, fmt.Errorf("the memory limit for stored parameters must be at most %d KiB, not %d",
+		return nil, fmt.Errorf("the memory limit for stored parameters must be at most %d KiB, but it is %d KiB",
 			maxStoredKiB, config.MaxStoredMemoryKiB)
 	}
 	current := derivation{kdf: kdfArgon2id, params: config.Params}

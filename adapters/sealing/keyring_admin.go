@@ -47,11 +47,11 @@ func (k *Keyring) wrongSecret(opened []*openKey, failed []ports.ServerKey) error
 		why = previousSetting + " unwraps some keys and " + secretSetting + " unwraps none, so " + secretSetting +
 			" is wrong"
 	case hasPrevious:
-		why = "neither " + secretSetting + " nor " + previousSetting +
-			" unwraps these keys, or their rows are damaged"
+		why = "these keys need a secret other than " + secretSetting + " and " + previousSetting +
+			", or their rows are damaged"
 	default:
-		why = secretSetting +
-			" does not unwrap these keys, or their rows are damaged; during a change of the secret, " +
+		why = "these keys need a secret other than " + secretSetting +
+			", or their rows are damaged; during a change of the secret, " +
 			"set " + previousSetting + " to the previous secret"
 	}
 	return fmt.Errorf("%w: %s: %s", ErrWrongSecret, list, why)

@@ -118,25 +118,25 @@ func (s *state) continues(in *installation, box string) error {
 		for name, other := range in.Boxes {
 			if other.ID == s.Head.Box {
 				return fault(client.ErrBoxReplaced, "the server presents the box "+name+" as "+box+
-					"; nothing was sent: check whether this is the right server", nil)
+					"; nothing was sent; check whether this is the right server", nil)
 			}
 		}
 		return nil
 	}
 	switch {
 	case last.ID != s.Head.Box:
-		return fault(client.ErrBoxReplaced, "the box "+box+" is not the box that had this name before; "+
-			"nothing was sent: if it was created anew, run lockbox box forget "+box, nil)
+		return fault(client.ErrBoxReplaced, "the box "+box+" is not the box that had this name before; nothing was "+
+			"sent; if a new box was created under this name, run lockbox box forget "+box, nil)
 	case last.Mode != s.Head.Mode:
 		return modeChanged(box)
 	case s.Head.Sequence < last.Sequence:
-		return fault(client.ErrKeyringRolledBack, fmt.Sprintf("the keyring of the box %s has the number %d, "+
-			"but this client has seen number %d; nothing was sent: after a database restore, run "+
-			"lockbox box repair %s",
+		return fault(client.ErrKeyringRolledBack, fmt.Sprintf("the keyring of the box %s has the number %d, but this "+
+			"client has seen number %d; nothing was sent; after a database restore, run lockbox box repair %s",
 			box, s.Head.Sequence, last.Sequence, box), nil)
 	case s.Head.Sequence == last.Sequence && Fingerprint(s.digest()) != last.Digest:
-		return fault(client.ErrKeyringForked, fmt.Sprintf("the keyring of the box %s with the number %d "+
-			"differs from the one that this client has seen; nothing was sent: compare it with another member",
+		return fault(client.ErrKeyringForked, fmt.Sprintf("the keyring of the box %s with the number %d differs from "+
+			"the keyring that this client has seen under this number; nothing was sent; compare the keyring with "+
+			"that of another member",
 			box, s.Head.Sequence), nil)
 	}
 	return s.contains(last.Key)
@@ -160,12 +160,12 @@ func (s *state) contains(known KeyID) error {
 	if _, ok := s.Find(known); ok {
 		return nil
 	}
-	return fault(client.ErrKeyringNotContinued, "the keyring does not contain the key that this client "+
-		"knows, so its author did not have that key; nothing was sent: ask a box admin whether the keyring was "+
-		"reset, and only after a reset run lockbox box forget", nil)
+	return fault(client.ErrKeyringNotContinued, "the keyring does not contain the key that this client knows; "+
+		"nothing was sent; ask a box admin whether the keyring was reset; only after a reset, run lockbox box "+
+		"forget", nil)
 }
 
 func modeChanged(box string) error {
-	return fault(client.ErrKeyringModeChanged, "the encryption mode of the box "+box+" changed, but a box "+
-		"keeps its mode permanently; nothing was sent: check whether this is the right server", nil)
+	return fault(client.ErrKeyringModeChanged, "the encryption mode of the box "+box+" changed, but the mode of a "+
+		"box can never change; nothing was sent; check whether this is the right server", nil)
 }

@@ -224,8 +224,8 @@ func (h *Holder) missing(c *client.Client, box string) error {
 	if _, ok, err = h.config.Memory.Box(in, box); err != nil || !ok {
 		return err
 	}
-	return fault(client.ErrKeyringMissing, "the box "+box+" had a keyring, and the server has none now; "+
-		"nothing was sent: after a database restore, run lockbox box repair "+box+
+	return fault(client.ErrKeyringMissing, "the box "+box+" had a keyring, and the server has none now; nothing was "+
+		"sent; after a database restore, run lockbox box repair "+box+
 		"; if the box was created anew, run lockbox box forget "+box, nil)
 }
 

@@ -143,11 +143,11 @@ func (k *Keyring) Open(id *Identity, wrapped []byte) (*Opened, error) {
 	}
 	chain, ok := open(key.bytes(), chainLabel, k.Head.Bytes(), k.Chain)
 	if !ok || len(chain)%keyLen != 0 || len(chain)/keyLen > maxChain {
-		return nil, tampered("its author did not have the box's key")
+		return nil, tampered("the author of the keyring did not have the key of the box")
 	}
 	defer clear(chain)
 	if k.Author.Fingerprint() != k.Head.Author || !k.Author.verify(k.signed(), k.Signature) {
-		return nil, tampered("the signature is not that of its author")
+		return nil, tampered("the signature is not that of the author")
 	}
 	if len(k.Recipients) > 0 && (!sorted(k.Recipients) || linesDigest(k.Recipients) != k.Head.Lines) {
 		return nil, tampered("its recipients were changed")

@@ -58,8 +58,8 @@ func (id *Identity) lockWith(salt [lockedSaltLen]byte, sealSalt [saltLen]byte, p
 // Unlock decrypts a locked identity. It returns ErrUnlockFailed if the passphrase is wrong, or if the bytes were
 // changed or belong to another owner. The error does not show which of these is the cause.
 func Unlock(locked []byte, passphrase client.Secret, owner Owner) (*Identity, error) {
-	failed := fault(client.ErrUnlockFailed, "the identity cannot be unlocked: the passphrase is wrong, or "+
-		"the locked identity was changed; check the six words, or use the identity file of another device", nil)
+	failed := fault(client.ErrUnlockFailed, "the identity cannot be unlocked: the passphrase is wrong, or the locked "+
+		"identity was changed; check the six words of the passphrase, or use the identity file of another device", nil)
 	if len(locked) != lockedLen || locked[0] != lockedVersion {
 		return nil, failed
 	}

@@ -96,12 +96,14 @@ func (k *known) urlOf(url string) (ID, bool) {
 // same keys.
 func (k *known) checkPlace(url string, id ID) error {
 	if at, ok := k.urlOf(url); ok && at != id {
-		return fault(client.ErrInstallationChanged, "the server is another installation than before: "+
-			"ask its operator, and only if its database was set up anew, run lockbox login --accept-installation", nil)
+		return fault(client.ErrInstallationChanged, "the server is another installation than before: ask the "+
+			"operator of the server; only if the database was set up anew, run lockbox login "+
+			"--accept-installation", nil)
 	}
 	if in := k.Installations[id]; in != nil && in.URL != "" && in.URL != url {
-		return fault(client.ErrInstallationElsewhere, "this installation is known under "+in.URL+": if the "+
-			"server moved, run lockbox login --accept-installation; if this is a copy, do not sign in to it", nil)
+		return fault(client.ErrInstallationElsewhere, "this installation is known under "+in.URL+": if the server "+
+			"moved, run lockbox login --accept-installation; if the server uses a copy of the database, do not sign "+
+			"in", nil)
 	}
 	return nil
 }
@@ -167,8 +169,8 @@ func (m *Memory) PinUser(in ID, name string, user ID, fingerprint Fingerprint) e
 }
 
 func userReplaced(name string) error {
-	return fault(client.ErrUserReplaced, "the user "+name+" is not the user with that name that you "+
-		"confirmed before: ask the user, and confirm the new fingerprint", nil)
+	return fault(client.ErrUserReplaced, "the user "+name+" is not the user that you confirmed under this name "+
+		"before: ask the user, and confirm the new fingerprint", nil)
 }
 
 // ForgetUser deletes everything that the client remembers about a user.

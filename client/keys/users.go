@@ -69,7 +69,7 @@ func publicOf(found *client.PublicIdentity) (To, error) {
 	}
 	if found.Fingerprint != public.Fingerprint().String() {
 		return To{}, fault(client.ErrIdentityInvalid,
-			"the server sent a public key and a fingerprint that do not match; nothing was wrapped", nil)
+			"the server sent a public key and a fingerprint that do not match; no key was wrapped", nil)
 	}
 	user, err := ParseID(found.UserID)
 	return To{user, public}, err
@@ -98,9 +98,9 @@ func (h *Holder) checkUser(ctx context.Context, in ID, recipients []Recipient, g
 	case slices.ContainsFunc(recipients, sameUser):
 		return identityChanged(grant.User, "the fingerprint in the keyring")
 	case h.config.ConfirmUser == nil:
-		return fault(client.ErrIdentityUnconfirmed, "the fingerprint of "+grant.User+" was never compared; "+
-			"nothing was wrapped: get the fingerprint from "+grant.User+" over another channel, or compare it at a "+
-			"terminal; --yes does not confirm it", nil)
+		return fault(client.ErrIdentityUnconfirmed, "the fingerprint of "+grant.User+" was never compared; no key "+
+			"was wrapped; get the fingerprint from "+grant.User+" over another channel, or compare it at a terminal; "+
+			"--yes does not confirm a fingerprint", nil)
 	default:
 		if err := h.config.ConfirmUser(ctx, UserToConfirm{grant.User, fingerprint}); err != nil {
 			return err
@@ -111,7 +111,7 @@ func (h *Holder) checkUser(ctx context.Context, in ID, recipients []Recipient, g
 
 func identityChanged(name, from string) error {
 	return fault(client.ErrIdentityChanged, "the identity of "+name+" differs from "+from+
-		"; nothing was wrapped: ask "+name+" whether the identity is new; if it is, grant again with the fingerprint "+
+		"; no key was wrapped; ask "+name+" whether the identity is new; if it is, grant again with the fingerprint "+
 		"that "+name+" reports", nil)
 }
 
@@ -130,8 +130,8 @@ func publicKeys(ctx context.Context, c *client.Client, recipients []Recipient) (
 		}
 		if public.Fingerprint() != recipients[i].Fingerprint {
 			return fault(client.ErrIdentityInvalid,
-				"the server sent a public key that does not match the fingerprint in the keyring; "+
-					"nothing was wrapped", nil)
+				"the server sent a public key that does not match the fingerprint in the keyring; no key was "+
+					"wrapped", nil)
 		}
 		found[i] = To{recipients[i].User, public}
 		return nil

@@ -11,23 +11,24 @@ import (
 )
 
 const (
-	// prefix begins the name of every setting.
+	// prefix is the first part of the name of every setting.
 	prefix = "LOCKBOX_"
-	// fileSuffix ends the name of a variable whose value is the path of a file that contains the setting.
+	// fileSuffix is the last part of the name of a variable that contains a path. Lockbox reads the setting from the
+	// file at this path.
 	fileSuffix = "_FILE"
 )
 
-// ReadEnvironment parses the settings out of variables of the form NAME=value. The error contains all mistakes that
-// prevent parsing. Config.Validate finds the other mistakes. The result unknown lists, in alphabetical order, the
-// variables that look like settings but are not.
+// ReadEnvironment parses the settings in environ, whose elements have the form NAME=value. err contains all mistakes
+// that ReadEnvironment finds. Config.Validate finds the other mistakes. unknown contains, in alphabetical order, the
+// names of the variables that begin with LOCKBOX_ and have no known meaning.
 func ReadEnvironment(environ []string) (config Config, unknown []string, err error) {
 	variables, files, unknown, mistakes := gather(environ)
 	options := env.Options{Prefix: prefix, Environment: variables, FuncMap: parsers}
 	if err := env.ParseWithOptions(&config, options); err != nil {
 		mistakes = append(mistakes, parseMistakes(err)...)
 	}
-	// A setting that cannot be parsed stays zero, which can cause a second mistake. AllMistakes drops the second
-	// mistake.
+	// A setting that cannot be parsed keeps its zero value. derive may then report a second mistake for this setting.
+	// AllMistakes removes the second mistake.
 	mistakes = append(mistakes, config.derive(certificateFiles{
 		chain: files[prefix+"TLS_CERT"],
 		key:   files[prefix+"TLS_KEY"],
@@ -35,9 +36,9 @@ func ReadEnvironment(environ []string) (config Config, unknown []string, err err
 	return config, unknown, errors.Join(mistakes...)
 }
 
-// gather finds the settings in environ. The map variables contains the values of the settings, and the map files
-// contains the paths of those settings that are given as files. The keys of both maps are the names of settings. A
-// variable that is set to an empty text counts as not set.
+// gather finds the settings in environ. variables maps the name of each setting to its value. files holds the paths of
+// the files from which settings were read, under the names of these settings. A setting with an empty value is in
+// variables, too. The env package treats an empty value as not set.
 func gather(environ []string) (variables, files map[string]string, unknown []string, mistakes []error) {
 	variables, files = make(map[string]string), make(map[string]string)
 	known := make(map[string]bool)
@@ -56,7 +57,8 @@ func gather(environ []string) (variables, files map[string]string, unknown []str
 			unknown = append(unknown, name)
 		}
 	}
-	// A setting that is given twice is an error: Lockbox cannot know which one the operator means.
+	// A setting must not be set both directly and through its _FILE variable, because Lockbox cannot know which value
+	// the operator wants.
 	for name, path := range files {
 		if _, both := variables[name]; both {
 			mistakes = append(mistakes,
@@ -87,8 +89,8 @@ func isForeign(name string) bool {
 	return false
 }
 
-// parseMistakes replaces the errors of the env package, because they name a field instead of a variable and may repeat
-// the value. The new errors name the variable and never repeat the value.
+// parseMistakes converts the errors of the env package. An error of that package names the field of Config instead of
+// the variable, and may repeat the value. The new error names the variable and never repeats the value.
 func parseMistakes(err error) []error {
 	all, ok := errors.AsType[env.AggregateError](err)
 	if !ok {

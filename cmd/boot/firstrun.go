@@ -15,12 +15,12 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/sealing"
 )
 
-// CreateSecretFile creates the file that LOCKBOX_SECRET_KEY_FILE names, with a new secret, if the file is missing. It
-// returns an error if the database already has server keys. In this case the secret of these keys is lost or not
-// mounted, and a new secret would open none of them.
+// CreateSecretFile creates the file at the path in LOCKBOX_SECRET_KEY_FILE and writes a new secret to it. If the file
+// already exists, CreateSecretFile does nothing. If the database already has server keys, it returns an error. In that
+// case, the secret that encrypts these keys is lost or not mounted, and a new secret could not decrypt them.
 func CreateSecretFile(ctx context.Context, environ []string) error {
 	const name = prefix + "SECRET_KEY" + fileSuffix
-	// Read the settings without the secret, because the file of the secret does not exist yet.
+	// Read all settings except the secret, because the file with the secret may not exist yet.
 	path, others := "", make([]string, 0, len(environ))
 	for _, variable := range environ {
 		if value, found := strings.CutPrefix(variable, name+"="); found {
@@ -30,7 +30,7 @@ func CreateSecretFile(ctx context.Context, environ []string) error {
 		others = append(others, variable)
 	}
 	if path == "" {
-		return fmt.Errorf("%s is not set: set it to the file to create", name)
+		return fmt.Errorf("%s is not set: set it to the path of the file to create", name)
 	}
 	config, _, err := ReadEnvironment(others)
 	if err != nil {
@@ -39,9 +39,9 @@ func CreateSecretFile(ctx context.Context, environ []string) error {
 	return createSecret(ctx, config, path)
 }
 
-// createSecret is CreateSecretFile for a known file and database.
+// createSecret does the work of CreateSecretFile after the path and the settings are known.
 func createSecret(ctx context.Context, config Config, path string) error {
-	// An existing file stays unchanged, even if it is empty or unreadable; serve then reports the problem.
+	// Do not change an existing file. If the file is empty or unreadable, lockbox serve reports the problem.
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -69,9 +69,10 @@ func refuseKeys(ctx context.Context, store *postgres.Store, path string) error {
 // NewSecret returns a new secret for LOCKBOX_SECRET_KEY.
 func NewSecret() string { return sealing.GenerateSecret(rand.Reader) }
 
-// FirstRun creates three files that a Docker Compose installation keeps in a volume: a password for the database, the
-// URL with that password, and the token that POST /init requires. It leaves existing files unchanged. If FirstRun runs
-// as root, the user with the id in the argument owner owns the folder and the files. Only their owner can read them.
+// FirstRun creates three files that a Docker Compose installation keeps in a volume: a password for the database, a
+// database URL that contains this password, and the token that POST /init requires. It leaves existing files unchanged.
+// owner is a user id. If FirstRun runs as root, it makes this user the owner of the folder and of the files. Only the
+// owner can read them.
 func FirstRun(dir, databaseHost string, owner int) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
@@ -83,7 +84,7 @@ func FirstRun(dir, databaseHost string, owner int) error {
 	if err != nil {
 		return err
 	}
-	// sslmode=disable: the database and the server share a private network of Compose.
+	// The URL turns TLS off, because Compose connects the database and the server through a private network.
 	url := "postgres://lockbox:" + password + "@" + databaseHost + "/lockbox?sslmode=disable"
 	if _, err := keepFile(filepath.Join(dir, "database-url"), func() string { return url }); err != nil {
 		return err
@@ -91,8 +92,8 @@ func FirstRun(dir, databaseHost string, owner int) error {
 	if _, err := keepFile(filepath.Join(dir, "init-token"), randomText); err != nil {
 		return err
 	}
-	// Only root can change the owner of files. Without root, the files belong to the current user, who also runs the
-	// server.
+	// Only root can change the owner of a file. If FirstRun does not run as root, the files belong to the current user.
+	// The server then runs as the same user.
 	if os.Geteuid() != 0 {
 		return nil
 	}
@@ -104,7 +105,8 @@ func FirstRun(dir, databaseHost string, owner int) error {
 	return nil
 }
 
-// keepFile returns the content of a file without its final newline. It creates the file first if it is missing.
+// keepFile returns the content of a file without the newline at its end. If the file is missing, keepFile creates it
+// first.
 func keepFile(path string, content func() string) (string, error) {
 	if err := writeNewFile(path, content()+"\n"); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", err
@@ -113,8 +115,9 @@ func keepFile(path string, content func() string) (string, error) {
 	return strings.TrimSuffix(string(kept), "\n"), err
 }
 
-// writeNewFile creates a file. It returns fs.ErrExist if the file exists. After writeNewFile has returned, the file
-// survives a power failure. Otherwise data could be encrypted with a secret that is then lost.
+// writeNewFile creates a file. It returns fs.ErrExist if the file exists. If writeNewFile returns nil, the file
+// survives a power failure. Without this guarantee, the server could encrypt data with a secret that a power failure
+// then destroys.
 func writeNewFile(path, content string) error {
 	// The content is complete and on disk before the file gets its name.
 	temporary, err := os.CreateTemp(filepath.Dir(path), ".new-*") // with mode 0600

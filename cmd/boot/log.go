@@ -5,7 +5,8 @@ import (
 	"log/slog"
 )
 
-// NewLog returns the log of the program, with the configured format and the configured lowest level.
+// NewLog returns the log of the program. The log has the configured format and omits records below the configured
+// level.
 func NewLog(config Config, to io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: config.LogLevel}
 	if config.LogFormat == LogText {

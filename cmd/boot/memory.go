@@ -17,17 +17,17 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/httpapi"
 )
 
-// The memory of the process is divided as follows. adapters/httpapi limits the memory that requests and connections
-// use; see httpapi.NewBounds.
+// These constants divide the memory of the process. httpapi.NewBounds computes the limits for requests and connections
+// from the same memory.
 const (
 	// assumedMemory is the budget, in bytes, if nothing limits the memory of the process.
 	assumedMemory = 1 << 30
 	// kdfShare is the part of the budget, in percent, that concurrent key derivations may use.
 	kdfShare = 30
-	// runtimeShare is the part of the budget, in percent, that the Go runtime may use before it collects garbage more
-	// often. The remaining 15 percent are for buffers of the kernel and for the program text.
+	// runtimeShare is the soft memory limit of the Go runtime, in percent of the budget. Near this limit, the runtime
+	// collects garbage more often. The remaining 15 percent are for kernel buffers and for the program text.
 	runtimeShare = 85
-	// minMemory is the smallest budget that can be set, in bytes.
+	// minMemory is the smallest possible budget, in bytes.
 	minMemory = 64 << 20
 )
 
@@ -45,7 +45,8 @@ func (c Config) memoryBudget() int64 {
 	return max(minMemory, min(assumedMemory, runtimeLimit, controlGroupLimit("/")))
 }
 
-// bounds returns the bounds of the HTTP API. A bound that is not set is derived from the memory.
+// bounds returns the bounds of the HTTP API. If the setting of a bound is zero, the bound is derived from the memory
+// budget.
 func (c Config) bounds() httpapi.Bounds {
 	bounds := httpapi.NewBounds(c.memoryBudget())
 	if c.MaxRequests > 0 {
@@ -94,15 +95,16 @@ func controlGroupLimit(root string) int64 {
 	return lowest
 }
 
-// lowestLimit returns the lowest of the limits of a control group and its parents. file is the name of the file that
-// contains the limit of a group. In a container, the folders of the parents may be missing, and the group of the
-// container is mounted at the top.
+// lowestLimit returns the lowest memory limit among a control group and its parent groups. Each group is a folder below
+// mount. file is the name of the file that contains the limit. In a container, the folder of the group may be missing.
+// The file with the limit of the container is then directly in mount.
 func lowestLimit(mount, group, file string) int64 {
 	lowest := int64(math.MaxInt64)
 	for group = path.Clean("/" + group); ; group = path.Dir(group) {
 		text, err := os.ReadFile(path.Join(mount, group, file)) //nolint:gosec // a file of the kernel
 		if err == nil {
-			// "max" means no limit; version 1 writes a number above any real size.
+			// Without a limit, the file contains "max" in version 2, and in version 1 a number that is larger than any
+			// real memory.
 			if limit, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil && limit > 0 {
 				lowest = min(lowest, limit)
 			}
@@ -113,21 +115,23 @@ func lowestLimit(mount, group, file string) int64 {
 	}
 }
 
-// maxDerivations returns how many key derivations may run at once: one for every two cores, but at most as many as the
-// memory allows.
+// maxDerivations returns the maximum number of concurrent key derivations. The result is half the number of cores, but
+// at most derivationsInMemory and at least one.
 func (c Config) maxDerivations() int {
 	return max(1, min(runtime.GOMAXPROCS(0)/2, c.derivationsInMemory()))
 }
 
-// derivationsInMemory returns how many key derivations the memory allows at once. The result is at least one. Each
-// derivation is counted with twice its memory, because its memory stays in use until the next garbage collection.
+// derivationsInMemory returns how many concurrent key derivations fit into their share of the memory. It returns at
+// least one. The memory of each derivation counts twice, because the memory of a finished derivation stays in use until
+// the next garbage collection.
 func (c Config) derivationsInMemory() int {
 	each := 2 * int64(c.KDFMemoryKiB) << 10
 	return max(1, int(c.memoryBudget()*kdfShare/100/max(1, each)))
 }
 
-// limitMemory sets the soft memory limit of the Go runtime, unless GOMEMLIMIT sets it. Without a limit, the garbage of
-// several key derivations and large values could accumulate before the garbage collector runs.
+// limitMemory sets the soft memory limit of the Go runtime. If GOMEMLIMIT is set, limitMemory leaves that limit
+// unchanged. Without a limit, the garbage of several key derivations and large values could accumulate before the
+// garbage collector runs.
 func (a *App) limitMemory() {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(a.config.memoryBudget() * runtimeShare / 100)
@@ -135,15 +139,15 @@ func (a *App) limitMemory() {
 }
 
 const (
-	// releaseInterval is how often releaseMemory looks at the heap.
+	// releaseInterval is the time between two measurements of the heap by releaseMemory.
 	releaseInterval = 5 * time.Second
 	// releaseAbove is the size of the unused memory, in bytes, above which the server returns this memory to the
 	// operating system.
 	releaseAbove = 4 << 20
 )
 
-// releaseMemory returns unused memory to the operating system after a burst of requests. The Go runtime takes minutes
-// to do this, and until then the memory counts towards the limit of the control group.
+// releaseMemory returns unused memory to the operating system after a burst of requests. The Go runtime itself returns
+// unused memory only after minutes. Until then, the memory counts towards the limit of the control group.
 func (a *App) releaseMemory(ctx context.Context) {
 	samples := []runtimemetrics.Sample{
 		{Name: "/memory/classes/heap/free:bytes"},
@@ -159,8 +163,8 @@ func (a *App) releaseMemory(ctx context.Context) {
 		objects, allocated := read(2), read(4)
 		garbage := objects - min(objects, read(3))
 		idle := read(0) + read(1) + garbage
-		// If the server has allocated more memory since the last tick than is unused now, it is busy and will soon need
-		// the unused memory again.
+		// Compare the unused memory with the memory that was allocated since the last tick. If more was allocated, the
+		// server is busy and will soon need the unused memory again.
 		if idle > releaseAbove && allocated-allocatedBefore < idle {
 			debug.FreeOSMemory()
 			a.log.Debug("returned unused memory to the operating system", slog.Uint64("bytes", idle))

@@ -14,7 +14,7 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/httpapi"
 )
 
-// TestControlGroupLimit verifies which files are read in both versions of control groups.
+// TestControlGroupLimit verifies that controlGroupLimit reads the right files of both versions of control groups.
 func TestControlGroupLimit(t *testing.T) {
 	t.Parallel()
 	const none = math.MaxInt64
@@ -81,7 +81,7 @@ func TestBoundsOfSettings(t *testing.T) {
 }
 
 // TestDerivationsFitIntoTheMemory verifies that concurrent key derivations use at most their part of the memory, and
-// that one can always run.
+// that at least one derivation is always allowed.
 func TestDerivationsFitIntoTheMemory(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

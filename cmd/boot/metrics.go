@@ -10,8 +10,8 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/postgres"
 )
 
-// registerMetrics adds the metrics of the process, the database and the key derivations. The HTTP API registers its
-// own. No label contains user input.
+// registerMetrics adds the metrics of the process, the database and the key derivations. The HTTP API registers its own
+// metrics. No label contains user input.
 func registerMetrics(registry *prometheus.Registry, core *core) {
 	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name:        "lockbox_build_info",
@@ -69,7 +69,7 @@ func (c statsCollector) Collect(samples chan<- prometheus.Metric) {
 	}
 }
 
-// stats are the counts at the time of one scrape.
+// stats holds the counts that one scrape reports.
 type stats struct {
 	db  postgres.Stats
 	kdf kdf.Stats
@@ -111,12 +111,12 @@ func writable(health postgres.Health) float64 {
 	return 1
 }
 
-// byKind returns the samples of lookups and conditional writes.
+// byKind returns one sample for lookups of entries and one for writes of entries.
 func byKind[N int | int64](lookups, writes N) values {
 	return values{"lookup": float64(lookups), "write": float64(writes)}
 }
 
-// byPurpose returns the samples of key derivations for passwords and for entries.
+// byPurpose returns one sample for key derivations of passwords and one for those of entries.
 func byPurpose[N int | uint64](passwords, entries N) values {
 	return values{"password": float64(passwords), "entry": float64(entries)}
 }
@@ -139,10 +139,10 @@ var metrics = []metric{
 		func(s stats) values { return one(s.db.Pool.WaitTime.Seconds()) }),
 
 	newMetric(counter, "lockbox_db_connections_replaced_total", "",
-		"Number of times that this server replaced its idle database connections because one did not answer.",
+		"Number of times that this server replaced its idle database connections because a connection did not answer.",
 		func(s stats) values { return one(s.db.Pool.Replaced) }),
 	newMetric(gauge, "lockbox_db_writable", "",
-		"1 if the database committed the last probe of this server, 0 if not. The probe runs every 5 seconds.",
+		"1 if the database committed the last probe of this server, otherwise 0. A probe runs every 5 seconds.",
 		func(s stats) values { return values{"": writable(s.db.Health)} }),
 	newMetric(gauge, "lockbox_db_clock_skew_seconds", "",
 		"Time by which the clock of the database is ahead of the clock of this server, in seconds; negative if the "+
@@ -162,7 +162,7 @@ var metrics = []metric{
 		"Number of requests that were refused because the batch queue was full, by kind (lookup or write of an entry).",
 		func(s stats) values { return byKind(s.db.Lookups.Refused, s.db.Writes.Refused) }),
 	newMetric(counter, "lockbox_db_write_fallbacks_total", "",
-		"Number of entry writes that a batch did not store and that were then repeated under locks.",
+		"Number of entry writes that a batch did not store, so they were repeated under locks.",
 		func(s stats) values { return one(s.db.WriteFallbacks) }),
 
 	newMetric(gauge, "lockbox_events_waiting", "", "Number of audit events that wait to be committed.",
@@ -178,7 +178,7 @@ var metrics = []metric{
 		func(s stats) values { return one(s.db.Events.Refused) }),
 
 	newMetric(gauge, "lockbox_events_log_bytes", "",
-		"Size of the audit log in the database, with its indexes, in bytes, as measured in the last minute.",
+		"Size of the audit log in the database, including its indexes, in bytes. It is measured once a minute.",
 		func(s stats) values { return one(s.db.EventLogBytes) }),
 	newMetric(counter, "lockbox_events_deleted_total", "",
 		"Number of audit events that this server deleted because of their age.",
@@ -192,7 +192,7 @@ var metrics = []metric{
 		"Number of key derivations (Argon2id) that were completed, by purpose.",
 		func(s stats) values { return byPurpose(s.kdf.Passwords.Done, s.kdf.Entries.Done) }),
 	newMetric(counter, "lockbox_kdf_refused_total", "for",
-		"Number of key derivations (Argon2id) that were refused because the queue was full or the request ended, by "+
-			"purpose.",
+		"Number of refused key derivations (Argon2id), by purpose. A derivation is refused if the queue is full, or "+
+			"if its request ends before it can start.",
 		func(s stats) values { return byPurpose(s.kdf.Passwords.Refused, s.kdf.Entries.Refused) }),
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // serveMetrics serves /metrics on LOCKBOX_METRICS_ADDR until stop is called. It does nothing if the setting is empty.
-// The API must stop before the metrics server, so that the metrics are available during a shutdown.
+// Call stop only after the API has stopped, because the metrics must be available during a shutdown.
 func (a *App) serveMetrics(api *httpapi.API) (stop func(), err error) {
 	if a.config.MetricsAddr.IsZero() {
 		return func() {}, nil

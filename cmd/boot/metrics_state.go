@@ -7,10 +7,11 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// keyStatus is a function that lists the server keys. The program uses the method Status of sealing.Keyring.
+// keyStatus is a function that returns the status of each server key. The program uses the method Status of
+// sealing.Keyring.
 type keyStatus func() []ports.KeyStatus
 
-// serverKeyCollector reports the times of the server keys in memory.
+// serverKeyCollector reports when the newest server key of each purpose was created.
 type serverKeyCollector struct{ status keyStatus }
 
 var serverKeyCreated = prometheus.NewDesc("lockbox_server_key_created_timestamp_seconds",
@@ -40,8 +41,8 @@ var (
 	streamEvents = prometheus.NewDesc("lockbox_audit_stream_events_total",
 		"Number of audit events that this server delivered to the audit stream.", nil, nil)
 	streamFailures = prometheus.NewDesc("lockbox_audit_stream_failures_total",
-		"Number of failed attempts of this server to deliver events to the audit stream, or to read or update "+
-			"their queue.", nil, nil)
+		"Number of times that this server failed to deliver audit events to the audit stream, or to read or update "+
+			"the queue of the audit stream.", nil, nil)
 	streamLag = prometheus.NewDesc("lockbox_audit_stream_lag_seconds",
 		"Age of the oldest audit event in the queue of the audit stream, in seconds; 0 if all events are delivered.",
 		nil, nil)

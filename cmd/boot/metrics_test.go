@@ -16,8 +16,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// TestMetrics reads all metrics once. The registry returns an error if the descriptions and the samples of the metrics
-// do not match.
+// TestMetrics reads all metrics once. Gather returns an error if a sample does not match the description of its metric.
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	secret, err := sealing.ParseSecret("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8")

@@ -19,14 +19,14 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// rule is the error of a setting with an invalid value. Its text states what is valid, as the rest of a sentence that
-// begins with the name of the variable. It never repeats the value.
+// rule is the error of a setting with an invalid value. The text of a rule completes a sentence that begins with the
+// name of the variable. It states which values are valid, and never repeats the value that was set.
 type rule string
 
 // Error returns the rule.
 func (r rule) Error() string { return string(r) }
 
-// parsers holds a parser for each type of setting that another package declares without an UnmarshalText method.
+// parsers holds the parsers for types that other packages declare without an UnmarshalText method.
 var parsers = map[reflect.Type]env.ParserFunc{
 	reflect.TypeFor[time.Duration](): func(text string) (any, error) { return parseDuration(text) },
 	reflect.TypeFor[domain.Secret](): func(text string) (any, error) { return domain.NewSecret(text), nil },
@@ -57,8 +57,8 @@ var parsers = map[reflect.Type]env.ParserFunc{
 // leadingDays matches the weeks and days at the beginning of a duration.
 var leadingDays = regexp.MustCompile(`^(?:(\d{1,4})w)?(?:(\d{1,5})d)?`)
 
-// parseDuration is time.ParseDuration with two more units: weeks (w) and days of 24 hours (d). Weeks and days must come
-// before the other units.
+// parseDuration is like time.ParseDuration, but also accepts weeks (w) and days of 24 hours (d). Weeks and days must
+// come before the other units.
 func parseDuration(text string) (time.Duration, error) {
 	found := leadingDays.FindStringSubmatch(text)
 	weeks, _ := strconv.Atoi("0" + found[1])
@@ -75,7 +75,8 @@ func parseDuration(text string) (time.Duration, error) {
 	return whole + part, err
 }
 
-// maxFreeAttempts is high enough to disable rate limits in practice, and too low to overflow when it is multiplied.
+// maxFreeAttempts is the largest number of free attempts that can be set. It is high enough to disable rate limits in
+// practice. The limits that are multiples of this number cannot overflow.
 const maxFreeAttempts = 1_000_000
 
 // Address is a host and a port to listen on. An empty host means all interfaces.
@@ -98,8 +99,8 @@ func (a Address) String() string { return net.JoinHostPort(a.Host, a.Port) }
 // CollectorURL is the URL that traces are sent to.
 type CollectorURL struct{ url *url.URL }
 
-// UnmarshalText parses an http or https URL. It refuses a URL with a user name or password, because credentials belong
-// in TRACES_HEADERS, which is never printed.
+// UnmarshalText parses an http or https URL. It refuses a URL with a user name or password. Credentials belong in
+// TRACES_HEADERS, because Lockbox never prints that setting.
 func (u *CollectorURL) UnmarshalText(text []byte) error {
 	parsed, err := url.Parse(string(text))
 	if err != nil || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.Host == "" || parsed.User != nil {
@@ -110,8 +111,9 @@ func (u *CollectorURL) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// isPrivate reports whether requests to the collector stay secret, because the collector uses TLS or is on this
-// machine. It returns true for the zero CollectorURL, to which nothing is sent.
+// isPrivate reports whether requests to the collector are safe from eavesdroppers on the network. They are safe if the
+// collector uses TLS or runs on this machine. isPrivate also returns true for the zero CollectorURL, because nothing is
+// sent.
 func (u CollectorURL) isPrivate() bool {
 	return u.url == nil || u.url.Scheme == "https" || isLoopback(u.url.Hostname())
 }
@@ -150,10 +152,10 @@ func (f *LogFormat) UnmarshalText(text []byte) error {
 	}
 }
 
-// Pooling is how long a connection keeps its session of the database.
+// Pooling states when the database session behind a connection can change: never, or after each transaction.
 type Pooling string
 
-// The kinds of pooling. SessionPooling includes connections without a pooler.
+// The kinds of pooling. SessionPooling also applies if there is no pooler.
 const (
 	SessionPooling     Pooling = "session"
 	TransactionPooling Pooling = "transaction"
@@ -192,7 +194,7 @@ type DockerHost struct {
 
 // UnmarshalText parses unix:///PATH or tcp://HOST:PORT.
 func (h *DockerHost) UnmarshalText(text []byte) error {
-	// User names, paths and other schemes are refused, because they would be ignored.
+	// Refuse user names and paths, because Lockbox would ignore them. Refuse all other schemes, too.
 	address, err := url.Parse(string(text))
 	if err != nil {
 		return errDockerHost
@@ -207,7 +209,7 @@ func (h *DockerHost) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// errDockerHost does not repeat the address, which could hold a password.
+// errDockerHost does not repeat the address, because the address could contain a password.
 const errDockerHost = rule("must be unix:///var/run/docker.sock or tcp://host:2376")
 
 // IsZero reports whether no engine is configured.

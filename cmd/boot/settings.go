@@ -37,17 +37,18 @@ var settingDocs = map[string]string{
 		"hexadecimal or base64; lockbox keygen --secret prints one. Required",
 	"SECRET_KEY_PREVIOUS": "Previous secret. Required until you have run lockbox secret rotate",
 
-	"HTTP_ADDR": "Address and port on which the server listens. Without an address, it listens on all interfaces",
-	"METRICS_ADDR": "Address and port that serve /metrics over plain HTTP, such as :9090. If it is empty, the " +
-		"server's own port serves /metrics",
-	"TLS_CERT": "Certificate chain in PEM; turns HTTPS on. Usually set as LOCKBOX_TLS_CERT_FILE",
+	"HTTP_ADDR": "Address and port on which the server listens. Without an address, the server listens on all " +
+		"interfaces",
+	"METRICS_ADDR": "Address and port that serve /metrics over plain HTTP, such as :9090. If this setting is empty, " +
+		"LOCKBOX_HTTP_ADDR serves /metrics",
+	"TLS_CERT": "Certificate chain in PEM. If it is set, the server uses HTTPS. Usually set as LOCKBOX_TLS_CERT_FILE",
 	"TLS_KEY":  "Private key of the certificate in PEM. Usually set as LOCKBOX_TLS_KEY_FILE",
 	"DRAIN_DELAY": "Time after SIGTERM, from 0s to 5m, during which the server still accepts connections. /readyz " +
 		"already returns 503, so load balancers stop sending requests to this server",
 	"TRUSTED_PROXIES": "Networks of proxies, separated by commas (10.0.0.0/8,192.168.1.1/32). For requests from " +
 		"these networks, Lockbox takes the client address from the header X-Forwarded-For",
-	"CORS_ORIGINS": "Origins, separated by commas (https://app.example.org), from which " +
-		"browsers may call the API; * allows all. Empty turns CORS off",
+	"CORS_ORIGINS": "Origins, separated by commas (https://app.example.org), from which browsers may call the API; * " +
+		"allows all origins. Empty turns CORS off",
 	"MAX_BODY_BYTES": "Largest request body in bytes, at least 1024. For requests without a token, the limit is " +
 		"16384",
 
@@ -100,11 +101,12 @@ var settingDocs = map[string]string{
 
 	"DOCKER_HOST": "Docker engine for droplets: unix:///var/run/docker.sock or " +
 		"tcp://host:2376. Empty turns droplets off",
-	"DOCKER_TLS_CA": "For tcp: CA certificate in PEM that verifies the engine. Usually set as " +
-		"LOCKBOX_DOCKER_TLS_CA_FILE",
-	"DOCKER_TLS_CERT": "For tcp: client certificate in PEM. Usually set as LOCKBOX_DOCKER_TLS_CERT_FILE",
-	"DOCKER_TLS_KEY": "For tcp: private key of the client certificate in PEM. Usually set as " +
-		"LOCKBOX_DOCKER_TLS_KEY_FILE",
+	"DOCKER_TLS_CA": "CA certificate in PEM with which Lockbox verifies a Docker engine at a tcp address. Usually " +
+		"set as LOCKBOX_DOCKER_TLS_CA_FILE",
+	"DOCKER_TLS_CERT": "Client certificate in PEM, for a Docker engine at a tcp address. Usually set as " +
+		"LOCKBOX_DOCKER_TLS_CERT_FILE",
+	"DOCKER_TLS_KEY": "Private key of the client certificate in PEM, for a Docker engine at a tcp address. Usually " +
+		"set as LOCKBOX_DOCKER_TLS_KEY_FILE",
 	"DROPLET_IMAGES": "Images, separated by commas (debian-sshd:13), that a droplet may use; the " +
 		"first is the default. Required with LOCKBOX_DOCKER_HOST",
 	"DROPLET_PREFIX": "Prefix of droplet names: 1 to 40 lower-case letters, digits and -, beginning with a letter. " +
@@ -125,9 +127,9 @@ var settingDocs = map[string]string{
 		"the smallest of 1g, GOMEMLIMIT and the memory limit of the container",
 	"MAX_CONNECTIONS": "Maximum number of open connections of clients. 0 derives the number from the memory",
 	"MAX_REQUESTS": "Maximum number of requests in flight from verified callers. In addition, half as many requests " +
-		"from unverified callers are allowed. 0 derives the number from the memory",
-	"MAX_REQUESTS_PER_USER": "Maximum number of requests in flight from one user. 0 derives the number from the " +
-		"memory",
+		"from unverified callers are allowed. 0 means a number that depends on the memory of the server",
+	"MAX_REQUESTS_PER_USER": "Maximum number of requests in flight from one user. 0 means a number that depends on " +
+		"the memory of the server",
 	"MAX_REQUESTS_PER_ADDRESS": "Maximum number of requests in flight from unverified callers at one address. 0 " +
-		"derives the number from the memory",
+		"means a number that depends on the memory of the server",
 }

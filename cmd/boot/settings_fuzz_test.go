@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzSettings gives every text to every setting. Reading settings must not panic; an error must name the setting and
+// FuzzSettings sets each setting to arbitrary texts. ReadEnvironment must not panic. An error must name a setting, and
 // must not repeat the text of a secret.
 func FuzzSettings(f *testing.F) {
 	for i := range Settings() {

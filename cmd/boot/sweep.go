@@ -18,19 +18,20 @@ const (
 	// sweepEventBatch is how many audit events one statement deletes. It is larger than sweepBatch, because no other
 	// statement locks an event.
 	sweepEventBatch = 2000
-	// sweepTime is how long one sweep may delete rows of one kind, so that rows of other kinds are not delayed. The
-	// next sweep continues.
+	// sweepTime limits how long one sweep deletes rows of one kind. Without this limit, the other kinds would have to
+	// wait. The next sweep deletes the remaining rows.
 	sweepTime = 20 * time.Second
 	// sweepEntryBatch is how many entries one statement deletes. It is smaller than sweepBatch, because an entry may
 	// have many large versions.
 	sweepEntryBatch = 20
-	// expiredKeyRetention is how long an expired API key is still listed, so that its user sees why it stopped working.
+	// expiredKeyRetention is how long an expired API key is still listed. The list shows the user why the key stopped
+	// working.
 	expiredKeyRetention = 30 * 24 * time.Hour
-	// oldKeyringRetention is how long every keyring of a box is kept. The newest keyrings are kept longer, regardless
-	// of their age; see domain.KeptKeyrings.
+	// oldKeyringRetention is the age from which old keyrings of a box are deleted. The newest keyrings of a box are
+	// kept regardless of their age; see domain.KeptKeyrings.
 	oldKeyringRetention = 30 * 24 * time.Hour
-	// abandonedStream is how long events wait for the audit stream if no server has the setting AUDIT_STREAM. It is
-	// long enough for a weekend on which no server runs.
+	// abandonedStream is how long queued events are kept after the last server with the setting AUDIT_STREAM has
+	// stopped. This time covers a weekend on which no server runs.
 	abandonedStream = 7 * 24 * time.Hour
 )
 
@@ -78,16 +79,17 @@ func (a *App) sweep(ctx context.Context, core *core) {
 	})
 }
 
-// measureEventLog updates the metric of the size of the audit log. The sweep measures the size, so that a request for
-// the metrics needs no database.
+// measureEventLog updates the metric lockbox_events_log_bytes. The sweep measures the size because a request for the
+// metrics must not use the database.
 func (a *App) measureEventLog(ctx context.Context, janitor ports.Janitor) {
 	if _, err := janitor.EventLogSize(ctx); err != nil && ctx.Err() == nil {
-		a.log.Warn("measuring the audit log failed; its metric is out of date", slog.Any("error", err))
+		a.log.Warn("cannot measure the audit log; the metric lockbox_events_log_bytes is out of date",
+			slog.Any("error", err))
 	}
 }
 
-// sweepRows runs a task in batches until no rows are left or sweepTime has passed. After an error it logs the error and
-// returns false, and the next sweep tries again.
+// sweepRows runs a task in batches until no rows are left or sweepTime has passed. If an error occurs, sweepRows logs
+// it and returns false. The next sweep tries again.
 func (a *App) sweepRows(ctx context.Context, task sweepTask, metrics *sweepMetrics) (succeeded bool) {
 	started := time.Now()
 	for total := 0; ; {
@@ -118,14 +120,14 @@ type sweepMetrics struct {
 	deleted, failures *prometheus.CounterVec
 }
 
-// newSweepMetrics returns the metrics with a sample for each kind of rows. The time of the last success is initially
-// the start of the server. Otherwise an alert on the age of this time would fire at the start.
+// newSweepMetrics returns the metrics with a sample for each kind of rows. The time of the last success begins with the
+// current time. If it began with zero, an alert on its age would fire when the server starts.
 func newSweepMetrics(config Config) *sweepMetrics {
 	m := &sweepMetrics{
 		lastSuccess: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "lockbox_sweep_last_success_timestamp_seconds",
-			Help: "Time of the last sweep that deleted the expired rows without an error, in seconds since 1970; " +
-				"before the first such sweep, the time when the server started.",
+			Help: "Time of the last sweep without an error, in seconds since 1970. Before the first such sweep, it " +
+				"is the time when the server started.",
 		}),
 		deleted: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "lockbox_sweep_deleted_total",

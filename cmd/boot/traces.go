@@ -25,9 +25,9 @@ func (a *App) openTraces(ctx context.Context) (*tracing.Provider, error) {
 	})
 }
 
-// parseHeaders parses TRACES_HEADERS: NAME=value pairs with commas between them, as in the standard variable
-// OTEL_EXPORTER_OTLP_HEADERS. It returns nil for an empty text. The error does not repeat a value, which may be a
-// credential.
+// parseHeaders parses TRACES_HEADERS. The text contains NAME=value pairs with commas between them, as in the standard
+// variable OTEL_EXPORTER_OTLP_HEADERS. parseHeaders returns nil for an empty text. The error does not repeat a value,
+// because the value may be a credential.
 func parseHeaders(text string) (http.Header, error) {
 	if text == "" {
 		return nil, nil

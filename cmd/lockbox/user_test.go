@@ -66,7 +66,7 @@ func TestUserCommands(t *testing.T) {
 	c.refused("group must be", "user", "create", "-u", "second", "-g", "nonsense")
 	c.run("user", "create", "--username", "anna", "--group", "manager")
 	c.refused("the system has an owner", "user", "create", "-u", "anna", "-g", "owner", "-r")
-	c.refused("stays an active admin", "user", "create", "-u", "root", "-g", "viewer", "-r")
+	c.refused("must stay an active admin", "user", "create", "-u", "root", "-g", "viewer", "-r")
 
 	again := c.run("user", "create", "-u", "root", "-g", "owner")
 	require.Contains(t, again, "User Root exists; all sessions are revoked.")
@@ -80,7 +80,7 @@ func TestUserCommands(t *testing.T) {
 	require.Regexp(t, `^Root +owner +admin +active +20`, list[1])
 	require.Regexp(t, `^anna +viewer +user +active +20`, list[2])
 
-	c.refused("stays an active admin", "user", "deactivate", "root")
+	c.refused("must stay an active admin", "user", "deactivate", "root")
 	c.run("user", "deactivate", "anna")
 	require.Contains(t, c.run("user", "list"), "inactive")
 	c.run("user", "activate", "ANNA")

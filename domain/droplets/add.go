@@ -89,7 +89,7 @@ func (s *Service) openBox(ctx context.Context, by domain.Requester, in AddDrople
 	if len(in.Env) > 0 {
 		if in.Box == "" {
 			return nil, domain.InvalidField("env", "invalid_env",
-				"env needs box: the values of env are read from entries of that box")
+				"the field env requires the field box, because the values are read from entries of that box")
 		}
 		wanted |= domain.ReadEntry
 	}

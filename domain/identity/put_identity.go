@@ -74,7 +74,7 @@ func (s *core) replaceIdentity(ctx context.Context, repos ports.Repos, identity 
 			return false, err
 		}
 		if count >= domain.MaxIdentities {
-			return false, domain.LimitReached("identities per user")
+			return false, domain.LimitReached("this user cannot have more identities")
 		}
 		first = count == 0
 	}

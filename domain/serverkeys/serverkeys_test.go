@@ -180,8 +180,8 @@ func TestConvertRecoveryCodes(t *testing.T) {
 
 	for _, wrong := range []int{0, 10, 30, 32} {
 		converted, err := f.keys.ConvertRecoveryCodes(t.Context(), wrong)
-		require.EqualError(t, err, fmt.Sprintf("the database now has 31 recovery codes without a key, not %d; no code "+
-			"is converted: list the codes again", wrong))
+		require.EqualError(t, err, fmt.Sprintf("the database has 31 recovery codes without a key, but %d were "+
+			"listed, so no code was converted: list the codes again", wrong))
 		require.Zero(t, converted)
 		require.False(t, spendAnna(1))
 	}

@@ -177,7 +177,7 @@ type UnopenedRowsError struct{ Rows []error }
 // Error lists the first rows, one per line.
 func (e *UnopenedRowsError) Error() string {
 	var text strings.Builder
-	text.WriteString("these rows do not open under their server key; they were changed or damaged:")
+	text.WriteString("these rows cannot be decrypted with their server key, because they were changed or damaged:")
 	for _, each := range e.Rows[:min(maxListedRows, len(e.Rows))] {
 		text.WriteString("\n" + each.Error())
 	}

@@ -63,7 +63,7 @@ func (s *Service) checkUserLimit(ctx context.Context, repos ports.Repos, box dom
 		return err
 	}
 	if count > s.config.MaxUsersPerBox {
-		return domain.LimitReached("users per box")
+		return domain.LimitReached("this box cannot have more users")
 	}
 	return nil
 }

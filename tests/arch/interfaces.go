@@ -40,7 +40,8 @@ func CheckInterfaces(root string) ([]string, error) {
 		if c.suites[name] || len(c.asserted[name]) > 1 {
 			continue
 		}
-		remedy := fmt.Sprintf("assert two implementations with var _ %s = …, or use a func type or the concrete type",
+		remedy := fmt.Sprintf("declare two implementations with \"var _ %s = …\", or replace the interface by a func "+
+			"type or by the concrete type",
 			path.Base(name))
 		if port, ok := strings.CutPrefix(name, "ports."); ok {
 			remedy = fmt.Sprintf("add the suite %s to %s and run it in the tests of the implementation, or %s", port,

@@ -209,11 +209,11 @@ func TestBackupOfChangedFiles(t *testing.T) {
 	}{
 		"dump": {
 			change: func(t *testing.T, r boot.BackupReport) { flip(t, r.Dump, "PGDMP", "PGDMQ") },
-			want:   "does not have the size and hash of its manifest",
+			want:   "does not match the size and hash in its manifest",
 		},
 		"short dump": {
 			change: func(t *testing.T, r boot.BackupReport) { require.NoError(t, os.Truncate(r.Dump, r.Bytes-1)) },
-			want:   "does not have the size and hash of its manifest",
+			want:   "does not match the size and hash in its manifest",
 		},
 		"manifest": {
 			change: func(t *testing.T, r boot.BackupReport) { flip(t, r.Manifest, `"rows": 4`, `"rows": 5`) },
@@ -291,10 +291,10 @@ func TestRestoreCheck(t *testing.T) {
 	}
 	require.NoError(t, check(s.db))
 	for sql, want := range map[string]string{
-		`DELETE FROM entry_versions WHERE key = 'entry-0' AND version = 1`: "rows of public.entry_versions: 4",
-		`UPDATE users SET role = 'admin' WHERE name = 'anna'`:              "table public.users: same number of rows",
+		`DELETE FROM entry_versions WHERE key = 'entry-0' AND version = 1`: "rows of public.entry_versions is 4",
+		`UPDATE users SET role = 'admin' WHERE name = 'anna'`:              "public.users has the same number of rows",
 		`DELETE FROM server_keys WHERE purpose = 'token'`:                  "server key ",
-		`DROP TABLE throttle`: "table public.throttle: not in the database",
+		`DROP TABLE throttle`: "table public.throttle is not in the database",
 	} {
 		copied := pgtest.Copy(t, s.db)
 		execute(t, copied, sql)

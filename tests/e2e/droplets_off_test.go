@@ -123,7 +123,7 @@ func TestDropletChecksBeforeTheHostIsCalled(t *testing.T) {
 	root.permit("servers", "manager", "createEntry")
 	refused(manager, 403, `{"box":"servers","env":{"A":"plain"}}`, "permissions in this box", key...)
 	refused(manager, 400, `{"box":"servers"}`, "X-Encryption-Key")
-	refused(manager, 400, `{"env":{"A":"plain"}}`, "env needs box", key...)
+	refused(manager, 400, `{"env":{"A":"plain"}}`, "the field env requires the field box", key...)
 	refused(manager, 400, `{"image":"ubuntu"}`, "image must be one of: debian-sshd, alpine-sshd")
 	refused(manager, 400, `{"image":7}`, "image must be a string")
 	refused(manager, 400, `{"env":["A"]}`, "env must be a JSON object")

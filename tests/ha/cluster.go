@@ -79,7 +79,7 @@ func (c *cluster) awaitDatabase(ctx context.Context) error {
 				break
 			}
 			if sleep(ctx, 50*time.Millisecond) != nil {
-				return fmt.Errorf("%s does not have the database: %w", each.name, err)
+				return fmt.Errorf("node %s cannot open the database: %w", each.name, err)
 			}
 		}
 	}

@@ -101,7 +101,8 @@ func (p *report) failures(timed bool) []string {
 	if p.Mode != "asynchronous" {
 		check(p.Lost == 0, "%d acknowledged writes were lost", p.Lost)
 		check(p.Unaudited == 0, "%d acknowledged requests have no audit event", p.Unaudited)
-		check(p.Stale == p.StaleUnfenced, "%d reads were stale without an unfenced split", p.Stale-p.StaleUnfenced)
+		check(p.Stale == p.StaleUnfenced, "%d reads were stale, although no unfenced split explains them",
+			p.Stale-p.StaleUnfenced)
 	}
 	if !timed {
 		return broken
@@ -125,7 +126,8 @@ func (p *report) print(out io.Writer) {
 	}
 	line("\nreplication: %s; acknowledged: %d writes, %d reads; stored versions: %d", p.Mode, p.Acknowledged, p.Reads,
 		p.Versions)
-	line("lost %d, doubled %d, stale %d (%d in unfenced splits), unaudited %d", p.Lost, p.Doubled, p.Stale,
+	line("lost writes: %d, doubled writes: %d, stale reads: %d (%d in unfenced splits), requests without audit "+
+		"event: %d", p.Lost, p.Doubled, p.Stale,
 		p.StaleUnfenced, p.Unaudited)
 	line("longest outage %.1f s, Lockbox's share at most %.1f s, longest request %.1f s", float64(p.LongestOutage),
 		float64(p.LongestShare), float64(p.LongestRequest))

@@ -255,8 +255,8 @@ func entryDelete(f *fixture) {
 	entry.Version = version
 	require.True(f, unchanged())
 	require.True(f, remove())
-	require.False(f, remove(), "there is no value any more")
-	require.False(f, unchanged(), "there is no value any more")
+	require.False(f, remove(), "the value was already deleted")
+	require.False(f, unchanged(), "the value was already deleted")
 	f.do(func(ctx context.Context, repos ports.Repos) error {
 		locked, err := repos.Entries.Lock(ctx, o.credentials[0], o.box, "entry", f.now)
 		require.NoError(f, err)
@@ -265,7 +265,7 @@ func entryDelete(f *fixture) {
 		return nil
 	})
 	_, err := f.Read().Entries.Version(f.Context(), o.box.ID, "entry", version)
-	require.NoError(f, err, "the versions stay for a time")
+	require.NoError(f, err, "the versions of a deleted entry are still stored")
 	require.Equal(f, version+1, f.write(o, "entry", "restored", 0))
 	require.Equal(f, []uint64{3, 2, 1}, f.numbers(o.box, "entry"))
 }
@@ -291,7 +291,7 @@ func entryLockReturnsAccess(f *fixture) {
 			second <- f.Do(f.Context(), func(ctx context.Context, repos ports.Repos) error {
 				locked, err := lock(ctx, repos)
 				if err == nil && (locked.Entry.Version != 2 || locked.Access.Member.Permissions != domain.ReadEntry) {
-					f.Errorf("the lock returned an old state: %+v", locked)
+					f.Errorf("Lock returned an outdated entry or outdated access: %+v", locked)
 				}
 				return err
 			})

@@ -281,7 +281,7 @@ func janitorEventQueue(f *fixture) {
 
 	require.NoError(f, f.Queue.Release(f.Context(), holder))
 	require.Zero(f, sweep(time.Now().Add(-time.Minute)), "the lease ended later")
-	require.Equal(f, 1, sweep(later), "no server has had the lease in the meantime")
+	require.Equal(f, 1, sweep(later), "no server has held the lease since then")
 	require.Zero(f, sweep(later))
 	f.append("without a stream")
 	require.Empty(f, f.next(10))

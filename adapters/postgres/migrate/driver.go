@@ -21,8 +21,8 @@ var (
 	// errNoVersion means that the database has never been migrated.
 	errNoVersion = errors.New("the database has no version")
 	// errLocked means that a lock that the step needs was not free within lockTimeout.
-	errLocked = errors.New("another transaction uses a table that the migration changes: wait until that " +
-		"transaction has ended, or end it, and then migrate again")
+	errLocked = errors.New("another transaction locks a table that the migration changes: wait until the other " +
+		"transaction ends, or terminate it, then migrate again")
 	// errEnded means that a part of the step may be committed without the rest of the step.
 	errEnded = errors.New("the migration ended its own transaction: it must not COMMIT or ROLLBACK")
 )
@@ -86,7 +86,8 @@ func (d *driver) load() (uint, error) {
 	case errors.Is(err, pgx.ErrNoRows), code == sqlstate.UndefinedTable:
 		return 0, errNoVersion
 	case code == sqlstate.UndefinedColumn:
-		return 0, fmt.Errorf("%s is not Lockbox's: give Lockbox its own schema or database: %w", d.table, err)
+		return 0, fmt.Errorf("the table %s does not belong to Lockbox: use a separate schema or database for "+
+			"Lockbox: %w", d.table, err)
 	case err != nil:
 		return 0, fmt.Errorf("read the schema version: %w", err)
 	}
@@ -236,7 +237,7 @@ func (d *driver) commit() error {
 	if d.warning != nil {
 		// An administrator cancelled the wait for the standby. The step is committed on this server, but may not be
 		// replicated.
-		return fmt.Errorf("committed, but possibly not replicated: %s", d.warning.Message)
+		return fmt.Errorf("the migration was committed, but may not be replicated: %s", d.warning.Message)
 	}
 	return nil
 }

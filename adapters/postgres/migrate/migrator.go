@@ -91,7 +91,7 @@ func (m *Migrator) Up(ctx context.Context) error {
 // schema. This deletes the data in the tables and columns that those steps have added.
 func (m *Migrator) Down(ctx context.Context, steps int) error {
 	if steps < 1 {
-		return fmt.Errorf("the number of steps down must be at least 1, not %d", steps)
+		return fmt.Errorf("the number of steps down must be at least 1, but it is %d", steps)
 	}
 	const unknown = -2
 	target := unknown
@@ -146,8 +146,8 @@ func (m *Migrator) newest() uint { return m.steps[len(m.steps)-1].version }
 func (m *Migrator) indexOf(version uint) (int, error) {
 	i := slices.IndexFunc(m.steps, func(s step) bool { return s.version == version })
 	if i < 0 {
-		return 0, fmt.Errorf("the database schema is at version %06d, which this program does not have; it knows "+
-			"versions up to %06d", version, m.newest())
+		return 0, fmt.Errorf("this program does not know version %06d of the database schema; the newest version "+
+			"that it knows is %06d", version, m.newest())
 	}
 	return i, nil
 }

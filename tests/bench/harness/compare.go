@@ -74,8 +74,8 @@ func (b *bench) compare(ctx context.Context) error {
 	fmt.Println(found.Machine)
 	for _, scenario := range scenarios {
 		middle := medians(found.Ratios[scenario])
-		fmt.Printf("%-10s %.3f times the rate of %s, %.3f times the processor time for a request\n", scenario,
-			middle.Rate, commit, middle.CPU)
+		fmt.Printf("%-10s has %.3f times the rate of %s, and needs %.3f times the processor time for a request\n",
+			scenario, middle.Rate, commit, middle.CPU)
 	}
 	return nil
 }
@@ -111,8 +111,8 @@ func (b *bench) turns(scenarios []string, one, two *target, tell func(scenario s
 			if err := b.verdict(); err != nil {
 				return err
 			}
-			say("round %d of %d, %s: %.0f/s and %.0f/s, %.3f; processor time %.3f", round+1, b.options.rounds, scenario,
-				rates[one], rates[two], ratio.Rate, ratio.CPU)
+			say("round %d of %d, %s: %.0f/s and %.0f/s, a ratio of %.3f; ratio of processor times %.3f", round+1,
+				b.options.rounds, scenario, rates[one], rates[two], ratio.Rate, ratio.CPU)
 		}
 	}
 	return nil

@@ -84,18 +84,18 @@ func parse() options {
 	flag.IntVar(&o.rounds, "rounds", 6,
 		"the number of rounds; a round runs one slice of each scenario, and each round reverses the order")
 	flag.DurationVar(&o.slice, "slice", 2*time.Second,
-		"how long a slice lasts; rounds × slice is the time of each scenario")
+		"how long a slice lasts; each scenario runs for rounds × slice in total")
 	flag.DurationVar(&o.warmUp, "warm-up", 3*time.Second, "how long each scenario runs before the measurement begins")
 	flag.StringVar(&o.scenario, "scenario", "",
-		"the scenarios to run, separated by commas, of "+strings.Join(load.Scenarios(), ", ")+"; "+
-			"or \"scale\", which compares small and large tables; or \"queue\", which tests few database connections")
+		"the scenarios to run, separated by commas: "+strings.Join(load.Scenarios(), ", ")+"; or \"scale\", which "+
+			"compares small and large tables; or \"queue\", which compares 2 database connections with the default")
 	flag.StringVar(&o.base, "base", "", "a commit to compare with the checked-out code")
 	flag.StringVar(&o.program, "program", "", "the binary to measure instead of a build of the checked-out code")
 	flag.StringVar(&o.output, "output", "",
 		"the JSON file for the figures, instead of a new file under tests/bench/results")
 	flag.StringVar(&o.profiled, "profile", "", "a scenario to profile with Linux's perf")
 	flag.Var(&o.settings, "set",
-		"a setting NAME=value for the checked-out code, without LOCKBOX_; the flag can be repeated")
+		"a setting for the checked-out code, as NAME=value without the prefix LOCKBOX_; the flag can be repeated")
 	flag.StringVar(&o.spoil, "spoil", "",
 		"for testing the harness: \"values\" overwrites entries during the load, and \"record\" disables the audit of "+
 			"reads; the run must then fail")
@@ -107,7 +107,8 @@ func parse() options {
 func (o options) check() error {
 	apart := o.scenario == "scale" || o.scenario == "queue"
 	if o.profiled != "" && (o.base != "" || o.scenario != "") || apart && o.base != "" {
-		return errors.New("-profile, -base and -scenario scale or queue exclude each other")
+		return errors.New("-profile cannot be combined with -base or -scenario, and -base cannot be combined with " +
+			"-scenario scale or queue")
 	}
 	var asked []string
 	if o.scenario != "" && !apart {

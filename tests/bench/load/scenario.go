@@ -42,7 +42,7 @@ func expect(got *answer, err error, status int) error {
 		return err
 	}
 	if got.status != status {
-		return fmt.Errorf("the status is %d and not %d: %.200s", got.status, status, got.body)
+		return fmt.Errorf("the status is %d instead of %d: %.200s", got.status, status, got.body)
 	}
 	return nil
 }
@@ -79,7 +79,7 @@ func (w *worker) readAt(at int, token string) error {
 	w.wanted = AppendValue(w.wanted[:0], at/w.world.Entries, at%w.world.Entries, write)
 	switch {
 	case got.version != version:
-		return fmt.Errorf("%s is at version %d and not %d", w.world.paths[at], got.version, version)
+		return fmt.Errorf("%s is at version %d instead of %d", w.world.paths[at], got.version, version)
 	case !bytes.Equal(got.body, w.wanted):
 		return fmt.Errorf("%s at version %d has another value than was written", w.world.paths[at], version)
 	}
@@ -240,7 +240,7 @@ func (w *worker) revoke() error {
 		key:    w.world.Key,
 	})
 	if err := expect(got, err, http.StatusUnauthorized); err != nil {
-		return fmt.Errorf("a token that was just revoked: %w", err)
+		return fmt.Errorf("request with a token that was just revoked: %w", err)
 	}
 	return nil
 }

@@ -121,7 +121,7 @@ func (w *world) checkVersions() error {
 	for at := range w.entries {
 		e := &w.entries[at]
 		if e.version < e.acks || e.version > e.acks+e.unknowns {
-			return fmt.Errorf("%s: %d writes were acknowledged and %d failed, and the newest version is %d",
+			return fmt.Errorf("%s: %d writes were acknowledged and %d failed, but the newest version is %d",
 				w.paths[at], e.acks, e.unknowns, e.version)
 		}
 	}
