@@ -15,7 +15,7 @@ var (
 	ErrKeyringChanged = Refuse(Precondition, "precondition_failed",
 		"the keyring of the box is not the one that the request requires: read the keyring and try again")
 	ErrKeyringSequence = Refuse(Conflict, "keyring_sequence",
-		"the sequence of the new keyring must be 1 to 1000 higher than the sequence of the present keyring")
+		"the sequence of the new keyring must exceed that of the present keyring by 1 to 1000")
 	ErrKeyChangeRequired = Refuse(Conflict, "key_change_required",
 		"recipients can be removed only together with a change of the key: send a keyring with a new key")
 	ErrKeyIDUsed = Refuse(Conflict, "key_id_used", "the box used this key before: send a keyring with a fresh key")

@@ -125,7 +125,8 @@ var settingDocs = map[string]string{
 	"KDF_TIME": "Number of passes of one Argon2id derivation, from 1 to 16",
 	"MEMORY_LIMIT": "Memory, such as 256m or 1g, from which the limits on clients are derived; at least 64m. 0 means " +
 		"the smallest of 1g, GOMEMLIMIT and the memory limit of the container",
-	"MAX_CONNECTIONS": "Maximum number of open connections of clients. 0 derives the number from the memory",
+	"MAX_CONNECTIONS": "Maximum number of open connections of clients. 0 means a number that depends on the memory " +
+		"of the server",
 	"MAX_REQUESTS": "Maximum number of requests in flight from verified callers. In addition, half as many requests " +
 		"from unverified callers are allowed. 0 means a number that depends on the memory of the server",
 	"MAX_REQUESTS_PER_USER": "Maximum number of requests in flight from one user. 0 means a number that depends on " +
