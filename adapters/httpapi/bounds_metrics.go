@@ -7,9 +7,9 @@ type boundsCollector struct{ api *API }
 
 var (
 	boundUsed = prometheus.NewDesc("lockbox_http_bound_used",
-		"Current use of each bound on the connections, requests and memory of clients, in bytes if the name of the "+
-			"bound ends in _bytes, and as a count otherwise. For a bound per user or address, the value is "+
-			"the highest among all users or addresses.",
+		"Current use of each bound on the connections, requests and memory of clients. The unit is bytes if the "+
+			"label bound ends in _bytes; otherwise the value is a count. For a bound on each user or address, the "+
+			"value is that of the user or address with the highest use.",
 		[]string{"bound"}, nil)
 	boundLimit = prometheus.NewDesc("lockbox_http_bound_limit",
 		"Limit of each bound, in the same unit as lockbox_http_bound_used.", []string{"bound"}, nil)

@@ -41,7 +41,8 @@ func (a *API) describeBoxUser(r *request) error {
 		return err
 	}
 	r.Response().Header().Set(headerUserID, user.User.String())
-	// Permissions are in lower case here and in camel case under …/permissions. Existing clients rely on both.
+	// This route returns permissions in lower case, but …/permissions returns them in camel case. Existing clients rely
+	// on both forms.
 	permissions := user.Permissions.Names()
 	for i, name := range permissions {
 		permissions[i] = strings.ToLower(name)

@@ -11,8 +11,8 @@ import (
 // contract is the wire format that all routes of one API share. There are two: lockboxAPI and accountsAPI.
 type contract interface {
 	// token returns the token of a request without verifying the token. It removes the token from the headers, so that
-	// the token cannot reach a log. If the request has no token, the result is "", or the error Unauthenticated if the
-	// route requires a token. A malformed token causes Unauthenticated as well.
+	// the token cannot reach a log. A missing or malformed token causes the error Unauthenticated. If the token is
+	// optional on the route, a missing token causes no error, and the result is "".
 	token(r *request) (string, error)
 	// readsBodyForToken reports whether token reads the body.
 	readsBodyForToken(r *request) bool
@@ -31,7 +31,8 @@ var (
 	_ contract = accountsAPI{}
 )
 
-// contractOf returns the contract of a path. If no route matches the path, this contract writes the error.
+// contractOf returns the contract of a path. The path need not belong to a route, because the contract also determines
+// the form of the 404 response.
 func contractOf(path string) contract {
 	if path == accountsPath || strings.HasPrefix(path, accountsPath+"/") {
 		return accountsAPI{}
@@ -39,7 +40,7 @@ func contractOf(path string) contract {
 	return lockboxAPI{}
 }
 
-// lockboxAPI is the contract of all paths outside of /api/v1: bearer tokens, and errors as problem documents
+// lockboxAPI is the contract of all paths outside of /api/v1. Clients send bearer tokens. Errors are problem documents
 // (RFC 9457).
 type lockboxAPI struct{}
 

@@ -48,7 +48,7 @@ type addDropletBody struct {
 }
 
 // addDroplet answers POST /api/v1/droplet/add with the updated list. In the list, only the new droplet has a private
-// key. The encryption key is needed if the request names a box.
+// key. If the body contains a box, the request must also contain the encryption key of the box.
 func (a *API) addDroplet(r *request) error {
 	encryptionKey, err := r.encryptionKey()
 	if err != nil {
