@@ -2,8 +2,8 @@ package httpapi
 
 import "github.com/lockbox-go/lockbox/domain/identity"
 
-// showTOTP answers GET /user/auth/setup/{user} with the TOTP secret of a user. The request is refused if the user has
-// already signed in with a code of this secret, or has enrolled the secret.
+// showTOTP answers GET /user/auth/setup/{user} with the TOTP secret of a user. The request is refused if the server has
+// already accepted a code of the secret. It is also refused if the user enrolled the secret.
 func (a *API) showTOTP(r *request) error {
 	enrolment, err := a.accounts.ShowTOTP(r.ctx(), r.by, r.param("user"))
 	if err != nil {

@@ -260,7 +260,7 @@ func malformed(err error, body reflect.Type) error {
 	}
 }
 
-// jsonType describes the JSON value that a field of the Go type wanted accepts.
+// jsonType describes the JSON values that can be decoded into the given Go type.
 func jsonType(wanted reflect.Type) string {
 	switch wanted.Kind() {
 	case reflect.String:

@@ -20,7 +20,7 @@ func summaryOf(keyring vault.KeyringSummary) *keyringSummary {
 }
 
 // keyringBody is a keyring in a response. Wrapped is absent if the caller is not a recipient. The fields of
-// recipientsBody are present only with recipients=all.
+// recipientsBody are present only if the query parameter "recipients" is "all".
 type keyringBody struct {
 	Head      string     `json:"head"`
 	Chain     string     `json:"chain"`
@@ -170,7 +170,8 @@ type newRecipientLine struct {
 	Wrapped     string `json:"wrapped"`
 }
 
-// writeKeyring answers PUT /boxes/{box}/keyring: 201 for the first keyring of the box, 200 for a later one.
+// writeKeyring answers PUT /boxes/{box}/keyring. The status is 201 for the first keyring of the box, and 200 for a
+// later keyring.
 func (a *API) writeKeyring(r *request) error {
 	body, err := bind[newKeyringBody](r)
 	if err != nil {
@@ -200,15 +201,15 @@ func (a *API) writeKeyring(r *request) error {
 	}{written.Key.String(), written.Sequence})
 }
 
-// keyringCondition reads If-None-Match, which may only be *, and If-Match. One of these headers is required, because an
-// author must not replace a keyring that the author has not seen.
+// keyringCondition reads If-None-Match and If-Match. The only valid value of If-None-Match is *. One of these headers
+// is required. It prevents the author of a new keyring from replacing a keyring that the author has not read.
 func (r *request) keyringCondition() (vault.KeyringCondition, error) {
 	header := r.Request().Header
 	var condition vault.KeyringCondition
 	if lines := header.Values(headerIfNoneMatch); len(lines) > 0 {
 		if _, all, ok := parseEntityTags(strings.Join(lines, ",")); !ok || !all {
 			return condition, domain.InvalidField(headerIfNoneMatch, "invalid_precondition",
-				"If-None-Match must be * here, which requires that the box has no keyring yet")
+				"If-None-Match must be * for a keyring: the request then succeeds only if the box has no keyring")
 		}
 		condition.First = true
 	}
@@ -228,7 +229,7 @@ func (r *request) keyringCondition() (vault.KeyringCondition, error) {
 	}
 	condition.Any = all
 	for _, tag := range tags {
-		// The tag of a keyring has the same form as a fingerprint: 32 bytes.
+		// The entity tag of a keyring consists of 32 bytes in base64url, like a fingerprint.
 		if digest, ok := domain.ParseFingerprint(strings.Trim(tag.quoted, `"`)); ok && !tag.weak {
 			condition.Tags = append(condition.Tags, domain.Digest(digest))
 		}
@@ -251,9 +252,9 @@ func (b newKeyringBody) decode() (vault.WriteKeyring, error) {
 		*field.to = raw
 	}
 	malformed := domain.InvalidField("recipients", "keyring_invalid",
-		"each recipient must have userId, fingerprint and wrapped: a UUID and two texts in base64url without padding")
-	// At most one recipient more than allowed is decoded. The use case refuses such a list, so decoding the rest would
-	// only cost memory.
+		"each recipient must have a userId (UUID), a fingerprint and a wrapped key (base64url without padding)")
+	// The use case refuses a list with more than MaxKeyRecipients recipients. To save memory, decode stops after the
+	// first recipient above this limit.
 	for _, line := range b.Recipients[:min(len(b.Recipients), domain.MaxKeyRecipients+1)] {
 		user, isID := domain.ParseID[domain.User](line.UserID)
 		fingerprint, isFingerprint := domain.ParseFingerprint(line.Fingerprint)

@@ -13,15 +13,17 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// origins decides which web pages may send requests to this server. The check is needed if any client that can reach
-// the server can take over the server. A page of any site can send requests to a loopback address. With DNS rebinding,
-// the page can even read the responses: the host name of the site first resolves to the server of the site and then to
-// 127.0.0.1. The headers Host and Origin still name the site in that case.
+// origins decides which web pages may send requests to this server. A web page of any site can make a browser send
+// requests to a loopback address of the browser's machine. This is dangerous if a client needs no secret to take over
+// the server, for example with POST /init.
+//
+// With DNS rebinding, the page can even read the responses. The host name of the site first resolves to the server of
+// the site, and later to 127.0.0.1. The headers Host and Origin still contain the host name of the site in that case.
 type origins struct {
 	// loopbackOnly requires a loopback name in Host and Origin for every request.
 	loopbackOnly bool
-	// openInit means that POST /init requires no token. Requests of web pages are then refused, except for pages on
-	// loopback and pages that CORS allows.
+	// openInit means that POST /init requires no token. A POST /init from a web page is then refused. It is accepted
+	// only from pages on loopback and from pages that CORS allows.
 	openInit bool
 	// allowed are the origins that CORS allows; "*" allows all.
 	allowed []string
@@ -30,7 +32,7 @@ type origins struct {
 // The refusals of origins.
 var (
 	errForeignHost = domain.Refuse(domain.Forbidden, "foreign_host",
-		"this server accepts requests only under the name localhost or 127.0.0.1, and from web pages on this machine")
+		"this server accepts requests only at localhost or 127.0.0.1, and refuses web pages of other machines")
 	errForeignInit = domain.Refuse(domain.Forbidden, "foreign_host",
 		"POST /init from a web page requires an initialization token: set LOCKBOX_INIT_TOKEN")
 )
@@ -66,8 +68,8 @@ func (o origins) allows(origin string) bool {
 	return slices.Contains(o.allowed, "*") || slices.Contains(o.allowed, origin)
 }
 
-// isLoopback reports whether a host, with or without a port, is a loopback address or a name that always resolves to
-// one: localhost and names below it (RFC 6761, section 6.3).
+// isLoopback reports whether host is a loopback address, localhost, or a name that ends in .localhost. Such names
+// always resolve to a loopback address (RFC 6761, section 6.3). host may contain a port.
 func isLoopback(host string) bool {
 	if name, port, err := net.SplitHostPort(host); err == nil {
 		if strings.Trim(port, "0123456789") != "" {

@@ -15,7 +15,7 @@ import (
 // limits use this address.
 type trustedProxies struct {
 	networks []*net.IPNet
-	// warned is true after a peer that is not trusted has sent X-Forwarded-For.
+	// warned is true after warn has logged its warning.
 	warned atomic.Bool
 }
 

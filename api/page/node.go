@@ -11,7 +11,7 @@ import (
 )
 
 // node is a node of the YAML document. Unlike a Go map, it keeps the order of keys, which determines the order on the
-// page. The zero node is a missing node; all methods accept it.
+// page. The zero node stands for a missing node. All methods accept the zero node.
 type node struct {
 	yaml *yaml.Node
 	root *yaml.Node
@@ -55,7 +55,7 @@ func (n node) reference() string {
 	return n.yaml.Content[1].Value[strings.LastIndex(n.yaml.Content[1].Value, "/")+1:]
 }
 
-// resolved returns the target of a reference, and any other node unchanged.
+// resolved returns the target of the node if the node is a reference. Otherwise it returns the node itself.
 func (n node) resolved() node {
 	if n.reference() == "" {
 		return n
