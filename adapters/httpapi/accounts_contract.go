@@ -27,8 +27,8 @@ type accountsAPI struct{}
 // bodyLimit is the lower of the configured limit and 64 KiB.
 func (accountsAPI) bodyLimit(configured int64) int64 { return min(configured, maxAccountsBody) }
 
-// readsBodyForToken reports whether the body may contain a token. If a header contains a token and the body is over 16
-// KiB, token does not read the body. checkBody compares the tokens later.
+// readsBodyForToken reports whether the body may contain a token. The token method does not read a body over 16 KiB if
+// a header contains a token. checkBody compares the two tokens later.
 func (accountsAPI) readsBodyForToken(r *request) bool {
 	return r.route.Auth != AuthNone && r.Request().ContentLength != 0
 }
@@ -40,7 +40,7 @@ var errTwoTokens = domain.Refuse(domain.Invalid, "two_tokens",
 // in the JSON body. The same token may be sent in several places. A request with different tokens is refused, because
 // the server cannot know which token the client means.
 //
-// token searches only the first 16 KiB of a body. checkBody reads a larger body as a whole, after the caller is
+// This method searches only the first 16 KiB of a body. checkBody reads a larger body as a whole, after the caller is
 // authenticated.
 func (accountsAPI) token(r *request) (string, error) {
 	tokens, err := accountsHeaderTokens(r.Request())
@@ -76,7 +76,7 @@ func (accountsAPI) token(r *request) (string, error) {
 }
 
 // checkBody returns an error if a large body contains a token that differs from the token in the header. A body that is
-// too large or malformed causes no error here, because the handler reports it when it decodes the body.
+// too large or malformed causes no error here, because the handler returns this error when it decodes the body.
 func (accountsAPI) checkBody(r *request) error {
 	if r.token == "" {
 		return nil

@@ -91,7 +91,7 @@ func accountsError(refusal *domain.Error, status int) AccountsError {
 
 // hostReason returns the text of an error with errorId 900. If the droplet host refused the request, the text is the
 // reason that the host gave. If Lockbox refused the request, the text imitates an error message of the Docker daemon.
-// droplet is the droplet's name in the path.
+// The droplet argument is the name of the droplet in the path.
 func hostReason(refusal *domain.Error, droplet string) string {
 	const daemon = "Error response from daemon: "
 	switch refusal.Code {

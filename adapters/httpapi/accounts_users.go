@@ -22,8 +22,8 @@ type accountLine struct {
 	Created  *string `json:"created"`
 }
 
-// listAccounts answers GET /user/list with all users, oldest first. Each username is spelled in upper and lower case as
-// it was when the user was created.
+// listAccounts answers GET /user/list with all users, oldest first. Usernames have their original upper and lower case
+// letters.
 func (a *API) listAccounts(r *request) error {
 	users, err := a.accounts.ListUsers(r.ctx(), r.by)
 	lines := make([]accountLine, len(users))

@@ -30,7 +30,8 @@ type admission struct {
 	refusedKeys *recent[domain.CredentialID, struct{}]
 }
 
-// knownTokens and refusedKeys each remember up to maxRecentItems credentials, for knownTokenTTL and refusedKeyTTL.
+// knownTokens contains a credential for knownTokenTTL, and refusedKeys contains a credential for refusedKeyTTL. Each
+// map contains at most maxRecentItems credentials.
 const (
 	knownTokenTTL  = time.Minute
 	refusedKeyTTL  = 10 * time.Second
@@ -59,7 +60,7 @@ type slot struct {
 	key    string
 }
 
-// release ends the counting of the request. It may be called more than once.
+// release subtracts the request from the count. It may be called more than once.
 func (s *slot) release() {
 	if s.shares != nil {
 		s.shares.release(s.key, 1)
@@ -106,9 +107,9 @@ func (r *request) origin(key string) {
 	r.context = ports.WithOrigin(r.Request().Context(), key)
 }
 
-// admit identifies the caller and counts the request. If a lookup has found an opaque token valid, the token is not
-// looked up again for knownTokenTTL. Errors: Unauthenticated, RateLimited, Unavailable, and the errors of reading a
-// token from the body.
+// admit identifies the caller and counts the request. If a lookup finds that an opaque token is valid, admit does not
+// look this token up again for knownTokenTTL. Errors: Unauthenticated, RateLimited, Unavailable, and the errors of
+// reading a token from the body.
 func (a *API) admit(r *request) error {
 	if r.route.contract.readsBodyForToken(r) { // the client may send the body slowly
 		if err := a.countAsStranger(r); err != nil {
@@ -180,8 +181,8 @@ func (r *request) closeAfterResponse() {
 }
 
 // admitted wraps the handler of a path of serverRoutes, such as /metrics. Each request counts towards the limit of its
-// address. The probes /healthz and /readyz are not limited: they are small, and an operator needs them most when the
-// server is busy.
+// address. The probes /healthz and /readyz are not limited, because they are small and an operator needs them most when
+// the server is busy.
 func (a *API) admitted(path string, next echo.HandlerFunc) echo.HandlerFunc {
 	if path == "/healthz" || path == "/readyz" {
 		return next

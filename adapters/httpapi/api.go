@@ -61,7 +61,8 @@ type Config struct {
 	Bounds Bounds
 	// MaxBodyBytes is the largest request body. Requests without a token and the accounts API have lower limits.
 	MaxBodyBytes int64
-	// TrustedProxies are the peers whose X-Forwarded-For is used. If the list is empty, no peer is trusted.
+	// TrustedProxies are the peers from which the server accepts X-Forwarded-For. If the list is empty, no peer is
+	// trusted.
 	TrustedProxies []netip.Prefix
 	// RequestTime limits how long the server works on a request. The time in which the body arrives does not count.
 	// Zero means 14 seconds. With this default, the server answers every request within 20 seconds, except on slow
@@ -216,7 +217,7 @@ func (a *API) Server() *http.Server {
 		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
 			return withConnection(withConn(ctx, conn), conn)
 		},
-		// matchExactPath answers OPTIONS * instead of net/http, so that the response has the usual headers.
+		// matchExactPath answers OPTIONS *. If net/http answered it, the response would not have the usual headers.
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}

@@ -50,9 +50,9 @@ func (a *API) admitLargeBody(r *request) error {
 	return a.authenticateCaller(r)
 }
 
-// refuseInput returns the error for a request whose input is wrong. It first authenticates the caller. If that fails,
-// it returns this failure, for example Unauthenticated or Forbidden. Otherwise it returns inputErr. A caller whose
-// token is revoked must not learn what is wrong with the input.
+// refuseInput returns the error for a request whose input is wrong. It first authenticates the caller. If the
+// authentication fails, it returns that error. Otherwise it returns inputErr. A caller whose token is revoked must not
+// learn what is wrong with the input.
 //
 // The handler checks the input before the use case looks the caller up. Refused requests therefore need this additional
 // lookup; other requests do not.

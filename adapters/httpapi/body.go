@@ -112,7 +112,7 @@ func (r *request) peekBody() (begin []byte, whole bool, err error) {
 // the first 16 KiB. It reads nothing if the request announces no body.
 //
 // awaitIgnoredBody returns only errors of the transfer: body_unreadable and errClientClosed. A body that is too large
-// causes no error here, because the handler reports it when it decodes the body.
+// causes no error here, because the handler returns this error when it decodes the body.
 func (r *request) awaitIgnoredBody() error {
 	size := r.Request().ContentLength
 	if !r.route.ignoresBody || size == 0 || r.body.read && size <= r.body.limit {
@@ -203,7 +203,7 @@ func decodeJSON[T any](r *request, text []byte) (value T, err error) {
 		return value, domain.Refuse(domain.Unsupported, "unsupported_media_type",
 			"the body must be sent as Content-Type: application/json")
 	}
-	// encoding/json would replace invalid UTF-8, which would change a value silently.
+	// encoding/json would silently replace invalid UTF-8 and so change a value.
 	if !utf8.Valid(text) {
 		return value, domain.Refuse(domain.Invalid, "malformed_json", "the body is not UTF-8")
 	}
@@ -242,8 +242,8 @@ func isJSON(contentType string) bool {
 		strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")
 }
 
-// malformed describes a decoding error without repeating any part of the body. body is the Go type that the JSON was
-// decoded into.
+// malformed describes a decoding error without repeating any part of the body. The body argument is the Go type into
+// which the JSON was decoded.
 func malformed(err error, body reflect.Type) error {
 	wrongType, ok := errors.AsType[*json.UnmarshalTypeError](err)
 	switch {

@@ -19,7 +19,7 @@ const (
 	forBody
 	// forReader means that a handler waits until the client has read the response.
 	forReader
-	// working means that at least one handler waits for nothing. Such a connection is not closed.
+	// working means that at least one handler is not waiting. Such a connection is not closed.
 	working
 )
 
@@ -31,8 +31,8 @@ type boundConn struct {
 	group       string
 
 	mu sync.Mutex // guards the fields below
-	// handlers is the number of requests in progress. bodies counts the handlers that wait for the request body or
-	// for a share, and readers counts the handlers that wait until the client reads the response.
+	// handlers is the number of requests in progress. bodies counts the handlers that wait for the request body or for
+	// a share. readers counts the handlers that wait until the client has read the response.
 	handlers, bodies, readers int
 	// since is the time at which the connection last began to wait for its client or for the next request.
 	since time.Time
@@ -54,8 +54,9 @@ func (c *boundConn) CloseWrite() error {
 	return nil
 }
 
-// change adds the given numbers to the counts of the connection. The caller passes the current time as since if the
-// connection may begin to wait now. It passes the zero time if a handler begins to work; c.since then stays unchanged.
+// change adds the given numbers to the counts of the connection. The since argument is the current time if the
+// connection may begin to wait now. It is the zero time if a handler begins to work. In this case, c.since stays
+// unchanged.
 func (c *boundConn) change(handlers, bodies, readers int, since time.Time) {
 	if c == nil {
 		return

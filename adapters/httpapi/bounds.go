@@ -18,10 +18,11 @@ type Bounds struct {
 	// RequestsPerUser is the maximum number of requests in flight from one verified user. RequestsPerAddress is the
 	// maximum number of unverified requests in flight from one address.
 	RequestsPerUser, RequestsPerAddress int
-	// BodyBytes is the memory for request bodies over 16 KiB. A user may use a quarter of it.
+	// BodyBytes is the memory for request bodies over 16 KiB. One user or address can use at most a quarter of this
+	// memory.
 	BodyBytes int64
-	// AnswerBytes is the memory for responses over 16 KiB that are being written or are waiting to be written. A user
-	// may use a quarter of it.
+	// AnswerBytes is the memory for responses over 16 KiB that are being written or are waiting to be written. One user
+	// or address can use at most a quarter of this memory.
 	AnswerBytes int64
 }
 
@@ -37,11 +38,10 @@ const (
 	// memory.
 	memoryPerRequest = 640 << 10 / 6
 	requestsShare    = 6
-	// bodiesShare and answersShare are divisors of the memory: large bodies get an eighth, and large responses get a
-	// tenth.
+	// bodiesShare limits large bodies to an eighth of the memory. answersShare limits large responses to a tenth.
 	bodiesShare  = 8
 	answersShare = 10
-	// userShare is a divisor of each resource: one user or address may use a quarter of the resource.
+	// userShare limits one user or address to a quarter of each resource.
 	userShare = 4
 
 	// assumedMemory is used if Config has no bounds.
@@ -82,9 +82,9 @@ const (
 	// server holds the text, the decoded value, and the encrypted value.
 	bodyFactor = 3
 
-	// userWait is how long a request waits if its user has too many requests in flight. A burst of a legitimate
-	// program ends within that time. strangerWait is how long an unverified request waits if its address has too many
-	// requests in flight.
+	// userWait is how long a request waits if its user has too many requests in flight. A short burst of requests from
+	// a legitimate program ends within this time. strangerWait is how long an unverified request waits if its address
+	// has too many requests in flight.
 	userWait     = 5 * time.Second
 	strangerWait = time.Second
 	// bodyWait is how long a request waits for a share of BodyBytes. answerWait is the same for AnswerBytes.

@@ -7,9 +7,9 @@ type boundsCollector struct{ api *API }
 
 var (
 	boundUsed = prometheus.NewDesc("lockbox_http_bound_used",
-		"Current use of each bound on the connections, requests and memory of clients. The unit is bytes if the "+
-			"label bound ends in _bytes; otherwise the value is a count. For a bound on each user or address, the "+
-			"value is that of the user or address with the highest use.",
+		"Current use of each bound on the connections, requests and memory of clients. If the name of a bound "+
+			"ends in _bytes, the unit is bytes. Otherwise the value is a count. For a bound on each user or "+
+			"address, the value is that of the user or address with the highest use.",
 		[]string{"bound"}, nil)
 	boundLimit = prometheus.NewDesc("lockbox_http_bound_limit",
 		"Limit of each bound, in the same unit as lockbox_http_bound_used.", []string{"bound"}, nil)

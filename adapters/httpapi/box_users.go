@@ -17,7 +17,7 @@ func (a *API) listBoxUsers(r *request) error {
 	return r.json(names, err)
 }
 
-// addBoxUser answers POST /boxes/{box}/users. Without a role, the new member is a boxuser.
+// addBoxUser answers POST /boxes/{box}/users. If the body contains no role, the new member is a boxuser.
 func (a *API) addBoxUser(r *request) error {
 	body, err := bind[struct {
 		Username string `json:"username"`

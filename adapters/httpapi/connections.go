@@ -35,14 +35,13 @@ func newConnections(bounds Bounds) *connections {
 	}
 }
 
-// boundListener accepts connections within the bound.
+// boundListener limits the number of open connections.
 type boundListener struct {
 	net.Listener
 	connections *connections
 }
 
-// Accept returns the next connection. Accept closes new connections for which there is no room, and continues with the
-// next one.
+// Accept returns the next connection for which there is room. It closes connections for which there is no room.
 func (l *boundListener) Accept() (net.Conn, error) {
 	for {
 		conn, err := l.Listener.Accept()

@@ -41,7 +41,7 @@ type requestContext struct {
 	work time.Duration
 }
 
-// requestContextKey is the key under which a context returns its requestContext.
+// requestContextKey is the context key of the requestContext.
 type requestContextKey struct{}
 
 // withDeadline returns a context that ends after limit, or earlier if parent ends. The caller must call cancel when the
@@ -62,7 +62,7 @@ func (c *requestContext) Deadline() (time.Time, bool) {
 	return c.began.Add(time.Duration(c.limit.Load())), true
 }
 
-// Value returns the requestContext itself under its key.
+// Value returns c itself for a requestContextKey. For other keys, it returns the value in the wrapped context.
 func (c *requestContext) Value(key any) any {
 	if key == (requestContextKey{}) {
 		return c
@@ -99,9 +99,9 @@ func excludeBody(ctx context.Context) (done func()) {
 // timedOut reports whether the context of a request ended because of its deadline.
 func timedOut(ctx context.Context) bool { return context.Cause(ctx) == errRequestTime } //nolint:errorlint // identity
 
-// endedByDeadline reports whether the request reached its deadline and err only reports the cancelled context. It
-// returns false for an error of kind Unavailable. Storage returns such an error when a statement is cancelled, and the
-// client gets this more exact error.
+// endedByDeadline reports whether the deadline of the request caused err. It returns false for an error of kind
+// Unavailable. Storage returns such an error when a statement is cancelled. The client should get this error, because
+// it is more exact.
 func endedByDeadline(ctx context.Context, err error) bool {
 	return timedOut(ctx) && !errors.Is(err, domain.Unavailable) &&
 		(errors.Is(err, context.Canceled) || domain.CodeOf(err) == codeClientClosed)

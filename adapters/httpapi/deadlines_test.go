@@ -39,7 +39,7 @@ func newDeadlineConn(t *testing.T) (conn *answeringConn, below *countingConn, pe
 	return &answeringConn{Conn: below}, below, far
 }
 
-// deadlineCalls are a read and a write that block, with the setters of their deadlines.
+// deadlineCalls contains reads and writes that block. Each has the method that sets its deadline.
 var deadlineCalls = map[string]struct {
 	call func(c *answeringConn) error
 	set  func(c *answeringConn, to time.Time) error

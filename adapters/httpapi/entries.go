@@ -11,16 +11,16 @@ import (
 	"github.com/lockbox-go/lockbox/domain/vault"
 )
 
-// entryBody is the body of a write. Value keeps the JSON text as it was sent, with the order of its fields and the
-// digits of its numbers.
+// entryBody is the body of a request that writes an entry. Value keeps the JSON text as it was sent, with the order of
+// its fields and the digits of its numbers.
 type entryBody struct {
 	Key   string          `json:"key"`
 	Value json.RawMessage `json:"value"`
 }
 
-// writeEntry answers POST /boxes/{box}/entries. An existing key gets a new version. If the encryption key differs from
-// the key of the previous version, the response contains X-Encryption-Key-Changed, because other members may not have
-// the new key.
+// writeEntry answers POST /boxes/{box}/entries. If the entry already exists, it gets a new version. If the encryption
+// key differs from the encryption key of the previous version, the response contains X-Encryption-Key-Changed, because
+// other members may not have the new key.
 func (a *API) writeEntry(r *request) error {
 	encryptionKey, err := r.encryptionKey()
 	if err != nil {
@@ -134,8 +134,8 @@ type versionLine struct {
 	KeyID     string  `json:"keyId,omitempty"`
 }
 
-// listVersions answers GET /boxes/{box}/entries/{key}/versions with the kept versions, newest first. It also answers
-// for a deleted entry.
+// listVersions answers GET /boxes/{box}/entries/{key}/versions with the kept versions, newest first. It also lists the
+// versions of a deleted entry.
 func (a *API) listVersions(r *request) error {
 	versions, err := a.vault.ListVersions(r.ctx(), r.by, r.param("box"), r.param("key"))
 	lines := make([]versionLine, len(versions))

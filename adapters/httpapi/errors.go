@@ -64,7 +64,7 @@ const (
 	codeConditionRequired = "condition_required"
 	codeClientClosed      = "client_closed_request"
 	// codeOutcomeUnknown is the error code for a request that may or may not have taken effect. ports.UnitOfWork
-	// returns an error with this code for a commit that may or may not have succeeded.
+	// returns an error with this code if it does not know whether a commit succeeded.
 	codeOutcomeUnknown = "outcome_unknown"
 	// statusClientClosed is the status of a request whose client disconnected before the response. The status is not
 	// standard, but nginx uses it too. Because the status is below 500, logs and metrics do not count such requests as
@@ -72,7 +72,7 @@ const (
 	statusClientClosed = 499
 )
 
-// statusOfCode maps codes that concern only HTTP to their statuses. No kind of domain error describes these codes.
+// statusOfCode contains the statuses of error codes that concern only HTTP and fit no kind of domain error.
 var statusOfCode = map[string]int{
 	codeMethodNotAllowed:    http.StatusMethodNotAllowed,
 	codeConditionRequired:   http.StatusPreconditionRequired,
@@ -139,7 +139,7 @@ func (lockboxAPI) writeError(c echo.Context, refusal *domain.Error, status int) 
 	_ = blob(c, status, contentTypeProblem, body) // fails only if the client is disconnected
 }
 
-// setErrorHeaders sets the headers that belong to a status, in both contracts.
+// setErrorHeaders sets the headers that an error response with this status needs. Both contracts use it.
 func setErrorHeaders(c echo.Context, refusal *domain.Error, status int) {
 	header := c.Response().Header()
 	if status == http.StatusUnauthorized {
@@ -160,7 +160,8 @@ func (a *API) refusal(c echo.Context, err error) *domain.Error {
 	// The log names the template of the route instead of the path, because a path may contain a token.
 	log := a.log.With(slog.String("request_id", c.Response().Header().Get(echo.HeaderXRequestID)),
 		slog.String("route", a.routeOf(c)))
-	// Check for tampering first: an error of another kind may wrap the tampering error, and the operator must see it.
+	// Check for tampering first, because an error of another kind may wrap the tampering error. The operator must see
+	// the tampering error.
 	if ports.IsTampered(err) {
 		log.Error("stored data failed authentication: it was changed outside of Lockbox", slog.Any("error", err))
 		return domain.Refuse(0, "tampered", "stored data failed authentication: report this to the operator")

@@ -188,8 +188,8 @@ func TestClientDisconnected(t *testing.T) {
 	require.Equal(t, "Client Closed Request", got.Title)
 }
 
-// TestWireWords verifies that responses contain the names of headers and settings where errors of the domain do not.
-// The shared errors of the domain must stay unchanged.
+// TestWireWords verifies that responses add the names of headers and settings to messages of the domain. The shared
+// errors of the domain must stay unchanged.
 func TestWireWords(t *testing.T) {
 	t.Parallel()
 	_, keyErr := domain.ParseEncryptionKey("")

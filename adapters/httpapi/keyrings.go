@@ -202,7 +202,7 @@ func (a *API) writeKeyring(r *request) error {
 }
 
 // keyringCondition reads If-None-Match and If-Match. The only valid value of If-None-Match is *. One of these headers
-// is required. It prevents the author of a new keyring from replacing a keyring that the author has not read.
+// is required. The header prevents the author of a new keyring from replacing a keyring that the author has not read.
 func (r *request) keyringCondition() (vault.KeyringCondition, error) {
 	header := r.Request().Header
 	var condition vault.KeyringCondition

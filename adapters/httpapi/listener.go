@@ -49,7 +49,7 @@ func (l *answeringListener) Accept() (net.Conn, error) {
 }
 
 // tlsListener completes the TLS handshake of a connection before Accept returns the connection. The handshake decides
-// between HTTP/1 and HTTP/2. For HTTP/2, the HTTP server needs the *tls.Conn itself.
+// between HTTP/1 and HTTP/2. For HTTP/2, the HTTP server needs the *tls.Conn itself and not a wrapper.
 type tlsListener struct {
 	net.Listener
 	api      *API
@@ -80,7 +80,7 @@ func (l *tlsListener) acceptAll() {
 	}
 }
 
-// socketOf returns the connection of the operating system that a connection of answeringListener wraps.
+// socketOf returns the socket of conn if conn is an answeringConn. Otherwise it returns conn.
 func socketOf(conn net.Conn) net.Conn {
 	if plain, ok := conn.(*answeringConn); ok {
 		return plain.socket

@@ -19,7 +19,7 @@ import (
 var durationBuckets = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
 
 // registerMetrics registers the metrics of requests. The label values come from the route table and from methodOf, so a
-// client cannot create any number of time series.
+// client cannot create an unlimited number of time series.
 func (a *API) registerMetrics() {
 	a.requests = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "lockbox_http_requests_total",
@@ -48,7 +48,7 @@ func (a *API) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		defer end()
 		c.SetRequest(request)
 		span := a.startSpan(c)
-		// The error is written here, before the status is counted. Echo would write it after this middleware.
+		// The error is written here, before the status is counted. Otherwise Echo would write it after this middleware.
 		if err := recovered(next, c); err != nil {
 			c.Error(err)
 		}
@@ -59,8 +59,8 @@ func (a *API) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// recovered calls next and returns a panic as an error. The error has the stack and the type of the panic value, but
-// not the value, which may contain a secret.
+// recovered calls next and returns a panic as an error. The error contains the stack and the type of the panic value.
+// It does not contain the value, because the value may be a secret.
 func recovered(next echo.HandlerFunc, c echo.Context) (err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
@@ -133,9 +133,8 @@ func (a *API) report(conn *answeringConn, line requestLine) {
 	}
 }
 
-// reportAtClose logs a request when its connection is closed; see answeringConn.reportAtClose. The function passed to
-// conn moves the line to the heap. Because this code is not part of report, only requests of half-closed connections
-// cause this allocation.
+// reportAtClose logs a request when its connection is closed; see answeringConn.reportAtClose. The closure in this
+// function moves the line to the heap. If the closure were in report, every request would cause this allocation.
 func (a *API) reportAtClose(conn *answeringConn, line requestLine) bool {
 	return conn.reportAtClose(func(clientLeft bool) {
 		if clientLeft {

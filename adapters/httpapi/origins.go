@@ -20,7 +20,7 @@ import (
 // With DNS rebinding, the page can even read the responses. The host name of the site first resolves to the server of
 // the site, and later to 127.0.0.1. The headers Host and Origin still contain the host name of the site in that case.
 type origins struct {
-	// loopbackOnly requires a loopback name in Host and Origin for every request.
+	// If loopbackOnly is true, the Host of every request must be a loopback name, and admits must accept its Origin.
 	loopbackOnly bool
 	// openInit means that POST /init requires no token. A POST /init from a web page is then refused. It is accepted
 	// only from pages on loopback and from pages that CORS allows.
@@ -53,7 +53,7 @@ func (o origins) check(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// admits reports whether an Origin header is empty, names loopback or is allowed by CORS.
+// admits reports whether an Origin header is empty, contains a loopback name, or is allowed by CORS.
 func (o origins) admits(origin string) bool {
 	if origin == "" || o.allows(origin) {
 		return true
@@ -68,8 +68,8 @@ func (o origins) allows(origin string) bool {
 	return slices.Contains(o.allowed, "*") || slices.Contains(o.allowed, origin)
 }
 
-// isLoopback reports whether host is a loopback address, localhost, or a name that ends in .localhost. Such names
-// always resolve to a loopback address (RFC 6761, section 6.3). host may contain a port.
+// isLoopback reports whether host is a loopback address, localhost, or a name that ends in .localhost. These names
+// always resolve to a loopback address (RFC 6761, section 6.3). The host argument may contain a port.
 func isLoopback(host string) bool {
 	if name, port, err := net.SplitHostPort(host); err == nil {
 		if strings.Trim(port, "0123456789") != "" {

@@ -159,7 +159,8 @@ func open(method, path string, handler handler) Route {
 	}
 }
 
-// withoutBody marks a route whose handler ignores the body. Routes for GET and DELETE are already marked by open.
+// withoutBody marks a route whose handler ignores the body. The function open has already marked routes for GET and
+// DELETE.
 func withoutBody(route Route) Route {
 	route.ignoresBody = true
 	return route

@@ -127,7 +127,7 @@ func (s *shares) fits(key string, own *share, amount int64) bool {
 }
 
 // isQueued reports whether a request must queue behind an earlier waiter. A request must queue if a waiter has the same
-// key or waits for total.
+// key, or waits because total is used up.
 func (s *shares) isQueued(key string) bool {
 	return slices.ContainsFunc(s.queue, func(w *shareWaiter) bool { return w.key == key || !s.overShare(w) })
 }
@@ -194,9 +194,9 @@ func (s *shares) release(key string, amount int64) {
 	s.forget(key, own)
 }
 
-// grant takes the amounts of waiters, in the order of arrival, while these amounts are free. It skips a waiter that
-// must wait for its own key. It stops at the first waiter for which the whole resource has too little left. Otherwise
-// small requests could delay a large request indefinitely.
+// grant serves waiters in the order of arrival, while their amounts are free. It skips a waiter that must wait for its
+// own key. It stops at the first waiter for which the whole resource has too little left. Otherwise small requests
+// could delay a large request indefinitely.
 func (s *shares) grant() {
 	blocked := false
 	s.queue = slices.DeleteFunc(s.queue, func(w *shareWaiter) bool {

@@ -70,8 +70,8 @@ func unhandledStatus(output []byte) (status int, ok bool) {
 	return status, err == nil && status >= http.StatusBadRequest
 }
 
-// answerUnhandled logs and counts a request that reached no handler, and returns the response to it. output is the
-// response of the HTTP server. begin is the stored beginning of the request.
+// answerUnhandled logs and counts a request that reached no handler, and returns the response to it. The output
+// argument is the response of the HTTP server. The begin argument is the stored beginning of the request.
 func (a *API) answerUnhandled(status int, output, begin string, remote net.Addr) []byte {
 	refusal, known := unhandled[status]
 	switch {

@@ -31,7 +31,8 @@ func parse(text []byte) (node, error) {
 
 func (n node) exists() bool { return n.yaml != nil }
 
-// at returns the node at a path of keys, and resolves references on the way. A missing key gives the zero node.
+// at returns the node at a path of keys, and resolves references on the way. If a key is missing, at returns the zero
+// node.
 func (n node) at(path ...string) node {
 	n = n.resolved()
 	for _, name := range path {
