@@ -112,7 +112,7 @@ func (r *request) peekBody() (begin []byte, whole bool, err error) {
 // the first 16 KiB. It reads nothing if the request announces no body.
 //
 // awaitIgnoredBody returns only errors of the transfer: body_unreadable and errClientClosed. A body that is too large
-// causes no error here, because the handler returns this error when it decodes the body.
+// causes no error here, because the handler returns this error if it decodes the body.
 func (r *request) awaitIgnoredBody() error {
 	size := r.Request().ContentLength
 	if !r.route.ignoresBody || size == 0 || r.body.read && size <= r.body.limit {
@@ -136,9 +136,9 @@ func (b *body) rest(stream io.ReadCloser) io.ReadCloser {
 	}{io.MultiReader(bytes.NewReader(b.begin), stream), stream}
 }
 
-// readAll works like io.ReadAll, but allocates memory for the whole text of a large body at once. size is the announced
-// size of the body, or negative if the client announced no size. For other bodies, the memory grows as the body
-// arrives, because an unverified client may never send the body that it announced.
+// readAll works like io.ReadAll, but allocates memory for the whole text of a large body at once. For a small body, the
+// memory grows as the body arrives, because an unverified client may never send the body that it announced. The size
+// argument is the announced size, or negative if the client announced no size.
 func readAll(from io.Reader, size int64) ([]byte, error) {
 	if size <= maxAnonymousBody {
 		return io.ReadAll(from)

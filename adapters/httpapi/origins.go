@@ -22,8 +22,8 @@ import (
 type origins struct {
 	// If loopbackOnly is true, the Host of every request must be a loopback name, and admits must accept its Origin.
 	loopbackOnly bool
-	// openInit means that POST /init requires no token. A POST /init from a web page is then refused. It is accepted
-	// only from pages on loopback and from pages that CORS allows.
+	// openInit means that POST /init requires no token. Web pages may then send POST /init only if they are on loopback
+	// or CORS allows them.
 	openInit bool
 	// allowed are the origins that CORS allows; "*" allows all.
 	allowed []string
