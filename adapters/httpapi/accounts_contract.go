@@ -15,20 +15,20 @@ import (
 const (
 	// accountsPath is the first part of all paths of the accounts API.
 	accountsPath = "/api/v1"
-	// maxAccountsBody is the largest body of the accounts API, in bytes. Bodies hold names and a token. The body for a
-	// new droplet also holds keys of entries.
+	// maxAccountsBody is the largest body of the accounts API, in bytes. Bodies contain only names, a token and, for a
+	// new droplet, the keys of box entries.
 	maxAccountsBody = 64 << 10
 )
 
-// accountsAPI is the contract of all paths under /api/v1: a token in a header or in the body, and errors with a
-// numeric errorId.
+// accountsAPI is the contract of all paths under /api/v1. Clients send the token in a header or in the body. Errors
+// have a numeric errorId.
 type accountsAPI struct{}
 
 // bodyLimit is the lower of the configured limit and 64 KiB.
 func (accountsAPI) bodyLimit(configured int64) int64 { return min(configured, maxAccountsBody) }
 
-// readsBodyForToken reports whether the body may hold a token. If a header already holds a token, token does not search
-// a body over 16 KiB, and checkBody compares the tokens later.
+// readsBodyForToken reports whether the body may contain a token. The token method does not read a body over 16 KiB if
+// a header contains a token. checkBody compares the two tokens later.
 func (accountsAPI) readsBodyForToken(r *request) bool {
 	return r.route.Auth != AuthNone && r.Request().ContentLength != 0
 }
@@ -40,7 +40,7 @@ var errTwoTokens = domain.Refuse(domain.Invalid, "two_tokens",
 // in the JSON body. The same token may be sent in several places. A request with different tokens is refused, because
 // the server cannot know which token the client means.
 //
-// token searches only the first 16 KiB of a body. checkBody reads a larger body as a whole, after the caller is
+// This method searches only the first 16 KiB of a body. checkBody reads a larger body as a whole, after the caller is
 // authenticated.
 func (accountsAPI) token(r *request) (string, error) {
 	tokens, err := accountsHeaderTokens(r.Request())
@@ -54,8 +54,8 @@ func (accountsAPI) token(r *request) (string, error) {
 			return "", err
 		}
 		late = !whole
-		// If a header holds a token, an error in the body is ignored here, because the caller must be authenticated
-		// before the server reports such an error. The handler returns the error when it decodes the body.
+		// With a token in a header, an error in the body is ignored here. The handler returns this error when it
+		// decodes the body, after the caller is authenticated.
 		if inBody != "" {
 			tokens = append(tokens, inBody)
 		}
@@ -75,8 +75,8 @@ func (accountsAPI) token(r *request) (string, error) {
 	return tokens[0], nil
 }
 
-// checkBody refuses a large body that contains another token than the one that identified the caller. A body that is
-// too large or malformed causes no error here, because the handler reports it when it decodes the body.
+// checkBody returns an error if a large body contains a token that differs from the token in the header. A body that is
+// too large or malformed causes no error here, because the handler returns this error when it decodes the body.
 func (accountsAPI) checkBody(r *request) error {
 	if r.token == "" {
 		return nil
@@ -116,9 +116,11 @@ func accountsHeaderTokens(r *http.Request) ([]string, error) {
 	return tokens, nil
 }
 
-// bodyToken returns "access_token" of the body, or "" if the body is empty or contains no token. If the body is larger
-// than 16 KiB, bodyToken reads only its first 16 KiB and returns whole as false. The handler can still decode the whole
-// body afterwards. Errors: TooLarge if a body over 16 KiB is not JSON or has no token in its first 16 KiB, and the
+// bodyToken returns the field "access_token" of the body, or "" if the body is empty or contains no token. If the body
+// is larger than 16 KiB, bodyToken reads only its first 16 KiB, and whole is false. The handler can still decode the
+// whole body afterwards.
+//
+// bodyToken returns TooLarge if a body over 16 KiB is not JSON or has no token in its first 16 KiB. It also returns the
 // errors of readBody and decodeJSON.
 func bodyToken(r *request) (token string, whole bool, err error) {
 	if isLarge(r.Request()) {
@@ -154,7 +156,8 @@ func decodeToken(r *request, text []byte) (string, error) {
 	return holder.AccessToken, err
 }
 
-// tokenInBegin returns "access_token" from the beginning of a JSON object, or "" if the beginning does not contain it.
+// tokenInBegin returns the field "access_token" of a JSON object of which only the beginning is known. It returns "" if
+// the beginning does not contain the field.
 func tokenInBegin(begin []byte) string {
 	decoder := json.NewDecoder(bytes.NewReader(begin))
 	if first, err := decoder.Token(); err != nil || first != json.Delim('{') {

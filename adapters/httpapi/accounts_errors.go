@@ -10,7 +10,7 @@ import (
 
 // AccountsError is an error of the accounts API. Clients depend on Text, so it must not change.
 type AccountsError struct {
-	// ID is sent as errorId. It is 0 for errors that are not in accountsErrors.
+	// ID is sent as errorId. It is 0 for a domain error whose code is not in accountsErrors.
 	ID     int
 	Status int
 	Text   string
@@ -72,8 +72,8 @@ func AccountsErrors() []AccountsError {
 	return lines
 }
 
-// accountsError converts a domain error into an error of the accounts API. If accountsErrors does not have the code of
-// the domain error, the result has errorId 0, the message of the domain error, and the given status.
+// accountsError converts a domain error into an error of the accounts API. If accountsErrors does not contain the code
+// of the domain error, the result has the message of the domain error, the given status, and errorId 0.
 func accountsError(refusal *domain.Error, status int) AccountsError {
 	// The domain errors for an expired token and for an unknown token have the same code and differ only in their
 	// causes.
@@ -89,8 +89,9 @@ func accountsError(refusal *domain.Error, status int) AccountsError {
 	return AccountsError{Status: status, Text: refusal.Message}
 }
 
-// hostReason returns the text of error 900: the reason that the droplet host gave. For an error of Lockbox itself, the
-// text has the form of an error message of the Docker daemon. droplet is the droplet's name in the path.
+// hostReason returns the text of an error with errorId 900. If the droplet host refused the request, the text is the
+// reason that the host gave. If Lockbox refused the request, the text imitates an error message of the Docker daemon.
+// The droplet argument is the name of the droplet in the path.
 func hostReason(refusal *domain.Error, droplet string) string {
 	const daemon = "Error response from daemon: "
 	switch refusal.Code {

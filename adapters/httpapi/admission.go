@@ -30,7 +30,8 @@ type admission struct {
 	refusedKeys *recent[domain.CredentialID, struct{}]
 }
 
-// knownTokens and refusedKeys each remember up to maxRecentItems credentials, for knownTokenTTL and refusedKeyTTL.
+// knownTokens contains a credential for knownTokenTTL, and refusedKeys contains a credential for refusedKeyTTL. Each
+// map contains at most maxRecentItems credentials.
 const (
 	knownTokenTTL  = time.Minute
 	refusedKeyTTL  = 10 * time.Second
@@ -52,14 +53,14 @@ func newAdmission(bounds Bounds) *admission {
 	return a
 }
 
-// slot is the place that a request in flight occupies in the limit of its user or address. The zero slot occupies no
-// place.
+// slot is one request in flight that counts towards the limit of its user or address. The zero slot counts towards no
+// limit.
 type slot struct {
 	shares *shares
 	key    string
 }
 
-// release frees the place. It may be called more than once.
+// release subtracts the request from the count. It may be called more than once.
 func (s *slot) release() {
 	if s.shares != nil {
 		s.shares.release(s.key, 1)
@@ -67,8 +68,8 @@ func (s *slot) release() {
 	}
 }
 
-// takeSlot frees the place of the request and takes a place in the given shares. While the request waits for the new
-// place, its connection may be closed to make room for another connection.
+// takeSlot releases the slot of the request and takes a slot for key from shares. While the request waits for the new
+// slot, its connection may be closed to make room for another connection.
 func (r *request) takeSlot(shares *shares, key string) error {
 	r.slot.release()
 	if !shares.acquireNow(key, 1) {
@@ -85,8 +86,8 @@ func (r *request) takeSlot(shares *shares, key string) error {
 
 // countAsStranger counts the request towards the limit of its address. Errors: RateLimited, Unavailable.
 func (a *API) countAsStranger(r *request) error {
-	// All clients behind an untrusted proxy share the limit of its address. The proxy gets no higher limit, because any
-	// client can claim to be a proxy.
+	// All clients behind an untrusted proxy share the limit of the proxy's address. The proxy gets no higher limit,
+	// because any client can claim to be a proxy.
 	key := domain.AddressGroup(r.by.Address)
 	r.origin(key)
 	return r.takeSlot(a.admission.strangers, key)
@@ -106,9 +107,9 @@ func (r *request) origin(key string) {
 	r.context = ports.WithOrigin(r.Request().Context(), key)
 }
 
-// admit identifies the caller and counts the request. An opaque token is looked up, unless a lookup within the last
-// knownTokenTTL has found the token valid. Errors: Unauthenticated, RateLimited, Unavailable, and the errors of reading
-// a token from the body.
+// admit identifies the caller and counts the request. If a lookup finds that an opaque token is valid, admit does not
+// look this token up again for knownTokenTTL. Errors: Unauthenticated, RateLimited, Unavailable, and the errors of
+// reading a token from the body.
 func (a *API) admit(r *request) error {
 	if r.route.contract.readsBodyForToken(r) { // the client may send the body slowly
 		if err := a.countAsStranger(r); err != nil {
@@ -179,8 +180,9 @@ func (r *request) closeAfterResponse() {
 	}
 }
 
-// admitted returns a handler that limits the concurrent requests for a path of serverRoutes, such as /metrics. The
-// probes /healthz and /readyz are not limited: they are small, and an operator needs them most when the server is busy.
+// admitted wraps the handler of a path of serverRoutes, such as /metrics. Each request counts towards the limit of its
+// address. The probes /healthz and /readyz are not limited, because they are small and an operator needs them most when
+// the server is busy.
 func (a *API) admitted(path string, next echo.HandlerFunc) echo.HandlerFunc {
 	if path == "/healthz" || path == "/readyz" {
 		return next
@@ -196,7 +198,7 @@ func (a *API) admitted(path string, next echo.HandlerFunc) echo.HandlerFunc {
 }
 
 // withHandlerBound runs the handler of a request. If too many handlers are running and connections.enter cannot make
-// room, it closes the connection of the request instead.
+// room, withHandlerBound does not run the handler but closes the connection.
 func (a *API) withHandlerBound(w http.ResponseWriter, r *http.Request) {
 	conn := connOf(r.Context())
 	if !a.connections.enter() {
@@ -229,8 +231,8 @@ func newRecent[K comparable, V any](ttl time.Duration) *recent[K, V] {
 	return &recent[K, V]{ttl: ttl, items: make(map[K]recentItem[V])}
 }
 
-// add remembers a key. If the map is full, add first forgets all other keys. A forgotten key costs only one more
-// lookup.
+// add remembers a key. If the map is full, add first forgets all other keys. This is safe, because no key decides
+// whether a token is valid. A forgotten token is looked up again.
 func (s *recent[K, V]) add(key K, value V) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

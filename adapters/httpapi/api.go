@@ -5,12 +5,12 @@
 //   - observe.go gives the request an id, recovers from panics, and counts and logs the request.
 //   - routes.go is the table of routes. Each route has a contract (contract.go): the Lockbox API, or the accounts API
 //     under /api/v1. A contract decides where a token is read from, how large a body may be, and how an error looks.
-//   - request.go runs the route: identify the caller, admit the body, call the handler.
+//   - request.go runs the route: it identifies the caller, admits the body, and calls the handler.
 //   - admission.go limits the requests in flight of each user and address. bounds.go defines the limits, shares.go
 //     divides them among users and addresses, and connections.go limits the connections.
 //   - The handlers are named after their resource: boxes.go, entries.go, accounts_users.go. A handler decodes the
 //     input, calls one use case, and encodes its result.
-//   - errors.go turns every error into a response. It is the only file that maps kinds of errors to status codes.
+//   - errors.go turns every error into a response. No other file maps kinds of errors to status codes.
 //   - listener.go and unhandled.go answer requests that the HTTP server refuses before they reach a handler.
 //
 // HTTP terms, such as header names and entity tags, appear only in this package.
@@ -42,7 +42,7 @@ type Config struct {
 	// Identity also provides the use cases of the accounts API.
 	Identity *identity.Service
 	Vault    *vault.Service
-	// Droplets is required. Without a droplet host, its use cases return Unavailable.
+	// Droplets is required. If no droplet host is configured, the use cases of Droplets return Unavailable.
 	Droplets *droplets.Service
 	// Verify checks the signature and the expiry of a signed token and returns the credential in it. It does not check
 	// whether the token is revoked. It returns domain.Unauthenticated for a token that is not valid.
@@ -59,20 +59,21 @@ type Config struct {
 	// Bounds limits the connections, requests and memory that clients can occupy. The zero value means the limits for 1
 	// GiB of memory.
 	Bounds Bounds
-	// MaxBodyBytes is the largest request body. Some requests have a lower limit; see request.go.
+	// MaxBodyBytes is the largest request body. Requests without a token and the accounts API have lower limits.
 	MaxBodyBytes int64
-	// TrustedProxies are the peers whose X-Forwarded-For is used. If the list is empty, no peer is trusted.
+	// TrustedProxies are the peers from which the server accepts X-Forwarded-For. If the list is empty, no peer is
+	// trusted.
 	TrustedProxies []netip.Prefix
 	// RequestTime limits how long the server works on a request. The time in which the body arrives does not count.
-	// Zero means 14 seconds. With this value, the server answers a request within 20 seconds, unless the route is slow
-	// (see slowRequestTime).
+	// Zero means 14 seconds. With this default, the server answers every request within 20 seconds, except on slow
+	// routes (see slowRequestTime).
 	RequestTime time.Duration
 	// CORSOrigins are the origins that browsers may call from. An empty list turns CORS off.
 	CORSOrigins []string
-	// LoopbackOnly refuses requests whose Host or Origin names another machine; see origins.
+	// LoopbackOnly refuses requests whose Host or Origin header contains the name of another machine; see origins.
 	LoopbackOnly bool
-	// OpenInit means that POST /init requires no token. The server then refuses POST /init from web pages of other
-	// sites.
+	// OpenInit means that POST /init requires no token. The server then refuses a POST /init that a web page of another
+	// site sends.
 	OpenInit bool
 	// Tracer creates a span for each request. If it is nil, no spans are created.
 	Tracer trace.Tracer
@@ -216,7 +217,7 @@ func (a *API) Server() *http.Server {
 		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
 			return withConnection(withConn(ctx, conn), conn)
 		},
-		// matchExactPath answers OPTIONS * instead of net/http, so that the response has the usual headers.
+		// matchExactPath answers OPTIONS *. If net/http answered it, the response would not have the usual headers.
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}
@@ -232,9 +233,10 @@ func matchEscapedPath(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// matchExactPath refuses a path with more segments than the template of its route. Without this check, Echo's router
-// would take the rest of the path, including slashes, as the value of the last parameter. matchExactPath also answers
-// OPTIONS *, a request about the server as a whole that has no path.
+// matchExactPath refuses a path that has more segments than its route, such as /boxes/a/b for /boxes/{box}. Without
+// this check, the last parameter would be "a/b", because Echo's router includes the rest of the path.
+//
+// matchExactPath also answers OPTIONS *. This request has no path and concerns the whole server.
 func matchExactPath(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if c.Request().Method == http.MethodOptions && c.Request().RequestURI == "*" {

@@ -2,8 +2,8 @@ package httpapi
 
 import "github.com/lockbox-go/lockbox/domain/identity"
 
-// apiKeyBody is a response with a new API key. Unless LOCKBOX_SHOW_API_KEYS is on, API keys that already exist are
-// never shown.
+// apiKeyBody is a response with a new API key. This response is the only one that contains the key, unless
+// LOCKBOX_SHOW_API_KEYS is on.
 type apiKeyBody struct {
 	APIKey string `json:"apiKey"`
 }
@@ -48,8 +48,8 @@ func (a *API) listAPIKeys(r *request) error {
 	return r.json(lines, err)
 }
 
-// revokeAPIKey answers DELETE /api-keys/{apiKey}. The parameter is the id of a key or, as older clients send it, the
-// whole key.
+// revokeAPIKey answers DELETE /api-keys/{apiKey}. The path parameter is the id of an API key. Older clients send the
+// whole key instead.
 func (a *API) revokeAPIKey(r *request) error {
 	return r.noContentJSON(a.identity.RevokeAPIKey(r.ctx(), r.by, r.param("apiKey")))
 }

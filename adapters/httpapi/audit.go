@@ -56,7 +56,7 @@ func (r *request) eventFilter() (ports.EventFilter, error) {
 			return filter, err
 		}
 	}
-	// The operator's actor name is not a valid username, so no user can have it.
+	// OperatorActor is not a valid username, so it never matches the events of a user.
 	if text := r.QueryParam("user"); text == domain.OperatorActor {
 		filter.Actor = domain.OperatorActor
 	} else if text != "" {
@@ -82,7 +82,7 @@ type eventLine struct {
 	Target       *string `json:"target"`
 	RequestID    *string `json:"requestId"`
 	Address      *string `json:"address"`
-	// Suppressed is present only in an event that stands for several refusals.
+	// Suppressed is present only in an event that summarises several refusals. It is the number of these refusals.
 	Suppressed int `json:"suppressed,omitempty"`
 	// Changes is present only if the action changed a property.
 	Changes []changeLine `json:"changes,omitempty"`
@@ -108,14 +108,14 @@ func changeLines(changes []domain.Change) []changeLine {
 	return lines
 }
 
-// eventList is a page of audit events, newest first. Next is the value of the query parameter "before" that requests
-// the next page. It is null on the last page.
+// eventList is a page of audit events, newest first. To request the next page, the client sends the value of Next as
+// the query parameter "before". Next is null on the last page.
 type eventList struct {
 	Events []eventLine `json:"events"`
 	Next   *string     `json:"next"`
 }
 
-// listOf converts a page of events to its response.
+// listOf converts a page of events to its form in responses.
 func listOf(page ports.EventPage) eventList {
 	list := eventList{Events: make([]eventLine, len(page.Events)), Next: idOrNull(page.Next)}
 	for i, event := range page.Events {

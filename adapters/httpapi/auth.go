@@ -8,12 +8,12 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// lookupTimeout limits the lookup of a caller whose request body could not be read. The failed read may have cancelled
-// the context of the request, but the caller still gets a response.
+// lookupTimeout limits how long refuseInput looks a caller up after the request body could not be read. The lookup does
+// not use the context of the request, because the failed read may have cancelled it.
 const lookupTimeout = 5 * time.Second
 
 // identify sets the credential of a request from its token, without looking the token up. The credential stays zero if
-// the route ignores tokens, or if the request has no token and the route requires none.
+// the route ignores tokens, or if an optional token is missing.
 func (a *API) identify(r *request) error {
 	if r.route.Auth == AuthNone {
 		return nil
@@ -50,9 +50,9 @@ func (a *API) admitLargeBody(r *request) error {
 	return a.authenticateCaller(r)
 }
 
-// refuseInput returns the error for a request whose input is wrong: Unauthenticated or Forbidden if the caller could
-// not have succeeded with correct input, and inputErr otherwise. A caller whose token is revoked must not learn what is
-// wrong with the input.
+// refuseInput returns the error for a request whose input is wrong. It first authenticates the caller. If the
+// authentication fails, it returns that error. Otherwise it returns inputErr. A caller whose token is revoked must not
+// learn what is wrong with the input.
 //
 // The handler checks the input before the use case looks the caller up. Refused requests therefore need this additional
 // lookup; other requests do not.
@@ -69,8 +69,9 @@ func (a *API) refuseInput(r *request, inputErr error) error {
 	return inputErr
 }
 
-// authenticateCaller looks the caller up, at most once per request, and checks the requirements of the route: a token
-// that is not revoked, membership of a group, or the right to create users. It returns nil for routes without a token.
+// authenticateCaller looks the caller up and checks what the route requires: a token that is not revoked, membership of
+// a group, or the right to create users. After a successful check, further calls for the request do nothing.
+// authenticateCaller returns nil for routes that ignore tokens.
 func (a *API) authenticateCaller(r *request) error {
 	if r.authenticated {
 		return nil
@@ -82,7 +83,7 @@ func (a *API) authenticateCaller(r *request) error {
 	case r.route.Auth == AuthToken:
 		_, err = a.identity.WhoAmI(r.ctx(), r.by)
 	case r.route.Auth == AuthOptional:
-		// POST /users is the only such route.
+		// POST /users is the only route with an optional token.
 		err = a.identity.CheckMayCreateUsers(r.ctx(), r.by)
 	}
 	r.authenticated = err == nil

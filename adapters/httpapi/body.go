@@ -31,7 +31,7 @@ type body struct {
 	limit int64
 	// begin is the part that request.peekBody has read.
 	begin []byte
-	// held is how much of the memory for large bodies the request holds, in bytes.
+	// held is the size of the request's share of the memory for large bodies, in bytes.
 	held int64
 
 	read bool
@@ -44,9 +44,13 @@ type body struct {
 // isLarge reports whether the body of a request is or may be larger than maxAnonymousBody.
 func isLarge(r *http.Request) bool { return r.ContentLength < 0 || r.ContentLength > maxAnonymousBody }
 
-// readBody returns the body. The result is empty if the request has no body. Errors: TooLarge if the body exceeds the
-// limit; RateLimited if the user has used up its share of the memory for large bodies; Unavailable if this memory is
-// used up as a whole; Invalid with the code body_unreadable if the body ends early; and errClientClosed.
+// readBody returns the body. The result is empty if the request has no body. readBody returns one of these errors:
+//
+//   - TooLarge if the body exceeds the limit
+//   - RateLimited if the user or address has used up its share of the memory for large bodies
+//   - Unavailable if all memory for large bodies is used up
+//   - Invalid with the code body_unreadable if the body ends early
+//   - errClientClosed if the client has disconnected
 func (r *request) readBody() ([]byte, error) {
 	if !r.body.read {
 		r.body.read = true
@@ -88,8 +92,8 @@ func (r *request) releaseBody() {
 	}
 }
 
-// peekBody reads the beginning of a body, at most maxAnonymousBody+1 bytes, and reports whether that is the whole body.
-// In either case, readBody can still return the whole body. The errors are those of bodyError.
+// peekBody reads the beginning of a body, at most maxAnonymousBody+1 bytes. whole is true if the body has at most
+// maxAnonymousBody bytes. readBody can still return the whole body afterwards. The errors are those of bodyError.
 func (r *request) peekBody() (begin []byte, whole bool, err error) {
 	done := connOf(r.Request().Context()).awaitBody()
 	defer done()
@@ -103,11 +107,12 @@ func (r *request) peekBody() (begin []byte, whole bool, err error) {
 	return begin, false, nil
 }
 
-// awaitIgnoredBody waits for the body of a request if its handler can succeed without decoding the body, as handlers of
-// DELETE can. Without this wait, the handler could act on a request that did not arrive completely. awaitIgnoredBody
-// reads at most the first 16 KiB. If the request announces no body, it reads nothing. It returns only errors of the
-// transfer: body_unreadable and errClientClosed. A body that is too large causes no error here, because the handler
-// reports it when it decodes the body.
+// awaitIgnoredBody waits for the body of a request whose handler may ignore the body, such as a handler of DELETE.
+// Without this wait, the handler could act on a request that did not arrive completely. awaitIgnoredBody reads at most
+// the first 16 KiB. It reads nothing if the request announces no body.
+//
+// awaitIgnoredBody returns only errors of the transfer: body_unreadable and errClientClosed. A body that is too large
+// causes no error here, because the handler returns this error if it decodes the body.
 func (r *request) awaitIgnoredBody() error {
 	size := r.Request().ContentLength
 	if !r.route.ignoresBody || size == 0 || r.body.read && size <= r.body.limit {
@@ -131,9 +136,9 @@ func (b *body) rest(stream io.ReadCloser) io.ReadCloser {
 	}{io.MultiReader(bytes.NewReader(b.begin), stream), stream}
 }
 
-// readAll is io.ReadAll, except that it allocates the text of a large body at once. size is negative if the size is
-// unknown. The text of a small body grows as the body arrives, because an unverified client may never send the body
-// that it announced.
+// readAll works like io.ReadAll, but allocates memory for the whole text of a large body at once. For a small body, the
+// memory grows as the body arrives, because an unverified client may never send the body that it announced. The size
+// argument is the announced size, or negative if the client announced no size.
 func readAll(from io.Reader, size int64) ([]byte, error) {
 	if size <= maxAnonymousBody {
 		return io.ReadAll(from)
@@ -181,7 +186,7 @@ func bindOptional[T any](r *request) (T, error) {
 }
 
 // decodeBody decodes the body and overwrites its text, which may hold secrets. An empty body of any content type counts
-// as absent. After an error, the value may be partly decoded.
+// as absent. If decodeBody returns an error, value may be partly decoded.
 func decodeBody[T any](r *request) (value T, present bool, err error) {
 	text, err := r.readBody()
 	if err != nil || len(text) == 0 {
@@ -198,7 +203,7 @@ func decodeJSON[T any](r *request, text []byte) (value T, err error) {
 		return value, domain.Refuse(domain.Unsupported, "unsupported_media_type",
 			"the body must be sent as Content-Type: application/json")
 	}
-	// encoding/json would replace invalid UTF-8, which would change a value silently.
+	// encoding/json would silently replace invalid UTF-8 and so change a value.
 	if !utf8.Valid(text) {
 		return value, domain.Refuse(domain.Invalid, "malformed_json", "the body is not UTF-8")
 	}
@@ -237,17 +242,17 @@ func isJSON(contentType string) bool {
 		strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")
 }
 
-// malformed describes a decoding error without repeating any part of the body. body is the Go type that the JSON was
-// decoded into.
+// malformed describes a decoding error without repeating any part of the body. The body argument is the Go type into
+// which the JSON was decoded.
 func malformed(err error, body reflect.Type) error {
 	wrongType, ok := errors.AsType[*json.UnmarshalTypeError](err)
 	switch {
 	case !ok:
 		return domain.Refuse(domain.Invalid, "malformed_json",
 			"the body must be exactly one JSON value, and not nested too deeply")
-	// wrongType.Field is the JSON path of the field, as the client sent it. The error does not contain the value. The
-	// path is empty if the body itself has the wrong type. If the body is a list, the path is the index of the element
-	// with the wrong type (Go 1.27).
+	// wrongType.Field is the JSON path of the field with the wrong type, with names as the client sent them. The error
+	// does not contain the value of the field. The path is empty if the body itself has the wrong type. If an element
+	// of a list has the wrong type, the path is the index of the element (Go 1.27).
 	case strings.Trim(wrongType.Field, "0123456789") == "":
 		return domain.Refuse(domain.Invalid, "wrong_type", "the body must be "+jsonType(body))
 	default:
@@ -255,7 +260,7 @@ func malformed(err error, body reflect.Type) error {
 	}
 }
 
-// jsonType returns the name of the JSON type from which a field of the given Go type is decoded.
+// jsonType describes the JSON values that can be decoded into the given Go type.
 func jsonType(wanted reflect.Type) string {
 	switch wanted.Kind() {
 	case reflect.String:

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// waitClass is what a connection waits for. Connections of a lower class are closed first.
+// waitClass classifies connections by what they wait for. To make room, the server closes connections of the lowest
+// class first.
 type waitClass int
 
 const (
@@ -18,20 +19,20 @@ const (
 	forBody
 	// forReader means that a handler waits until the client has read the response.
 	forReader
-	// working means that a handler works. Such a connection is not closed.
+	// working means that at least one handler is not waiting. Such a connection is not closed.
 	working
 )
 
-// boundConn is a connection that counts towards the bounds. Its methods are safe for concurrent use, and accept a nil
-// boundConn, because tests call handlers without a connection.
+// boundConn is a connection that counts towards the bounds. Its methods are safe for concurrent use. The methods that
+// call change accept a nil boundConn, because tests call handlers without a connection.
 type boundConn struct {
 	net.Conn
 	connections *connections
 	group       string
 
 	mu sync.Mutex // guards the fields below
-	// handlers is the number of requests in progress. bodies counts the handlers that wait for the request body or
-	// for a share, and readers counts the handlers that wait until the client reads the response.
+	// handlers is the number of requests in progress. bodies counts the handlers that wait for the request body or for
+	// a share. readers counts the handlers that wait until the client has read the response.
 	handlers, bodies, readers int
 	// since is the time at which the connection last began to wait for its client or for the next request.
 	since time.Time
@@ -53,9 +54,9 @@ func (c *boundConn) CloseWrite() error {
 	return nil
 }
 
-// change adds the given numbers to the counts of the connection. If the connection may begin to wait, the caller passes
-// the current time as since. If a handler begins to work, the caller passes the zero time, and so avoids a query of the
-// clock; c.since then stays unchanged.
+// change adds the given numbers to the counts of the connection. The since argument is the current time if the
+// connection may begin to wait now. It is the zero time if a handler begins to work. In this case, c.since stays
+// unchanged.
 func (c *boundConn) change(handlers, bodies, readers int, since time.Time) {
 	if c == nil {
 		return
@@ -70,7 +71,7 @@ func (c *boundConn) change(handlers, bodies, readers int, since time.Time) {
 	}
 }
 
-// beginHandler counts a handler until endHandler is called.
+// beginHandler counts a new handler. endHandler removes the handler from the count.
 func (c *boundConn) beginHandler() { c.change(1, 0, 0, time.Time{}) }
 
 func (c *boundConn) endHandler() { c.change(-1, 0, 0, time.Now()) }
@@ -112,8 +113,8 @@ func (c *boundConn) load() (handlers int, waiting bool) {
 // connKey is the context key of the boundConn of a request.
 type connKey struct{}
 
-// withConn implements http.Server.ConnContext. It finds the boundConn that a connection of Listener wraps, and stores
-// the boundConn in the context.
+// withConn implements http.Server.ConnContext. A connection of Listener wraps a boundConn. withConn finds this
+// boundConn and stores it in the context.
 func withConn(ctx context.Context, conn net.Conn) context.Context {
 	for {
 		switch outer := conn.(type) {

@@ -18,15 +18,17 @@ type Bounds struct {
 	// RequestsPerUser is the maximum number of requests in flight from one verified user. RequestsPerAddress is the
 	// maximum number of unverified requests in flight from one address.
 	RequestsPerUser, RequestsPerAddress int
-	// BodyBytes is the memory for request bodies over 16 KiB. A user may use a quarter of it.
+	// BodyBytes is the memory for request bodies over 16 KiB. One user or address can use at most a quarter of this
+	// memory.
 	BodyBytes int64
-	// AnswerBytes is the memory for responses over 16 KiB that are being written or are waiting to be written. A user
-	// may use a quarter of it.
+	// AnswerBytes is the memory for responses over 16 KiB that are being written or are waiting to be written. One user
+	// or address can use at most a quarter of this memory.
 	AnswerBytes int64
 }
 
-// The costs below are measured upper bounds, in bytes. The memory that is not assigned here is for the program itself,
-// for key derivations, and for garbage that is not yet collected.
+// These constants divide the memory of the process among connections, requests, large bodies and large responses. The
+// rest is for the program itself, for key derivations, and for garbage that is not yet collected. memoryPerConnection
+// and memoryPerRequest are measured upper bounds, in bytes.
 const (
 	// memoryPerConnection covers buffers, stacks, an incomplete header, the state of TLS, and the buffers of the
 	// kernel. Connections get a sixth of the memory.
@@ -36,10 +38,10 @@ const (
 	// memory.
 	memoryPerRequest = 640 << 10 / 6
 	requestsShare    = 6
-	// bodiesShare and answersShare are divisors: large bodies get an eighth of the memory, and large responses a tenth.
+	// bodiesShare limits large bodies to an eighth of the memory. answersShare limits large responses to a tenth.
 	bodiesShare  = 8
 	answersShare = 10
-	// userShare is a divisor: one user may use a quarter of a resource.
+	// userShare limits one user or address to a quarter of each resource.
 	userShare = 4
 
 	// assumedMemory is used if Config has no bounds.
@@ -62,13 +64,13 @@ func NewBounds(memory int64) Bounds {
 }
 
 const (
-	// maxHeaderBytes bounds the request line and the headers. The HTTP server raises this limit by 4 KiB for HTTP/1 and
-	// by 320 bytes for HTTP/2. A token of this server takes less than 1 KiB, and an encoded passphrase at most 1.4 KiB.
+	// maxHeaderBytes bounds the request line and the headers. net/http adds 4 KiB to this limit for HTTP/1, and 320
+	// bytes for HTTP/2. A token of this server takes less than 1 KiB, and an encoded passphrase at most 1.4 KiB.
 	maxHeaderBytes = 8 << 10
 	// maxStreams is the maximum number of requests in flight on one HTTP/2 connection.
 	maxStreams = 32
-	// streamWindow limits the bytes of request bodies that the HTTP server buffers for one HTTP/2 stream. The same
-	// limit applies to all streams of a connection together.
+	// streamWindow limits how many bytes of request bodies the HTTP server buffers for one HTTP/2 connection. A single
+	// stream of the connection has the same limit.
 	streamWindow = 64 << 10
 	// kernelBuffer is the size of the send buffer and of the receive buffer of a connection, in bytes. Without this
 	// limit, the kernel would hold up to 4 MiB for a client that does not read. The kernel doubles the value.
@@ -76,20 +78,20 @@ const (
 
 	// smallAnswer is the largest response that needs no share of AnswerBytes.
 	smallAnswer = 16 << 10
-	// bodyFactor is the memory that a large body uses, as a multiple of the size of the body: the text, the decoded
-	// value, and the encrypted value.
+	// bodyFactor is the memory that a large body uses, as a multiple of the size of the body. It is 3 because the
+	// server holds the text, the decoded value, and the encrypted value.
 	bodyFactor = 3
 
-	// userWait is how long a request waits if its user has too many requests in flight. A burst of a legitimate
-	// program ends within that time. strangerWait is how long an unverified request waits if its address has too many
-	// requests in flight.
+	// userWait is how long a request waits if its user has too many requests in flight. A short burst of requests from
+	// a legitimate program ends within this time. strangerWait is how long an unverified request waits if its address
+	// has too many requests in flight.
 	userWait     = 5 * time.Second
 	strangerWait = time.Second
 	// bodyWait is how long a request waits for a share of BodyBytes. answerWait is the same for AnswerBytes.
 	bodyWait   = 2 * time.Second
 	answerWait = 2 * time.Second
-	// writeTime and writeRate determine the deadline of a response. The client has writeTime, plus one second for
-	// each writeRate bytes, to read the response.
+	// writeTime and writeRate determine the deadline of a response. To read the response, the client has writeTime plus
+	// one second for every writeRate bytes of the response.
 	writeTime = 10 * time.Second
 	writeRate = 32 << 10
 	// maxTokenLookups is how many unverified opaque tokens are looked up at the same time. More lookups would occupy
@@ -110,6 +112,6 @@ func tooManyRequests() *domain.Error {
 	return refusal
 }
 
-// errResourceUsedUp is the cause of an ErrBusy that is returned because too little of a shared resource is free. Only
-// the log shows the cause.
+// errResourceUsedUp is the cause of ErrBusy if the requests of all clients together have reached a bound. The log
+// contains this cause, but the response does not.
 var errResourceUsedUp = errors.New("the memory budget of this server is used up")

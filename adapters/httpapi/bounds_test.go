@@ -20,7 +20,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// bounded returns an API with the given bounds. It refuses every request with a token.
+// bounded returns an API with the given bounds. The API accepts no token.
 func bounded(bounds httpapi.Bounds, ready func() error) *httpapi.API {
 	return httpapi.New(httpapi.Config{
 		Verify: func(context.Context, string) (domain.Credential, error) {
@@ -93,8 +93,9 @@ func TestRequestsOfAnAddressAreBounded(t *testing.T) {
 	require.Equal(t, 200, got.StatusCode)
 }
 
-// occupy sends stalled requests until one of them occupies the only place of its address. If a stalled request arrives
-// during the check, it is refused. Then the next one takes the place.
+// occupy sends stalled requests until one of them occupies the only place of its address. The GET request that checks
+// the limit also needs the place for a short time. If a stalled request is refused for this reason, occupy sends
+// another.
 func occupy(t *testing.T, address string) {
 	t.Helper()
 	require.Eventually(t, func() bool {
@@ -154,7 +155,7 @@ func TestStreamsAreBounded(t *testing.T) {
 	}
 }
 
-// TestProbesShareACheck verifies that many probes cause few checks of the database, and that the probes report a later
+// TestProbesShareACheck verifies that concurrent probes share checks of the database, and that later probes report a
 // failure of the database.
 func TestProbesShareACheck(t *testing.T) {
 	t.Parallel()

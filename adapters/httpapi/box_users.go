@@ -17,7 +17,7 @@ func (a *API) listBoxUsers(r *request) error {
 	return r.json(names, err)
 }
 
-// addBoxUser answers POST /boxes/{box}/users. Without a role, the new member is a boxuser.
+// addBoxUser answers POST /boxes/{box}/users. If the body contains no role, the new member is a boxuser.
 func (a *API) addBoxUser(r *request) error {
 	body, err := bind[struct {
 		Username string `json:"username"`
@@ -41,7 +41,8 @@ func (a *API) describeBoxUser(r *request) error {
 		return err
 	}
 	r.Response().Header().Set(headerUserID, user.User.String())
-	// Permissions are in lower case here and in camel case under …/permissions. Existing clients rely on both.
+	// This route returns permissions in lower case, but …/permissions returns them in camel case. Existing clients rely
+	// on both forms.
 	permissions := user.Permissions.Names()
 	for i, name := range permissions {
 		permissions[i] = strings.ToLower(name)

@@ -98,7 +98,8 @@ func (a *API) acceptBox(r *request) error {
 	return r.noContent(a.vault.AcceptBox(r.ctx(), r.by, r.param("box")))
 }
 
-// endBoxOffer answers DELETE /boxes/{box}/offer: the owner withdraws the offer, or the member declines it.
+// endBoxOffer answers DELETE /boxes/{box}/offer. If the caller is the owner, the request withdraws the offer. If the
+// caller is the member to whom the box is offered, the request declines the offer.
 func (a *API) endBoxOffer(r *request) error {
 	return r.noContent(a.vault.EndBoxOffer(r.ctx(), r.by, r.param("box")))
 }

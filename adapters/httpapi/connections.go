@@ -9,12 +9,12 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// connections bounds the open connections and the handlers that run on them. When a bound is reached, it closes a
-// connection that waits for its client. It is safe for concurrent use.
+// connections bounds the open connections and the handlers that run on them. When a bound is reached, a connection that
+// waits for its client is closed. The methods are safe for concurrent use.
 type connections struct {
 	maxOpen int
-	// maxHandlers is the maximum number of running handlers, including handlers that refuse their request. One HTTP/2
-	// connection can run many handlers.
+	// maxHandlers is the maximum number of running handlers, including the handlers of requests that are refused. One
+	// HTTP/2 connection can run many handlers.
 	maxHandlers int64
 	handlers    atomic.Int64
 	// evicted counts connections that were closed to make room. refused counts new connections that were closed because
@@ -35,13 +35,13 @@ func newConnections(bounds Bounds) *connections {
 	}
 }
 
-// boundListener accepts connections within the bound.
+// boundListener limits the number of open connections.
 type boundListener struct {
 	net.Listener
 	connections *connections
 }
 
-// Accept returns the next connection. It closes connections for which there is no room.
+// Accept returns the next connection for which there is room. It closes connections for which there is no room.
 func (l *boundListener) Accept() (net.Conn, error) {
 	for {
 		conn, err := l.Listener.Accept()
@@ -55,11 +55,11 @@ func (l *boundListener) Accept() (net.Conn, error) {
 	}
 }
 
-// add registers a connection. If the maximum number of connections is open, add closes another connection. If no other
-// connection may be closed, it returns nil.
+// add registers a connection. If the maximum number of connections is open, add closes one of them. If it may close
+// none of them, it returns nil, and the caller must close conn.
 func (c *connections) add(conn net.Conn) *boundConn {
 	if tcp, ok := conn.(*net.TCPConn); ok {
-		// Both calls fail only on a connection that is already closed.
+		// SetReadBuffer and SetWriteBuffer fail only on a connection that is already closed.
 		_ = tcp.SetReadBuffer(kernelBuffer)
 		_ = tcp.SetWriteBuffer(kernelBuffer)
 	}
@@ -102,14 +102,16 @@ func (c *connections) remove(conn *boundConn) {
 	}
 }
 
-// victim returns the connection that must be closed to make room for a new connection of the address group newcomer, or
-// nil if the new connection must be refused. Only connections that wait for their client are closed.
+// victim returns the connection that must be closed to make room for a new connection, or nil if the new connection
+// must be refused. The newcomer argument is the address group of the new connection. Only connections that wait for
+// their client are closed.
 //
 // If one address group has more than a quarter of all connections, its connections are closed first. A new connection
-// of that group can replace only a connection of the same group, and only after that connection has waited for
-// replaceAfter. A flood from one group therefore closes no connection of another group. The order of closing is: idle
-// connections and connections without a complete request header, then connections that send a body, then connections
-// that read a response. Within a class, the connection that has waited longest is closed first. The caller holds mu.
+// from this group can replace only another connection from the group that has waited for at least replaceAfter. A flood
+// from one group therefore closes no connection of another group.
+//
+// Within these rules, connections are closed in the order of their waitClass. Within a class, the connection that has
+// waited longest is closed first. The caller holds mu.
 func (c *connections) victim(newcomer string) *boundConn {
 	largest := newcomer
 	for group, count := range c.groups {
@@ -133,17 +135,18 @@ func (c *connections) victim(newcomer string) *boundConn {
 	return victim
 }
 
-// replaceAfter is how long a connection of a flood must have waited before a new connection of the same address group
-// may replace it. During a flood, refusing the new connection takes much less time than replacing another connection.
+// replaceAfter applies to an address group that has too many connections. A connection of the group must have waited
+// for this long before a new connection of the group may replace it. Until then, the server refuses new connections of
+// the group, because a refusal takes much less time than a replacement.
 const replaceAfter = time.Second
 
-// victimSample is how many connections longestWaiting compares. During a flood, longestWaiting runs for each new
-// connection, so it must be quick.
+// victimSample is the maximum number of connections that longestWaiting compares. During a flood, longestWaiting runs
+// for each new connection, so it must be quick.
 const victimSample = 64
 
 // longestWaiting takes a random sample of the matching connections that wait for their client. It returns the
-// connection of this sample that is to be closed first, and the time at which that connection began to wait. The result
-// is nil if no connection matches. The caller holds mu.
+// connection in this sample that should be closed first, and the time since which this connection has waited. It
+// returns nil if no connection matches. The caller holds mu.
 func (c *connections) longestWaiting(matches func(*boundConn) bool) (victim *boundConn, since time.Time) {
 	var class waitClass
 	seen := 0
@@ -162,9 +165,9 @@ func (c *connections) longestWaiting(matches func(*boundConn) bool) (victim *bou
 	return victim, since
 }
 
-// enter counts a handler. If too many handlers run, enter closes another connection: of the connections whose handlers
-// all wait for the client, the connection with the most handlers. If there is no such connection, enter returns false,
-// and the caller must close its own connection.
+// enter counts a handler. If too many handlers run, enter closes another connection. It closes only a connection whose
+// handlers all wait for the client, and chooses the one with the most handlers. If there is no such connection, enter
+// returns false, and the caller must close its own connection.
 func (c *connections) enter() bool {
 	if c.handlers.Add(1) <= c.maxHandlers {
 		return true

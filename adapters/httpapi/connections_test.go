@@ -24,7 +24,7 @@ func (c *fakeConn) Close() error {
 	return nil
 }
 
-// state is what a connection does in a test.
+// state describes a connection in a test and what its handlers wait for.
 type state struct {
 	address                   string
 	handlers, bodies, readers int
@@ -43,7 +43,7 @@ func TestVictims(t *testing.T) {
 		open     []state
 		newcomer string
 		victim   int // -1: the new connection is refused
-		// fresh is set if the connections have only just begun to wait.
+		// If fresh is true, the connections have waited for less than replaceAfter.
 		fresh bool
 	}{
 		"the oldest idle one": {

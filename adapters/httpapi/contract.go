@@ -8,16 +8,16 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// contract is the wire format that all routes of one API share. There are two: lockboxAPI and accountsAPI.
+// contract is the wire format that all routes of one API share. There are two contracts: lockboxAPI and accountsAPI.
 type contract interface {
 	// token returns the token of a request without verifying the token. It removes the token from the headers, so that
-	// the token cannot reach a log. If the request has no token, the result is "", or the error Unauthenticated if the
-	// route requires a token. A malformed token causes Unauthenticated as well.
+	// the token cannot reach a log. A missing or malformed token causes the error Unauthenticated. If the token is
+	// optional on the route, a missing token causes no error, and the result is "".
 	token(r *request) (string, error)
-	// readsBodyForToken reports whether token reads the body.
+	// readsBodyForToken reports whether the token method reads the body.
 	readsBodyForToken(r *request) bool
-	// If token has not read the whole body, checkBody checks the body after the caller is authenticated. It returns
-	// Invalid if the body contains a different token.
+	// If the token method has not read the whole body, checkBody checks the body after the caller is authenticated. It
+	// returns Invalid if the body contains a different token.
 	checkBody(r *request) error
 	// bodyLimit returns the size of the largest body that is accepted, in bytes. configured is the limit from the
 	// settings.
@@ -31,7 +31,8 @@ var (
 	_ contract = accountsAPI{}
 )
 
-// contractOf returns the contract of a path. If no route matches the path, this contract writes the error.
+// contractOf returns the contract of a path. The path need not belong to a route, because the contract also determines
+// the form of the 404 response.
 func contractOf(path string) contract {
 	if path == accountsPath || strings.HasPrefix(path, accountsPath+"/") {
 		return accountsAPI{}
@@ -39,14 +40,14 @@ func contractOf(path string) contract {
 	return lockboxAPI{}
 }
 
-// lockboxAPI is the contract of all paths outside of /api/v1: bearer tokens, and errors as problem documents
+// lockboxAPI is the contract of all paths outside of /api/v1. Clients send bearer tokens. Errors are problem documents
 // (RFC 9457).
 type lockboxAPI struct{}
 
 // maxAuthorization is the longest Authorization header, in bytes. Tokens of this server are shorter.
 const maxAuthorization = 4 << 10
 
-// token reads "Authorization: Bearer TOKEN". The scheme matches in any letter case.
+// token reads "Authorization: Bearer TOKEN". The word Bearer may be in upper or lower case.
 func (lockboxAPI) token(r *request) (string, error) {
 	header := r.Request().Header
 	values := header.Values(echo.HeaderAuthorization)
@@ -54,7 +55,7 @@ func (lockboxAPI) token(r *request) (string, error) {
 	if len(values) == 0 && r.route.Auth == AuthOptional {
 		return "", nil
 	}
-	// A request with two headers is refused, because a proxy may have checked only one of them.
+	// A request with two Authorization headers is refused, because a proxy may have checked only one of them.
 	if len(values) != 1 || len(values[0]) > maxAuthorization {
 		return "", domain.ErrUnauthenticated
 	}

@@ -11,39 +11,40 @@ import (
 )
 
 const (
-	// requestTime is how long the server may work on a request. The time in which the body arrives does not count. The
-	// server answers a request within 20 seconds. The remaining six seconds leave time to finish a commit that has
-	// begun (three seconds), to close a database connection that does not react to a cancellation (two seconds), and
-	// for delays of a busy machine.
+	// requestTime is how long the server may work on a request. The time in which the body arrives does not count.
+	// After this time, the server may need six more seconds, and so answers a request within 20 seconds. A commit that
+	// has begun may take three seconds. Closing a database connection that does not react to a cancellation may take
+	// two seconds. One second is for delays of a busy machine.
 	requestTime = 14 * time.Second
 	// slowRequestTime replaces requestTime for routes that delete or rewrite all rows of a box or a user, and for
-	// routes that wait for the droplet host. It is shorter than writeTimeout, to leave time for the response.
+	// routes that wait for the droplet host. slowRequestTime is shorter than writeTimeout, so that time remains for the
+	// response.
 	slowRequestTime = 52 * time.Second
 	// bodyTime is the longest time in which a request body may arrive. The HTTP server stops reading after this time.
 	bodyTime = 30 * time.Second
 )
 
-// errRequestTime is the cause with which the context of a request is cancelled at its deadline.
+// errRequestTime is the cause that context.Cause returns after a request has reached its deadline.
 var errRequestTime = domain.Refuse(domain.Unavailable, codeOutcomeUnknown,
 	"the request took too long: check whether it took effect before you retry")
 
-// requestContext is the context of one request. It ends when the client disconnects or at the deadline, whichever is
-// first; timedOut distinguishes the two. Only the goroutine of the request may move the deadline. All other methods are
-// safe for concurrent use.
+// requestContext is the context of one request. It ends at the deadline, or earlier if the client disconnects. timedOut
+// distinguishes the two cases. Only the goroutine of the request may move the deadline. All other methods are safe for
+// concurrent use.
 type requestContext struct {
 	context.Context // ends with the cause errRequestTime at the deadline
 	began           time.Time
 	timer           *time.Timer
-	// limit is the time from began to the deadline.
+	// limit is the time between the field began and the deadline, in nanoseconds.
 	limit atomic.Int64
 	// work is how long the server may work on the request. Only the goroutine of the request uses this field.
 	work time.Duration
 }
 
-// requestContextKey is the key under which a context returns its requestContext.
+// requestContextKey is the context key of the requestContext.
 type requestContextKey struct{}
 
-// withDeadline returns a context that ends when parent ends, or after limit. The caller must call cancel when the
+// withDeadline returns a context that ends after limit, or earlier if parent ends. The caller must call cancel when the
 // request has been answered.
 func withDeadline(parent context.Context, limit time.Duration) (ctx *requestContext, cancel context.CancelFunc) {
 	inner, cancelInner := context.WithCancelCause(parent)
@@ -56,12 +57,12 @@ func withDeadline(parent context.Context, limit time.Duration) (ctx *requestCont
 	}
 }
 
-// Deadline returns the current deadline. Storage uses it to bound a commit.
+// Deadline returns the current deadline. Storage limits the duration of a commit by this deadline.
 func (c *requestContext) Deadline() (time.Time, bool) {
 	return c.began.Add(time.Duration(c.limit.Load())), true
 }
 
-// Value returns the requestContext itself under its key.
+// Value returns c itself for a requestContextKey. For other keys, it returns the value in the wrapped context.
 func (c *requestContext) Value(key any) any {
 	if key == (requestContextKey{}) {
 		return c
@@ -84,8 +85,8 @@ func allowTime(ctx context.Context, limit time.Duration) {
 	}
 }
 
-// excludeBody gives the body of a request time to arrive that does not count towards the time of the request. The
-// caller calls done when the body has arrived. The request then has its full time.
+// excludeBody moves the deadline of a request to allow additional time in which the body may arrive. The caller calls
+// done when the body has arrived. From then on, the server may work on the request for its full time.
 func excludeBody(ctx context.Context) (done func()) {
 	c, ok := ctx.Value(requestContextKey{}).(*requestContext)
 	if !ok {
@@ -98,15 +99,16 @@ func excludeBody(ctx context.Context) (done func()) {
 // timedOut reports whether the context of a request ended because of its deadline.
 func timedOut(ctx context.Context) bool { return context.Cause(ctx) == errRequestTime } //nolint:errorlint // identity
 
-// endedByDeadline reports whether err is only a consequence of the deadline of the request. It returns false for an
-// error of kind Unavailable, because storage returns its own errors of that kind when a statement is cancelled.
+// endedByDeadline reports whether the deadline of the request caused err. It returns false for an error of kind
+// Unavailable. Storage returns such an error when a statement is cancelled. The client should get this error, because
+// it is more exact.
 func endedByDeadline(ctx context.Context, err error) bool {
 	return timedOut(ctx) && !errors.Is(err, domain.Unavailable) &&
 		(errors.Is(err, context.Canceled) || domain.CodeOf(err) == codeClientClosed)
 }
 
-// timeoutRefusal returns the error of a request that ended at its deadline while it waited for something other than
-// the database. A GET has no effect, so its client may simply retry.
+// timeoutRefusal returns the error for a request for which endedByDeadline is true. A GET or HEAD changes no data, so
+// the client may simply retry. For other methods, the outcome is unknown.
 func timeoutRefusal(method string) *domain.Error {
 	if method == http.MethodGet || method == http.MethodHead {
 		return domain.ErrBusy.Because(errRequestTime)

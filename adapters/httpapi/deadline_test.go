@@ -17,8 +17,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// stuckAPI returns an API with a short deadline. Its requests with a token wait until their context ends. fail converts
-// the error of the context into the error of the request.
+// stuckAPI returns an API with a short deadline. A request with a token waits until its context ends. fail converts the
+// error of that context into the error of the request.
 func stuckAPI(limit time.Duration, fail func(error) error) *httpapi.API {
 	return httpapi.New(httpapi.Config{
 		Verify: func(ctx context.Context, _ string) (domain.Credential, error) {
@@ -80,7 +80,8 @@ func TestARequestEndsAtItsDeadline(t *testing.T) {
 	}
 }
 
-// TestTheDeadlineExcludesTheBody sends a body that takes longer to arrive than the server may work on the request.
+// TestTheDeadlineExcludesTheBody sends a body whose arrival takes longer than the time limit of the request. The limit
+// must not end the request.
 func TestTheDeadlineExcludesTheBody(t *testing.T) {
 	t.Parallel()
 	const limit = 300 * time.Millisecond

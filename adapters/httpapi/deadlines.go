@@ -3,26 +3,26 @@ package httpapi
 import "time"
 
 // The HTTP server sets a deadline seven times for each request. Most of these deadlines are replaced before any read or
-// write begins. An answeringConn therefore only stores a deadline at first. It applies the deadline to the connection
-// below when a read or a write begins. A deadline that is set during a read or a write applies to that call
+// write begins. An answeringConn therefore only stores a deadline at first. It sets the deadline on the connection that
+// it wraps when a read or a write begins. A deadline that is set during a read or a write applies to that call
 // immediately, as net.Conn requires.
 
-// deadline is the deadline of the reads or of the writes of a connection.
+// deadline holds the read deadline or the write deadline of an answeringConn.
 type deadline struct {
-	// wanted is the deadline that was set last. applied is the deadline of the connection below. Zero means no
+	// wanted is the deadline that was set last. applied is the deadline of the wrapped connection. Zero means no
 	// deadline.
 	wanted, applied time.Time
 	calls           int // the number of reads or of writes in progress
 }
 
-// change stores a deadline and reports whether it must be applied now.
+// change stores a deadline. It reports whether the caller must set this deadline on the wrapped connection now.
 func (d *deadline) change(to time.Time) bool {
 	d.wanted = to
 	return d.calls > 0 && d.apply()
 }
 
-// apply marks the wanted deadline as applied. It returns true if the connection below still has another deadline. The
-// caller must then set the wanted deadline on that connection.
+// apply marks the wanted deadline as applied. It returns true if the wrapped connection has a different deadline. The
+// caller must then set the wanted deadline on the wrapped connection.
 func (d *deadline) apply() bool {
 	stale := d.wanted != d.applied
 	d.applied = d.wanted

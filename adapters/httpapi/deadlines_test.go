@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// countingConn counts the deadlines that reach the connection below.
+// countingConn counts how often an answeringConn sets a deadline on the connection that it wraps.
 type countingConn struct {
 	net.Conn
 	reads, writes int
@@ -26,7 +26,8 @@ func (c *countingConn) SetWriteDeadline(to time.Time) error {
 	return c.Conn.SetWriteDeadline(to)
 }
 
-// newDeadlineConn returns a connection whose peer neither reads nor writes by itself.
+// newDeadlineConn returns a connection, the countingConn that it wraps, and its peer. The peer reads and writes only if
+// the test calls its methods.
 func newDeadlineConn(t *testing.T) (conn *answeringConn, below *countingConn, peer net.Conn) {
 	t.Helper()
 	near, far := net.Pipe()
@@ -38,7 +39,7 @@ func newDeadlineConn(t *testing.T) (conn *answeringConn, below *countingConn, pe
 	return &answeringConn{Conn: below}, below, far
 }
 
-// deadlineCalls are a read and a write that block, with the setters of their deadlines.
+// deadlineCalls contains reads and writes that block. Each has the method that sets its deadline.
 var deadlineCalls = map[string]struct {
 	call func(c *answeringConn) error
 	set  func(c *answeringConn, to time.Time) error
@@ -98,7 +99,8 @@ func inProgress(conn *answeringConn) int {
 	return conn.reads.calls + conn.writes.calls
 }
 
-// TestReplacedDeadlinesAreNotApplied verifies that only the last deadline before a call reaches the connection below.
+// TestReplacedDeadlinesAreNotApplied verifies that only the last deadline before a call is set on the wrapped
+// connection.
 func TestReplacedDeadlinesAreNotApplied(t *testing.T) {
 	t.Parallel()
 	conn, below, peer := newDeadlineConn(t)

@@ -48,7 +48,7 @@ type addDropletBody struct {
 }
 
 // addDroplet answers POST /api/v1/droplet/add with the updated list. In the list, only the new droplet has a private
-// key. The encryption key is needed if the request names a box.
+// key. If the body contains a box, the request must also contain an encryption key.
 func (a *API) addDroplet(r *request) error {
 	encryptionKey, err := r.encryptionKey()
 	if err != nil {
@@ -95,7 +95,7 @@ func (r *request) changeDroplet(
 	return r.json(dropletLines(list), err)
 }
 
-// dropletLines converts droplets to their form in responses. Their ages are relative to the current time.
+// dropletLines converts droplets to their form in responses. The ages in a response are relative to the current time.
 func dropletLines(list []domain.Droplet) []dropletLine {
 	now := time.Now()
 	lines := make([]dropletLine, len(list))

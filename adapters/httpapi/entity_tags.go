@@ -32,8 +32,8 @@ func (r *request) condition() (domain.Condition, error) {
 }
 
 // versionsIn returns the versions whose tags a precondition header lists. It returns nil if the request does not have
-// the header. If-Match compares strongly: a weak tag (W/"3") matches no version. If-None-Match compares weakly. A tag
-// that this server does not make, such as "02", matches no version.
+// the header. If-Match compares strongly, so a weak tag (W/"3") matches no version. If-None-Match compares weakly. A
+// tag that this server never generates, such as "02", matches no version.
 func versionsIn(header http.Header, name string) (*domain.Versions, error) {
 	lines := header.Values(name)
 	if len(lines) == 0 {
@@ -58,8 +58,8 @@ func versionsIn(header http.Header, name string) (*domain.Versions, error) {
 	return versions, nil
 }
 
-// parseEntityTags parses the value of a precondition header: a list of entity tags, or "*". all is true for "*". Empty
-// elements of the list are ignored. ok is false if the value is malformed or the list has no tag.
+// parseEntityTags parses the value of a precondition header. The value is a list of entity tags, or "*". For "*", all
+// is true. Empty elements of the list are ignored. If the value is malformed or the list has no tag, ok is false.
 func parseEntityTags(value string) (tags []entityTag, all, ok bool) {
 	if strings.Trim(value, " \t") == "*" {
 		return nil, true, true
@@ -98,7 +98,7 @@ func tagEnd(text string) int {
 }
 
 // unmodified reports whether If-None-Match is "*" or lists the given tag. Tags are compared weakly. A malformed header
-// is ignored: the client then gets the full response.
+// is ignored, and the client gets the full response.
 func unmodified(header http.Header, tag string) bool {
 	tags, all, ok := parseEntityTags(strings.Join(header.Values(headerIfNoneMatch), ","))
 	for _, each := range tags {
@@ -107,7 +107,8 @@ func unmodified(header http.Header, tag string) bool {
 	return ok && all
 }
 
-// parseVersion parses text as a version number. Versions begin at 1. The error names the query parameter.
+// parseVersion parses text as a version number. Versions begin at 1. The error contains the name of the query
+// parameter.
 func parseVersion(parameter, text string) (uint64, error) {
 	number, err := strconv.ParseUint(text, 10, 63)
 	if err != nil || number == 0 {
@@ -116,7 +117,7 @@ func parseVersion(parameter, text string) (uint64, error) {
 	return number, nil
 }
 
-// errInvalidVersion is the error of a version number in a query parameter or in a body.
+// errInvalidVersion is the error for an invalid version number in a query parameter or in a body.
 func errInvalidVersion(field string) error {
-	return domain.InvalidField(field, "invalid_version", field+" must be a whole number from 1")
+	return domain.InvalidField(field, "invalid_version", field+" must be a whole number, at least 1")
 }

@@ -43,8 +43,8 @@ func conditionOf(match, noneMatch []string) (domain.Condition, error) {
 	return r.condition()
 }
 
-// TestConditionHeaders verifies the comparison of entity tags. An entry without a value matches neither a tag nor
-// "*". Tags are opaque. If-Match compares strongly, and If-None-Match compares weakly.
+// TestConditionHeaders verifies the comparison of entity tags. An absent or deleted entry matches no tag. It does not
+// match "*" either. Tags are opaque. If-Match compares strongly, and If-None-Match compares weakly.
 func TestConditionHeaders(t *testing.T) {
 	t.Parallel()
 	const none = ""

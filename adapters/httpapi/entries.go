@@ -11,16 +11,16 @@ import (
 	"github.com/lockbox-go/lockbox/domain/vault"
 )
 
-// entryBody is the body of a write. Value keeps the JSON text as it was sent, with the order of its fields and the
-// digits of its numbers.
+// entryBody is the body of a request that writes an entry. Value keeps the JSON text as it was sent, with the order of
+// its fields and the digits of its numbers.
 type entryBody struct {
 	Key   string          `json:"key"`
 	Value json.RawMessage `json:"value"`
 }
 
-// writeEntry answers POST /boxes/{box}/entries. An existing key gets a new version. If the encryption key differs from
-// the key of the previous version, the response contains X-Encryption-Key-Changed, because other members may not have
-// the new key.
+// writeEntry answers POST /boxes/{box}/entries. If the entry already exists, it gets a new version. If the encryption
+// key differs from the encryption key of the previous version, the response contains X-Encryption-Key-Changed, because
+// other members may not have the new key.
 func (a *API) writeEntry(r *request) error {
 	encryptionKey, err := r.encryptionKey()
 	if err != nil {
@@ -57,8 +57,8 @@ func (a *API) writeEntry(r *request) error {
 	return r.createdVersion(written)
 }
 
-// setKeyID sets the header with the id of the box key that encrypts a version. It sets nothing for a version that was
-// written without a keyring.
+// setKeyID sets X-Encryption-Key-Id to the id of the box key with which a version is encrypted. It sets nothing for a
+// version that was written without a keyring.
 func (r *request) setKeyID(key domain.KeyID) {
 	if !key.IsZero() {
 		r.Response().Header().Set(headerEncryptionKeyID, key.String())
@@ -71,8 +71,9 @@ func (r *request) createdVersion(written vault.WrittenEntry) error {
 	return r.created("boxes", string(written.Box), "entries", string(written.Key))
 }
 
-// readEntry answers GET /boxes/{box}/entries/{key} with the value as it was sent, byte for byte, or with 304 if
-// If-None-Match lists its version. The query parameter named version selects an older version.
+// readEntry answers GET /boxes/{box}/entries/{key}. The body is the value, byte for byte as it was sent. The query
+// parameter "version" selects an older version. If If-None-Match lists the selected version, the response is 304
+// without a body.
 func (a *API) readEntry(r *request) error {
 	encryptionKey, err := r.encryptionKey()
 	if err != nil {
@@ -108,7 +109,8 @@ func (a *API) readEntry(r *request) error {
 	return blob(r, http.StatusOK, contentTypeJSON, value.JSON)
 }
 
-// listEntries answers GET /boxes/{box}/entries with all keys that have the prefix given in the query parameter prefix.
+// listEntries answers GET /boxes/{box}/entries with the keys of the entries. The query parameter "prefix" restricts the
+// list to keys that begin with its value.
 func (a *API) listEntries(r *request) error {
 	return r.json(a.vault.ListEntries(r.ctx(), r.by, r.param("box"), r.QueryParam("prefix")))
 }
@@ -132,8 +134,8 @@ type versionLine struct {
 	KeyID     string  `json:"keyId,omitempty"`
 }
 
-// listVersions answers GET /boxes/{box}/entries/{key}/versions with the kept versions, newest first. It also answers
-// for a deleted entry.
+// listVersions answers GET /boxes/{box}/entries/{key}/versions with the kept versions, newest first. It also lists the
+// versions of a deleted entry.
 func (a *API) listVersions(r *request) error {
 	versions, err := a.vault.ListVersions(r.ctx(), r.by, r.param("box"), r.param("key"))
 	lines := make([]versionLine, len(versions))
@@ -149,8 +151,8 @@ func (a *API) listVersions(r *request) error {
 	return r.json(lines, err)
 }
 
-// restoreEntry answers POST /boxes/{box}/entries/{key}/restore. It copies an old version to a new version without
-// decrypting the value, so that the request needs no encryption key.
+// restoreEntry answers POST /boxes/{box}/entries/{key}/restore. It copies an old version to a new version. The value is
+// not decrypted, so the request needs no encryption key.
 func (a *API) restoreEntry(r *request) error {
 	body, err := bind[struct {
 		Version uint64 `json:"version"`

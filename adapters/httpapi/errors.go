@@ -19,15 +19,15 @@ import (
 //
 //  1. A rule of the domain, a use case or a handler returns a *domain.Error with a kind and a stable code.
 //  2. Handlers and middleware return errors unchanged. They neither log nor wrap them.
-//  3. API.writeError turns any error into a *domain.Error that may be shown (API.refusal), finds the status of its
-//     kind or code (statusFor), and lets the contract of the path write the body.
+//  3. API.refusal turns any error into a *domain.Error that the client may see. statusFor returns the status for the
+//     kind or code of this error. The contract of the path writes the response.
 //
 // Errors from other sources, such as the database, are logged once here and become a fixed message with status 500.
 
 const contentTypeProblem = "application/problem+json"
 
-// problem is the body of an error response of the Lockbox API: a problem document (RFC 9457) with two more fields, a
-// stable code and a list of messages.
+// problem is the body of an error response of the Lockbox API. It is a problem document (RFC 9457) with two additional
+// fields: a stable code and a list of messages.
 type problem struct {
 	Type     string    `json:"type"`
 	Title    string    `json:"title"`
@@ -38,7 +38,8 @@ type problem struct {
 	Errors   []message `json:"errors"`
 }
 
-// message has the format that clients of the original API expect: a sentence and the name of the input field.
+// message has the format that clients of the original API expect. It is a sentence and, for invalid input, the name of
+// the input field.
 type message struct {
 	Message string `json:"message"`
 	Field   string `json:"field,omitempty"`
@@ -62,7 +63,8 @@ const (
 	codeMethodNotAllowed  = "method_not_allowed"
 	codeConditionRequired = "condition_required"
 	codeClientClosed      = "client_closed_request"
-	// codeOutcomeUnknown is the code of the error that ports.UnitOfWork returns for a commit whose result is unknown.
+	// codeOutcomeUnknown is the error code for a request that may or may not have taken effect. ports.UnitOfWork
+	// returns an error with this code if it does not know whether a commit succeeded.
 	codeOutcomeUnknown = "outcome_unknown"
 	// statusClientClosed is the status of a request whose client disconnected before the response. The status is not
 	// standard, but nginx uses it too. Because the status is below 500, logs and metrics do not count such requests as
@@ -70,7 +72,7 @@ const (
 	statusClientClosed = 499
 )
 
-// statusOfCode maps codes that concern only HTTP to their statuses. No kind of domain error describes these codes.
+// statusOfCode contains the statuses of error codes that concern only HTTP and fit no kind of domain error.
 var statusOfCode = map[string]int{
 	codeMethodNotAllowed:    http.StatusMethodNotAllowed,
 	codeConditionRequired:   http.StatusPreconditionRequired,
@@ -113,7 +115,7 @@ func titleOf(status int) string {
 	return http.StatusText(status)
 }
 
-// contract returns the contract of the route, or of the path if no route matches.
+// contract returns the contract of the route. If no route matches, it returns the contract of the path.
 func (a *API) contract(c echo.Context) contract {
 	if contract, ok := a.contracts[c.Path()]; ok {
 		return contract
@@ -124,7 +126,7 @@ func (a *API) contract(c echo.Context) contract {
 // writeError writes a problem document.
 func (lockboxAPI) writeError(c echo.Context, refusal *domain.Error, status int) {
 	setErrorHeaders(c, refusal, status)
-	// With the request id, an operator can find the request in the log and in the audit log.
+	// The request id lets an operator find the request in the log and in the audit log.
 	body, _ := json.Marshal(problem{ // strings and an int always encode
 		Type:     "about:blank",
 		Title:    titleOf(status),
@@ -137,7 +139,7 @@ func (lockboxAPI) writeError(c echo.Context, refusal *domain.Error, status int) 
 	_ = blob(c, status, contentTypeProblem, body) // fails only if the client is disconnected
 }
 
-// setErrorHeaders sets the headers that belong to a status, in both contracts.
+// setErrorHeaders sets the headers that an error response with this status needs. Both contracts use it.
 func setErrorHeaders(c echo.Context, refusal *domain.Error, status int) {
 	header := c.Response().Header()
 	if status == http.StatusUnauthorized {
@@ -158,7 +160,8 @@ func (a *API) refusal(c echo.Context, err error) *domain.Error {
 	// The log names the template of the route instead of the path, because a path may contain a token.
 	log := a.log.With(slog.String("request_id", c.Response().Header().Get(echo.HeaderXRequestID)),
 		slog.String("route", a.routeOf(c)))
-	// Check for tampering first: an error of another kind may wrap the tampering error, and the operator must see it.
+	// Check for tampering first, because an error of another kind may wrap the tampering error. The operator must see
+	// the tampering error.
 	if ports.IsTampered(err) {
 		log.Error("stored data failed authentication: it was changed outside of Lockbox", slog.Any("error", err))
 		return domain.Refuse(0, "tampered", "stored data failed authentication: report this to the operator")
@@ -187,9 +190,11 @@ func (a *API) refusal(c echo.Context, err error) *domain.Error {
 }
 
 // cancelled reports whether a request failed because its client disconnected. A disconnection cancels the context of
-// the request. A wait for a lock, a batch, a key derivation or the database then ends with an Unavailable error, but
-// this is no fault of the server. A commit with an unknown outcome is a fault of the server, because a commit ignores
-// the cancellation. A request that ended at its deadline counts as a fault of the server, too.
+// the request. A wait for a lock, a batch, a key derivation or the database then returns an Unavailable error, although
+// the server has not failed.
+//
+// Two errors are failures of the server even if the client has disconnected. The first is a commit with an unknown
+// outcome, because a disconnection does not cancel a commit. The second is a request that has reached its deadline.
 func cancelled(c echo.Context, err error) bool {
 	if timedOut(c.Request().Context()) {
 		return false

@@ -64,8 +64,8 @@ func failures(log *bytes.Buffer) int {
 	return strings.Count(log.String(), `"level":"ERROR"`) + strings.Count(log.String(), `"level":"WARN"`)
 }
 
-// TestPanic verifies that the response to a panic is a fixed 500 and that the log has the stack once. Neither the
-// response nor the log contains the value of the panic.
+// TestPanic verifies that every panic causes the same response with status 500, and that the stack is logged exactly
+// once. The value of the panic is not in the response and not in the log.
 func TestPanic(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]any{"text": secret, "error": errors.New(secret),
@@ -87,8 +87,8 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-// TestUnknownErrors verifies that an error from outside the domain causes a fixed 500. Only the log contains its
-// text.
+// TestUnknownErrors verifies that every error from outside the domain causes the same response with status 500. Only
+// the log contains the text of the error.
 func TestUnknownErrors(t *testing.T) {
 	t.Parallel()
 	for name, err := range map[string]error{
@@ -188,8 +188,8 @@ func TestClientDisconnected(t *testing.T) {
 	require.Equal(t, "Client Closed Request", got.Title)
 }
 
-// TestWireWords verifies that errors about the encryption key name the header, and that the shared errors of the
-// domain stay unchanged.
+// TestWireWords verifies that responses add the names of headers and settings to messages of the domain. The shared
+// errors of the domain must stay unchanged.
 func TestWireWords(t *testing.T) {
 	t.Parallel()
 	_, keyErr := domain.ParseEncryptionKey("")

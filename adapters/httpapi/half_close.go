@@ -12,17 +12,17 @@ import (
 
 // When a client counts as disconnected (HTTP/1):
 //
-// A client closes its sending side with a FIN, or over TLS with close_notify. A client that still waits for the
-// response may do this too. net/http cancels the context of the request whether or not the client still waits. Handlers
-// therefore use a different context:
+// A client closes its sending side with a FIN, or over TLS with close_notify. A client may close its sending side and
+// still wait for the response. net/http nevertheless cancels the context of the request. Handlers therefore use a
+// different context:
 //
-//   - After a FIN, the request continues and its response is sent. If the client has closed the whole connection, the
-//     request still runs to its end or its deadline. Over TCP, only a write reveals such a client: the host of the
-//     client answers the response with a RST. The request is therefore logged when the connection is closed, with
-//     status 499 if a RST arrived.
+//   - After a FIN, the request continues until its end or its deadline, and its response is sent. If the client has
+//     closed the whole connection, the host of the client answers the response with a RST. Before the response, the
+//     server cannot detect this. The request is therefore logged when the connection is closed. Its status is 499 if a
+//     RST has arrived.
 //   - After any other error, such as a RST, the context is cancelled and the request ends with status 499.
 //
-// HTTP/2 needs none of this: its streams have a half-closed state, and a client that leaves resets its streams.
+// HTTP/2 needs no different context. An HTTP/2 stream can be half-closed, and a client that leaves resets its streams.
 
 // resetTimeout is how long Close waits for the RST of a client that has left. It covers a round trip on most networks.
 // A client that has read the whole response does not notice the wait.
@@ -46,12 +46,12 @@ func withConnection(ctx context.Context, conn net.Conn) context.Context {
 	return answering.base
 }
 
-// begin returns the request with a context that ends at the deadline of the request, and that stays valid when the
-// client closes only its sending side. It also returns the connection, or nil if no answeringConn serves the request.
-// The caller must call end after the handler.
+// begin returns the request with a new context. The context ends at the deadline of the request, but not when the
+// client closes only its sending side. begin also returns the connection, or nil if no answeringConn serves the
+// request. The caller must call end after the handler.
 //
-// The HTTP server cancels the context of a request in progress only after a failed read of the connection. The
-// answeringConn sees every failed read itself, so the new context need not watch the context of the HTTP server.
+// The new context does not depend on the context of the HTTP server. The HTTP server cancels its context only after a
+// read of the connection has failed, and the answeringConn handles every failed read itself.
 func (a *API) begin(r *http.Request) (request *http.Request, conn *answeringConn, end func()) {
 	conn, ok := r.Context().Value(connectionKey{}).(*answeringConn)
 	if !ok {
@@ -85,8 +85,7 @@ func (c *answeringConn) endRequest() {
 }
 
 // checkInput cancels the request in progress if the last read has failed. If the client may still read the response,
-// checkInput cancels the request only after writeTimeout, because no response can be sent after that time. The caller
-// holds mu.
+// checkInput cancels the request after writeTimeout, when the response can no longer be sent. The caller holds mu.
 func (c *answeringConn) checkInput() {
 	switch {
 	case c.readErr == nil || c.cancel == nil:
@@ -110,8 +109,8 @@ func (c *answeringConn) inputEnded() bool {
 	return errors.Is(c.readErr, io.EOF)
 }
 
-// reportAtClose returns false if the client has not closed its sending side. Otherwise it registers report, which Close
-// will call, and returns true. The HTTP server closes a half-closed connection after the response.
+// If the client has closed its sending side, reportAtClose registers report and returns true. Close then calls report.
+// Otherwise reportAtClose returns false. The HTTP server closes a half-closed connection after the response.
 func (c *answeringConn) reportAtClose(report func(clientLeft bool)) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -122,8 +121,8 @@ func (c *answeringConn) reportAtClose(report func(clientLeft bool)) bool {
 	return true
 }
 
-// Close closes the connection and cancels the request in progress. It first calls the functions that reportAtClose has
-// registered.
+// Close cancels the request in progress, calls the functions that reportAtClose has registered, and closes the
+// connection.
 func (c *answeringConn) Close() error {
 	c.mu.Lock()
 	cancel, reports := c.cancel, c.reports
@@ -143,7 +142,7 @@ func (c *answeringConn) Close() error {
 
 // clientLeft reports whether a client that has closed its sending side has also stopped receiving. This is the case if
 // a write failed, or if a RST arrives within resetTimeout. Before it waits for a RST, clientLeft closes the server's
-// sending side, which marks the end of the response.
+// sending side. The client then receives the end of the response.
 func (c *answeringConn) clientLeft() bool {
 	c.mu.Lock()
 	failed := c.writeErr != nil

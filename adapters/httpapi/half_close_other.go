@@ -4,5 +4,5 @@ package httpapi
 
 import "net"
 
-// wasReset returns false: only failed writes show that a client has left.
+// wasReset always returns false on this operating system. Only a failed write shows that a client has left.
 func wasReset(net.Conn) bool { return false }

@@ -54,8 +54,8 @@ func (l *accessLog) statuses(t *testing.T) (statuses []int) {
 	return statuses
 }
 
-// waitingAPI is an API whose requests with a token wait until release is closed, and then fail with 401. Each request
-// sends its context to started.
+// waitingAPI is an API whose requests with a token wait until the channel release is closed, and then fail with 401.
+// Each request sends its context to the channel started.
 type waitingAPI struct {
 	*httpapi.API
 	log     *accessLog
@@ -82,8 +82,8 @@ func newWaitingAPI() *waitingAPI {
 	return w
 }
 
-// halfClosedRequests are complete requests with a token in the header or in the body. The last request is pipelined
-// behind another request.
+// halfClosedRequests are complete requests with a token in the header or in the body. The last text consists of two
+// pipelined requests.
 var halfClosedRequests = map[string]string{
 	"GET":    "GET /boxes HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer token\r\n\r\n",
 	"HTTP10": "GET /boxes HTTP/1.0\r\nAuthorization: Bearer token\r\n\r\n",
@@ -244,7 +244,7 @@ func TestCloseOfTheServer(t *testing.T) {
 	require.True(t, errors.Is(<-ended, http.ErrServerClosed))
 }
 
-// TestCutBodyIsNoHalfClose verifies that a body that ends early is refused, even though the client ended it with a FIN.
+// TestCutBodyIsNoHalfClose verifies that a request is refused if a FIN arrives before the end of its body.
 func TestCutBodyIsNoHalfClose(t *testing.T) {
 	t.Parallel()
 	api := newWaitingAPI()

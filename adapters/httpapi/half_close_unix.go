@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// wasReset reports whether the peer has reset a TCP connection. A read cannot detect the reset: after a FIN, every read
-// returns EOF. The operating system reports a reset only once.
+// wasReset reports whether the peer has reset a TCP connection. After the peer has sent a FIN, every read returns EOF,
+// so a read cannot detect a later reset. The operating system reports a reset only once.
 func wasReset(conn net.Conn) bool {
 	socket, ok := conn.(syscall.Conn)
 	if !ok {

@@ -9,7 +9,7 @@ const (
 	headerEncryptionKeyChanged = "X-Encryption-Key-Changed"
 	headerEncryptionKeyID      = "X-Encryption-Key-Id"
 	headerInitToken            = "X-Init-Token"
-	// These headers carry values that were added to the API later. The values are not in the bodies, because older
+	// Later releases added these headers to responses. Their values are not in the response bodies, because older
 	// clients compare whole bodies.
 	headerInstallation = "X-Lockbox-Installation"
 	headerUserID       = "X-Lockbox-User-Id"
@@ -19,8 +19,9 @@ const (
 	headerIfNoneMatch = "If-None-Match"
 )
 
-// encryptionKey removes the encryption key from the request and parses it. A missing or damaged key becomes an unusable
-// key instead of an error, because the use case must authorise the caller first. The handler must clear the key.
+// encryptionKey removes the encryption key from the request and parses it. If the key is missing or damaged,
+// encryptionKey returns an unusable key and no error. The use case must authorise the caller before it reports the
+// problem with the key. The handler must clear the key.
 func (r *request) encryptionKey() (domain.EncryptionKey, error) {
 	text, err := r.takeHeader(headerEncryptionKey)
 	if err != nil {

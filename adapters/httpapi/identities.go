@@ -7,7 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain/identity"
 )
 
-// putIdentity answers PUT /users/{username}/identity: 201 for the first identity of the caller, 200 for a later one.
+// putIdentity answers PUT /users/{username}/identity. The status is 201 for the first identity of the caller, and 200
+// for a later identity.
 func (a *API) putIdentity(r *request) error {
 	body, err := bind[struct {
 		Public string  `json:"public"`
@@ -32,8 +33,8 @@ func (a *API) putIdentity(r *request) error {
 	}{stored.Public.String(), stored.Fingerprint.String(), rfc3339(stored.CreatedAt)})
 }
 
-// identityBody is an identity in a response. User is the user whom the identity belongs to, and is absent if that user
-// was deleted. Locked is present only if the caller is that user.
+// identityBody is an identity in a response. User is the name of the user who has the identity. It is absent if this
+// user was deleted. Locked is present only if this user is the caller.
 type identityBody struct {
 	Public      string  `json:"public"`
 	Fingerprint string  `json:"fingerprint"`

@@ -39,7 +39,7 @@ func (a *API) inviteUser(r *request) error {
 	})
 }
 
-// joinedBody has the name of the new user. The holder of an invitation code may not know this name.
+// joinedBody contains the name of the new user, because the client may know only the invitation code.
 type joinedBody struct {
 	Username string `json:"username"`
 }

@@ -20,7 +20,7 @@ func summaryOf(keyring vault.KeyringSummary) *keyringSummary {
 }
 
 // keyringBody is a keyring in a response. Wrapped is absent if the caller is not a recipient. The fields of
-// recipientsBody are present only with recipients=all.
+// recipientsBody are present only if the query parameter "recipients" is "all".
 type keyringBody struct {
 	Head      string     `json:"head"`
 	Chain     string     `json:"chain"`
@@ -170,7 +170,8 @@ type newRecipientLine struct {
 	Wrapped     string `json:"wrapped"`
 }
 
-// writeKeyring answers PUT /boxes/{box}/keyring: 201 for the first keyring of the box, 200 for a later one.
+// writeKeyring answers PUT /boxes/{box}/keyring. The status is 201 for the first keyring of the box, and 200 for a
+// later keyring.
 func (a *API) writeKeyring(r *request) error {
 	body, err := bind[newKeyringBody](r)
 	if err != nil {
@@ -200,8 +201,8 @@ func (a *API) writeKeyring(r *request) error {
 	}{written.Key.String(), written.Sequence})
 }
 
-// keyringCondition reads If-None-Match, which may only be *, and If-Match. One of these headers is required, because an
-// author must not replace a keyring that the author has not seen.
+// keyringCondition reads If-None-Match and If-Match. The only valid value of If-None-Match is *. One of these headers
+// is required. The header prevents the author of a new keyring from replacing a keyring that the author has not read.
 func (r *request) keyringCondition() (vault.KeyringCondition, error) {
 	header := r.Request().Header
 	var condition vault.KeyringCondition
@@ -228,7 +229,7 @@ func (r *request) keyringCondition() (vault.KeyringCondition, error) {
 	}
 	condition.Any = all
 	for _, tag := range tags {
-		// The tag of a keyring has the same form as a fingerprint: 32 bytes.
+		// The entity tag of a keyring consists of 32 bytes in base64url, like a fingerprint.
 		if digest, ok := domain.ParseFingerprint(strings.Trim(tag.quoted, `"`)); ok && !tag.weak {
 			condition.Tags = append(condition.Tags, domain.Digest(digest))
 		}

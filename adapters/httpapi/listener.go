@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// handshakeTimeout bounds a TLS handshake, as ReadHeaderTimeout bounds the header of a request.
+// handshakeTimeout bounds a TLS handshake. It is as long as ReadHeaderTimeout, which bounds the header of a request.
 const handshakeTimeout = 5 * time.Second
 
-// Listener returns a listener for API.Server, with TLS unless config is nil. The listener limits the open connections;
-// see connections.go. Its connections replace the responses that the HTTP server writes by itself; see unhandled.go.
-// Closing the listener closes inner.
+// Listener returns a listener for API.Server. If config is nil, the listener does not use TLS. The listener limits the
+// number of open connections; see connections.go. If the HTTP server answers a request by itself, the connection
+// replaces the response; see unhandled.go. Closing the listener closes inner.
 func (a *API) Listener(inner net.Listener, config *tls.Config) net.Listener {
 	plain := &answeringListener{Listener: &boundListener{inner, a.connections}, api: a}
 	if config == nil {
@@ -49,7 +49,7 @@ func (l *answeringListener) Accept() (net.Conn, error) {
 }
 
 // tlsListener completes the TLS handshake of a connection before Accept returns the connection. The handshake decides
-// between HTTP/1 and HTTP/2. For HTTP/2, the HTTP server needs the *tls.Conn itself.
+// between HTTP/1 and HTTP/2. For HTTP/2, the HTTP server needs the *tls.Conn itself and not a wrapper.
 type tlsListener struct {
 	net.Listener
 	api      *API
@@ -71,7 +71,8 @@ func (l *tlsListener) acceptAll() {
 	for l.open.Err() == nil {
 		conn, err := l.Listener.Accept()
 		if err != nil {
-			// deliver blocks until the HTTP server calls Accept. The server delays that call after a temporary error.
+			// deliver blocks until the HTTP server calls Accept. After a temporary error, the HTTP server waits before
+			// it calls Accept again.
 			l.deliver(accepted{err: err})
 			continue
 		}
@@ -79,7 +80,7 @@ func (l *tlsListener) acceptAll() {
 	}
 }
 
-// socketOf returns the connection of the operating system behind a connection of answeringListener.
+// socketOf returns the socket of conn if conn is an answeringConn. Otherwise it returns conn.
 func socketOf(conn net.Conn) net.Conn {
 	if plain, ok := conn.(*answeringConn); ok {
 		return plain.socket
@@ -143,18 +144,18 @@ type answeringConn struct {
 	base context.Context
 
 	mu sync.Mutex // guards the fields below
-	// begin has the first bytes that were read after the last write: the request line, or a part of it.
+	// begin contains the first bytes that were read after the last write. They are the request line or a part of it.
 	begin [128]byte
 	size  int
 	// readErr is the error of the last read, or nil if the read succeeded. writeErr is the error of the first failed
 	// write.
 	readErr, writeErr error
 	// cancel cancels the request in progress. It is nil between requests. giveUp is a timer that calls cancel after
-	// writeTimeout. giveUp is set only if a read has failed and the client may still read the response; see
-	// checkInput.
+	// writeTimeout. checkInput starts this timer after a failed read if the client may still read the response.
 	cancel context.CancelFunc
 	giveUp *time.Timer
-	// reports are functions that log requests whose client had closed its sending side. Close calls these functions.
+	// reports are functions that log requests. Close calls them. reportAtClose adds a function only if the client has
+	// closed its sending side.
 	reports []func(clientLeft bool)
 	// reads and writes are the deadlines; see deadlines.go.
 	reads, writes deadline
@@ -187,7 +188,8 @@ func (c *answeringConn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// send writes to the client, forgets the beginning of the request, and stores the first error.
+// send writes to the client and discards the stored beginning of the request. If the write is the first that fails,
+// send stores its error.
 func (c *answeringConn) send(p []byte) (int, error) {
 	c.beginWrite()
 	n, err := c.Conn.Write(p)
@@ -208,8 +210,8 @@ func (c *answeringConn) currentRequest() (begin [128]byte) {
 	return begin
 }
 
-// CloseWrite closes the sending side. The HTTP server calls it so that a client that is still sending can read the
-// response.
+// CloseWrite closes the sending side. If a client is still sending when the response ends, the HTTP server calls
+// CloseWrite before Close. The client can then still read the response.
 func (c *answeringConn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
@@ -217,7 +219,7 @@ func (c *answeringConn) CloseWrite() error {
 	return nil
 }
 
-// answeringTLSConn is an answeringConn that gives the HTTP server the state of TLS.
+// answeringTLSConn is an answeringConn over TLS.
 type answeringTLSConn struct {
 	answeringConn
 	secured *tls.Conn

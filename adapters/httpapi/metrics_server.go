@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// maxScrapes bounds concurrent responses of /metrics. A few suffice, because Prometheus scrapes a server only once
-	// per interval.
+	// maxScrapes is the maximum number of concurrent responses of /metrics. Few are needed, because Prometheus scrapes
+	// a server only once per interval.
 	maxScrapes = 4
 	// maxMetricsConnections bounds the connections of MetricsServer.
 	maxMetricsConnections = 16

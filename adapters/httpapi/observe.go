@@ -14,12 +14,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// durationBuckets are upper bounds in seconds. The lowest bounds are for reads and writes of entries. The highest
-// bounds are for sign-ins that wait for a key derivation.
+// durationBuckets are the upper bounds of the histogram buckets, in seconds. Reads and writes of entries fall into the
+// lowest buckets. Sign-ins that wait for a key derivation fall into the highest buckets.
 var durationBuckets = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
 
-// registerMetrics registers the metrics of requests. Their labels come from the route table and from methodOf, so that
-// a client cannot add time series.
+// registerMetrics registers the metrics of requests. The label values come from the route table and from methodOf, so a
+// client cannot create an unlimited number of time series.
 func (a *API) registerMetrics() {
 	a.requests = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "lockbox_http_requests_total",
@@ -34,9 +34,9 @@ func (a *API) registerMetrics() {
 	a.registry.MustRegister(a.requests, a.durations, boundsCollector{a})
 }
 
-// observe is the outermost middleware. It sets the request id, turns a panic into an error of this request, writes
-// errors, and then counts and logs the request. Logs and metrics hold the template of the route, never the path, which
-// may contain a token.
+// observe is the outermost middleware. It sets the request id, calls the next handler, and writes the response for an
+// error or a panic. It then counts and logs the request. Logs and metrics contain the template of the route. They never
+// contain the path, because a path may contain a token.
 func (a *API) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		start := time.Now()
@@ -48,7 +48,7 @@ func (a *API) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		defer end()
 		c.SetRequest(request)
 		span := a.startSpan(c)
-		// The error is written here, before the status is counted. Echo would write it after this middleware.
+		// The error is written here, before the status is counted. Otherwise Echo would write it after this middleware.
 		if err := recovered(next, c); err != nil {
 			c.Error(err)
 		}
@@ -59,8 +59,8 @@ func (a *API) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// recovered calls next and returns a panic as an error. The error has the stack and the type of the panic value, but
-// not the value, which may contain a secret.
+// recovered calls next and returns a panic as an error. The error contains the stack and the type of the panic value.
+// It does not contain the value, because the value may be a secret.
 func recovered(next echo.HandlerFunc, c echo.Context) (err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
@@ -73,8 +73,8 @@ func recovered(next echo.HandlerFunc, c echo.Context) (err error) {
 // maxRequestID is the maximum length of a request id from a client, in bytes.
 const maxRequestID = 128
 
-// requestID returns the client's X-Request-Id if it is safe to log: 1 to 128 of [A-Za-z0-9._-]. Otherwise it returns a
-// new id.
+// requestID returns the client's X-Request-Id if it consists of 1 to 128 characters from [A-Za-z0-9._-], which are safe
+// to log. Otherwise requestID returns a new id.
 func requestID(r *http.Request) string {
 	id := r.Header.Get(echo.HeaderXRequestID)
 	if len(id) == 0 || len(id) > maxRequestID {
@@ -111,7 +111,7 @@ type requestLine struct {
 	trace string
 }
 
-// lineOf returns the line of a request that has been answered.
+// lineOf returns the access log line for a request that has been answered.
 func (a *API) lineOf(c echo.Context, took time.Duration) requestLine {
 	return requestLine{
 		ctx:     c.Request().Context(),
@@ -133,8 +133,8 @@ func (a *API) report(conn *answeringConn, line requestLine) {
 	}
 }
 
-// reportAtClose logs a request when its connection is closed; see answeringConn.reportAtClose. It is separate from
-// report so that only a request of a half-closed connection allocates its line on the heap.
+// reportAtClose logs a request when its connection is closed; see answeringConn.reportAtClose. The closure in this
+// function moves the line to the heap. If the closure were in report, every request would cause this allocation.
 func (a *API) reportAtClose(conn *answeringConn, line requestLine) bool {
 	return conn.reportAtClose(func(clientLeft bool) {
 		if clientLeft {
@@ -162,8 +162,8 @@ func (a *API) logRequest(line requestLine) {
 		slog.String("address", line.address), slog.String("request_id", line.id))
 }
 
-// methodOf returns the method of a request for logs and metrics. Unknown methods become OTHER: a client could invent
-// any number of them, and each label value of a metric takes memory permanently.
+// methodOf returns the method of a request for logs and metrics. Unknown methods become OTHER. Otherwise a client could
+// send any number of invented methods, and each of them would be a new label value that takes memory permanently.
 func methodOf(r *http.Request) string {
 	switch r.Method {
 	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodHead,

@@ -13,15 +13,17 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// origins decides which web pages may send requests to this server. The check is needed if any client that can reach
-// the server can take over the server. A page of any site can send requests to a loopback address. With DNS rebinding,
-// the page can even read the responses: the host name of the site first resolves to the server of the site and then to
-// 127.0.0.1. The headers Host and Origin still name the site in that case.
+// origins decides which web pages may send requests to this server. A web page of any site can make a browser send
+// requests to a loopback address of the browser's machine. This is dangerous if a client needs no secret to take over
+// the server, for example with POST /init.
+//
+// With DNS rebinding, the page can even read the responses. The host name of the site first resolves to the server of
+// the site, and later to 127.0.0.1. The headers Host and Origin still contain the host name of the site in that case.
 type origins struct {
-	// loopbackOnly requires a loopback name in Host and Origin for every request.
+	// If loopbackOnly is true, the Host of every request must be a loopback name, and admits must accept its Origin.
 	loopbackOnly bool
-	// openInit means that POST /init requires no token. Requests of web pages are then refused, except for pages on
-	// loopback and pages that CORS allows.
+	// openInit means that POST /init requires no token. Web pages may then send POST /init only if they are on loopback
+	// or CORS allows them.
 	openInit bool
 	// allowed are the origins that CORS allows; "*" allows all.
 	allowed []string
@@ -51,7 +53,7 @@ func (o origins) check(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// admits reports whether an Origin header is empty, names loopback or is allowed by CORS.
+// admits reports whether an Origin header is empty, contains a loopback name, or is allowed by CORS.
 func (o origins) admits(origin string) bool {
 	if origin == "" || o.allows(origin) {
 		return true
@@ -66,8 +68,8 @@ func (o origins) allows(origin string) bool {
 	return slices.Contains(o.allowed, "*") || slices.Contains(o.allowed, origin)
 }
 
-// isLoopback reports whether a host, with or without a port, is a loopback address or a name that always resolves to
-// one: localhost and names below it (RFC 6761, section 6.3).
+// isLoopback reports whether host is a loopback address, localhost, or a name that ends in .localhost. These names
+// always resolve to a loopback address (RFC 6761, section 6.3). The host argument may contain a port.
 func isLoopback(host string) bool {
 	if name, port, err := net.SplitHostPort(host); err == nil {
 		if strings.Trim(port, "0123456789") != "" {

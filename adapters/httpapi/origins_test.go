@@ -22,7 +22,8 @@ func refusedBy(o origins, method, path, host, origin string) error {
 	return o.check(func(echo.Context) error { return nil })(c)
 }
 
-// TestIsLoopback covers hosts that name this machine, and hosts that do not.
+// TestIsLoopback covers names and addresses of this machine, and names and addresses that may belong to another
+// machine.
 func TestIsLoopback(t *testing.T) {
 	t.Parallel()
 	for _, host := range []string{"localhost", "LocalHost:5000", "127.0.0.1", "127.0.0.1:5000", "127.9.9.9:1", "[::1]",
@@ -35,7 +36,8 @@ func TestIsLoopback(t *testing.T) {
 	}
 }
 
-// TestLoopbackOnly verifies that a request is refused if Host or Origin names another machine.
+// TestLoopbackOnly verifies that a request is refused if its Host or Origin header contains the name of another
+// machine.
 func TestLoopbackOnly(t *testing.T) {
 	t.Parallel()
 	o := origins{loopbackOnly: true, allowed: []string{"https://app.example.org"}}
@@ -56,8 +58,8 @@ func TestLoopbackOnly(t *testing.T) {
 	}
 }
 
-// TestOpenInit verifies that web pages of other sites cannot create the owner if the server requires no init token.
-// Requests of programs, which send no Origin header, and requests to other paths are not affected.
+// TestOpenInit verifies that web pages of other sites cannot call POST /init if the server requires no init token.
+// Programs can call it, because they send no Origin header. Requests to other paths are not affected.
 func TestOpenInit(t *testing.T) {
 	t.Parallel()
 	o := origins{openInit: true, allowed: []string{"https://app.example.org"}}

@@ -15,12 +15,12 @@ import (
 // limits use this address.
 type trustedProxies struct {
 	networks []*net.IPNet
-	// warned is true after a peer that is not trusted has sent X-Forwarded-For.
+	// warned is true after warn has logged its warning.
 	warned atomic.Bool
 }
 
-// trust sets the networks of the proxies and returns the function that finds the address of a client. Without networks,
-// the function returns the address of the peer and ignores X-Forwarded-For.
+// trust sets the networks of the proxies and returns the function that finds the address of a client. If prefixes is
+// empty, this function returns the address of the peer and ignores X-Forwarded-For.
 func (p *trustedProxies) trust(prefixes []netip.Prefix) echo.IPExtractor {
 	if len(prefixes) == 0 {
 		return echo.ExtractIPDirect()
@@ -46,7 +46,7 @@ func (p *trustedProxies) sharesAddress(r *http.Request) bool {
 	return !slices.ContainsFunc(p.networks, func(network *net.IPNet) bool { return network.Contains(peer) })
 }
 
-// warn logs the first request of a proxy that is not trusted.
+// warn logs the first request from a proxy that is not trusted.
 func (p *trustedProxies) warn(log *slog.Logger, r *http.Request) {
 	if p.sharesAddress(r) && !p.warned.Swap(true) {
 		host, _, _ := net.SplitHostPort(r.RemoteAddr)

@@ -14,21 +14,20 @@ import (
 type request struct {
 	echo.Context
 	route Route
-	// by identifies the sender. Its credential is verified, but not yet looked up in the database: see
-	// API.authenticateCaller.
+	// by identifies the sender. A signature of the credential has been verified, but API.authenticateCaller must still
+	// look the credential up in the database.
 	by   domain.Requester
 	body body
 	// admission bounds the memory of the request.
 	admission *admission
 	// authenticated is true after authenticateCaller has succeeded.
 	authenticated bool
-	// slot is the place of the request among the requests in flight. key is the user or address that the request counts
-	// for.
+	// slot counts the request towards the limit of its user or address. key identifies this user or address.
 	slot slot
 	key  string
-	// context is the context of the request with its key; see request.origin.
+	// context is the context of the request, with the user or address as its origin; see request.origin.
 	context context.Context
-	// token is the token that was found before the whole body was read; see contract.checkBody.
+	// token is the token of the request until checkBody has compared it with the body; see contract.checkBody.
 	token string
 }
 
@@ -44,7 +43,8 @@ func (r *request) ctx() context.Context {
 // param returns a path parameter; see pathParam.
 func (r *request) param(name string) string { return pathParam(r, name) }
 
-// pathParam returns a path parameter, decoded once. It returns "" if the encoding is malformed; no name matches "".
+// pathParam returns a path parameter, decoded once. If the encoding is malformed, it returns "", which is never a valid
+// name.
 func pathParam(c echo.Context, name string) string {
 	text, err := url.PathUnescape(c.Param(name))
 	if err != nil {
@@ -57,7 +57,8 @@ func pathParam(c echo.Context, name string) string {
 func (a *API) handle(route Route) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		header := c.Response().Header()
-		// Responses may hold secrets. They depend on the caller and on the encryption key.
+		// Responses may contain secrets, so caches must not store them. A response depends on the caller and on the
+		// encryption key.
 		header.Set("Cache-Control", "no-store")
 		header.Add("Vary", "Authorization, "+headerEncryptionKey) // CORS adds Origin
 		r := a.newRequest(c, route)
@@ -92,13 +93,13 @@ func (a *API) newRequest(c echo.Context, route Route) *request {
 
 // serve runs a request in this order:
 //
-//  1. admit reads the token, verifies a signature, and counts the request for its user or address. This step uses the
-//     database only for an opaque token that no recent lookup has found valid.
+//  1. admit reads the token, verifies a signature, and counts the request towards the limit of its user or address.
+//     This step uses the database only for an opaque token, and only if no recent lookup has found the token valid.
 //  2. admitLargeBody looks the caller up before a large body uses memory.
-//  3. The handler decodes the body and calls a use case, which looks the caller up in the same statement as its data.
-//     There is no earlier lookup, so reading or writing an entry takes one statement.
-//     A body that the handler ignores is awaited before the handler acts; see awaitIgnoredBody.
-//  4. An error in the input is reported only to a caller who is authenticated. See refuseInput.
+//  3. If the handler ignores the body, awaitIgnoredBody waits for the body.
+//  4. The handler decodes the body and calls a use case. The SQL statement that reads or writes the data also looks the
+//     caller up. Reading or writing an entry therefore takes only one statement.
+//  5. If the input is wrong, refuseInput authenticates the caller before it returns the error.
 func (a *API) serve(r *request) error {
 	if err := a.admit(r); err != nil {
 		return err

@@ -41,10 +41,11 @@ func (r *request) jsonStatus(status int, body any) error {
 	return blob(r, status, contentTypeJSON, text)
 }
 
-// holdAnswer takes a share of the memory for large responses and holds it until release is called. A slow client can
-// occupy this memory for a long time, because a response stays in memory until the client has read it. Errors:
-// RateLimited if the user has used up its share of this memory, and Unavailable if all of this memory is used up. After
-// an error, the caller must drop the response.
+// holdAnswer takes a share of the memory for large responses. The caller must give the share back with release after
+// the client has read the response. A slow client can therefore occupy this memory for a long time.
+//
+// holdAnswer returns RateLimited if the user or address has used up its share of this memory. It returns Unavailable if
+// all of this memory is used up. After an error, the caller must not send the response.
 func (r *request) holdAnswer(size int) (release func(), err error) {
 	if size <= smallAnswer {
 		return func() {}, nil
@@ -61,8 +62,8 @@ func (r *request) holdAnswer(size int) (release func(), err error) {
 // Without Content-Length, the HTTP server would chunk a long body.
 func blob(c echo.Context, status int, contentType string, body []byte) error {
 	c.Response().Header().Set(echo.HeaderContentLength, strconv.Itoa(len(body)))
-	// A response that a test records in memory has no deadline, so the error is ignored. The HTTP server sets a new
-	// deadline for the next request.
+	// SetWriteDeadline fails only for a response that a test records in memory, so the error is ignored. The HTTP
+	// server sets a new deadline for the next request.
 	now := time.Now()
 	_ = http.NewResponseController(c.Response()).SetWriteDeadline(now.Add(answerTimeout(len(body))))
 	conn := connOf(c.Request().Context())
@@ -89,8 +90,8 @@ func (r *request) noContent(err error) error {
 	return r.NoContent(http.StatusNoContent)
 }
 
-// noContentJSON is noContent with a content type. Clients expect this header in two responses, although these have no
-// body.
+// noContentJSON is noContent with the header Content-Type. Two responses need this header, because clients expect it
+// even without a body.
 func (r *request) noContentJSON(err error) error {
 	if err == nil {
 		r.Response().Header().Set(echo.HeaderContentType, contentTypeJSON)
@@ -98,7 +99,7 @@ func (r *request) noContentJSON(err error) error {
 	return r.noContent(err)
 }
 
-// created answers 201 with the location of a new resource, given as the segments of its path.
+// created answers 201 for a new resource. The segments form the path of the resource in the Location header.
 func (r *request) created(segments ...string) error {
 	location := ""
 	for _, segment := range segments {

@@ -6,7 +6,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// Auth is what a route requires of a caller.
+// Auth states whether a route reads and requires a token.
 type Auth uint8
 
 const (
@@ -14,11 +14,11 @@ const (
 	AuthNone Auth = iota
 	// AuthOptional accepts requests without a token. A token that is sent must be valid.
 	AuthOptional
-	// AuthToken requires a valid token; without one the response is 401.
+	// AuthToken requires a valid token. If the token is missing or invalid, the response is 401.
 	AuthToken
 )
 
-// handler answers the requests of one route. It returns an error instead of writing one.
+// handler answers the requests of one route. It returns errors and does not write error responses.
 type handler func(*API, *request) error
 
 // Route is an entry of the route table.
@@ -38,7 +38,7 @@ type Route struct {
 	acceptsRefreshToken bool
 	// ignoresBody is true if the handler can succeed without reading the body; see request.awaitIgnoredBody.
 	ignoresBody bool
-	// isSlow is true if the server may work on a request for slowRequestTime.
+	// isSlow is true if the time limit for requests is slowRequestTime.
 	isSlow bool
 }
 
@@ -125,7 +125,7 @@ func lockboxRoutes() []Route {
 }
 
 // accountsRoutes are the routes of the accounts API. Each use case checks the group of the caller. The table repeats
-// the required group so that refuseInput can check it when the input is invalid.
+// the required group for refuseInput, which checks the group if the input is invalid.
 func accountsRoutes() []Route {
 	viewer, manager, owner := domain.GroupViewer, domain.GroupManager, domain.GroupOwner
 	return []Route{
@@ -159,13 +159,14 @@ func open(method, path string, handler handler) Route {
 	}
 }
 
-// withoutBody marks a route whose handler ignores the body. Routes for GET and DELETE are already marked by open.
+// withoutBody marks a route whose handler ignores the body. The function open has already marked routes for GET and
+// DELETE.
 func withoutBody(route Route) Route {
 	route.ignoresBody = true
 	return route
 }
 
-// slow marks a route on whose requests the server may work for slowRequestTime.
+// slow raises the time limit of a route to slowRequestTime.
 func slow(route Route) Route {
 	route.isSlow = true
 	return route
@@ -185,7 +186,7 @@ func withToken(method, path string, handler handler) Route {
 	return route
 }
 
-// withAnyToken is withToken for a route that also accepts refresh tokens.
+// withAnyToken works like withToken, but the route also accepts refresh tokens.
 func withAnyToken(method, path string, handler handler) Route {
 	route := withToken(method, path, handler)
 	route.acceptsRefreshToken = true

@@ -43,13 +43,13 @@ func ServerPaths() []string {
 const (
 	// readyTimeout bounds the database check, so that frequent probes do not accumulate while the database is slow.
 	readyTimeout = 2 * time.Second
-	// readyTTL is how long a result of the database check is used for further probes. Any client can send probes.
-	// Without this limit, many probes would occupy database connections.
+	// readyTTL is how long probes reuse the result of a database check. Any client can send probes. Without the reuse,
+	// many probes would occupy database connections.
 	readyTTL = 250 * time.Millisecond
 )
 
-// health reports that the process runs. It does not check the database, because restarting the process would not repair
-// the database.
+// health reports that the process runs. It does not check the database. Otherwise a failure of the database would make
+// an orchestrator restart the process, which would not repair the database.
 func (a *API) health(c echo.Context) error { return plainText(c, "alive\n") }
 
 // ready reports whether the server should receive requests.
@@ -71,8 +71,8 @@ type readiness struct {
 	err error
 }
 
-// check returns the last result if it is younger than readyTTL. Otherwise it calls run. run is not cancelled when the
-// client of a probe disconnects, because other probes may wait for the same result.
+// check returns the last result if it is younger than readyTTL. Otherwise it calls run and stores the result. The call
+// continues if the client of the probe disconnects, because other probes may wait for the same result.
 func (r *readiness) check(run func(ctx context.Context) error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -94,8 +94,9 @@ The API is described at /docs, and for programs at /openapi.yaml. Start with POS
 // welcome answers GET /.
 func (a *API) welcome(r *request) error { return plainText(r, welcomeText) }
 
-// pageHeaders returns headers that prevent the page at /docs from loading, running or sending anything, and that
-// prevent other sites from framing the page. The headers allow only the style sheet inside the page, by its digest.
+// pageHeaders returns security headers for the page at /docs. They forbid scripts, forms and external resources, and
+// other sites cannot show the page in a frame. They allow the style sheet inside the page only if it has the expected
+// digest.
 func pageHeaders() map[string]string {
 	return map[string]string{
 		"Content-Security-Policy": "default-src 'none'; style-src '" + api.StyleDigest() +

@@ -21,7 +21,8 @@ func (a *API) initialize(r *request) error {
 	return r.json(apiKeyBody{key}, err)
 }
 
-// setInstallation sets the header that identifies the database, for clients that begin to use this server.
+// setInstallation sets the header that identifies the database. It does nothing if err is not nil. A client reads this
+// header when it begins to use the server.
 func (a *API) setInstallation(r *request, err error) {
 	if err == nil {
 		r.Response().Header().Set(headerInstallation, a.identity.Installation().String())

@@ -10,13 +10,14 @@ import (
 )
 
 // shares divides a resource of fixed size among keys, such as users or addresses. One key gets at most perKey of total.
-// A key that asks for more waits until it has released some of its own share. It is safe for concurrent use.
+// A request that would exceed perKey waits until earlier requests of the same key have released enough. It is safe for
+// concurrent use.
 type shares struct {
 	total, perKey int64
 	// maxWait is the longest time that acquire waits.
 	maxWait time.Duration
-	// holdsWhileWaiting is true if a waiting request already uses the memory that it waits for. The waiting amount is
-	// then bounded by total and perKey as well.
+	// holdsWhileWaiting is true if a request already uses the memory for which it waits. The sum of all waiting amounts
+	// is then bounded by total, and the sum for each key by perKey.
 	holdsWhileWaiting bool
 
 	mu      sync.Mutex // guards the fields below
@@ -29,10 +30,10 @@ type shares struct {
 	refusedTotal, refusedKey uint64
 }
 
-// share holds the amount that one key uses and the amount that it waits for.
+// share contains the amount that one key uses, and the amount for which requests of the key wait.
 type share struct{ used, waiting int64 }
 
-// shareWaiter waits for amount. granted is closed, while mu is held, when the waiter has been given the amount.
+// shareWaiter is a request that waits for amount. When grant takes the amount for the waiter, it closes granted.
 type shareWaiter struct {
 	key     string
 	amount  int64
@@ -48,16 +49,16 @@ func newShares(total, perKey int64, maxWait time.Duration) *shares {
 	}
 }
 
-// clamp lowers an amount above perKey to perKey, because more could never be granted. A request for such an amount runs
-// when its key uses nothing else.
+// clamp returns the given amount, or perKey if the amount is larger, because a key can never get more than perKey. A
+// request for more than perKey runs only while its key uses nothing else.
 func (s *shares) clamp(amount int64) int64 { return min(amount, s.perKey) }
 
-// acquire takes amount of the resource for a key. The empty key has no share of its own: only total bounds it. acquire
-// waits up to maxWait, in the order of arrival; a request that waits for its own key delays no other key. The caller
-// must give the amount back with release.
+// acquire takes the given amount of the resource for a key. perKey does not apply to the empty key. If too little is
+// free, acquire waits for up to maxWait. Waiting requests are served in the order of arrival, but a request that must
+// wait for its own key does not delay other keys. The caller must give the amount back with release.
 //
-// Errors: RateLimited if the share of the key is still used up after the wait; Unavailable if the resource is still
-// used up after the wait; and errClientClosed if ctx ends before.
+// acquire returns RateLimited if the share of the key is still used up after the wait. It returns Unavailable if the
+// whole resource is still used up after the wait. It returns errClientClosed if ctx ends during the wait.
 func (s *shares) acquire(ctx context.Context, key string, amount int64) error {
 	amount = s.clamp(amount)
 	waiter, err := s.tryAcquire(key, amount)
@@ -75,7 +76,8 @@ func (s *shares) acquire(ctx context.Context, key string, amount int64) error {
 	return s.giveUp(ctx, waiter)
 }
 
-// acquireNow is acquire without a wait. It returns false, and takes nothing, if acquire would wait or fail.
+// acquireNow works like acquire but never waits. If acquire would wait or fail, acquireNow takes nothing and returns
+// false.
 func (s *shares) acquireNow(key string, amount int64) bool {
 	amount = s.clamp(amount)
 	s.mu.Lock()
@@ -92,7 +94,8 @@ func (s *shares) acquireNow(key string, amount int64) bool {
 	return true
 }
 
-// tryAcquire takes the amount, or queues a waiter for it. If it takes the amount, it returns nil for both results.
+// tryAcquire takes the amount and returns nil, nil. If the amount is not free, tryAcquire adds a waiter to the queue
+// and returns the waiter. If the request may not wait, tryAcquire returns an error.
 func (s *shares) tryAcquire(key string, amount int64) (*shareWaiter, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -117,19 +120,20 @@ func (s *shares) tryAcquire(key string, amount int64) (*shareWaiter, error) {
 	return waiter, nil
 }
 
-// fits reports whether the amount is free. The caller must hold mu. Every method below that does not lock mu requires
-// this as well.
+// fits reports whether the amount is free. The caller must hold mu. The same applies to every method below that does
+// not lock mu itself.
 func (s *shares) fits(key string, own *share, amount int64) bool {
 	return s.used+amount <= s.total && (key == "" || own.used+amount <= s.perKey)
 }
 
 // isQueued reports whether a request must queue behind an earlier waiter. A request must queue if a waiter has the same
-// key or waits for total.
+// key, or waits because total is used up.
 func (s *shares) isQueued(key string) bool {
 	return slices.ContainsFunc(s.queue, func(w *shareWaiter) bool { return w.key == key || !s.overShare(w) })
 }
 
-// overShare reports whether a waiter waits until its own key releases something.
+// overShare reports whether the waiting amount would exceed the share of its key. Such a waiter waits until its own key
+// releases something.
 func (s *shares) overShare(w *shareWaiter) bool {
 	return w.key != "" && s.byKey[w.key].used+w.amount > s.perKey
 }
@@ -190,8 +194,9 @@ func (s *shares) release(key string, amount int64) {
 	s.forget(key, own)
 }
 
-// grant serves the waiters whose amounts fit, in the order of arrival. It skips waiters that wait for their own key. It
-// stops at the first waiter that waits for total, so that small requests cannot delay a large one indefinitely.
+// grant serves waiters in the order of arrival, while their amounts are free. It skips a waiter that must wait for its
+// own key. It stops at the first waiter for which the whole resource has too little left. Otherwise small requests
+// could delay a large request indefinitely.
 func (s *shares) grant() {
 	blocked := false
 	s.queue = slices.DeleteFunc(s.queue, func(w *shareWaiter) bool {

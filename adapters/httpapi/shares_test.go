@@ -103,7 +103,7 @@ func TestSharesAreGivenInOrder(t *testing.T) {
 	})
 }
 
-// TestSharesBoundWhatWaits verifies that requests which already use memory while they wait are bounded too.
+// TestSharesBoundWhatWaits verifies that the amounts of waiting requests are also bounded if holdsWhileWaiting is true.
 func TestSharesBoundWhatWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -120,7 +120,8 @@ func TestSharesBoundWhatWaits(t *testing.T) {
 	})
 }
 
-// TestSharesOfADisconnectedClient verifies that a waiting request ends with its context and leaves nothing behind.
+// TestSharesOfADisconnectedClient verifies that a waiting request ends when its context ends, and that the queue and
+// the map of keys are then empty.
 func TestSharesOfADisconnectedClient(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

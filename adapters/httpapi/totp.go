@@ -12,7 +12,7 @@ import (
 )
 
 // codeText is a TOTP code or recovery code in a body. Some clients send a TOTP code as a JSON number, without the
-// leading zeros. Decoding restores these zeros. Any other JSON becomes "" instead of an error, so that the use case
+// leading zeros. Decoding restores these zeros. Any other JSON value becomes "" and causes no error. The use case then
 // reports a missing code in the format of its API.
 type codeText string
 

@@ -10,13 +10,14 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// headerTraceParent names the trace of the caller (W3C Trace Context). The related header tracestate is ignored,
-// because a client could put any text into it, and the server would send that text to the collector.
+// headerTraceParent is the header with the id of the client's trace (W3C Trace Context). The server ignores the related
+// header tracestate. Otherwise a client could put any text into it, and the server would send this text to the
+// collector.
 const headerTraceParent = "traceparent"
 
-// startSpan begins the span of a request and makes it part of the context. The span belongs to the trace that the
-// caller names, if any. startSpan returns nil if traces are off, and for the requests of probes and of the metrics
-// scraper.
+// startSpan begins the span of a request and makes it part of the context. If the client sends the id of a trace, the
+// span belongs to this trace. startSpan returns nil if traces are off. It also returns nil for requests of probes and
+// of the metrics scraper.
 func (a *API) startSpan(c echo.Context) trace.Span {
 	if a.tracer == nil || isProbe(c.Path()) {
 		return nil
@@ -29,9 +30,9 @@ func (a *API) startSpan(c echo.Context) trace.Span {
 	return span
 }
 
-// endSpan ends the span of a request, and adds its trace to the access log. The attributes are the same as the labels
-// of the metrics: they come from the route table and from methodOf, so they contain nothing that the client has chosen.
-// The address of the client and the request id are in the log, but not in the span.
+// endSpan ends the span of a request and adds the id of its trace to the access log line. The attributes of the span
+// are the labels of the metrics, which contain no text that the client has chosen. The address of the client and the
+// request id are in the log, but not in the span.
 func endSpan(span trace.Span, line *requestLine) {
 	if span == nil {
 		return

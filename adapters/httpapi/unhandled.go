@@ -15,13 +15,13 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// The HTTP server of the standard library answers some requests by itself, before any handler runs: requests that it
-// cannot parse, and requests with a header that is too large or an Expect header that it does not support. Those
-// responses are plain text without a request id. answeringConn replaces these responses with errors of the API, and
-// logs and counts the requests.
+// The HTTP server of the standard library answers some requests by itself, before any handler runs. It does this if it
+// cannot parse the request, if the headers are too large, or if it does not support the Expect header of the request.
+// Those responses are plain text without a request id. answeringConn replaces these responses with errors of the API,
+// and logs and counts the requests.
 //
-// HTTP/2 has no such responses, with one exception: a client that ignores the announced limit of the header gets the
-// server's own 431.
+// Over HTTP/2, the HTTP server sends only one such response, which answeringConn does not replace. It has status 431
+// and is for a client that ignores the announced limit for headers.
 
 const (
 	codeMalformedRequest    = "malformed_request"
@@ -51,9 +51,9 @@ var (
 		"this server supports HTTPS only: use https:// in the URL")
 )
 
-// unhandledStatus returns the status of an error response that no handler wrote. ok is false for any other output. A
-// response with X-Request-Id comes from a handler. A part of a JSON body is never mistaken for a response, because a
-// JSON string contains no line breaks.
+// unhandledStatus returns the status in output if output is an error response that no handler wrote. Otherwise ok is
+// false. A response with X-Request-Id comes from a handler. A part of a JSON body never looks like a response, because
+// a JSON string contains no line breaks.
 func unhandledStatus(output []byte) (status int, ok bool) {
 	// Most output is a part of a body, or a successful response, whose status begins with 2 or 3.
 	const digit = len("HTTP/1.1 ")
@@ -70,8 +70,8 @@ func unhandledStatus(output []byte) (status int, ok bool) {
 	return status, err == nil && status >= http.StatusBadRequest
 }
 
-// answerUnhandled logs and counts a request that reached no handler, and returns the response to it. output is the
-// response of the HTTP server. begin is the stored beginning of the request.
+// answerUnhandled logs and counts a request that reached no handler, and returns the response to it. The output
+// argument is the response of the HTTP server. The begin argument is the stored beginning of the request.
 func (a *API) answerUnhandled(status int, output, begin string, remote net.Addr) []byte {
 	refusal, known := unhandled[status]
 	switch {
@@ -107,7 +107,7 @@ func (a *answer) WriteHeader(status int) { a.status = status }
 
 func (a *answer) Write(p []byte) (int, error) { return a.body.Write(p) }
 
-// bytes returns the encoded response. The response announces that the connection is closed afterwards.
+// bytes returns the encoded response. The response contains the header "Connection: close".
 func (a *answer) bytes(request *http.Request) []byte {
 	var text bytes.Buffer
 	response := &http.Response{

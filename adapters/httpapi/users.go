@@ -32,8 +32,9 @@ func (a *API) createUser(r *request) error {
 	return r.created("users", string(user.Name))
 }
 
-// userBody is a user in a response. APIKeys has the ids of the usable keys, or the whole keys with
-// LOCKBOX_SHOW_API_KEYS. Permissions is the union over all boxes in which the user is active.
+// userBody is a user in a response. APIKeys contains the ids of the usable keys. If LOCKBOX_SHOW_API_KEYS is on, it
+// contains the whole keys instead. Permissions contains every permission that the user has in at least one box. Boxes
+// in which the user is not active do not count.
 type userBody struct {
 	Username    string   `json:"username"`
 	Role        string   `json:"role"`
@@ -44,7 +45,7 @@ type userBody struct {
 	Permissions []string `json:"permissions"`
 }
 
-// describeUser answers GET /users/{username}, for admins and for the user itself.
+// describeUser answers GET /users/{username}. Admins may describe any user; other users may describe only themselves.
 func (a *API) describeUser(r *request) error {
 	seen, err := a.identity.DescribeUser(r.ctx(), r.by, r.param("username"))
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// wireFields maps fields of domain errors to the names under which HTTP clients send them.
+// wireFields maps the field names of domain errors to the names of the headers in which clients send these fields.
 var wireFields = map[string]string{domain.FieldEncryptionKey: headerEncryptionKey}
 
 // wireMessages replaces messages of domain errors with messages that name a header or a setting. The domain knows
@@ -24,8 +24,8 @@ var wireMessages = []struct {
 }
 
 // onTheWire returns a copy of an error that uses the names of the HTTP API. It does not change the error itself, which
-// may be shared. A use case may have added text around the domain's message, such as the variable of a droplet;
-// onTheWire does not change that text.
+// may be shared. A use case may have added text to the domain's message, such as the name of a droplet's variable.
+// onTheWire does not change the added text.
 func onTheWire(refusal *domain.Error) *domain.Error {
 	shown := *refusal
 	if name, ok := wireFields[refusal.Field]; ok {

@@ -10,7 +10,7 @@ import (
 	"github.com/lockbox-go/lockbox/api"
 )
 
-// TestPageIsUpToDate fails if openapi.yaml or the layout was changed and the page was not generated again.
+// TestPageIsUpToDate fails if docs.html was not generated again after a change of openapi.yaml or of the layout.
 func TestPageIsUpToDate(t *testing.T) {
 	t.Parallel()
 	page := filepath.Join(t.TempDir(), "docs.html")

@@ -79,8 +79,8 @@ type code struct {
 // common lists the headers that the introduction describes once for all responses.
 var common = []string{"X-Request-Id", "Cache-Control", "Vary"}
 
-// build converts a description to the model of the page, in the order of the description. It fails for an operation
-// whose tag is not in the list of tags, because no section would show it.
+// build converts a description to a page. Sections and operations keep the order of the description. build fails if an
+// operation has no tag from the list of tags, because the operation would then be in no section.
 func build(description node) (*page, error) {
 	built := &page{Title: description.at("info", "title").text(),
 		Intro: markdown(description.at("info", "description").text())}
@@ -96,7 +96,8 @@ func build(description node) (*page, error) {
 			at := slices.IndexFunc(built.Tags,
 				func(t *tag) bool { return slices.Contains(described.at("tags").words(), t.Name) })
 			if at < 0 {
-				return nil, fmt.Errorf("%s %s: none of its tags is in the list of tags", strings.ToUpper(method), path)
+				return nil, fmt.Errorf(`%s %s: no tag of this operation is in the list "tags" of the description`,
+					strings.ToUpper(method), path)
 			}
 			built.Tags[at].Operations = append(built.Tags[at].Operations,
 				buildOperation(path, strings.ToUpper(method), item, described))
@@ -105,7 +106,8 @@ func build(description node) (*page, error) {
 	return built, nil
 }
 
-// buildOperation converts one operation. item is the path item, whose parameters apply to all its operations.
+// buildOperation converts one operation. The item argument is the path item. Its parameters apply to all operations of
+// the path.
 func buildOperation(path, method string, item, described node) operation {
 	made := operation{
 		ID:      described.at("operationId").text(),
@@ -122,7 +124,7 @@ func buildOperation(path, method string, item, described node) operation {
 	media := body.at("content", "application/json")
 	made.Fields, made.BodyOptional = fieldsOf(media.at("schema")), body.exists() && !body.at("required").isTrue()
 	if body.exists() && len(made.Fields) == 0 {
-		// The body is a list or a scalar: it has a type and no fields.
+		// The body is a list or a scalar, which has a type but no fields.
 		made.Fields = []field{{Name: "(the body)", Type: typeOf(media.at("schema"))}}
 	}
 	made.Examples = examplesOf(media)
@@ -175,8 +177,8 @@ func buildResponse(status string, described node) response {
 	return made
 }
 
-// buildFailure returns the error codes of a status. It finds them in the examples, because the API description has one
-// example per code.
+// buildFailure returns the error codes of a status. It reads the codes from the examples, because the API description
+// has one example for each code.
 func buildFailure(status string, response node) failure {
 	made := failure{Status: status, Title: statusText(status)}
 	for _, media := range response.at("content").pairs() {
@@ -204,7 +206,8 @@ func examplesOf(media node) []example {
 	return found
 }
 
-// shown formats an example: text unchanged, short JSON on one line, and other JSON indented.
+// shown formats an example. Text with several lines and text that begins with "<" stay unchanged. Other examples are
+// JSON. Short JSON is on one line, and longer JSON is indented.
 func shown(value node) string {
 	if text := value.text(); strings.Contains(text, "\n") || strings.HasPrefix(text, "<") {
 		return strings.TrimSuffix(text, "\n")

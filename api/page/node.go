@@ -11,7 +11,7 @@ import (
 )
 
 // node is a node of the YAML document. Unlike a Go map, it keeps the order of keys, which determines the order on the
-// page. The zero node is a missing node; all methods accept it.
+// page. The zero node stands for a missing node. All methods accept the zero node.
 type node struct {
 	yaml *yaml.Node
 	root *yaml.Node
@@ -31,7 +31,8 @@ func parse(text []byte) (node, error) {
 
 func (n node) exists() bool { return n.yaml != nil }
 
-// at returns the node at a path of keys, and resolves references on the way. A missing key gives the zero node.
+// at returns the node at a path of keys, and resolves references on the way. If a key is missing, at returns the zero
+// node.
 func (n node) at(path ...string) node {
 	n = n.resolved()
 	for _, name := range path {
@@ -55,7 +56,7 @@ func (n node) reference() string {
 	return n.yaml.Content[1].Value[strings.LastIndex(n.yaml.Content[1].Value, "/")+1:]
 }
 
-// resolved returns the target of a reference, and any other node unchanged.
+// resolved returns the target of the node if the node is a reference. Otherwise it returns the node itself.
 func (n node) resolved() node {
 	if n.reference() == "" {
 		return n

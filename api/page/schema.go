@@ -15,8 +15,8 @@ func fieldsOf(schema node) []field {
 	return nestedFields("", schema)
 }
 
-// nestedFields lists fields with their path: "." separates names, "[]" stands for an element of an array, and "*"
-// stands for any key.
+// nestedFields lists fields with their paths. In a path, "." separates names, "[]" stands for an element of an array,
+// and "*" stands for any key.
 func nestedFields(prefix string, schema node) []field {
 	var fields []field
 	required := schema.at("required").words()
@@ -48,7 +48,7 @@ func parameterField(parameter node) field {
 	}
 }
 
-// typeOf describes the type and the limits of a value, in words for people.
+// typeOf describes the type and the limits of a value in English.
 func typeOf(schema node) string {
 	var kind string
 	switch name := schema.at("type").text(); name {
