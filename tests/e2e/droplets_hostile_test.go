@@ -47,8 +47,8 @@ func TestHostileDropletHost(t *testing.T) {
 	}
 }
 
-// fakeEngine is an engine that negotiates the API version itself. It passes every other request to next. It returns the
-// socket's path.
+// fakeEngine starts an engine and returns the path of its socket. The engine itself answers /_ping, with which a client
+// negotiates the API version. The handler next answers all other requests.
 func fakeEngine(t *testing.T, next http.Handler) (path string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "hostile-") // t.TempDir is too long for a socket path

@@ -1,4 +1,4 @@
-// Package e2e calls the program as it ships, over HTTP, on a real PostgreSQL.
+// Package e2e runs the server with a real PostgreSQL database and sends HTTP requests to it.
 //
 // Tests that kill processes, need a Docker engine or run many rounds have the build tag e2e and run with make e2e.
 package e2e
@@ -79,8 +79,9 @@ type client struct {
 var httpClient = &http.Client{Timeout: time.Minute,
 	Transport: &description.Transport{Base: &http.Transport{MaxIdleConnsPerHost: 64}}}
 
-// do sends a request. A string is sent unchanged, because it holds JSON text. If body is nil, the request has no body.
-// Any other body is encoded as JSON. headers are pairs of name and value, which override the default headers.
+// do sends a request. If body is a string, do sends it unchanged. If body is nil, the request has no body. Any other
+// body is encoded as JSON. The headers argument lists names and values in turn. These headers replace default headers
+// with the same name.
 func (c client) do(method, path string, body any, headers ...string) *answer {
 	c.server.t.Helper()
 	var reader io.Reader
@@ -175,5 +176,5 @@ func (a *answer) string(field string) string {
 	return text
 }
 
-// repeats returns the number of rounds of each race. `make e2e` sets 200 rounds.
+// repeats returns how often each test of a race repeats its concurrent requests. `make e2e` sets 200 rounds.
 func repeats() int { return rounds.Configured(3) }
