@@ -58,8 +58,8 @@ func build(m *testing.M) int {
 //	as USER                continues as this user and creates the user if necessary; "as anonymous" removes the
 //	                       token
 //	api METHOD PATH [JSON] sends a request as root, without the program
-//	totp STEP ENROLLED TO  reads an enrolment as JSON from the file ENROLLED, and writes a TOTP code to the file TO; STEP
-//	                       is the number of time steps from now
+//	totp STEP ENROLLED TO  reads an enrolment as JSON from the file ENROLLED and writes a TOTP code to the file TO,
+//	                       for the time step that is STEP steps from now
 //	recovery ENROLLED TO   writes the first recovery code of the enrolment in the file ENROLLED to the file TO
 //	many N                 reads the entry app/db of the box prod N times
 //	fresh [SETTING…]       starts a new server without an owner, removes the token, and continues
