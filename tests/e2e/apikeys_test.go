@@ -218,8 +218,8 @@ func TestRevokeUnknownAPIKeys(t *testing.T) {
 	}
 }
 
-// TestLastUsableAPIKeyCannotBeDeleted verifies that neither the user nor an admin can delete a user's last usable API
-// key. An expired key does not count and can be deleted.
+// TestLastUsableAPIKeyCannotBeDeleted verifies that the last usable API key of a user cannot be deleted, even by an
+// admin. Expired API keys are not usable and can be deleted.
 func TestLastUsableAPIKeyCannotBeDeleted(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -295,8 +295,8 @@ func (v *victim) endure(t *testing.T, factor int, a attack.Attack) {
 	after := v.measure(t, quietDuration)
 	t.Logf("attack: %s", counts)
 	for name, limit := range quiet {
-		// Other programs may slow the machine down. The test therefore measures the percentile both before and after
-		// the attack, and uses the longer one.
+		// Other programs may slow the machine down. The test therefore measures the percentile before and after the
+		// attack, and uses the larger value.
 		limit = max(limit, after[name])
 		t.Logf("%s: p99 %v quiet, %v under attack", name, limit.Round(10*time.Microsecond),
 			during[name].Round(10*time.Microsecond))

@@ -22,8 +22,8 @@ var withoutChanges = []domain.Action{domain.ActionShowAPIKeys, domain.ActionWrit
 	domain.ActionStopDroplet, domain.ActionRestartDroplet, domain.ActionDeleteDroplet, domain.ActionWriteIdentity,
 	domain.ActionLockIdentity, domain.ActionUnlockIdentity, domain.ActionDeleteLocked, domain.ActionWriteKeyring}
 
-// changing is one row of the test. The function act sends a request or runs a command. The server must then write an
-// audit event with this action and these changes.
+// A changing value is one row of the table of this test. The function act sends a request or runs a command. The server
+// must then write an audit event whose action and changes are equal to those of the row.
 type changing struct {
 	name, action, changes string
 	act                   func()
@@ -70,8 +70,8 @@ func contains(actions []domain.Action, wanted domain.Action) bool {
 // anyTime matches a time in the changes of an event. The check method replaces each time with TIME.
 var anyTime = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
 
-// The check method calls act for each row. It then compares the changes in the newest event that has the row's action
-// with the row's changes.
+// The check method calls act for each row. It then reads the newest event with the action of the row. The changes in
+// this event must be equal to the changes in the row.
 func (c *changesTest) check(rows []changing) {
 	c.t.Helper()
 	for _, row := range rows {

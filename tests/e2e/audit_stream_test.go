@@ -78,7 +78,7 @@ func auditLines(t *testing.T, admin client) []string {
 	return lines
 }
 
-// exercise sends requests that cause events of several kinds, one after the other.
+// exercise sends several requests in sequence. They cause events of several kinds.
 func exercise(admin client, box string) {
 	admin.do("POST", "/boxes/"+box, nil).expect(201)
 	for range 3 {

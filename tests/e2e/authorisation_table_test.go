@@ -18,8 +18,8 @@ const actors = `anonymous stranger without inactive with boxadmin boxowner admin
 
 // ownPolicy lists, for each route, the status that each actor must get when the request is about the actor's own
 // objects. These objects are the actor's account, an API key of that account, a box, and a colleague in that box. The
-// comment on actors describes the actor's role in the box. POST /boxes/:box uses a name that no box has. No droplet
-// host is configured, so 503 means that the request was authorised.
+// comment of the constant actors describes the actor's role in the box. POST /boxes/:box uses a name that no box has.
+// No droplet host is configured, so 503 means that the request was authorised.
 const ownPolicy = `
 	GET    /                                             200 200 200 200 200 200 200 200 200 200 200 200
 	POST   /init                                         409 409 409 409 409 409 409 409 409 409 409 409

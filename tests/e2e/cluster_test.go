@@ -127,8 +127,8 @@ func tally(answers []*answer) map[int]int {
 	return counts
 }
 
-// expectTally counts the answers with the statuses success and other, and requires the counts count and others. If
-// mayRefuse is set, answers may be 503 instead. The counts may then be smaller.
+// expectTally counts the answers by status. The status success must occur count times, and the status other must occur
+// others times. If mayRefuse is set, answers may be 503 instead. The counts may then be smaller.
 func (c *cluster) expectTally(answers []*answer, success, count, other, others int) {
 	c.t.Helper()
 	got := tally(answers)

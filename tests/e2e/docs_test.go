@@ -10,8 +10,8 @@ import (
 	"github.com/lockbox-go/lockbox/api"
 )
 
-// TestDescriptionAndPage verifies that the server serves the API description and the page without a token. Both equal
-// the files in the repository and support conditional requests.
+// TestDescriptionAndPage verifies that the server serves the API description and the page without a token. Both must be
+// equal to the files in the repository and must support conditional requests.
 func TestDescriptionAndPage(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -14,7 +14,7 @@ import (
 )
 
 // TestHostileDropletHost covers engines whose responses are endless or malformed. The server must answer every request
-// about droplets in time, and must name the reason. The database must contain no trace of the request.
+// about droplets within five seconds, and the error must name the reason. No droplet may be stored in the database.
 func TestHostileDropletHost(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

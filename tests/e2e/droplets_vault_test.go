@@ -26,8 +26,9 @@ const (
 
 var sealed = []string{"X-Encryption-Key", generatedKey}
 
-// testDropletCredentials adds a droplet with a box and with entries as environment variables. The private key must be
-// stored in the box. The key and the values of the entries must not appear in logs, metrics, labels or database tables.
+// testDropletCredentials adds a droplet with a box. The request passes entries of the box to the droplet as environment
+// variables. The private key must be stored in the box. The key and the values of the entries must not appear in logs,
+// metrics, labels or database tables.
 func testDropletCredentials(t *testing.T, y *yard) {
 	y.root.box("servers")
 	y.root.share("servers", "manager", "createEntry", "readEntry")
@@ -157,7 +158,8 @@ func testFailedAdd(t *testing.T, y *yard) {
 }
 
 // testDeletedDuringBuild covers a droplet that another server deletes while the first server still builds it. The first
-// server must stop the build, and the other server must remove its remains. A trigger on INSERT imitates the deletion.
+// server must stop the build. The other server must remove everything that the build has created. A trigger on INSERT
+// imitates the deletion.
 func testDeletedDuringBuild(t *testing.T, y *yard) {
 	y.root.box("lost")
 	y.root.share("lost", "manager", "createEntry")
@@ -176,8 +178,8 @@ func testDeletedDuringBuild(t *testing.T, y *yard) {
 	require.Empty(t, y.viewer.droplets("GET", "/list", nil))
 }
 
-// testProgramIgnoresStop verifies that the host kills a program that ignores the stop signal, and that the request
-// waits until the program has ended.
+// testProgramIgnoresStop stops a droplet whose program ignores the stop signal. The Docker host must kill the program.
+// The request must wait until the program has ended.
 func testProgramIgnoresStop(t *testing.T, y *yard) {
 	y.manager.droplets("POST", "/add", `{"image":"`+engine.StubbornImage+`"}`)
 	y.inside(1)

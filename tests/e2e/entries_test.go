@@ -13,7 +13,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// withBox starts a server and returns the owner of the system with a box named default.
+// withBox starts a server and returns a client of the system's owner, who has a box named default.
 func withBox(t testing.TB, settings ...string) client {
 	t.Helper()
 	root := start(t, settings...).initialize()

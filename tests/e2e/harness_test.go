@@ -119,14 +119,14 @@ func (c client) do(method, path string, body any, headers ...string) *answer {
 	}
 }
 
-// put writes an entry under generatedKey.
+// put writes an entry with generatedKey as its encryption key.
 func (c client) put(box, key, value string, headers ...string) *answer {
 	c.server.t.Helper()
 	return c.do("POST", "/boxes/"+box+"/entries", `{"key":"`+key+`","value":`+value+`}`,
 		append([]string{"X-Encryption-Key", generatedKey}, headers...)...)
 }
 
-// get reads an entry under generatedKey. The caller must encode key for a path.
+// get reads an entry with generatedKey as the encryption key. The key argument must already be encoded for a path.
 func (c client) get(box, key string, headers ...string) *answer {
 	c.server.t.Helper()
 	return c.do("GET", "/boxes/"+box+"/entries/"+key, nil,
@@ -156,7 +156,7 @@ type answer struct {
 	Body    []byte
 }
 
-// expect stops the test if the status differs.
+// expect stops the test if the answer does not have the given status.
 func (a *answer) expect(status int) *answer {
 	a.t.Helper()
 	require.Equal(a.t, status, a.Status, "%s: %s", a.request, a.Body)

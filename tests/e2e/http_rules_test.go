@@ -145,8 +145,8 @@ func (s *server) raw(t *testing.T, request string) *answer {
 	}
 }
 
-// TestUnreadableBodies verifies that the response to a body that ends early is 400 body_unreadable. The test covers
-// every route that reads a body, in both APIs. The server must not log an error or count a 5xx response.
+// TestUnreadableBodies sends bodies that end early to every route that reads a body, in both APIs. The status must be
+// 400. In the Lockbox API, the code must be body_unreadable. The server must not log an error or count a 5xx response.
 func TestUnreadableBodies(t *testing.T) {
 	t.Parallel()
 	root := inhabited(t)
@@ -317,8 +317,8 @@ func TestHalfClosedClients(t *testing.T) {
 }
 
 // TestLoneSurrogates verifies that a lone surrogate is refused in every field except the value of an entry. The value
-// keeps its JSON text. If a password could contain a lone surrogate, two different passwords could decode to the same
-// text.
+// must be stored with its original JSON text. If a password could contain a lone surrogate, two different passwords
+// could decode to the same text.
 func TestLoneSurrogates(t *testing.T) {
 	t.Parallel()
 	root := inhabited(t)

@@ -67,8 +67,8 @@ func with(plan usecases.KeyringPlan, others ...holder) usecases.KeyringPlan {
 	return plan
 }
 
-// rekeyed returns the plan of the keyring that follows plan. The new keyring has a new key. Its author is h, and its
-// recipients are h and others.
+// rekeyed returns the plan of a keyring that replaces the keyring in the argument plan. The new keyring has a new key.
+// Its author is h, and its recipients are h and others.
 func (h holder) rekeyed(plan usecases.KeyringPlan, others ...holder) usecases.KeyringPlan {
 	plan.Earlier = append(append([][32]byte{}, plan.Earlier...), plan.Key)
 	_, _ = rand.Read(plan.Key[:])
@@ -78,8 +78,8 @@ func (h holder) rekeyed(plan usecases.KeyringPlan, others ...holder) usecases.Ke
 	return with(plan, others...)
 }
 
-// granted returns the plan of the keyring that follows plan. The new keyring has the same key and additional
-// recipients. Its author is h.
+// granted returns the plan of a keyring that replaces the keyring in the argument plan. The new keyring has the same
+// key and additional recipients. Its author is h.
 func (h holder) granted(plan usecases.KeyringPlan, others ...holder) usecases.KeyringPlan {
 	plan.Sequence++
 	plan.Author = h.keys
@@ -113,8 +113,8 @@ func (c client) first(box string, plan usecases.KeyringPlan) *answer {
 	return c.do("PUT", "/boxes/"+box+"/keyring", keyringBody(c.server.t, plan), "If-None-Match", "*")
 }
 
-// The replace method sends a new keyring for a box. The argument tag is the entity tag of the keyring that the box has.
-// The same request removes the members in remove.
+// The replace method sends a new keyring for a box. The argument tag is the entity tag of the current keyring. The same
+// request removes the members in remove.
 func (c client) replace(box string, plan usecases.KeyringPlan, tag string, remove ...string) *answer {
 	c.server.t.Helper()
 	body := keyringBody(c.server.t, plan)

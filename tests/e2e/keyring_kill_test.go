@@ -15,8 +15,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// fuse is a proxy in front of a database. The fuse passes messages from the server to the database. The test sets left
-// to a number of messages. After that number of messages, the next message breaks all connections.
+// fuse is a proxy in front of a database. The fuse passes messages from the server to the database. The test sets the
+// field left to a number of messages. After that number of messages, the next message breaks all connections.
 type fuse struct {
 	t        *testing.T
 	listener net.Listener
@@ -26,7 +26,7 @@ type fuse struct {
 	open     []net.Conn
 }
 
-// A fuse whose left is set to unlimited breaks no connection.
+// If the field left of a fuse is set to unlimited, the fuse breaks no connection.
 const unlimited = 1 << 40
 
 // startFuse starts a fuse and returns it. The result through is the URL with which a server connects to the database

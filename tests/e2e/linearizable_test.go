@@ -24,7 +24,8 @@ import (
 const (
 	// linearTime is the duration of the run.
 	linearTime = time.Minute
-	// linearClients send requests concurrently, for linearKeys entries.
+	// linearClients is the number of clients that send requests concurrently. linearKeys is the number of entries that
+	// they use.
 	linearClients, linearKeys = 8, 6
 	// A request without a response may still change an entry later. After effectTime, it can no longer do so, because
 	// every statement and every commit has a shorter timeout.

@@ -19,8 +19,8 @@ type machine struct {
 	memory *keys.Memory
 	// holder is nil if the machine has no identity.
 	holder *keys.Holder
-	// session is a client with the token of a sign-in. client has the same token and also finds the keys of boxes with
-	// the identity.
+	// session is a client with the token of a sign-in. The client in the field client also has the identity, and uses
+	// it to find the keys of boxes.
 	session, client *lockbox.Client
 }
 

@@ -193,7 +193,7 @@ default_pool_size = 25
 max_client_conn = 200
 `, server, config.User, password, port, mode), 0o644))
 	command := exec.Command(program, path)
-	// The user nobody may not be able to enter the current directory of the test.
+	// The user nobody may have no access to the current directory of the test.
 	command.Dir = folder
 	var output bytes.Buffer
 	command.Stdout, command.Stderr = &output, &output

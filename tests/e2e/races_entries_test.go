@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// versionNumbers lists the kept versions of an entry, newest first.
+// versionNumbers lists the numbers of the stored versions of an entry, newest first.
 func (c client) versionNumbers(box, key string) []uint64 {
 	c.server.t.Helper()
 	var lines []struct {

@@ -14,8 +14,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// keyedBox creates a box with three boxadmins who have identities. It also creates a keyring, of which only the first
-// two are recipients.
+// keyedBox creates a box with three boxadmins who have identities. It also creates a keyring whose recipients are the
+// first two boxadmins.
 func (c *cluster) keyedBox(name string) (holders []holder, plan usecases.KeyringPlan, tag string) {
 	c.t.Helper()
 	c.boxWith(name, name+"-a", name+"-b", name+"-c")
@@ -71,7 +71,8 @@ func raceRekeyAndWriters(t *testing.T, c *cluster, name string) {
 	holders[1].putUnder(next, name, "entry-0", `"new"`).expect(201)
 }
 
-// raceFirstKeyringAndWriters gives a box its first keyring while ten writers still use a key without a keyring.
+// raceFirstKeyringAndWriters gives a box its first keyring while ten writers still use an encryption key that is in no
+// keyring.
 func raceFirstKeyringAndWriters(t *testing.T, c *cluster, name string) {
 	c.boxWith(name, name+"-a", name+"-b")
 	anna, boris := c.a.holder(name+"-a"), c.a.holder(name+"-b")

@@ -120,7 +120,7 @@ func TestRateLimitPerAddress(t *testing.T) {
 }
 
 // TestRateLimitBehindUntrustedProxy sends requests from an untrusted peer with the header X-Forwarded-For. With this
-// header, the peer's address may fail more often, but not without limit.
+// header, the limit for the peer's address is higher, but there is still a limit.
 func TestRateLimitBehindUntrustedProxy(t *testing.T) {
 	t.Parallel()
 	s := start(t, "THROTTLE_FREE_ATTEMPTS=1", "INIT_TOKEN=the-init-token")

@@ -52,14 +52,14 @@ func TestUndetectedChanges(t *testing.T) {
 	s.authenticate("user1", "user1-password").expect(200)
 	key.do("GET", "/whoami", nil).expect(200)
 
-	// Deleted objects are missing, and audit events can be changed.
+	// An attacker can delete entries and audit events.
 	run(t, s.db, `DELETE FROM entries`)
 	root.get("default", "entry").refuses(404, "entry_not_found")
 	run(t, s.db, `DELETE FROM events`)
 	assert.Empty(t, root.audit("/audit", "").Events)
 	require.Empty(t, s.errors())
 
-	// Without an owner, any client becomes the owner.
+	// If no owner is stored, any client can create a new owner.
 	run(t, s.db, `UPDATE system SET owner_id = NULL`)
 	s.as("").do("POST", "/init", `{"username":"thief","password":"thief-password"}`).expect(200)
 }

@@ -15,10 +15,10 @@ import (
 	"github.com/lockbox-go/lockbox/tests/live"
 )
 
-// TestGettingStartedPage runs all bash blocks of docs/getting-started.md in one bash on a terminal, against a new
-// server. The block for the invited colleague runs with a separate home directory. The block contains an example of the
-// command that an invitation prints. The test replaces this example with the command that was really printed. The
-// blocks must not create files in the working directory.
+// TestGettingStartedPage runs all bash blocks of docs/getting-started.md on a terminal, with a single bash process and
+// a new server. The block for the invited colleague runs with a separate home directory. The block contains an example
+// of the command that an invitation prints. The test replaces this example with the command that was really printed.
+// The blocks must not create files in the working directory.
 func TestGettingStartedPage(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../docs/getting-started.md")

@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestRekeyOfTenThousandEntries re-encrypts a box of 10,000 entries in a run that is killed five times.
+// TestRekeyOfTenThousandEntries re-encrypts a box of 10,000 entries. It kills the command five times and starts it
+// again.
 func TestRekeyOfTenThousandEntries(t *testing.T) {
 	t.Parallel()
 	const entries = 10_000

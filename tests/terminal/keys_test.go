@@ -130,8 +130,8 @@ func (h home) fails(want int, args ...string) string {
 	return out
 }
 
-// boxOf returns a home directory in which root has an identity, and the box prod with a keyring and the given number of
-// entries. The client sends all its requests through the returned proxy.
+// boxOf creates a home directory with an identity of root. It also creates the box prod with a keyring and the given
+// number of entries. Commands with this home directory send their requests through the returned proxy.
 func boxOf(t *testing.T, entries int) (home, *lifeline) {
 	t.Helper()
 	h := newHome(t)
@@ -151,8 +151,8 @@ func boxOf(t *testing.T, entries int) (home, *lifeline) {
 	return h, proxy
 }
 
-// underKey counts the current versions of all entries. The result current is the number that are encrypted under the
-// current box key, and other is the number under other keys.
+// underKey counts the current versions of all entries. The result current is the number of versions under the current
+// box key. The result other is the number of versions under other keys.
 func (h home) underKey() (current, other int) {
 	h.t.Helper()
 	const count = `SELECT count(*) FROM entry_versions v JOIN entries e ON e.box_id = v.box_id AND e.key = v.key

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// shellAfter runs lockbox in a shell on a terminal. After lockbox ends, a shell would run the input that lockbox has
-// not read as commands. The test therefore fails if there is any such input.
+// shellAfter runs lockbox in a shell on a terminal. After lockbox ends, a shell would run the remaining input as
+// commands. The test therefore fails if lockbox leaves any input.
 func shellAfter(t *testing.T, environ []string, args ...string) *screen {
 	t.Helper()
 	left := filepath.Join(t.TempDir(), "left")
