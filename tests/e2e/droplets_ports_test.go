@@ -14,8 +14,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// Each droplet number has its own ports. testPortsInUse verifies that an add skips a number if another program or
-// container uses one of these ports. The other containers must remain unchanged.
+// testPortsInUse verifies that an add skips a droplet number if its ports are in use. Another program or container may
+// use them. The other containers must remain unchanged.
 func testPortsInUse(t *testing.T, y *yard) {
 	y.root.box("ports")
 	y.root.share("ports", "manager", "createEntry")

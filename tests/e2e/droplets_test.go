@@ -96,8 +96,8 @@ func namesOf(list []shownDroplet) []string {
 	return names
 }
 
-// In each droplet of the tests, a program describes its environment over HTTP. The inside method returns this
-// description.
+// The inside method returns a description of the environment inside a droplet. A program in the droplet sends the
+// description over HTTP.
 func (y *yard) inside(number int) (found struct {
 	Hostname, AuthorizedKeys, Status, Mounts string
 	Environ                                  []string

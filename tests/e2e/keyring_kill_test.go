@@ -26,7 +26,7 @@ type fuse struct {
 	open     []net.Conn
 }
 
-// If the field left of a fuse is set to unlimited, the fuse breaks no connection.
+// unlimited is a value of the field left. With this value, the fuse breaks no connection.
 const unlimited = 1 << 40
 
 // startFuse starts a fuse and returns it. The result through is the URL with which a server connects to the database

@@ -27,8 +27,8 @@ const (
 	// linearClients is the number of clients that send requests concurrently. linearKeys is the number of entries that
 	// they use.
 	linearClients, linearKeys = 8, 6
-	// A request without a response may still change an entry later. After effectTime, it can no longer do so, because
-	// every statement and every commit has a shorter timeout.
+	// effectTime is longer than the timeouts of all statements and commits. A request without a response may still
+	// change an entry, but not after this time.
 	effectTime = 30 * time.Second
 )
 

@@ -223,8 +223,8 @@ max_client_conn = 200
 	return pooled.String()
 }
 
-// PgBouncer refuses to run as root. If this process runs as root, unprivileged returns the user nobody. Otherwise it
-// returns nil.
+// unprivileged returns the user nobody if this process runs as root. Otherwise it returns nil. PgBouncer refuses to run
+// as root.
 func unprivileged(t *testing.T) *syscall.Credential {
 	t.Helper()
 	if os.Geteuid() != 0 {

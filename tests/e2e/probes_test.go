@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Each of these requests is refused. The kind of the refusal can reveal whether the entry exists.
+// probes lists requests that the server refuses. The kind of the refusal can reveal whether the entry exists.
 var probes = []struct {
 	name, method, path, body string
 	headers                  []string

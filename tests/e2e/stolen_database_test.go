@@ -146,9 +146,9 @@ func (th thief) unwrapped(id *keys.Identity) map[string]bool {
 	return found
 }
 
-// A keyring contains its earlier box keys in an encrypted chain. The chains method tries to decrypt the chains of all
-// stored keyrings with a box key. It returns the ids of the earlier keys that it finds, and the number of chains that
-// it could decrypt.
+// The chains method tries to decrypt the chains of all stored keyrings with a box key. The chain of a keyring contains
+// the earlier box keys. It returns the ids of the earlier keys that it finds, and the number of chains that it could
+// decrypt.
 func (th thief) chains(key lockbox.EncryptionKey) (earlier map[string]bool, chains int) {
 	th.t.Helper()
 	earlier = make(map[string]bool)
@@ -166,8 +166,7 @@ func (th thief) chains(key lockbox.EncryptionKey) (earlier map[string]bool, chai
 	return earlier, chains
 }
 
-// The server encrypts locked identities. The locked method returns the locked identity of a user after it has removed
-// this encryption.
+// The locked method returns the locked identity of a user. It first removes the encryption that the server has added.
 func (th thief) locked(name string) (locked []byte, owner keys.Owner) {
 	th.t.Helper()
 	var fingerprint, sealed []byte

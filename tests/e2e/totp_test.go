@@ -21,8 +21,8 @@ func codeOf(t testing.TB, secret string, later int) string {
 	return code
 }
 
-// The server accepts each code once. forgetSteps makes the server accept used codes again, so that a test does not wait
-// for the next time step.
+// forgetSteps makes the server accept used codes again. Without it, a test would have to wait for the next time step,
+// because the server accepts each code once.
 func forgetSteps(t testing.TB, s *server) {
 	t.Helper()
 	run(t, s.db, `UPDATE one_time_codes SET last_step = 0`)

@@ -10,8 +10,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// SECURITY.md lists changes of the database that Lockbox cannot detect. TestUndetectedChanges makes some of these
-// changes and verifies the results that SECURITY.md states.
+// TestUndetectedChanges makes changes of the database that Lockbox cannot detect. SECURITY.md lists them. The results
+// must be those that SECURITY.md states.
 func TestUndetectedChanges(t *testing.T) {
 	t.Parallel()
 	s := start(t)

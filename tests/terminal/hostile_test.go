@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// A hostile server can send control characters in any text. TestServerCannotControlTerminal checks that they never
-// reach the terminal in prompts, notices or JSON output.
+// TestServerCannotControlTerminal uses a hostile server, which sends control characters in texts. They must not reach
+// the terminal in prompts, notices or JSON output.
 func TestServerCannotControlTerminal(t *testing.T) {
 	t.Parallel()
 	// The name contains two sequences that set the window title, one with C0 and one with C1 control characters. In

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Scripts may call lockbox in a loop, so it must start quickly. TestGetIsAboutAsFastAsCurl compares the median times of
-// lockbox get and curl. The calls alternate, so that other programs on the machine slow both equally.
+// TestGetIsAboutAsFastAsCurl compares the median times of lockbox get and curl. Scripts may call lockbox in a loop, so
+// it must start quickly. The calls alternate, so that other programs on the machine slow both equally.
 func TestGetIsAboutAsFastAsCurl(t *testing.T) {
 	u := withEntries(t)
 	// This program is built like a release, with -trimpath and without cgo.
