@@ -339,8 +339,8 @@ func TestRemoveWithKeyring(t *testing.T) {
 	k.anna.replace("prod", again, tag).refuses(409, "key_id_used")
 }
 
-// TestKeyChangeDue sends requests after which a recipient may no longer read the box. The server must then report that
-// the box needs a new key.
+// TestKeyChangeDue sends requests after which a recipient of the keyring must no longer have the box key. The server
+// must then report that the box needs a new key.
 func TestKeyChangeDue(t *testing.T) {
 	t.Parallel()
 	for name, lose := range map[string]func(k keyed){
