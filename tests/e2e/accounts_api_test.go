@@ -117,7 +117,7 @@ func TestAccountsLife(t *testing.T) {
 			"Refresh token not found")
 	}
 	last := s.signInWithCode("man.ager", theirs)
-	// A refresh token can authenticate a revocation.
+	// This route accepts a refresh token as well as an access token.
 	s.as(last.Refresh).do("DELETE", "/api/v1/user/auth/revoke/MAN.AGER", nil).expect(200)
 	s.as(last.Access).do("DELETE", "/api/v1/user/auth/revoke/man.ager", nil).fails(401, 908, "Access token not found")
 	require.Len(t, read[[]any](owner.do("DELETE", "/api/v1/user/delete/man.ager", nil).expect(200)), 1)

@@ -10,13 +10,13 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// issue creates an API key. body may be nil.
+// The issue method creates an API key and returns a client that uses it. If body is nil, the request has no body.
 func (c client) issue(body any) client {
 	c.server.t.Helper()
 	return c.server.as(c.do("POST", "/api-keys", body).expect(200).string("apiKey"))
 }
 
-// keyID returns the id of the client's own API key.
+// keyID returns the id of the API key that the client uses.
 func (c client) keyID() string {
 	c.server.t.Helper()
 	return read[whoAmI](c.do("GET", "/whoami", nil).expect(200)).Token.ID
@@ -113,8 +113,8 @@ func TestAPIKeyBadInput(t *testing.T) {
 	require.Len(t, read[[]apiKeyLine](root.do("GET", "/api-keys", nil)), 2, "what was refused left nothing behind")
 }
 
-// TestExpiringKeyCannotOutliveItself verifies that a request with an expiring API key cannot create an API key with a
-// later expiry. A session can.
+// TestExpiringKeyCannotOutliveItself verifies that a request with an API key cannot create another API key that expires
+// later. A request with a session can.
 func TestExpiringKeyCannotOutliveItself(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -218,8 +218,8 @@ func TestRevokeUnknownAPIKeys(t *testing.T) {
 	}
 }
 
-// TestLastUsableAPIKeyCannotBeDeleted verifies that neither the user nor an admin can delete a user's last usable API
-// key. An expired key does not count and can be deleted.
+// TestLastUsableAPIKeyCannotBeDeleted verifies that the last usable API key of a user cannot be deleted, even by an
+// admin. Expired API keys are not usable and can be deleted.
 func TestLastUsableAPIKeyCannotBeDeleted(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -241,8 +241,8 @@ func TestLastUsableAPIKeyCannotBeDeleted(t *testing.T) {
 	another.do("DELETE", "/api-keys/"+another.token, nil).refuses(409, "last_api_key")
 }
 
-// TestDeleteExpiredKeyByItsText verifies that an expired key can be deleted by its full text. The server checks the
-// signature but not the expiry.
+// TestDeleteExpiredKeyByItsText deletes an expired API key with a URL that contains the whole key instead of its id.
+// The server verifies the signature of this key and ignores its expiry.
 func TestDeleteExpiredKeyByItsText(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()

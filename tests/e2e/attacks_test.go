@@ -28,25 +28,25 @@ import (
 )
 
 const (
-	// containerMemory is the memory limit in deploy/kubernetes.
+	// containerMemory is the memory limit of the container in deploy/kubernetes, in bytes.
 	containerMemory = 256 << 20
 	attackDuration  = 6 * time.Second
 	quietDuration   = 2 * time.Second
 	// recovery is the time within which the memory use must return to its earlier level after an attack.
 	recovery = 25 * time.Second
-	// noise is the minimum that the test assumes for a percentile without an attack. It replaces a smaller measured
-	// percentile, because on a busy machine a request may wait this long for a processor even without an attack.
+	// noise is a response time. On a busy machine, a request may wait this long for a processor even without an attack.
+	// If the 99th percentile without an attack is shorter, the test uses noise instead.
 	noise = 60 * time.Millisecond
-	// smallMemory is the minimum that the test assumes for the memory use before an attack, in bytes. It replaces a
-	// smaller measured value, because such a small value varies by more than 20 %.
+	// smallMemory is a memory use in bytes. A memory use below it varies by more than 20 %. If the memory use before an
+	// attack is smaller, the test uses smallMemory instead.
 	smallMemory = 16 << 20
 )
 
-// TestAttacks runs each attack on a server with the memory of the shipped container. During the attack, a legitimate
-// user must get every answer and must not wait much longer than without the attack. The server must survive and release
-// the memory afterwards.
+// TestAttacks runs each attack on a server with the memory of the shipped container. During the attack, every request
+// of a legitimate user must succeed, and must not take much longer than without the attack. The server must survive and
+// release the memory afterwards.
 func TestAttacks(t *testing.T) {
-	// The connections of the attacks must not occupy ports that the droplets of later tests need.
+	// Later tests give these ports to droplets. The kernel must not choose them for the connections of the attacks.
 	require.NoError(t, os.WriteFile("/proc/sys/net/ipv4/ip_local_reserved_ports", []byte("44301-44399"), 0o600))
 	plain, secured := newVictim(t, false), newVictim(t, true)
 	plain.addEvents(200_000)
@@ -61,8 +61,8 @@ func TestAttacks(t *testing.T) {
 		victim *victim
 		token  string
 		key    string
-		// factor limits the 99th percentile of each request's response time during the attack, as a multiple of the
-		// percentile without the attack.
+		// For each kind of request, the 99th percentile of the response times during the attack must be less than
+		// factor times the percentile without the attack.
 		factor int
 	}{
 		{"1: HTTP/2 streams with large headers", "streams", secured, "", "", 5},
@@ -89,7 +89,8 @@ func TestAttacks(t *testing.T) {
 	}
 }
 
-// victim is a server under attack, with a legitimate user and a member who attacks, called the hog.
+// victim is a server under attack. The field user is a client of the legitimate user. The field hog is a client of the
+// attacker.
 type victim struct {
 	*program
 	group   *cgroup
@@ -261,8 +262,8 @@ func (v *victim) measure(t *testing.T, duration time.Duration) map[string]time.D
 	return percentiles
 }
 
-// warmUp sends concurrent requests. The memory use that is measured before the first attack is then the memory use of a
-// busy server.
+// warmUp sends concurrent requests. Without them, the server would use less memory before the first attack than after
+// it.
 func (v *victim) warmUp(t *testing.T) {
 	t.Helper()
 	var senders sync.WaitGroup
@@ -294,8 +295,8 @@ func (v *victim) endure(t *testing.T, factor int, a attack.Attack) {
 	after := v.measure(t, quietDuration)
 	t.Logf("attack: %s", counts)
 	for name, limit := range quiet {
-		// Other programs may slow the machine down. The limit is therefore the longer of the two times that were
-		// measured before and after the attack.
+		// Other programs may slow the machine down. The test therefore measures the percentile before and after the
+		// attack, and uses the larger value.
 		limit = max(limit, after[name])
 		t.Logf("%s: p99 %v quiet, %v under attack", name, limit.Round(10*time.Microsecond),
 			during[name].Round(10*time.Microsecond))

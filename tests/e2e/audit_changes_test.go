@@ -22,8 +22,8 @@ var withoutChanges = []domain.Action{domain.ActionShowAPIKeys, domain.ActionWrit
 	domain.ActionStopDroplet, domain.ActionRestartDroplet, domain.ActionDeleteDroplet, domain.ActionWriteIdentity,
 	domain.ActionLockIdentity, domain.ActionUnlockIdentity, domain.ActionDeleteLocked, domain.ActionWriteKeyring}
 
-// A changing value is one row of the test. It holds a request or command, the action of the audit event that follows,
-// and the changes that this event must state.
+// A changing value is one row of the table of this test. The function act sends a request or runs a command. The server
+// must then write an audit event whose action and changes are equal to those of the row.
 type changing struct {
 	name, action, changes string
 	act                   func()
@@ -67,10 +67,11 @@ func contains(actions []domain.Action, wanted domain.Action) bool {
 	return false
 }
 
-// anyTime matches a time in a stated change. check replaces each match with TIME.
+// anyTime matches a time in the changes of an event. The check method replaces each time with TIME.
 var anyTime = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
 
-// check runs the rows. After each row, it checks the changes in the newest event of the row's action.
+// The check method calls act for each row. It then reads the newest event with the action of the row. The changes in
+// this event must be equal to the changes in the row.
 func (c *changesTest) check(rows []changing) {
 	c.t.Helper()
 	for _, row := range rows {
@@ -95,7 +96,7 @@ func orEmpty(text any) any {
 	return text
 }
 
-// send returns a function that sends a request and requires the given status.
+// send returns a function for the field act. This function sends a request and requires the given status.
 func (c *changesTest) send(by *client, method, path, body string, status int) func() {
 	return func() {
 		c.t.Helper()

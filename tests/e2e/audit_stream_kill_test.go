@@ -13,8 +13,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// TestAuditStreamSurvivesKills kills the program again and again while it handles requests and delivers events to
-// standard output. Together, the outputs of all runs must contain every event of the audit log.
+// TestAuditStreamSurvivesKills kills the server several times. Each time, the server is handling requests and writing
+// events to standard output. Each event of the audit log must be in the output of at least one run.
 func TestAuditStreamSurvivesKills(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)

@@ -49,7 +49,7 @@ func newWebhook(t *testing.T) *webhook {
 	return c
 }
 
-// received returns the received lines, each of them only once.
+// received returns the lines that the webhook has received, without duplicates.
 func (c *webhook) received() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -78,7 +78,7 @@ func auditLines(t *testing.T, admin client) []string {
 	return lines
 }
 
-// exercise sends requests that cause events of several kinds, one after the other.
+// exercise sends several requests in sequence. They cause events of several kinds.
 func exercise(admin client, box string) {
 	admin.do("POST", "/boxes/"+box, nil).expect(201)
 	for range 3 {
@@ -89,8 +89,9 @@ func exercise(admin client, box string) {
 	admin.do("DELETE", "/boxes/"+box+"/entries/entry", nil).expect(204)
 }
 
-// TestAuditStream delivers to a webhook that fails again and again, while servers are replaced. The receiver must get
-// every event of the audit log, in the order of the log and in the form of GET /audit.
+// TestAuditStream uses a webhook that answers every third request with an error. During the test, a second server
+// replaces the first, and a third server replaces the second. The webhook must receive every event of the audit log, in
+// order. Each event must be equal to the event that GET /audit returns.
 func TestAuditStream(t *testing.T) {
 	t.Parallel()
 	database, receiver := pgtest.New(t), newWebhook(t)
@@ -122,7 +123,8 @@ func TestAuditStream(t *testing.T) {
 	require.Contains(t, first.log.String(), "the webhook answered with status 500")
 }
 
-// TestAuditStreamToAFile rotates the file while events are written.
+// TestAuditStreamToAFile renames the file of the stream while the server writes events. The renamed file and the new
+// file must together contain every event.
 func TestAuditStreamToAFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "audit.jsonl")

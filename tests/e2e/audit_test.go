@@ -21,7 +21,7 @@ type auditPage struct {
 	Next   *string     `json:"next"`
 }
 
-// audit returns a page of the audit log; query is empty or begins with "?".
+// audit returns a page of the audit log. The query argument must be empty or begin with "?".
 func (c client) audit(path, query string) auditPage {
 	c.server.t.Helper()
 	return read[auditPage](c.do("GET", path+query, nil).expect(200).isJSON())
@@ -320,8 +320,8 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
-// TestEventsOutliveTheirObjects verifies that events remain after their user and box are deleted, and that the ids in
-// the events distinguish objects that had the same name.
+// TestEventsOutliveTheirObjects verifies that the events of a deleted user and a deleted box remain. A new user and a
+// new box then get the same names. The ids in the events must distinguish the new objects from the deleted ones.
 func TestEventsOutliveTheirObjects(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()
@@ -336,8 +336,8 @@ func TestEventsOutliveTheirObjects(t *testing.T) {
 	require.NotEqual(t, *events[0].BoxID, *events[1].BoxID)
 }
 
-// TestRepeatedRefusalsAreCounted sends many refused requests. Each of the first few refusals has its own event. When
-// the server stops, one more event states the number of the other refusals.
+// TestRepeatedRefusalsAreCounted sends many refused requests. The server writes one event for each of the first ten
+// refusals of the same kind. It only counts further refusals, and writes an event with their number when it stops.
 func TestRepeatedRefusalsAreCounted(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -93,8 +93,8 @@ func TestTokenTTL(t *testing.T) {
 	require.WithinRange(t, time.UnixMilli(got.Expiry), before.Add(time.Hour), time.Now().Add(time.Hour))
 }
 
-// TestNewPasswordEndsSessions verifies that a new password ends the user's sessions but not the API keys, and that a
-// deactivation ends both. The next request with an ended session must be refused.
+// TestNewPasswordEndsSessions changes the password of a user. This ends the user's sessions, but the user's API keys
+// remain valid. The test then deactivates the account. This ends both sessions and API keys.
 func TestNewPasswordEndsSessions(t *testing.T) {
 	t.Parallel()
 	s := start(t)

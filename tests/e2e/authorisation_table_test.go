@@ -16,10 +16,10 @@ package e2e
 //	disabled  like revoked, but with a deactivated account
 const actors = `anonymous stranger without inactive with boxadmin boxowner admin owner revoked expired disabled`
 
-// ownPolicy has the expected statuses of each route for the actor's own objects. These objects are the box that the
-// description of the column mentions, a colleague in that box, the actor's account, and the API key of that account.
-// POST /boxes/:box uses a name that no box has. No droplet host is configured, so 503 means that the request was
-// authorised.
+// ownPolicy lists, for each route, the status that each actor must get when the request is about the actor's own
+// objects. These objects are the actor's account, an API key of that account, a box, and a colleague in that box. The
+// comment of the constant actors describes the actor's role in the box. POST /boxes/:box uses a name that no box has.
+// No droplet host is configured, so 503 means that the request was authorised.
 const ownPolicy = `
 	GET    /                                             200 200 200 200 200 200 200 200 200 200 200 200
 	POST   /init                                         409 409 409 409 409 409 409 409 409 409 409 409
@@ -96,9 +96,9 @@ const ownPolicy = `
 	DELETE /api/v1/droplet/delete/:droplet               401 403 403 403 403 403 403 403 503 401 401 401
 `
 
-// foreignPolicy has the expected statuses of each route with a parameter, for objects of other users. These objects are
-// a box in which the actor is not a member, and the account and the API key of another user. POST /boxes/:box uses the
-// name of that box.
+// foreignPolicy lists, for each route with a parameter, the status that each actor must get when the request is about
+// objects of other users. These objects are a box in which the actor is not a member, and the account and the API key
+// of another user. POST /boxes/:box uses the name of that box.
 const foreignPolicy = `
 	DELETE /api-keys/:apiKey                             401 404 404 404 404 404 404 204 204 401 401 401
 
@@ -155,8 +155,8 @@ const foreignPolicy = `
 	DELETE /api/v1/droplet/delete/:droplet               401 403 403 403 403 403 403 403 503 401 401 401
 `
 
-// itselfPolicy has the expected statuses of each route about a box user, if the actor is that box user. Admins who are
-// not members of the box are not box users.
+// itselfPolicy lists the status that each actor must get when the request is about the actor as a user of the box. An
+// admin who is not a member of the box is not a user of the box.
 const itselfPolicy = `
 	GET    /boxes/:box/users/:username                   401 404 200 404 200 200 200 404 404 401 401 401
 	PUT    /boxes/:box/users/:username                   401 404 403 404 403 204 204 404 404 401 401 401

@@ -60,7 +60,7 @@ func TestAuthorisation(t *testing.T) {
 	}
 }
 
-// readPolicy returns the expected statuses by route.
+// readPolicy parses a table. The result maps each route to the expected statuses, in the order of the columns.
 func readPolicy(t *testing.T, text string) map[string][]int {
 	t.Helper()
 	rows := make(map[string][]int)
@@ -102,7 +102,7 @@ type troupe struct {
 	revoked, expired, deactivated client
 	// notary is an admin who makes the first keyring of each box. The notary and the colleague have identities.
 	notary, colleague holder
-	// ownerSession is locked while a scene uses or revokes a session of the owner, because all scenes share the owner.
+	// All scenes share the owner. A scene locks ownerSession while it uses or revokes a session of the owner.
 	ownerSession sync.Mutex
 	scenes       atomic.Int64
 }
@@ -142,13 +142,13 @@ type scene struct {
 	apiKey  string
 	code    string // of an invitation
 	number  int64
-	// keyring is the plan of the keyring that the request sends. keyringTag is the entity tag of the keyring that the
-	// request replaces.
+	// keyring is the keyring that the request sends. keyringTag is the entity tag of the keyring that the box has
+	// before the request.
 	keyring    usecases.KeyringPlan
 	keyringTag string
-	// fingerprint is the fingerprint of the account's identity.
+	// fingerprint is the fingerprint of the identity of the user in the field account.
 	fingerprint string
-	// public is a new public identity.
+	// public is the identity that a request publishes.
 	public string
 }
 
@@ -167,8 +167,8 @@ func (r *troupe) prepare(t *testing.T, route, actor string, foreign bool) scene 
 	}
 	owner := r.owner.in(t)
 	if strings.Contains(route, "/invitations/") {
-		// The actor's request targets this invitation. In the foreign table, an admin who is not the owner made the
-		// invitation.
+		// The actor's request is about this invitation. The owner made the invitation, or another admin if foreign is
+		// set.
 		inviter := owner
 		if foreign {
 			inviter = owner.admin(fmt.Sprintf("inviter-%d", s.number))
@@ -243,8 +243,8 @@ func (s scene) canSignIn() bool {
 	return s.name != "" && !slices.Contains([]string{"revoked", "expired", "disabled"}, s.name)
 }
 
-// identify gives a locked identity to the account that a scene targets. If the actor can sign in, identify gives it a
-// session from a recent sign-in.
+// identify stores a locked identity for the target account of a scene. If the actor can sign in, identify signs the
+// actor in, because some routes require a recent sign-in.
 func (r *troupe) identify(t *testing.T, s *scene, foreign bool) {
 	t.Helper()
 	s.account = s.name
@@ -266,8 +266,8 @@ func (r *troupe) identify(t *testing.T, s *scene, foreign bool) {
 	s.public = usecases.RandomKeyHolder(t, domain.UserID{}).Public.String()
 }
 
-// key gives a keyring to the box of a scene, and an identity to the actor. The actor is a recipient if it is an active
-// member. The request of the scene then changes the key of the box.
+// The key method creates a keyring for the box of a scene. It also creates an identity for the actor. If the actor is
+// an active member, the actor is a recipient of the keyring. The request of the scene then changes the key of the box.
 func (r *troupe) key(t *testing.T, s *scene, member bool) {
 	t.Helper()
 	recipients := []holder{r.colleague}
@@ -328,8 +328,8 @@ var (
 	}
 )
 
-// enter makes the actor a member of a box. On routes that need no permission, "with" has all permissions and "without"
-// has none.
+// enter makes the actor a member of a box. If needs is empty, the actor "with" gets all permissions and the actor
+// "without" gets none.
 func (r *troupe) enter(t *testing.T, box, actor, name string, needs []string) {
 	t.Helper()
 	owner := r.owner.in(t)
@@ -361,7 +361,7 @@ func (r *troupe) enter(t *testing.T, box, actor, name string, needs []string) {
 	}
 }
 
-// play sends the request of a scene, with a body that is accepted from an authorised actor.
+// play sends the request of a scene. The request body is always valid.
 func (s scene) play(route string) *answer {
 	s.actor.server.t.Helper()
 	method, path, _ := strings.Cut(route, " ")

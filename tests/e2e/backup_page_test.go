@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// bashBlocks returns the blocks of a page that are marked as bash.
+// bashBlocks returns every bash code block of a page.
 func bashBlocks(t *testing.T, name string) []string {
 	t.Helper()
 	var blocks []string
@@ -24,7 +24,8 @@ func bashBlocks(t *testing.T, name string) []string {
 	return blocks
 }
 
-// shell runs commands in bash, which stops at the first failure. programs maps names in PATH to files.
+// shell runs commands in bash. The first command that fails ends the shell. For each name in programs, the shell finds
+// the program at the given path.
 func shell(t *testing.T, programs map[string]string, commands string, environ ...string) string {
 	t.Helper()
 	bin := t.TempDir()

@@ -22,7 +22,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// execute runs a statement on a database, like an attacker or an operator without the program.
+// execute runs an SQL statement directly on a database. An attacker or an operator can do the same without Lockbox.
 func execute(t *testing.T, database, sql string) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), database)
@@ -124,7 +124,7 @@ func TestBackupFiles(t *testing.T) {
 }
 
 // TestBackupScratchDatabase verifies a backup by restoring it into a given scratch database. The scratch database must
-// be empty at first, and it is empty again afterwards, even after a failure.
+// be empty before the verification. It must also be empty after the verification, even if the verification fails.
 func TestBackupScratchDatabase(t *testing.T) {
 	t.Parallel()
 	s, _, report := newBackup(t)
@@ -163,8 +163,8 @@ func TestBackupWithAnExtension(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestBackupOfChangedRows verifies that a backup is refused if it contains a row that does not open. Such a row has one
-// changed bit, was copied from another place, or names a server key that is not stored.
+// TestBackupOfChangedRows verifies that a backup is refused if it contains a row that cannot be decrypted. One bit of
+// the row was changed, a value was copied from another row, or the row names a server key that does not exist.
 func TestBackupOfChangedRows(t *testing.T) {
 	t.Parallel()
 	for name, sql := range map[string]string{
@@ -253,8 +253,8 @@ func TestBackupNeedsItsSecret(t *testing.T) {
 	require.Error(t, err, "an empty database is not a Lockbox database")
 }
 
-// TestBackupUnderWrites writes entries during a backup. It verifies that the dump and the row counts in the manifest
-// show the same moment.
+// TestBackupUnderWrites writes entries during a backup. It verifies that the row counts in the manifest are equal to
+// the row counts in the dump.
 func TestBackupUnderWrites(t *testing.T) {
 	t.Parallel()
 	s, dir, _ := newBackup(t)

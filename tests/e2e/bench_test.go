@@ -12,7 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// harness runs the benchmark harness with small parameters and returns its output and the path of its figures.
+// harness runs a short benchmark. It returns the output of the benchmark program, and the path of the JSON file to
+// which the program writes its figures.
 func harness(t *testing.T, flags ...string) (said, figures string, err error) {
 	t.Helper()
 	dir := t.TempDir()

@@ -17,10 +17,10 @@ type bodyRoute struct {
 	method, template, path string
 	// optional reports whether the route accepts an empty body.
 	optional bool
-	// emptyCode is the code of the 403 response to an empty body. It is set for a route that accepts an empty body in
-	// general, but requires a password from the user of this test.
+	// emptyCode is the error code of the 403 response to an empty body. It is set if the route requires a password from
+	// the user of this test but allows an empty body from other users.
 	emptyCode string
-	// good is a valid body, and status is the status of its answer.
+	// good is a valid body. status is the status of the response to this body.
 	good   string
 	status int
 	// wanted is the required JSON type of the body. If wanted is empty, the type is "a JSON object".
@@ -209,7 +209,7 @@ func bodyRoutes() []bodyRoute {
 	}
 }
 
-// withoutBody lists the routes that read no body although their method allows one.
+// withoutBody lists the POST routes that read no body.
 var withoutBody = map[string]bool{"POST /boxes/:box": true, "POST /boxes/:box/offer/accept": true}
 
 func TestBodiesNamesEveryRouteThatReadsOne(t *testing.T) {
@@ -255,7 +255,7 @@ func TestBodies(t *testing.T) {
 	}
 }
 
-// TestABodyOfUnknownLength verifies that the limit applies to a body without Content-Length.
+// TestABodyOfUnknownLength sends a body without Content-Length. The limit on the size must still apply.
 func TestABodyOfUnknownLength(t *testing.T) {
 	t.Parallel()
 	s := start(t, "MAX_BODY_BYTES=2048", "MAX_VALUE_BYTES=0")
@@ -275,8 +275,8 @@ func TestABodyOfUnknownLength(t *testing.T) {
 	}
 }
 
-// TestBodyLimitWithoutAToken verifies the small body limit of requests without a token. A valid token raises the limit
-// on routes that read tokens.
+// TestBodyLimitWithoutAToken verifies the small body limit of requests without a token. The limit is larger if the
+// request has a valid token, except on routes that ignore tokens.
 func TestBodyLimitWithoutAToken(t *testing.T) {
 	t.Parallel()
 	s := start(t, "REQUIRE_ADMIN_TO_CREATE_USER=false")

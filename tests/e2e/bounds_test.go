@@ -26,8 +26,8 @@ func (s *server) unfinished(t *testing.T, begin string) net.Conn {
 	return conn
 }
 
-// writeHead returns the beginning of a request that writes an entry: the header, for a body of the given size, and the
-// first byte of the body.
+// writeHead returns the beginning of a request that writes an entry. It contains the whole header and the first byte of
+// the body. The header states the given size of the body.
 func writeHead(token, box string, size int) string {
 	return fmt.Sprintf("POST /boxes/%s/entries HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"+
 		"Authorization: Bearer %s\r\nX-Encryption-Key: %s\r\nContent-Length: %d\r\n\r\n{",
@@ -44,7 +44,7 @@ func response(t *testing.T, conn net.Conn) *http.Response {
 	return got
 }
 
-// awaitUse waits until the metric lockbox_http_bound_used reports the given use of a bound.
+// awaitUse waits until the metric lockbox_http_bound_used has the given value for a bound.
 func (s *server) awaitUse(t *testing.T, bound, used string) {
 	t.Helper()
 	line := fmt.Sprintf("lockbox_http_bound_used{bound=%q} %s\n", bound, used)
@@ -53,7 +53,7 @@ func (s *server) awaitUse(t *testing.T, bound, used string) {
 	}, 20*time.Second, 10*time.Millisecond, line)
 }
 
-// members creates two users. Each user has a box that is named like the user.
+// members creates two users, and a box for each of them. The name of the box is the name of the user.
 func members(t *testing.T, s *server) (first, second client) {
 	t.Helper()
 	root := s.initialize()
@@ -66,8 +66,8 @@ func members(t *testing.T, s *server) (first, second client) {
 	return users[0], users[1]
 }
 
-// TestRequestsOfAUserAreBounded verifies that a user's requests beyond the limit wait and then get 429, with each kind
-// of token. Other users must not be affected.
+// TestRequestsOfAUserAreBounded sends more concurrent requests of one user than the limit allows, with an API key and
+// with a session. The requests above the limit wait and then get 429. Requests of other users must succeed.
 func TestRequestsOfAUserAreBounded(t *testing.T) {
 	t.Parallel()
 	s := start(t, "MAX_REQUESTS_PER_USER=1")
@@ -76,8 +76,8 @@ func TestRequestsOfAUserAreBounded(t *testing.T) {
 		expect(200).string("token"))
 	s.unfinished(t, writeHead(first.token, "first", 100))
 	s.awaitUse(t, "requests_per_user", "1")
-	// The requests are concurrent. Sequential requests would take so long that the server would give up the unfinished
-	// request before the last of them.
+	// The requests are concurrent, because each of them waits for a while. The server would abort the unfinished
+	// request during a longer test.
 	var requests sync.WaitGroup
 	for _, each := range []client{first, session} {
 		for path, lockbox := range map[string]bool{"/boxes/first/entries/key": true, "/api/v1/droplet/list": false} {
@@ -95,7 +95,8 @@ func TestRequestsOfAUserAreBounded(t *testing.T) {
 	requests.Wait()
 }
 
-// TestLargeBodiesOfAUserAreBounded verifies that a user's unfinished uploads take only the user's share of the memory.
+// TestLargeBodiesOfAUserAreBounded sends an unfinished upload that uses most of a user's share of the memory for
+// bodies. Another large upload of this user must get 429. An upload of another user must succeed.
 func TestLargeBodiesOfAUserAreBounded(t *testing.T) {
 	t.Parallel()
 	s := start(t, "MEMORY_LIMIT=64m") // 8 MiB for bodies, 2 MiB for a user; a body counts three times
@@ -164,8 +165,8 @@ func TestLargeBodiesNeedACurrentToken(t *testing.T) {
 	s.awaitUse(t, "body_bytes", "0")
 }
 
-// TestTokensInLargeBodies verifies that the accounts API finds a token in the first 16 KiB of a body, and compares it
-// with a token in a header.
+// TestTokensInLargeBodies sends large bodies that contain a token. The accounts API searches only the first 16 KiB of a
+// body for a token. If the header also contains a token, the two tokens must be equal.
 func TestTokensInLargeBodies(t *testing.T) {
 	t.Parallel()
 	s := start(t)

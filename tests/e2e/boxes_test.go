@@ -169,7 +169,7 @@ func TestBoxTimestamps(t *testing.T) {
 	require.Greater(t, times()[1], "2020", "a deletion is a change")
 }
 
-// TestDeleteBox verifies that deleting a box removes all its data. A new box may take the name.
+// TestDeleteBox verifies that deleting a box removes all its data. A new box may have the same name.
 func TestDeleteBox(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()

@@ -93,8 +93,8 @@ func TestListBoxUsers(t *testing.T) {
 	root.do("GET", "/boxes/Default/users", nil).expect(200).is(`["a.b","a1","root","zoe"]`)
 }
 
-// TestDescribeBoxUser verifies that permissions are lower case in the description of a user and camel case under
-// …/permissions. Their order is always the same.
+// TestDescribeBoxUser reads the permissions of a box user from two routes. The description of the user has the names in
+// lower case, and …/permissions has them in camel case. Both list the permissions in the same fixed order.
 func TestDescribeBoxUser(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()
@@ -243,7 +243,7 @@ func TestInactiveBoxUser(t *testing.T) {
 	user.get("default", "key").expect(200)
 }
 
-// TestAdminAsBoxMember verifies that a system admin who is a member keeps the rights of a member.
+// TestAdminAsBoxMember verifies that a system admin needs the permissions of a member to read entries in a box.
 func TestAdminAsBoxMember(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()

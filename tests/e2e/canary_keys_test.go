@@ -20,8 +20,8 @@ import (
 )
 
 // TestCanariesOfTwoMembers lets two members do everything that the Go client offers for identities and keyrings. It
-// then searches every output and store for their seeds, passphrases, box keys and locked identities. The memory
-// directories of the clients must not contain these secrets either.
+// then searches every output and the database for the members' seeds, passphrases, box keys and locked identities. It
+// also searches the directories in which the clients store the keyrings that they have seen.
 func TestCanariesOfTwoMembers(t *testing.T) {
 	t.Parallel()
 	f := &flock{t: t, server: start(t, "LOG_LEVEL=debug"), secrets: map[string]string{"value": canaryValue}}
@@ -47,7 +47,8 @@ func TestCanariesOfTwoMembers(t *testing.T) {
 	}
 }
 
-// join publishes an identity of an existing user and keeps its secrets.
+// join publishes an identity for an existing user, and adds the seed, the passphrase and the locked identity to
+// f.secrets.
 func (f *flock) join(name, passphrase string) *machine {
 	f.t.Helper()
 	m := f.server.machine(f.t, name, lockbox.NewSecret(passphrase))
@@ -56,7 +57,7 @@ func (f *flock) join(name, passphrase string) *machine {
 	return m
 }
 
-// keepIdentity adds the seed and the locked identity of a user to the secrets.
+// keepIdentity adds the seed and the locked identity of a user to f.secrets.
 func (f *flock) keepIdentity(m *machine) {
 	f.t.Helper()
 	name := fmt.Sprint(m.name, " ", len(f.secrets))
@@ -70,7 +71,7 @@ func (f *flock) keepIdentity(m *machine) {
 	f.secrets["end of the locked identity of "+name] = string(locked.Locked[len(locked.Locked)-48:])
 }
 
-// keepKey adds the current key of a box to the secrets.
+// keepKey adds the current key of a box to f.secrets.
 func (f *flock) keepKey(m *machine, box string) {
 	f.t.Helper()
 	name := fmt.Sprint(box, " ", len(f.secrets))
@@ -168,7 +169,7 @@ func (f *flock) changeIdentities(anna, boris *machine) {
 	require.NoError(f.t, anna.session.DeleteLockedIdentity(ctx, "anna"))
 }
 
-// misplace sends seeds and keys where they do not belong.
+// misplace sends seeds and keys in fields, paths and headers that expect other values.
 func (f *flock) misplace(root client, anna, boris *machine) {
 	f.t.Helper()
 	seed, key := boris.holder.Identity().Reveal(), anna.key("prod").Reveal()
@@ -182,7 +183,7 @@ func (f *flock) misplace(root client, anna, boris *machine) {
 		f.send(by, "GET", "/boxes/prod/keyring?recipients="+secret, nil).expect(400)
 		f.send(by, "GET", "/boxes/prod/keyring", nil, "If-None-Match", secret)
 		f.send(by, "PUT", "/users/anna/identity", map[string]string{"public": secret}).expect(400)
-		// A secret may be valid base64url by chance. The server then seals it like every locked identity.
+		// If the secret happens to be valid base64url, the server accepts it as a locked identity and encrypts it.
 		f.send(by, "PUT", "/users/anna/identity/locked", map[string]string{"locked": secret})
 		f.send(by, "PUT", "/users/anna/identity/locked", map[string]string{"locked": secret + "*"}).expect(400)
 		f.send(by, "GET", "/boxes/prod/entries/app", nil, "X-Encryption-Key", secret)

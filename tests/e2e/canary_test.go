@@ -33,7 +33,7 @@ const (
 
 var canaryKey = domain.FormatGeneratedKey([32]byte([]byte("cnryKeyBytes-0123456789-abcdefgh")))
 
-// flock collects the secrets that a test has sent, and the error answers that it has received.
+// flock collects the secrets that a test sends and the error responses that the test receives.
 type flock struct {
 	t      *testing.T
 	server *server
@@ -42,7 +42,7 @@ type flock struct {
 	bodies  bytes.Buffer // bodies of error answers
 }
 
-// send makes a request. If the answer is an error, send keeps its body and header.
+// send sends a request. If the response is an error, send appends the body and the header of the response to f.bodies.
 func (f *flock) send(who client, method, path string, body any, headers ...string) *answer {
 	f.t.Helper()
 	got := who.do(method, path, body, headers...)
@@ -53,7 +53,8 @@ func (f *flock) send(who client, method, path string, body any, headers ...strin
 	return got
 }
 
-// TestCanaries sends secrets in valid and invalid requests and searches every output and store for them.
+// TestCanaries sends secrets in valid and invalid requests and then searches every output and the database for these
+// secrets.
 func TestCanaries(t *testing.T) {
 	t.Parallel()
 	spans := startCollector(t)
@@ -205,7 +206,8 @@ func (f *flock) liveWithCodes(root client) {
 	f.send(root, "DELETE", "/users/root/totp", `{"code":"`+made.RecoveryCodes[1]+`"}`).expect(204)
 }
 
-// keep adds a whole token and its signature to the secrets. The signature is the part that cannot be forged.
+// keep adds a token to f.secrets. It also adds the signature of the token, because the signature must be secret even
+// without the rest.
 func (f *flock) keep(what, token string) {
 	f.t.Helper()
 	require.NotEmpty(f.t, token)
@@ -246,7 +248,7 @@ func (f *flock) failAtBodies(root client) {
 			f.send(f.server.as(""), method, path, body, "X-Encryption-Key", canaryKey)
 		}
 	}
-	// Send the password in the field of the name, and the name in the field of the password.
+	// Send the password as the username, and another secret as the password.
 	f.send(root, "POST", "/authenticate", `{"username":"`+canaryPassword+`","password":"root"}`).expect(401)
 	f.send(root, "POST", "/authenticate", `{"username":"root","password":"`+canaryStray+`"}`).expect(401)
 	f.send(root, "POST", "/users", `{"username":"`+canaryPassword+`!","password":"user2"}`).expect(400)
@@ -342,8 +344,8 @@ func (f *flock) search(where, text string) {
 	}
 }
 
-// base64Forms returns the forms that text can have in the base64 encoding of a longer text: one for each combination of
-// the two alphabets and the three alignments.
+// base64Forms returns the strings by which text can be found in the base64 encoding of a longer text. There are six,
+// because base64 has two alphabets and text can begin at three offsets within a group of three bytes.
 func base64Forms(text string) (forms []string) {
 	for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
 		for shift, skip := range []int{0, 2, 3} {

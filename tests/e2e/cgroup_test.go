@@ -23,16 +23,16 @@ type cgroup struct {
 	dir string
 	// events is the name of the file that holds the number of killed processes.
 	events string
-	// process names the line of memory.stat that holds the memory of the processes. The line excludes caches of the
-	// kernel.
+	// process is a name in the file memory.stat. Its value is the memory of the processes without caches of the kernel.
 	process string
 }
 
 // cgroups counts the control groups that this process has created.
 var cgroups atomic.Int32
 
-// newCgroup creates a control group of version 2, or of version 1 if the memory controller belongs to version 1. If the
-// machine allows neither, newCgroup fails the test and names what is missing.
+// newCgroup creates a control group of version 2. If the memory controller of the machine belongs to version 1,
+// newCgroup creates a group of version 1. If the machine does not allow this, the test fails with a message that names
+// the reason.
 func newCgroup(t *testing.T, limit int) *cgroup {
 	t.Helper()
 	const second, first = "/sys/fs/cgroup", "/sys/fs/cgroup/memory"
@@ -62,9 +62,8 @@ func newCgroup(t *testing.T, limit int) *cgroup {
 	return g
 }
 
-// delegateMemory enables the memory controller for the children of a group of version 2. Only the root group can have
-// such children while it also has processes of its own. In any other group, delegateMemory first moves the processes to
-// a child.
+// delegateMemory enables the memory controller for the children of a group of version 2. The kernel allows this in the
+// root group, and in groups without processes. In any other group, delegateMemory first moves the processes to a child.
 func delegateMemory(group string) error {
 	enable := func() error { return os.WriteFile(group+"/cgroup.subtree_control", []byte("+memory"), 0o600) }
 	if err := enable(); !errors.Is(err, syscall.EBUSY) {

@@ -14,7 +14,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// The isolation levels that a database can be set to.
+// These are the values of default_transaction_isolation that the tests use.
 const (
 	readCommitted  = "read committed"
 	repeatableRead = "repeatable read"
@@ -26,8 +26,8 @@ type cluster struct {
 	t    testing.TB
 	a, b *server
 	root client // on a
-	// mayRefuse is set for isolation levels at which the database aborts concurrent transactions. The server then
-	// answers 503 if its retries are exhausted.
+	// mayRefuse is set if the isolation level is stricter than read committed. The database may then abort a
+	// transaction because of concurrent transactions. If all retries of the server fail, the response is 503.
 	mayRefuse bool
 }
 
@@ -61,7 +61,7 @@ func (s *server) errors() (lines []string) {
 	return lines
 }
 
-// on returns the first replica for an even number, and the second replica for an odd number.
+// The on method returns the first replica if i is even, and the second replica if i is odd.
 func (c *cluster) on(i int) *server {
 	if i%2 == 0 {
 		return c.a
@@ -69,7 +69,7 @@ func (c *cluster) on(i int) *server {
 	return c.b
 }
 
-// at returns a client with the same token for another replica.
+// The at method returns a client that sends the same token to another replica.
 func (c client) at(s *server) client { return s.as(c.token) }
 
 // atOnce sends all requests concurrently and returns their answers in order.
@@ -96,7 +96,7 @@ func (c *cluster) atOnce(requests ...func() *answer) []*answer {
 	return answers
 }
 
-// The times method sends n numbered requests with atOnce. Requests with odd numbers use the second replica.
+// The times method sends n requests concurrently. It sends every second request to the second replica.
 func (c *cluster) times(n int, request func(i int, s *server) *answer) []*answer {
 	c.t.Helper()
 	requests := make([]func() *answer, n)
@@ -106,8 +106,8 @@ func (c *cluster) times(n int, request func(i int, s *server) *answer) []*answer
 	return c.atOnce(requests...)
 }
 
-// The surely method returns a function that sends a request, and sends the request again if the database aborted it
-// because of concurrent requests.
+// The surely method returns a function that sends a request. If the response is 503 because the database aborted the
+// transaction, the function sends the request again.
 func (c *cluster) surely(request func() *answer) func() *answer {
 	return func() *answer {
 		got := request()
@@ -127,8 +127,8 @@ func tally(answers []*answer) map[int]int {
 	return counts
 }
 
-// expectTally requires a count for each status. If the database aborts transactions, any answer may be 503 instead, so
-// the counts are then upper limits.
+// expectTally counts the answers by status. The status success must occur count times, and the status other must occur
+// others times. If mayRefuse is set, answers may be 503 instead. The counts may then be smaller.
 func (c *cluster) expectTally(answers []*answer, success, count, other, others int) {
 	c.t.Helper()
 	got := tally(answers)
@@ -145,14 +145,14 @@ func (c *cluster) expectTally(answers []*answer, success, count, other, others i
 	require.Equal(c.t, want, got)
 }
 
-// number returns the result of a query for one number.
+// The number method runs a query that returns a single number.
 func (c *cluster) number(sql string, args ...any) int {
 	c.t.Helper()
 	return number(c.t, c.a.db, sql, args...)
 }
 
-// traces returns the columns that contain an identifier, in the form table.column. It ignores the audit log, because
-// events remain after their objects are deleted.
+// traces returns the names of all columns that contain an identifier, in the form table.column. It skips the audit log,
+// because events remain when an object is deleted.
 func (c *cluster) traces(id string) []string {
 	c.t.Helper()
 	var found []string

@@ -49,8 +49,8 @@ func loggedDatabase(t *testing.T, parameters map[string]string) (string, *databa
 }
 
 // TestDatabaseLogHoldsNoUserText sends a canary in every place where a user may type a secret by mistake. It sends each
-// request several times, also concurrently, so that statements conflict. PostgreSQL logs errors with all details, and
-// must not log the canary.
+// request several times and concurrently, because conflicts cause errors in the database. PostgreSQL logs errors with
+// all details, and must not log the canary.
 func TestDatabaseLogHoldsNoUserText(t *testing.T) {
 	t.Parallel()
 	const canary = "cnryhunter2"
@@ -128,7 +128,8 @@ func TestDatabaseLogHoldsNoUserText(t *testing.T) {
 	assert.NotContains(t, s.log.String(), "PostgreSQL logs the parameters")
 }
 
-// TestLoggedParametersAreReported verifies that a server warns about settings of PostgreSQL that log parameters.
+// TestLoggedParametersAreReported verifies that a server logs a warning if the settings of PostgreSQL cause it to log
+// the parameters of statements.
 func TestLoggedParametersAreReported(t *testing.T) {
 	t.Parallel()
 	address, _ := loggedDatabase(t, nil)

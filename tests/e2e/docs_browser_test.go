@@ -46,8 +46,8 @@ func startBrowser(t *testing.T) *browser {
 	var closeTab context.CancelFunc
 	b.tab, closeTab = chromedp.NewContext(allocator, chromedp.WithListener(b.record))
 	t.Cleanup(closeTab)
-	// The first call starts Chromium, which stops when the context of that call ends. The context therefore has no
-	// timeout.
+	// The first call with b.tab starts Chromium. Chromium stops when the context of this call ends, so this context
+	// must not have a timeout.
 	require.NoError(t, chromedp.Do(b.tab, chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
 		_, err := cdp.Call(ctx, tab, network.Enable, network.EnableParams{})
 		_, also := cdp.Call(ctx, tab, log.Enable, cdp.Empty{})
@@ -104,8 +104,8 @@ func dark(ctx context.Context, tab *chromedp.Target) (chromedp.Void, error) {
 	return chromedp.Void{}, err
 }
 
-// follow clicks each link of the navigation in turn. For each link, it returns the vertical position of the link's
-// operation after the click, as a share of the window's height.
+// follow clicks each link of the navigation. For each link, it returns the vertical position of the target operation
+// after the click. The value 0 is the top of the window, and 1 is the bottom.
 const follow = `(async () => {
 	const found = {};
 	for (const link of document.querySelectorAll('nav li a')) {
@@ -159,8 +159,8 @@ func TestPageInABrowser(t *testing.T) {
 	}
 }
 
-// TestPageOnANarrowScreen verifies that nothing overflows a narrow screen with all sections open, and that the
-// navigation is collapsed.
+// TestPageOnANarrowScreen verifies that the navigation is collapsed on a narrow screen. With all sections open, no
+// element except code blocks may be wider than the screen.
 func TestPageOnANarrowScreen(t *testing.T) {
 	t.Parallel()
 	s := start(t)

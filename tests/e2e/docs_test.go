@@ -10,8 +10,8 @@ import (
 	"github.com/lockbox-go/lockbox/api"
 )
 
-// TestDescriptionAndPage verifies that the server serves the API description and the page without a token. Both equal
-// the files in the repository and support conditional requests.
+// TestDescriptionAndPage verifies that the server serves the API description and the page without a token. Both must be
+// equal to the files in the repository and must support conditional requests.
 func TestDescriptionAndPage(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -40,8 +40,8 @@ func TestDescriptionAndPage(t *testing.T) {
 	}
 }
 
-// TestPageSecurityPolicy verifies that the page's content security policy forbids scripts, loads and requests, and
-// permits its own style only.
+// TestPageSecurityPolicy verifies that the content security policy of the page permits only the inline style of the
+// page and data: images. The policy forbids scripts and all requests.
 func TestPageSecurityPolicy(t *testing.T) {
 	t.Parallel()
 	got := start(t).as("").do("GET", "/docs", nil).expect(200)
@@ -54,7 +54,7 @@ func TestPageSecurityPolicy(t *testing.T) {
 	require.Equal(t, 1, strings.Count(string(got.Body), "<style>"))
 }
 
-// TestServerPaths verifies that the server answers requests for httpapi.ServerPaths without a token.
+// TestServerPaths requests each path in httpapi.ServerPaths without a token. Every request must succeed.
 func TestServerPaths(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -60,8 +60,8 @@ func TestDoctorCommand(t *testing.T) {
 	require.Equal(t, 2, code)
 }
 
-// durable returns an empty database on a server with durable commits. Commits on the server of the other tests are not
-// durable.
+// durable starts a PostgreSQL server whose commits are durable, and returns the URL of an empty database. Other tests
+// share a server whose commits are not durable.
 func durable(t *testing.T) string {
 	t.Helper()
 	server, err := localpg.Start(t.Context(), localpg.Config{Durable: true})
@@ -122,9 +122,9 @@ func TestDoctorPooler(t *testing.T) {
 	}
 }
 
-// networkServer starts a PostgreSQL server on which every user of this machine can connect to the database lockbox. It
-// returns the server's address. PgBouncer refuses to run as root, and the other servers of the tests accept only the
-// user who runs the tests.
+// networkServer starts a PostgreSQL server with an empty database named lockbox. Every user of this machine can connect
+// to this database. It returns the server's address. The test of PgBouncer needs such a server. PgBouncer refuses to
+// run as root, but the servers of other tests accept only the user who runs the tests, and that may be root.
 func networkServer(t *testing.T) string {
 	t.Helper()
 	dir := openFolder(t)

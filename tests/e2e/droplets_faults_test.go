@@ -53,7 +53,8 @@ func TestDropletsAtOnce(t *testing.T) {
 	require.Equal(t, want, names)
 	require.Len(t, read[[]string](y.root.do("GET", "/boxes/many/entries", nil).expect(200)), 4)
 
-	// The requests are ten deletions, two of each droplet, and two adds. All of them are concurrent.
+	// Send twelve concurrent requests. Ten of them delete five droplets, so each droplet is deleted twice. The other
+	// two add a droplet.
 	answers = c.times(12, func(i int, s *server) *answer {
 		if i >= 10 {
 			return y.manager.at(s).do("POST", "/api/v1/droplet/add", `{"box":"many"}`, sealed...)
@@ -76,8 +77,8 @@ func TestDropletsAtOnce(t *testing.T) {
 	require.Empty(t, append(y.errors(), other.errors()...))
 }
 
-// TestEngineIsKilledDuringAnAdd verifies that each droplet and its entry are either complete or removed after the
-// engine restarts.
+// TestEngineIsKilledDuringAnAdd kills the Docker engine while the server adds a droplet. After the engine has
+// restarted, the droplet must either be complete, with its entry, or be removed.
 func TestEngineIsKilledDuringAnAdd(t *testing.T) {
 	y := openYard(t)
 	y.root.box("servers")
@@ -123,7 +124,8 @@ func (y *yard) phases() string {
 		ELSE 'begun' END, ', '), 'nothing') FROM droplets`)
 }
 
-// TestServerIsKilledDuringAnAdd verifies that another server removes an interrupted build after its lease has expired.
+// TestServerIsKilledDuringAnAdd kills a server while it adds a droplet. After the lease of the build has expired,
+// another server must remove the remains of the build.
 func TestServerIsKilledDuringAnAdd(t *testing.T) {
 	y := openYard(t)
 	y.root.box("servers")
@@ -137,12 +139,12 @@ func TestServerIsKilledDuringAnAdd(t *testing.T) {
 		doomed.kill()
 		left := y.viewer.droplets("GET", "/list", nil)
 		busy := number(t, y.db, `SELECT count(*) FROM droplets WHERE busy_until IS NOT NULL`)
-		// The engine may create the container after the kill. The lease of the build is still valid, so a request for
-		// the list of droplets removes nothing.
+		// The lease of the build is still valid. While it is valid, the other server must not remove anything, because
+		// the engine may still create the container.
 		require.GreaterOrEqual(t, len(y.viewer.droplets("GET", "/list", nil)), len(left), "the build may still run")
 		require.Equal(t, busy,
 			number(t, y.db, `SELECT count(*) FROM droplets WHERE busy_until > now() + interval '1 minute'`))
-		// This statement ends the lease, as if its two minutes had passed.
+		// The lease would expire after two minutes. This statement ends it immediately.
 		run(t, y.db, `UPDATE droplets SET busy_until = now() WHERE busy_until IS NOT NULL`)
 		y.consistent("servers", 20*time.Second)
 		if busy > 0 {
@@ -155,7 +157,8 @@ func TestServerIsKilledDuringAnAdd(t *testing.T) {
 	}
 }
 
-// TestAFrozenEngine verifies that the service answers in time and completes its work when the engine resumes.
+// TestAFrozenEngine freezes the Docker engine. Every request about droplets must get 503 within five seconds. When the
+// engine resumes, the server must complete the interrupted work.
 func TestAFrozenEngine(t *testing.T) {
 	y := openYard(t)
 	y.root.box("servers")
@@ -180,7 +183,8 @@ func TestAFrozenEngine(t *testing.T) {
 	y.engine.Thaw()
 	y.consistent("servers", 20*time.Second)
 
-	// The engine freezes during a stop. A stop may take ten seconds, and the server waits five seconds longer.
+	// The engine freezes while it stops a droplet. The program in the droplet has ten seconds to end. The server waits
+	// five seconds more for the engine.
 	y.manager.droplets("POST", "/add", `{"image":"`+engine.StubbornImage+`"}`)
 	y.inside(2)
 	answered := make(chan *answer, 1)

@@ -14,7 +14,7 @@ import (
 )
 
 // TestHostileDropletHost covers engines whose responses are endless or malformed. The server must answer every request
-// about droplets in time, and must name the reason. The database must contain no trace of the request.
+// about droplets within five seconds, and the error must name the reason. No droplet may be stored in the database.
 func TestHostileDropletHost(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -47,8 +47,8 @@ func TestHostileDropletHost(t *testing.T) {
 	}
 }
 
-// fakeEngine is an engine that negotiates the API version itself. It passes every other request to next. It returns the
-// socket's path.
+// fakeEngine starts an engine and returns the path of its socket. The engine itself answers /_ping, with which a client
+// negotiates the API version. The handler next answers all other requests.
 func fakeEngine(t *testing.T, next http.Handler) (path string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "hostile-") // t.TempDir is too long for a socket path

@@ -30,7 +30,7 @@ func testLogLimit(t *testing.T, y *yard) {
 		require.Equal(t, "json-file", log.Type)
 		require.Equal(t, map[string]string{"max-file": "2", "max-size": limit}, log.Config)
 	}
-	// Docker deletes output beyond the limit.
+	// Docker deletes old output if the log of a container is larger than its limit.
 	y.engine.Docker("run", "-d", "--name", "loud", "--log-driver=json-file", "--log-opt=max-file=2",
 		"--log-opt=max-size=32768", engine.Image, "loud")
 	size := func() int { return len(y.engine.Docker("logs", "loud")) }

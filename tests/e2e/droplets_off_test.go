@@ -18,8 +18,8 @@ var dropletRequests = [][2]string{{"GET", "/list"}, {"POST", "/add"}, {"PATCH", 
 	{"PATCH", "/stop/droplet01"},
 	{"PATCH", "/restart/droplet01"}, {"DELETE", "/delete/droplet01"}}
 
-// TestDropletsWithoutAHost verifies that the answer names the setting only to authorised callers, and that all other
-// requests work.
+// TestDropletsWithoutAHost verifies the answers of a server without a Docker host. Only an authorised caller gets an
+// error that names the missing setting. Requests about other objects work.
 func TestDropletsWithoutAHost(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -46,7 +46,7 @@ func TestDropletsWithoutAHost(t *testing.T) {
 		`SELECT count(*) FROM events WHERE action LIKE 'droplet.%' AND outcome = 'denied' AND actor_name = 'viewer'
 		AND target = CASE action WHEN 'droplet.add' THEN '' ELSE 'droplet01' END`),
 		"an add with a body that cannot be read is none")
-	// After the group is removed, the next request is already refused.
+	// The user is removed from its group. The user's next request must be refused.
 	root.do("PUT", "/users/manager", `{"group":"none"}`).expect(204)
 	for _, line := range dropletRequests {
 		manager.do(line[0], "/api/v1/droplet"+line[1], nil).fails(403, 912, "Access denied")
@@ -100,8 +100,8 @@ func TestUnresponsiveDropletHost(t *testing.T) {
 	}
 }
 
-// TestDropletChecksBeforeTheHostIsCalled uses an unreachable host, so that each answer must come from an earlier
-// check.
+// TestDropletChecksBeforeTheHostIsCalled sends invalid requests to a server whose Docker host is unreachable. Every
+// answer must be the error of a check that the server makes before it calls the host.
 func TestDropletChecksBeforeTheHostIsCalled(t *testing.T) {
 	t.Parallel()
 	s := start(t, "DOCKER_HOST=unix:///nowhere/docker.sock", "DROPLET_IMAGES=debian-sshd,alpine-sshd")

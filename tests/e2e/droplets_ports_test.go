@@ -14,8 +14,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// testPortsInUse verifies that an add skips a droplet number if a program or a foreign container uses a port of that
-// number. The add does not affect foreign containers.
+// testPortsInUse verifies that an add skips a droplet number if its ports are in use. Another program or container may
+// use them. The other containers must remain unchanged.
 func testPortsInUse(t *testing.T, y *yard) {
 	y.root.box("ports")
 	y.root.share("ports", "manager", "createEntry")
@@ -42,7 +42,7 @@ func testPortsInUse(t *testing.T, y *yard) {
 		WHERE b.name = 'ports'`))
 	require.Equal(t, 3, number(t, y.db, `SELECT count(*) FROM droplets`))
 
-	// A stopped droplet whose port is in use cannot start. The error contains the engine's reason.
+	// A stopped droplet cannot start if another program uses its port. The error contains the engine's reason.
 	y.manager.droplets("PATCH", "/stop/droplet02", nil)
 	taker, err := net.Listen("tcp4", "127.0.0.1:8002")
 	require.NoError(t, err)
@@ -62,8 +62,8 @@ func testPortsInUse(t *testing.T, y *yard) {
 			"on the host use port 22NN, 80NN or 443NN of droplet01, droplet03 to droplet05; all other names are taken")
 }
 
-// testTwoInstallations verifies that installations on the same engine share the droplet numbers, including
-// installations with different prefixes.
+// testTwoInstallations runs two Lockbox installations on one Docker engine. They must never use the same droplet
+// number, even if the prefixes of their droplet names differ.
 func testTwoInstallations(t *testing.T, y *yard) {
 	for _, prefix := range []string{"droplet", "web"} {
 		other := openYardOn(t, y.engine, pgtest.New(t), "DROPLET_PREFIX="+prefix)

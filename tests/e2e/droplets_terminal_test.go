@@ -17,10 +17,11 @@ import (
 	"github.com/lockbox-go/lockbox/tests/engine"
 )
 
-// testDropletsFromTerminal covers the life of droplets with the terminal's commands.
+// testDropletsFromTerminal adds, lists, stops, starts and deletes droplets with the lockbox droplet commands.
 func testDropletsFromTerminal(t *testing.T, y *yard) {
 	dir := t.TempDir()
-	// lockbox returns standard output and standard error. If the exit code is not 0, it is appended to standard error.
+	// lockbox returns standard output and standard error. If the command fails, its exit code is appended to standard
+	// error.
 	lockbox := func(args ...string) (string, string) {
 		command := exec.Command(binary(t), append([]string{"droplet"}, args...)...)
 		command.Dir = dir

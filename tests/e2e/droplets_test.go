@@ -20,7 +20,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// Tests with an engine do not run in parallel, because droplets publish fixed ports of the machine.
+// Tests with a Docker engine do not run in parallel, because every engine would publish the same ports on this machine.
 
 // yard is a Lockbox server with its own Docker engine.
 type yard struct {
@@ -44,7 +44,8 @@ func openYardOn(t *testing.T, e *engine.Engine, database string, settings ...str
 	y := &yard{t: t, engine: e, server: startOn(t, database, yardSettings(e, settings...)...)}
 	y.root = y.initialize()
 	y.manager, y.viewer = y.root.inGroup("manager", "manager"), y.root.inGroup("viewer", "viewer")
-	// This cleanup runs before the engine stops, because removing a container releases its port immediately.
+	// This cleanup removes all containers before the engine stops. The ports of a removed container are free
+	// immediately.
 	t.Cleanup(y.clear)
 	return y
 }
@@ -95,7 +96,8 @@ func namesOf(list []shownDroplet) []string {
 	return names
 }
 
-// The inside method returns the report of the program in a droplet.
+// The inside method returns a description of the environment inside a droplet. A program in the droplet sends the
+// description over HTTP.
 func (y *yard) inside(number int) (found struct {
 	Hostname, AuthorizedKeys, Status, Mounts string
 	Environ                                  []string
@@ -142,7 +144,8 @@ func TestDroplets(t *testing.T) {
 	require.Empty(t, y.errors())
 }
 
-// testDropletLifecycle checks the texts of the accounts API.
+// testDropletLifecycle adds, stops, starts and deletes a droplet. It checks every response, including the texts of
+// errors.
 func testDropletLifecycle(t *testing.T, y *yard) {
 	y.viewer.do("GET", "/api/v1/droplet/list", nil).expect(200).is(`[]`)
 	began := time.Now()
@@ -225,7 +228,7 @@ func testGroups(t *testing.T, y *yard) {
 		who.droplets("PATCH", "/stop/droplet01", nil)
 		who.droplets("PATCH", "/start/droplet01", nil)
 	}
-	// After the group is changed, the next request is already refused.
+	// The manager becomes a viewer. The next request to stop a droplet must be refused.
 	y.root.do("PUT", "/users/manager", `{"group":"viewer"}`).expect(204)
 	y.manager.do("PATCH", "/api/v1/droplet/stop/droplet01", nil).fails(403, 912, "Access denied")
 	y.root.do("PUT", "/users/manager", `{"group":"manager"}`).expect(204)
@@ -297,7 +300,8 @@ func (y *yard) raw(method, path string) {
 	require.Contains(y.t, []int{400, 404}, status, "%s %s", method, path)
 }
 
-// testContainerConfiguration checks the engine's description of the container and the report of the program inside.
+// testContainerConfiguration checks the configuration of a droplet's container with docker inspect and from inside the
+// container.
 func testContainerConfiguration(t *testing.T, y *yard) {
 	made := y.manager.droplets("POST", "/add", nil)[0]
 	var described []struct {

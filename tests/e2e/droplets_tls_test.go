@@ -84,8 +84,8 @@ func (a *authority) leaf() (certificate, key string) {
 	return certificate, key
 }
 
-// listenTLS accepts only clients that have a certificate of the authority, like an engine with --tlsverify. It forwards
-// their connections to the engine.
+// listenTLS forwards connections to the engine. Like a Docker engine with --tlsverify, it accepts only clients with a
+// certificate that the authority has signed.
 func listenTLS(t *testing.T, a *authority, e *engine.Engine) string {
 	t.Helper()
 	certificate, key := a.leaf()

@@ -8,8 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// testFailedAddRestoresEntry covers an add that fails after it wrote the private key. It verifies that the entry has
-// its former value afterwards. The last step of an add completes the record. A trigger makes this step fail.
+// testFailedAddRestoresEntry covers an add that fails after it wrote the private key. The entry of the droplet must
+// then have the value that it had before the add. The last step of an add updates the row of the droplet. A trigger
+// makes this update fail.
 func testFailedAddRestoresEntry(t *testing.T, y *yard) {
 	y.root.box("older")
 	y.root.share("older", "manager", "createEntry")

@@ -26,8 +26,9 @@ const (
 
 var sealed = []string{"X-Encryption-Key", generatedKey}
 
-// testDropletCredentials verifies that the private key is stored in the box, that entries become environment variables,
-// and that neither the key nor the entries are stored elsewhere.
+// testDropletCredentials adds a droplet with a box. The request passes entries of the box to the droplet as environment
+// variables. The private key must be stored in the box. The key and the values of the entries must not appear in logs,
+// metrics, labels or database tables.
 func testDropletCredentials(t *testing.T, y *yard) {
 	y.root.box("servers")
 	y.root.share("servers", "manager", "createEntry", "readEntry")
@@ -57,7 +58,7 @@ func testDropletCredentials(t *testing.T, y *yard) {
 		`SELECT count(*) FROM events WHERE action = 'entry.read' AND actor_name = 'manager' AND box_name = 'servers'
 		AND entry_key = 'db/password'`), "once for each spelling of the key")
 
-	// An error of the host must not repeat the environment.
+	// These adds fail. The error of the Docker engine must not contain the environment variables.
 	for _, image := range []string{engine.BrokenImage, "missing:1"} {
 		y.manager.do("POST", "/api/v1/droplet/add",
 			`{"box":"servers","image":"`+image+`","env":{"DB_PASSWORD":"db/password"}}`, sealed...).expect(400)
@@ -77,8 +78,8 @@ func testDropletCredentials(t *testing.T, y *yard) {
 	f.search("the labels", labels)
 }
 
-// testEntryIsDeletedWithDroplet verifies that deleting a droplet deletes its entry if the entry is unchanged, and
-// deletes no other entry.
+// testEntryIsDeletedWithDroplet deletes droplets. If the entry of a droplet is unchanged, the server must delete the
+// entry too. It must not delete an entry that was changed or that belongs to another droplet.
 func testEntryIsDeletedWithDroplet(t *testing.T, y *yard) {
 	y.root.box("homes")
 	y.root.share("homes", "manager", "createEntry")
@@ -103,7 +104,8 @@ func testEntryIsDeletedWithDroplet(t *testing.T, y *yard) {
 	y.root.do("DELETE", "/boxes/homes", nil).expect(204)
 	require.Empty(t, y.manager.droplets("DELETE", "/delete/droplet01", nil), "the box is gone")
 
-	// Labels are not trusted: a container that claims the id of another droplet deletes nothing else.
+	// The server does not trust labels. droplet09 has the label of droplet01. Deleting droplet09 must not delete the
+	// entry of droplet01.
 	y.root.box("homes")
 	y.root.share("homes", "manager", "createEntry")
 	y.manager.droplets("POST", "/add", `{"box":"homes"}`, sealed...)
@@ -155,8 +157,9 @@ func testFailedAdd(t *testing.T, y *yard) {
 	require.Regexp(t, `^(Up|Restarting|Exited)`, list[0].Status)
 }
 
-// testDeletedDuringBuild verifies that a build stops when another server claims it, and that the other server completes
-// the removal. A trigger in the database claims each record when the record is inserted.
+// testDeletedDuringBuild covers a droplet that another server deletes while the first server still builds it. The first
+// server must stop the build. The other server must remove everything that the build has created. A trigger on INSERT
+// imitates the deletion.
 func testDeletedDuringBuild(t *testing.T, y *yard) {
 	y.root.box("lost")
 	y.root.share("lost", "manager", "createEntry")
@@ -175,8 +178,8 @@ func testDeletedDuringBuild(t *testing.T, y *yard) {
 	require.Empty(t, y.viewer.droplets("GET", "/list", nil))
 }
 
-// testProgramIgnoresStop verifies that the host kills a program that ignores the stop signal, and that the request
-// waits until the program has ended.
+// testProgramIgnoresStop stops a droplet whose program ignores the stop signal. The Docker host must kill the program.
+// The request must wait until the program has ended.
 func testProgramIgnoresStop(t *testing.T, y *yard) {
 	y.manager.droplets("POST", "/add", `{"image":"`+engine.StubbornImage+`"}`)
 	y.inside(1)
@@ -187,7 +190,8 @@ func testProgramIgnoresStop(t *testing.T, y *yard) {
 	require.Empty(t, y.manager.droplets("DELETE", "/delete/droplet01", nil))
 }
 
-// testClientDisconnects verifies that a client that disconnects during an add leaves a complete droplet or nothing.
+// testClientDisconnects covers clients that disconnect during an add. Each add must leave either a complete droplet or
+// nothing.
 func testClientDisconnects(t *testing.T, y *yard) {
 	y.root.box("hasty")
 	y.root.share("hasty", "manager", "createEntry")
@@ -207,8 +211,9 @@ func testClientDisconnects(t *testing.T, y *yard) {
 	y.consistent("hasty", 10*time.Second)
 }
 
-// The consistent method returns when each entry and each record has exactly one container, this container was started,
-// and no other container exists. A killed engine may or may not restart containers.
+// The consistent method waits until every droplet is complete. Each droplet then has one entry in the box, one row in
+// the database and one container that was started. No other containers exist. A killed engine may or may not restart
+// containers.
 func (y *yard) consistent(box string, patience time.Duration) {
 	y.t.Helper()
 	var containers, listed, entries, records int

@@ -13,7 +13,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// withBox starts a server and returns the owner of the system with a box named default.
+// withBox starts a server and returns a client of the system's owner, who has a box named default.
 func withBox(t testing.TB, settings ...string) client {
 	t.Helper()
 	root := start(t, settings...).initialize()
@@ -199,8 +199,8 @@ func TestEntriesPerBox(t *testing.T) {
 	root.put("other", "one", `1`).expect(201)
 }
 
-// TestBytesPerBox verifies that the versions of a box, including those of deleted entries, stay within the limit of the
-// box.
+// TestBytesPerBox verifies that all versions of all entries together do not exceed MAX_BYTES_PER_BOX. Versions of
+// deleted entries count.
 func TestBytesPerBox(t *testing.T) {
 	t.Parallel()
 	root := withBox(t, "MAX_BYTES_PER_BOX=100000", "ENTRY_VERSIONS=3")
@@ -305,7 +305,8 @@ func TestBadEncryptionKeys(t *testing.T) {
 	require.Equal(t, 400, response.StatusCode, "which of two keys is meant cannot be known")
 }
 
-// TestAnotherEncryptionKey verifies that a new version may use another key and that the answer reports the change.
+// TestAnotherEncryptionKey writes new versions of an entry under other client keys. If the key differs from the key of
+// the previous version, the response has the header X-Encryption-Key-Changed.
 func TestAnotherEncryptionKey(t *testing.T) {
 	t.Parallel()
 	root := withBox(t)
@@ -326,7 +327,7 @@ func TestAnotherEncryptionKey(t *testing.T) {
 	require.Nil(t, changed(root.put("default", "key", `9`)), "there is none before it")
 }
 
-// TestOneKeyForManyEntries verifies that entries under the same client key have different data keys.
+// TestOneKeyForManyEntries writes entries of two boxes under two client keys, and reads each entry with its client key.
 func TestOneKeyForManyEntries(t *testing.T) {
 	t.Parallel()
 	root := withBox(t)

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The refuses method verifies a complete error of the Lockbox API: the status, the members of RFC 9457, the stable
-// code, and the message in errors.
+// The refuses method requires an error of the Lockbox API with the given status and code. It also checks the members of
+// the body that RFC 9457 defines, and the message in the member errors.
 func (a *answer) refuses(status int, code string) *answer {
 	a.t.Helper()
 	a.expect(status)
@@ -57,7 +57,7 @@ func (a *answer) is(body string) *answer {
 	return a
 }
 
-// isJSON checks the content type of a successful answer: application/json without a charset.
+// isJSON requires the content type application/json without a charset.
 func (a *answer) isJSON() *answer {
 	a.t.Helper()
 	require.Equal(a.t, []string{"application/json"}, a.Header["Content-Type"], a.request)

@@ -15,7 +15,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// demote restarts a server as a standby. A later promotion continues the history of the server on another timeline.
+// demote restarts a PostgreSQL server as a standby. After a promotion, the server is on a new timeline.
 func (k *killable) demote() {
 	k.t.Helper()
 	require.NoError(k.t, k.live.Stop())
@@ -54,8 +54,8 @@ func TestPromotion(t *testing.T) {
 	require.Empty(t, p.errors())
 }
 
-// TestASynchronousCommitWithoutAStandby configures the database to wait for a standby that does not exist. Reads of
-// lists still work, but no write can succeed, so the server is not ready.
+// TestASynchronousCommitWithoutAStandby configures the database to wait for a standby that does not exist. Every write
+// fails, so the server reports that it is not ready. Listing the boxes still works.
 func TestASynchronousCommitWithoutAStandby(t *testing.T) {
 	t.Parallel()
 	postgres := startKillable(t)
@@ -81,7 +81,8 @@ func TestASynchronousCommitWithoutAStandby(t *testing.T) {
 		10*time.Second, 50*time.Millisecond)
 }
 
-// TestRefusalsOfTheDatabaseAreReportedAtOnce starts servers and commands with URLs that cannot work.
+// TestRefusalsOfTheDatabaseAreReportedAtOnce starts servers and commands with database URLs that can never work. They
+// must report the error instead of waiting for the database.
 func TestRefusalsOfTheDatabaseAreReportedAtOnce(t *testing.T) {
 	t.Parallel()
 	postgres := startKillable(t)

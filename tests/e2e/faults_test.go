@@ -23,8 +23,8 @@ import (
 // record every write that was answered with 201.
 type writers struct {
 	kept map[string]string
-	// unknown holds, for each key, the values that were written after the last confirmed value and whose outcome is
-	// unknown.
+	// unknown maps each key to the values that may have been written after the value in kept. The response to these
+	// writes was 503 or was lost.
 	unknown map[string][]string
 	mu      sync.Mutex
 	group   sync.WaitGroup
@@ -78,7 +78,7 @@ func (w *writers) count() int {
 	return len(w.kept)
 }
 
-// more waits until the writers have written n more values.
+// The more method waits until the writers have created n more entries.
 func (w *writers) more(t *testing.T, n int) {
 	t.Helper()
 	for before, deadline := w.count(), time.Now().Add(time.Minute); w.count() < before+
@@ -87,7 +87,8 @@ func (w *writers) more(t *testing.T, n int) {
 	}
 }
 
-// end stops the writers. It then reads every key with a confirmed write, and requires that value or a later one.
+// end stops the writers. It then reads every key in kept. The value must be equal to the value in kept or to one of the
+// later values in unknown.
 func (w *writers) end(t *testing.T, reader client) {
 	t.Helper()
 	w.stop()
@@ -161,7 +162,8 @@ func TestPostgresIsKilledUnderWriters(t *testing.T) {
 func TestTheServerStopsUnderLoad(t *testing.T) {
 	t.Parallel()
 	database := startKillable(t).url()
-	// These settings make a sign-in slow, and allow six concurrent sign-ins without a lockout.
+	// The KDF settings make each sign-in slow. THROTTLE_FREE_ATTEMPTS prevents a lockout by the six concurrent
+	// sign-ins.
 	p := serve(t, database, "KDF_MEMORY_KIB=65536", "KDF_TIME=3", "THROTTLE_FREE_ATTEMPTS=100")
 	root := p.initialize()
 	root.do("POST", "/boxes/default", nil).expect(201)
@@ -223,8 +225,8 @@ func TestDatabaseStartsLate(t *testing.T) {
 
 func TestDev(t *testing.T) {
 	t.Parallel()
-	// The PostgreSQL user can enter these folders. Otherwise, a dev server that root starts would store its data in
-	// /var/lib.
+	// The PostgreSQL user can enter these folders. If root runs lockbox dev with a folder that this user cannot enter,
+	// the data is stored in /var/lib.
 	one, two := openFolder(t), openFolder(t)
 	dev := func(dir string) *program { return launch(t, []string{"dev", "--dir", dir}) }
 	first := dev(one)
@@ -251,8 +253,8 @@ func TestDev(t *testing.T) {
 	require.Equal(t, 0, beside.terminate())
 }
 
-// refusesOtherSites verifies that neither a web page of another site nor a program without the token can create the
-// owner. This includes DNS rebinding, in which Host names the other site.
+// refusesOtherSites sends requests as the web page of another site would send them, and a request without the init
+// token. None of them may create the owner. With DNS rebinding, the Host header contains the name of the other site.
 func (p *program) refusesOtherSites() {
 	p.t.Helper()
 	const body = `{"username":"evil","password":"evil-password"}`
@@ -277,8 +279,8 @@ func (p *program) refusesOtherSites() {
 	}
 }
 
-// initializeDev creates the owner with the init token that lockbox dev printed, and checks that only the user of the
-// program can read the file with the token.
+// initializeDev creates the owner with the init token that lockbox dev printed. It also checks the file that contains
+// the token. Only the user who runs the program may read this file.
 func (p *program) initializeDev(dir string) client {
 	p.t.Helper()
 	found := regexp.MustCompile(`(?m)^INIT_TOKEN='(.+)'$`).FindStringSubmatch(p.out.String())

@@ -17,8 +17,9 @@ func swap(columns, p, q string) string {
 		WHERE (v.key, v.version) IN ((%[2]s), (%[3]s))`, columns, p, q)
 }
 
-// TestForgedEntries changes stored rows like an attacker who has the database without the keys. All rows are encrypted
-// under one client key, so a row differs from the others only in its place.
+// TestForgedEntries changes stored rows, as an attacker with access to the database but without the keys could do. All
+// rows are encrypted under the same client key. The server must still notice that a row was changed, or was moved to
+// another key, version or box.
 func TestForgedEntries(t *testing.T) {
 	t.Parallel()
 	forgeries := map[string]string{
@@ -73,14 +74,15 @@ func TestForgedEntries(t *testing.T) {
 		got := root.get("default", "one")
 		root.expectTampered(got, "entry.read")
 		require.NotContains(t, string(got.Body), "canary")
-		// A wrong client key does not open the forged entry either.
+		// A read with a wrong client key must fail too.
 		require.Contains(t, []int{403, 500}, root.get("default", "one", "X-Encryption-Key", otherKey).Status)
 		version := number(t, s.db, `SELECT version FROM entries WHERE key = 'one'`)
 		restored := root.do("POST", "/boxes/default/entries/one/restore", fmt.Sprintf(`{"version":%d}`, version))
 		if restored.Status != 201 {
 			root.expectTampered(restored, "entry.restore")
 		} else if got := root.get("default", "one"); got.Status != 200 || string(got.Body) != `"canary one 1"` {
-			// Without the client key, the server cannot check the value itself.
+			// A restore does not decrypt the value, because it has no client key. The read after the restore must
+			// either return the original value or fail.
 			root.expectTampered(got, "entry.read")
 		}
 		require.NotContains(t, s.log.String(), "canary")
@@ -91,7 +93,7 @@ func TestForgedEntries(t *testing.T) {
 	})
 }
 
-// statements splits SQL at semicolons. The statements themselves contain no semicolon.
+// statements splits SQL at semicolons. The SQL must not contain a semicolon within a statement.
 func statements(sql string) (list []string) {
 	for len(sql) > 0 {
 		end := 0
@@ -121,14 +123,15 @@ func TestForgedAccounts(t *testing.T) {
 	root.do("PUT", "/users/victim", `{"password":"another-password"}`).expect(204)
 	s.authenticate("victim", "another-password").expect(200)
 
-	// A token names its user. A token becomes invalid if its row is assigned to another user.
+	// The text of a token identifies its user. If the row of the token is assigned to another user, the token must
+	// become invalid.
 	run(t, s.db, `UPDATE api_keys SET user_id = (SELECT id FROM users WHERE name = 'victim')
 		WHERE user_id = (SELECT id FROM users WHERE name = 'thief')`)
 	thief.do("GET", "/whoami", nil).expect(401)
 	victim.do("GET", "/whoami", nil).expect(200)
 }
 
-// TestRekeySkipsForgedRows verifies that forged rows do not stop a rekey of all other rows.
+// TestRekeySkipsForgedRows verifies that a rekey reports forged rows and still rekeys all other rows.
 func TestRekeySkipsForgedRows(t *testing.T) {
 	t.Parallel()
 	s := start(t)

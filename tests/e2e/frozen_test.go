@@ -22,8 +22,9 @@ import (
 // longestRequest is the time within which every request must be answered. It includes a margin for a busy machine.
 const longestRequest = 20*time.Second + time.Second
 
-// everyPath sends a request of each kind concurrently. It returns a function that waits for the answers and passes each
-// answer, with its duration, to check. A box named default must exist, and must contain an entry named old.
+// everyPath starts one request of each kind concurrently and returns a function. That function waits for the answers.
+// It calls check with each answer and the time that the request took. A box named default must exist, and must contain
+// an entry named old.
 func everyPath(t *testing.T, root client) (wait func(check func(name string, got *answer, took time.Duration))) {
 	t.Helper()
 	var group sync.WaitGroup
@@ -65,8 +66,9 @@ func everyPath(t *testing.T, root client) (wait func(check func(name string, got
 	}
 }
 
-// TestASilentDatabase makes the database stop answering in several ways. Requests of every kind end with 503 in time,
-// readiness fails, and the server still stops in time.
+// TestASilentDatabase covers a network that loses all packets and a frozen database server. Every request must get 503
+// within longestRequest, and the server must report that it is not ready. It must also stop on SIGTERM within a few
+// more seconds.
 func TestASilentDatabase(t *testing.T) {
 	t.Parallel()
 	for name, silence := range map[string]func(*killable, *pgtest.Proxy){
@@ -108,8 +110,8 @@ func TestASilentDatabase(t *testing.T) {
 	}
 }
 
-// TestLostConnections breaks the open connections of a server several times, but new connections work. The server must
-// recover by itself each time.
+// TestLostConnections breaks all open connections to the database twice. New connections work. The server must recover
+// without a restart.
 func TestLostConnections(t *testing.T) {
 	t.Parallel()
 	between := pgtest.NewProxy(t, startKillable(t).url())
@@ -134,7 +136,7 @@ func TestLostConnections(t *testing.T) {
 	require.Equal(t, 0, p.terminate(), "%s", p.log)
 }
 
-// freeze stops all processes of the server without ending them, until the test ends.
+// freeze sends SIGSTOP to all processes of the PostgreSQL server. The processes resume when the test ends.
 func (k *killable) freeze() {
 	k.t.Helper()
 	var pids []int

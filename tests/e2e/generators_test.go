@@ -13,9 +13,9 @@ import (
 	"github.com/lockbox-go/lockbox/api"
 )
 
-// generators maps each client generator to its commands. The commands generate code from openapi.yaml with the
-// default settings and compile the code. testdata/generators pins the versions of the npm packages and of the Go
-// modules that the generated code imports.
+// generators maps each client generator to its commands. The commands generate code from openapi.yaml with the default
+// settings and compile the code. The files in testdata/generators fix the versions of the npm packages and Go modules
+// that the generated code imports.
 var generators = map[string][]string{
 	"oapi-codegen": {
 		"go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2 -package generated -o generated.go " +

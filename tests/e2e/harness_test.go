@@ -1,4 +1,4 @@
-// Package e2e calls the program as it ships, over HTTP, on a real PostgreSQL.
+// Package e2e runs the server with a real PostgreSQL database and sends HTTP requests to it.
 //
 // Tests that kill processes, need a Docker engine or run many rounds have the build tag e2e and run with make e2e.
 package e2e
@@ -79,8 +79,9 @@ type client struct {
 var httpClient = &http.Client{Timeout: time.Minute,
 	Transport: &description.Transport{Base: &http.Transport{MaxIdleConnsPerHost: 64}}}
 
-// do sends a request. A string is sent unchanged, because it holds JSON text. If body is nil, the request has no body.
-// Any other body is encoded as JSON. headers are pairs of name and value, which override the default headers.
+// do sends a request. If body is a string, do sends it unchanged. If body is nil, the request has no body. Any other
+// body is encoded as JSON. The headers argument lists names and values in turn. These headers replace default headers
+// with the same name.
 func (c client) do(method, path string, body any, headers ...string) *answer {
 	c.server.t.Helper()
 	var reader io.Reader
@@ -118,14 +119,14 @@ func (c client) do(method, path string, body any, headers ...string) *answer {
 	}
 }
 
-// put writes an entry under generatedKey.
+// put writes an entry with generatedKey as its encryption key.
 func (c client) put(box, key, value string, headers ...string) *answer {
 	c.server.t.Helper()
 	return c.do("POST", "/boxes/"+box+"/entries", `{"key":"`+key+`","value":`+value+`}`,
 		append([]string{"X-Encryption-Key", generatedKey}, headers...)...)
 }
 
-// get reads an entry under generatedKey. The caller must encode key for a path.
+// get reads an entry with generatedKey as the encryption key. The key argument must already be encoded for a path.
 func (c client) get(box, key string, headers ...string) *answer {
 	c.server.t.Helper()
 	return c.do("GET", "/boxes/"+box+"/entries/"+key, nil,
@@ -155,7 +156,7 @@ type answer struct {
 	Body    []byte
 }
 
-// expect stops the test if the status differs.
+// expect stops the test if the answer does not have the given status.
 func (a *answer) expect(status int) *answer {
 	a.t.Helper()
 	require.Equal(a.t, status, a.Status, "%s: %s", a.request, a.Body)
@@ -175,5 +176,5 @@ func (a *answer) string(field string) string {
 	return text
 }
 
-// repeats returns the number of rounds of each race. `make e2e` sets 200 rounds.
+// repeats returns how often each test of a race repeats its concurrent requests. `make e2e` sets 200 rounds.
 func repeats() int { return rounds.Configured(3) }

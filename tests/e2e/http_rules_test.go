@@ -25,7 +25,7 @@ func concrete(template string) string {
 		":apiKey", "none", ":droplet", "none").Replace(template)
 }
 
-// inhabited starts a server and creates the objects whose names the function concrete uses.
+// inhabited starts a server and creates the objects that are named in the result of concrete.
 func inhabited(t *testing.T) client {
 	t.Helper()
 	root := start(t).initialize()
@@ -57,7 +57,7 @@ func TestHead(t *testing.T) {
 			"X-Content-Type-Options", "Retry-After"} {
 			require.Equal(t, get.Header.Values(name), head.Header.Values(name), "%s of %s", name, path)
 		}
-		// If the body changes between requests, as the metrics do, its length cannot be compared.
+		// Some bodies, such as the metrics, differ between two requests. Their lengths cannot be compared.
 		again := root.do("GET", path, nil, "X-Encryption-Key", generatedKey)
 		if string(again.Body) == string(get.Body) {
 			require.Equal(t, strconv.Itoa(len(get.Body)), head.Header.Get("Content-Length"), path)
@@ -88,8 +88,8 @@ func TestHeadOfAnEntry(t *testing.T) {
 	head(root.server.as("")).expect(401)
 }
 
-// TestPathsAreExact verifies that a path with an extra segment is unknown, for every method and every route that ends
-// with a parameter. An encoded slash is part of the parameter.
+// TestPathsAreExact appends a segment to the path of every route that ends with a parameter. A request for this path
+// must get 404 with every method. An encoded slash does not begin a segment, because it is part of the parameter.
 func TestPathsAreExact(t *testing.T) {
 	t.Parallel()
 	root := inhabited(t)
@@ -145,8 +145,8 @@ func (s *server) raw(t *testing.T, request string) *answer {
 	}
 }
 
-// TestUnreadableBodies verifies that the response to a body that ends early is 400 body_unreadable. The test covers
-// every route that reads a body, in both APIs. The response does not count as a failure of the server.
+// TestUnreadableBodies sends bodies that end early to every route that reads a body, in both APIs. The status must be
+// 400. In the Lockbox API, the code must be body_unreadable. The server must not log an error or count a 5xx response.
 func TestUnreadableBodies(t *testing.T) {
 	t.Parallel()
 	root := inhabited(t)
@@ -219,10 +219,10 @@ func TestIgnoredBodies(t *testing.T) {
 	}
 }
 
-// TestClientsThatDisconnect verifies that a request is logged and counted with status 499 if its client disconnects
-// while the request waits for a lock. After a RST, the server notices the disconnection immediately. After a FIN, the
-// server notices the disconnection only when it cannot deliver the response. The server does not report the database as
-// unavailable.
+// TestClientsThatDisconnect sends requests that wait for a database lock. The clients then disconnect. Each request
+// must be logged and counted with the status 499. If the client sends a TCP reset (RST), the server notices the
+// disconnection immediately. If the client closes the connection normally (FIN), the server notices only when it cannot
+// deliver the response. The server must not report that the database is unavailable.
 func TestClientsThatDisconnect(t *testing.T) {
 	t.Parallel()
 	root := inhabited(t)
@@ -317,8 +317,8 @@ func TestHalfClosedClients(t *testing.T) {
 }
 
 // TestLoneSurrogates verifies that a lone surrogate is refused in every field except the value of an entry. The value
-// keeps its JSON text. If a password could contain a lone surrogate, two different passwords could decode to the same
-// text.
+// must be stored with its original JSON text. If a password could contain a lone surrogate, two different passwords
+// could decode to the same text.
 func TestLoneSurrogates(t *testing.T) {
 	t.Parallel()
 	root := inhabited(t)
@@ -345,8 +345,8 @@ func TestLoneSurrogates(t *testing.T) {
 }
 
 // TestReadUnlessUnchanged verifies that a read returns 304 without the value if If-None-Match contains the tag of the
-// current version. The audit event has the target "unmodified". The request requires the permission and the key, like
-// any read.
+// current version. The field target of the audit event is then "unmodified". The request requires the permission and
+// the key, like any read.
 func TestReadUnlessUnchanged(t *testing.T) {
 	t.Parallel()
 	root := inhabited(t)
@@ -401,8 +401,8 @@ func TestReadUnlessUnchanged(t *testing.T) {
 	root.get("default", "entry", "If-None-Match", `"2"`).refuses(403, "permission_missing")
 }
 
-// TestDeletedMemberUpdatesTheBox verifies that the deletion of a user sets the update time of the user's boxes and of
-// no other box.
+// TestDeletedMemberUpdatesTheBox deletes a user. The server must set updatedAt of the boxes in which the user was a
+// member, and must not change updatedAt of other boxes.
 func TestDeletedMemberUpdatesTheBox(t *testing.T) {
 	t.Parallel()
 	root := inhabited(t)

@@ -151,8 +151,8 @@ func TestRequestID(t *testing.T) {
 	require.Equal(t, "urn:lockbox:request:mine", got.problem().Instance)
 }
 
-// TestNoCaching verifies that every answer forbids caching, and that its Vary header names the headers with the token
-// and the encryption key.
+// TestNoCaching verifies that every answer forbids caching. Its Vary header must list Authorization and
+// X-Encryption-Key.
 func TestNoCaching(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -234,8 +234,8 @@ func TestOperations(t *testing.T) {
 	require.NotContains(t, metrics, "secret-project", "a path is not a label")
 }
 
-// TestLogHoldsRouteTemplates verifies that the log holds the template of a path and not the path, which may contain an
-// API key.
+// TestLogHoldsRouteTemplates sends requests whose path contains an API key. The log must contain the template of the
+// path instead of the path.
 func TestLogHoldsRouteTemplates(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -83,7 +83,7 @@ func TestIdentityOfAProgram(t *testing.T) {
 	root.do("GET", "/users/other", nil).expect(404)
 }
 
-// TestLockedIdentity covers who can fetch a locked identity, and when it is deleted.
+// TestLockedIdentity covers two rules: which users can fetch a locked identity, and which requests delete it.
 func TestLockedIdentity(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -157,7 +157,7 @@ func TestLockedIdentity(t *testing.T) {
 	require.NotContains(t, tables(t, s.db), base64.RawURLEncoding.EncodeToString([]byte(locked)))
 }
 
-// TestSeedAsToken sends an identity's seed where a token belongs. The seed must not appear in the log or in the
+// TestSeedAsToken sends the seed of an identity instead of a token. The seed must not appear in the log or in the
 // database.
 func TestSeedAsToken(t *testing.T) {
 	t.Parallel()

@@ -34,7 +34,7 @@ func TestInitAfterARestart(t *testing.T) {
 		"already_initialized")
 }
 
-// TestInitBadInput verifies that a refused initialisation can be repeated.
+// TestInitBadInput sends invalid requests to POST /init. After these errors, a valid request must still succeed.
 func TestInitBadInput(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -39,7 +39,8 @@ func TestInvitationPath(t *testing.T) {
 	require.JSONEq(t, `[]`, string(root.do("GET", "/invitations", nil).expect(200).Body))
 }
 
-// TestInvitationBadInput verifies that a request with invalid input neither creates nor uses up an invitation.
+// TestInvitationBadInput verifies that an invalid request creates no invitation. An invitation must still be valid
+// after an invalid request to accept it.
 func TestInvitationBadInput(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -70,8 +71,8 @@ func TestInvitationBadInput(t *testing.T) {
 	s.accept(code, "password").expect(201)
 }
 
-// TestInvitationOnReplicas verifies that two replicas together accept an invitation exactly once. A revocation on one
-// replica takes effect on the other.
+// TestInvitationOnReplicas sends concurrent requests to two replicas. Exactly one of the requests may accept the
+// invitation. An invitation that was revoked on one replica must also be refused on the other.
 func TestInvitationOnReplicas(t *testing.T) {
 	t.Parallel()
 	for _, isolation := range []string{readCommitted, serializable} {

@@ -19,7 +19,8 @@ type holder struct {
 	installation domain.InstallationID
 }
 
-// holder signs a user in with the password that these tests derive from the user's name, and sets a new identity.
+// The holder method signs a user in and sets a new identity. The password must be the name of the user followed by
+// -password.
 func (s *server) holder(name string) holder {
 	s.t.Helper()
 	h := holder{client: s.signIn(name, name+"-password"), name: name}
@@ -40,8 +41,8 @@ func (h holder) rotate(user domain.UserID) holder {
 	return h
 }
 
-// plan returns the plan of the first keyring of a box, with a random key. The recipients are the holder and the given
-// other holders.
+// The plan method returns the contents of the first keyring of a box, with a random key. The recipients are h and
+// others.
 func (h holder) plan(box string, others ...holder) usecases.KeyringPlan {
 	h.server.t.Helper()
 	id, ok := domain.ParseID[domain.Box](h.do("GET", "/boxes/"+box, nil).expect(200).string("id"))
@@ -57,7 +58,7 @@ func (h holder) plan(box string, others ...holder) usecases.KeyringPlan {
 	return with(plan, others...)
 }
 
-// with returns a copy of a plan that has additional recipients.
+// The with function copies a plan and adds recipients to the copy.
 func with(plan usecases.KeyringPlan, others ...holder) usecases.KeyringPlan {
 	plan.Recipients = append([]usecases.KeyHolder{}, plan.Recipients...)
 	for _, other := range others {
@@ -66,8 +67,8 @@ func with(plan usecases.KeyringPlan, others ...holder) usecases.KeyringPlan {
 	return plan
 }
 
-// rekeyed returns the plan of the next keyring, which has a fresh key. The holder is the author. The recipients are the
-// holder and the given other holders.
+// rekeyed returns the plan of a keyring that replaces the keyring in the argument plan. The new keyring has a new key.
+// Its author is h, and its recipients are h and others.
 func (h holder) rekeyed(plan usecases.KeyringPlan, others ...holder) usecases.KeyringPlan {
 	plan.Earlier = append(append([][32]byte{}, plan.Earlier...), plan.Key)
 	_, _ = rand.Read(plan.Key[:])
@@ -77,8 +78,8 @@ func (h holder) rekeyed(plan usecases.KeyringPlan, others ...holder) usecases.Ke
 	return with(plan, others...)
 }
 
-// granted returns the plan of the next keyring, which has the same key and additional recipients. The holder is the
-// author.
+// granted returns the plan of a keyring that replaces the keyring in the argument plan. The new keyring has the same
+// key and additional recipients. Its author is h.
 func (h holder) granted(plan usecases.KeyringPlan, others ...holder) usecases.KeyringPlan {
 	plan.Sequence++
 	plan.Author = h.keys
@@ -106,13 +107,14 @@ func keyringBody(t testing.TB, plan usecases.KeyringPlan) map[string]any {
 	}
 }
 
-// first sends the first keyring of a box.
+// The first method sends a keyring for a box that has no keyring.
 func (c client) first(box string, plan usecases.KeyringPlan) *answer {
 	c.server.t.Helper()
 	return c.do("PUT", "/boxes/"+box+"/keyring", keyringBody(c.server.t, plan), "If-None-Match", "*")
 }
 
-// replace sends a keyring that replaces the keyring with the given tag. The same request removes members.
+// The replace method sends a new keyring for a box. The argument tag is the entity tag of the current keyring. The same
+// request removes the members in remove.
 func (c client) replace(box string, plan usecases.KeyringPlan, tag string, remove ...string) *answer {
 	c.server.t.Helper()
 	body := keyringBody(c.server.t, plan)
@@ -129,7 +131,7 @@ func (a *answer) tag() string {
 	return a.Header.Get("ETag")
 }
 
-// keyText returns the box key of a plan as a client sends it.
+// keyText returns the box key of a plan in the form of the header X-Encryption-Key.
 func keyText(plan usecases.KeyringPlan) string { return domain.FormatGeneratedKey(plan.Key) }
 
 // putUnder writes an entry under the key of a plan.

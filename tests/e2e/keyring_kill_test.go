@@ -15,8 +15,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// fuse is a proxy in front of a database. After it is armed, it passes a number of messages from the server to the
-// database and then breaks all connections.
+// fuse is a proxy in front of a database. The fuse passes messages from the server to the database. The test sets the
+// field left to a number of messages. After that number of messages, the next message breaks all connections.
 type fuse struct {
 	t        *testing.T
 	listener net.Listener
@@ -26,10 +26,11 @@ type fuse struct {
 	open     []net.Conn
 }
 
-// unlimited is the number of messages that a fuse may still pass before it is armed.
+// unlimited is a value of the field left. With this value, the fuse breaks no connection.
 const unlimited = 1 << 40
 
-// startFuse starts a fuse. It returns the fuse, and the URL of the database for connections through the fuse.
+// startFuse starts a fuse and returns it. The result through is the URL with which a server connects to the database
+// through the fuse.
 func startFuse(t *testing.T, database string) (f *fuse, through string) {
 	t.Helper()
 	address, err := url.Parse(database)
@@ -73,7 +74,8 @@ func startFuse(t *testing.T, database string) (f *fuse, through string) {
 	return f, address.String()
 }
 
-// pass copies the data that the server sends. Each write of the database driver counts as one message.
+// The pass method copies data from the Lockbox server to the database. Each block of data that it reads counts as one
+// message.
 func (f *fuse) pass(client, server net.Conn) {
 	buffer := make([]byte, 1<<20)
 	for {
@@ -101,8 +103,9 @@ func (f *fuse) blow() {
 	f.open = nil
 }
 
-// TestRemovalIsKilledAtEachStatement breaks the connection to the database before each message of a request that
-// removes a member and changes the key. Afterwards, both changes or neither of them must be stored.
+// TestRemovalIsKilledAtEachStatement repeats a request that removes a member and changes the box key. During each
+// request, the connection to the database breaks, one message later each time. Afterwards, the database must contain
+// either both changes or none of them.
 func TestRemovalIsKilledAtEachStatement(t *testing.T) {
 	t.Parallel()
 	f, database := startFuse(t, pgtest.New(t))
@@ -131,7 +134,7 @@ func TestRemovalIsKilledAtEachStatement(t *testing.T) {
 		f.left.Store(unlimited)
 		require.Contains(t, []int{200, 503}, got.Status, "%s", got.Body)
 
-		// These queries do not pass through the fuse.
+		// These queries connect to the database directly.
 		members := number(t, f.database, `SELECT count(*) FROM box_users`)
 		removals := number(t, f.database, `SELECT count(*) FROM events WHERE action = 'box-user.remove'`)
 		newest := number(t, f.database, `SELECT max(sequence) FROM box_keyrings`)

@@ -29,9 +29,9 @@ func paddedKeyring(t testing.TB, plan usecases.KeyringPlan, size int) string {
 	return strings.Repeat(" ", size-len(body)) + string(body)
 }
 
-// TestLargestKeyringBody verifies that a server with little memory accepts the largest body, also in two concurrent
-// requests of one user, and without Content-Length. If the server has less than 384 MiB, such a body counts as more
-// memory than a user's share.
+// TestLargestKeyringBody verifies that a server with little memory accepts the largest body. One user sends this body
+// in two concurrent requests, and then without Content-Length. With less than 384 MiB of memory, the body exceeds the
+// user's share of the memory.
 func TestLargestKeyringBody(t *testing.T) {
 	t.Parallel()
 	for _, memory := range []string{"64m", "256m", "1g"} {
@@ -70,8 +70,8 @@ func TestLargestKeyringBody(t *testing.T) {
 	}
 }
 
-// TestLargeKeyring stores a keyring with the most recipients and the longest chain, in the largest body, on a server
-// with 256 MiB.
+// TestLargeKeyring stores a keyring with 1000 recipients and the longest possible chain of earlier keys. The request
+// has the largest possible body, and the server has 256 MiB of memory.
 func TestLargeKeyring(t *testing.T) {
 	t.Parallel()
 	k := startKeyed(t, "MEMORY_LIMIT=256m")

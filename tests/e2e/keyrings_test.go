@@ -98,7 +98,8 @@ func TestKeyring(t *testing.T) {
 	require.False(t, all.KeyChangeDue)
 }
 
-// TestKeyInForce verifies that only the key in force is accepted for writes, and that each version names its key.
+// TestKeyInForce verifies that a write must use the current key of the box. If the caller may read the entry, the
+// response also contains the id of the key that encrypted the version.
 func TestKeyInForce(t *testing.T) {
 	t.Parallel()
 	k := startKeyed(t)
@@ -188,7 +189,7 @@ func TestKeyringConditions(t *testing.T) {
 	k.anna.replace("fresh", k.anna.plan("fresh"), "*").refuses(412, "precondition_failed")
 }
 
-// TestKeyringRefusals covers keyrings that the server refuses for a box with a first keyring.
+// TestKeyringRefusals sends keyrings that must not replace the first keyring of a box.
 func TestKeyringRefusals(t *testing.T) {
 	t.Parallel()
 	k := startKeyed(t)
@@ -338,7 +339,8 @@ func TestRemoveWithKeyring(t *testing.T) {
 	k.anna.replace("prod", again, tag).refuses(409, "key_id_used")
 }
 
-// TestKeyChangeDue covers each way in which a recipient loses the right to the key without a change of the key.
+// TestKeyChangeDue sends requests after which a recipient of the keyring must no longer have the box key. The server
+// must then report that the box needs a new key.
 func TestKeyChangeDue(t *testing.T) {
 	t.Parallel()
 	for name, lose := range map[string]func(k keyed){

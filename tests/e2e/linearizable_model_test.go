@@ -23,13 +23,13 @@ type entryCall struct {
 	verb  string // write, read or delete
 	key   string
 	value string // of a write
-	// ifMatch is the version in If-Match, or 0 if the call has no If-Match. ifNew is set if the call has If-None-Match:
-	// *.
+	// ifMatch is the version in the header If-Match. The value 0 means that the request has no such header. If ifNew is
+	// set, the request has the header If-None-Match: *.
 	ifMatch int
 	ifNew   bool
 }
 
-// entryAnswer is the response. Status 0 means that no response arrived, so the outcome of a change is unknown.
+// entryAnswer is the response. Status 0 means that no response arrived. The entry may then have changed or not.
 type entryAnswer struct {
 	status, version int
 	value           string
@@ -40,8 +40,8 @@ func (s entryState) admits(call entryCall) bool {
 	return (call.ifMatch == 0 || s.exists && call.ifMatch == s.version) && (!call.ifNew || !s.exists)
 }
 
-// step returns the states that can follow if the call gets the answer. If no single server could give the answer in
-// this state, step returns no states.
+// step returns the states that the entry can have after the call got the answer. If the answer is impossible in state
+// s, step returns nil.
 func (s entryState) step(call entryCall, answer entryAnswer) []entryState {
 	after, applies := s, s.admits(call)
 	switch call.verb {
@@ -75,8 +75,8 @@ func (s entryState) step(call entryCall, answer entryAnswer) []entryState {
 	return nil
 }
 
-// entryModel checks each entry separately, because a history is linearizable if the history of each entry is
-// linearizable.
+// entryModel splits a history by entry and checks each part separately. If all parts are linearizable, the history is
+// linearizable too.
 var entryModel = (&porcupine.NondeterministicModel{
 	Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
 		byKey := map[string][]porcupine.Operation{}
@@ -100,8 +100,8 @@ var entryModel = (&porcupine.NondeterministicModel{
 	DescribeOperation: func(input, output any) string { return fmt.Sprintf("%+v -> %+v", input, output) },
 }).ToModel()
 
-// TestEntryModel verifies that the model accepts correct histories and refuses wrong ones. With a model that accepts
-// wrong histories, the run with kills would prove nothing.
+// TestEntryModel verifies that the model accepts correct histories and refuses wrong ones. TestEntriesAreLinearizable
+// relies on this model. With a model that accepts everything, that test could not fail.
 func TestEntryModel(t *testing.T) {
 	t.Parallel()
 	type op struct {

@@ -24,10 +24,11 @@ import (
 const (
 	// linearTime is the duration of the run.
 	linearTime = time.Minute
-	// linearClients send requests concurrently, for linearKeys entries.
+	// linearClients is the number of clients that send requests concurrently. linearKeys is the number of entries that
+	// they use.
 	linearClients, linearKeys = 8, 6
-	// effectTime is the longest time after which a request without a response can still take effect. It exceeds every
-	// timeout of a statement and of a commit.
+	// effectTime is longer than the timeouts of all statements and commits. A request without a response may still
+	// change an entry, but not after this time.
 	effectTime = 30 * time.Second
 )
 
@@ -42,8 +43,8 @@ type history struct {
 // The now method returns the time since the beginning of the history, in nanoseconds.
 func (h *history) now() int64 { return time.Since(h.began).Nanoseconds() }
 
-// add records an operation that has just been answered. The called argument is the time at which the operation was
-// sent.
+// The add method appends an operation to the history. It must be called when the answer arrives. The called argument is
+// the time at which the client sent the request.
 func (h *history) add(client int, called int64, call entryCall, answer entryAnswer) {
 	returned := h.now()
 	if answer.status == 0 {
@@ -52,8 +53,8 @@ func (h *history) add(client int, called int64, call entryCall, answer entryAnsw
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.tally[fmt.Sprint(call.verb, " ", answer.status)]++
-	// In a history, each client has only one call at a time. A call without an answer therefore gets its own client
-	// number.
+	// The history must not contain overlapping calls of one client. A call without an answer lasts until effectTime has
+	// passed, so it gets its own client number.
 	if answer.status == 0 {
 		client = linearClients + len(h.list)
 	}
@@ -66,7 +67,7 @@ func (h *history) add(client int, called int64, call entryCall, answer entryAnsw
 	})
 }
 
-// errNotSent means that the request cannot have had an effect.
+// errNotSent means that the client could not connect, so the request had no effect.
 var errNotSent = errors.New("the request was not sent")
 
 // send sends a call to a server. Status 0 means that the outcome is unknown.
@@ -115,7 +116,7 @@ func (call entryCall) send(ctx context.Context, http1 *http.Client, url, token s
 	return answer, nil
 }
 
-// replicas are two servers on one database whose addresses stay the same over restarts.
+// replicas are two servers with one database. After a restart, a server has the same address as before.
 type replicas struct {
 	t        *testing.T
 	database string
@@ -124,7 +125,7 @@ type replicas struct {
 	kills    [2]int
 }
 
-// restart kills a replica and starts it again on its address.
+// restart kills a replica and starts it again with the same address.
 func (r *replicas) restart(i int) {
 	r.programs[i].kill()
 	r.kills[i]++
@@ -133,7 +134,8 @@ func (r *replicas) restart(i int) {
 	r.programs[i].awaitReady(time.Minute)
 }
 
-// choose returns a random call. The seen argument is the last version of the key that the client saw.
+// choose returns a random call. The seen argument is the version number in the last answer that the client got for this
+// key.
 func choose(random *rand.Rand, key string, seen int, unique int64) entryCall {
 	call := entryCall{verb: "read", key: key}
 	switch n := random.IntN(20); {
@@ -155,8 +157,9 @@ func choose(random *rand.Rand, key string, seen int, unique int64) entryCall {
 	return call
 }
 
-// TestEntriesAreLinearizable lets clients read, write and delete a few entries through two replicas, which are killed
-// in turn. Every answer must be one that a single server without concurrency could have given.
+// TestEntriesAreLinearizable lets clients read, write and delete a few entries through two replicas. Meanwhile, the
+// test kills and restarts the replicas in turn. The answers must be possible for a single server that handles one
+// request at a time.
 func TestEntriesAreLinearizable(t *testing.T) {
 	t.Parallel()
 	r := &replicas{t: t, database: startKillable(t).url()}
@@ -204,7 +207,7 @@ func (r *replicas) call(ctx context.Context, h *history, client int, token strin
 		key := "e" + strconv.Itoa(random.IntN(linearKeys))
 		call := choose(random, key, seen[key], unique.Add(1))
 		called := h.now()
-		// The request does not end with ctx, because the outcome of an interrupted request would be unknown.
+		// The end of ctx must not abort the request, because the outcome of the request would then be unknown.
 		answer, err := call.send(context.WithoutCancel(ctx), http1, r.urls[random.IntN(2)], token)
 		if err != nil {
 			time.Sleep(10 * time.Millisecond)
@@ -213,7 +216,7 @@ func (r *replicas) call(ctx context.Context, h *history, client int, token strin
 		if answer.version > 0 {
 			seen[key] = answer.version
 		}
-		// A read without an answer is not recorded, because it does not limit the possible states.
+		// A read without an answer says nothing about the entry, so it is not recorded.
 		if answer.status != 0 || call.verb != "read" {
 			h.add(client, called, call, answer)
 		}

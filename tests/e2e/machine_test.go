@@ -11,7 +11,7 @@ import (
 	"github.com/lockbox-go/lockbox/client/keys"
 )
 
-// machine is a user who uses the Go client, with an identity and a memory directory.
+// machine is a user of the Go client. The client stores the identities and keyrings that it has seen in dir.
 type machine struct {
 	t      *testing.T
 	name   string
@@ -19,11 +19,13 @@ type machine struct {
 	memory *keys.Memory
 	// holder is nil if the machine has no identity.
 	holder *keys.Holder
-	// session is signed in with the password. client uses the identity to find the keys of boxes.
+	// session is a client with the token of a sign-in. The client in the field client also has the identity, and uses
+	// it to find the keys of boxes.
 	session, client *lockbox.Client
 }
 
-// machine signs in an existing user and publishes a new identity, locked under a passphrase.
+// The machine method signs in an existing user. It publishes a new identity for this user, and stores the identity on
+// the server, locked under a passphrase.
 func (s *server) machine(t *testing.T, name string, passphrase lockbox.Secret) *machine {
 	t.Helper()
 	m := s.emptyMachine(t, name)
@@ -50,7 +52,7 @@ func (s *server) emptyMachine(t *testing.T, name string) *machine {
 	}
 }
 
-// use gives the machine an identity. The memory stays.
+// The use method replaces the identity of the machine. The files in dir remain.
 func (m *machine) use(id *keys.Identity) {
 	m.holder = keys.NewHolder(keys.Config{Identity: id, Memory: m.memory})
 	m.client = m.session.WithIdentity(m.holder)
@@ -61,7 +63,7 @@ func (m *machine) grantOf(other *machine) keys.Grant {
 	return keys.Grant{User: other.name, Fingerprint: other.holder.Identity().Fingerprint().Display()}
 }
 
-// admit makes another user a member of a box with all permissions, and grants the key to this user.
+// admit makes another user a member of a box, gives this user all permissions, and grants the box key to this user.
 func (m *machine) admit(box string, other *machine) {
 	m.t.Helper()
 	require.NoError(m.t, m.client.AddBoxUser(m.t.Context(), box, other.name, ""))

@@ -13,7 +13,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// TestDropletsPageExamples runs the examples of docs/droplets.md in bash, after the README's first block.
+// TestDropletsPageExamples first runs the first bash block of the README, which prepares the server. It then runs the
+// examples of docs/droplets.md.
 func TestDropletsPageExamples(t *testing.T) {
 	e := engine.Start(t, engine.Bridge)
 	e.BuildImages()

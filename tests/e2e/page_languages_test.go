@@ -13,7 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// languages maps each language to the bash command that runs its example in docs/languages.md. $1 is the file.
+// languages maps each language to a bash command. The command runs an example of docs/languages.md. The test has copied
+// the example to the file $1.
 var languages = map[string]string{
 	"bash":       `set -o pipefail; . "$1"`,
 	"python":     `python3 "$1"`,

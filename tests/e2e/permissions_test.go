@@ -144,8 +144,8 @@ func TestPermissionChangeTakesEffectImmediately(t *testing.T) {
 	key.get("default", "key").refuses(404, "box_not_found")
 }
 
-// TestAuthorisationComesBeforeTheKey verifies that a caller without the permission learns nothing about the key it
-// sent, the entry or the value.
+// TestAuthorisationComesBeforeTheKey verifies that a caller without the permission always gets the same error. The
+// error must not depend on the entry, its value or the encryption key in the request.
 func TestAuthorisationComesBeforeTheKey(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()

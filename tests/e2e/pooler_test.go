@@ -29,21 +29,22 @@ import (
 )
 
 const (
-	// soakTime is the duration of a soak. killInterval is the time between two kills of a session of the pooler.
+	// soakTime is how long the clients send requests. killInterval is the time between two kills of a database session.
 	soakTime     = 12 * time.Second
 	killInterval = 400 * time.Millisecond
 	soakClients  = 8
 )
 
-// TestPoolers runs two servers through PgBouncer while sessions of the pooler are killed. No acknowledged write may be
-// lost, no response may belong to another request, and every session must keep its limits. PgBouncer refuses unknown
-// startup parameters, because ignore_startup_parameters is not set.
+// TestPoolers runs two servers that use the database through PgBouncer. Meanwhile, the test kills database sessions. No
+// acknowledged write may be lost, and no client may get the response to another client's request. Every database
+// session must still have the timeouts of Lockbox. The PgBouncer configuration does not set ignore_startup_parameters,
+// so PgBouncer refuses unknown startup parameters.
 func TestPoolers(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"transaction", "session"} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			// Through the pooler, the first server also migrates the empty database and configures the role.
+			// The database is empty. The first server migrates it and configures the database role through the pooler.
 			database := pgtest.Empty(t)
 			pooled := startPgBouncer(t, database, mode)
 			servers := []*server{startOn(t, pooled, "DB_POOLING="+mode), startOn(t, pooled, "DB_POOLING="+mode)}
@@ -69,7 +70,7 @@ func TestPoolers(t *testing.T) {
 	}
 }
 
-// soak counts the answers of clients.
+// soak sends requests of several clients until the time end, and counts the answers.
 type soak struct {
 	t                     *testing.T
 	servers               []*server
@@ -77,7 +78,8 @@ type soak struct {
 	acknowledged, refused atomic.Int64
 }
 
-// The work method writes increasing numbers to one entry and reads them through a random server, until the soak ends.
+// The work method repeatedly writes the next number to an entry and reads the entry. A random server handles each
+// request.
 func (s *soak) work(user client, i int) error {
 	box := fmt.Sprintf("box%d", i)
 	least, attempt := 0, 0
@@ -124,7 +126,7 @@ func (s *soak) count(a *answer) {
 	}
 }
 
-// killSessions kills a random session of the database from time to time.
+// killSessions repeatedly kills a random session of the database until the time end.
 func killSessions(database string, end time.Time) error {
 	ctx := context.Background()
 	conn, err := pgx.Connect(ctx, database)
@@ -143,7 +145,7 @@ func killSessions(database string, end time.Time) error {
 	return nil
 }
 
-// requireLimits checks the limits of several sessions of the pooler.
+// requireLimits connects through the pooler several times and checks the timeouts of each session.
 func requireLimits(t *testing.T, pooled string) {
 	t.Helper()
 	for range 10 {
@@ -158,7 +160,8 @@ func requireLimits(t *testing.T, pooled string) {
 	}
 }
 
-// startPgBouncer starts PgBouncer in front of a database until the test ends, and returns the URL through it.
+// startPgBouncer starts PgBouncer in front of a database. It returns the URL with which a server connects through
+// PgBouncer. PgBouncer ends with the test.
 func startPgBouncer(t *testing.T, database, mode string) string {
 	t.Helper()
 	config, err := pgx.ParseConfig(database)
@@ -190,7 +193,7 @@ default_pool_size = 25
 max_client_conn = 200
 `, server, config.User, password, port, mode), 0o644))
 	command := exec.Command(program, path)
-	// The user must be able to enter the current directory.
+	// The user nobody may have no access to the current directory of the test.
 	command.Dir = folder
 	var output bytes.Buffer
 	command.Stdout, command.Stderr = &output, &output
@@ -220,7 +223,8 @@ max_client_conn = 200
 	return pooled.String()
 }
 
-// unprivileged returns the user nobody if this process runs as root, because PgBouncer refuses to run as root.
+// unprivileged returns the user nobody if this process runs as root. Otherwise it returns nil. PgBouncer refuses to run
+// as root.
 func unprivileged(t *testing.T) *syscall.Credential {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -235,8 +239,8 @@ func unprivileged(t *testing.T) *syscall.Credential {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 }
 
-// relayTo forwards connections from a port to the database and returns the port. The relay is needed because the test
-// server may listen on a socket that accepts only the user of this process.
+// relayTo forwards connections from a port to the database and returns the port. PgBouncer needs this relay if the
+// database server listens on a Unix socket that only the user of this process can open.
 func relayTo(t *testing.T, config *pgx.ConnConfig) int {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -273,7 +277,7 @@ func relay(client net.Conn, network, address string) {
 	_, _ = io.Copy(client, server)
 }
 
-// freePort returns a port on loopback that was free a moment ago.
+// freePort returns a loopback port that no program uses. Another program can take the port before the caller uses it.
 func freePort(t *testing.T) int {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// probes are requests that change nothing. Their refusals can depend on whether the entry exists.
+// probes lists requests that the server refuses. The kind of the refusal can reveal whether the entry exists.
 var probes = []struct {
 	name, method, path, body string
 	headers                  []string
@@ -27,15 +27,15 @@ var probes = []struct {
 	{"restore If-Match", "POST", "/%s/restore", `{"version":1}`, []string{"If-Match", `"99"`}},
 }
 
-// TestKeysAreNotProbedWithoutAnEvent sends every probe for a key with a value, for a deleted key and for an unused key.
-// It sends them as members with every set of permissions that lacks readEntryKeys. If the answers differ, each answer
-// that reveals the state of the key must leave one event with the outcome denied.
+// TestKeysAreNotProbedWithoutAnEvent sends every probe for three keys: one with a value, a deleted one and one that was
+// never used. It does so for every set of permissions without readEntryKeys. An answer that reveals the state of the
+// key must cause an audit event with the outcome denied.
 func TestKeysAreNotProbedWithoutAnEvent(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	root := s.initialize()
-	// Repeated refusals of a member in a box share an event. Each probe therefore has its own box, and each set of
-	// permissions has its own member.
+	// If the server refuses several requests of a member in one box, it may write a single event for all of them. Each
+	// probe therefore has its own box, and each set of permissions has its own member.
 	box := func(i int) string { return fmt.Sprintf("box%d", i) }
 	for i := range probes {
 		root.box(box(i))
@@ -92,7 +92,8 @@ func TestKeysAreNotProbedWithoutAnEvent(t *testing.T) {
 	}
 }
 
-// TestLockoutHidesKeys verifies that during a lockout of passphrases, the answer does not depend on the key.
+// TestLockoutHidesKeys causes a lockout with wrong passphrases. During the lockout, the answer must not reveal whether
+// an entry exists.
 func TestLockoutHidesKeys(t *testing.T) {
 	t.Parallel()
 	s := start(t, "THROTTLE_FREE_ATTEMPTS=3")

@@ -28,8 +28,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/live"
 )
 
-// TestMain removes the program that was built for the run. If the process was started for an attack, TestMain runs the
-// attack instead of the tests.
+// TestMain runs the tests and then deletes the program that they have built. TestAttacks starts this test binary again
+// to attack a server. TestMain then runs only the attack.
 func TestMain(m *testing.M) {
 	if attack.Main() {
 		return
@@ -73,13 +73,15 @@ type program struct {
 	code   int
 }
 
-// launch starts the program with settings as in start. It does not wait for readiness.
+// launch starts the program with the given arguments. Settings are NAME=value without the prefix LOCKBOX_. It does not
+// wait for readiness.
 func launch(t testing.TB, args []string, settings ...string) *program {
 	t.Helper()
 	return runProgram(t, exec.Command(binary(t), args...), settings...)
 }
 
-// runProgram starts a command that either is the program or replaces itself with the program.
+// runProgram starts a command and returns it as a program. The command may be a shell if it replaces itself with the
+// program by exec.
 func runProgram(t testing.TB, cmd *exec.Cmd, settings ...string) *program {
 	t.Helper()
 	p := &program{cmd: cmd, out: &live.Log{}, exited: make(chan struct{})}
@@ -165,14 +167,15 @@ func (p *program) await() int {
 	return p.code
 }
 
-// command runs a command of the program and waits until the command ends.
+// The command function runs the program with the given arguments and waits until it ends.
 func command(t testing.TB, database string, args []string, settings ...string) (code int, out, log string) {
 	t.Helper()
 	p := launch(t, args, append([]string{"DATABASE_URL=" + database, "SECRET_KEY=" + testSecret}, settings...)...)
 	return p.await(), p.out.String(), p.log.String()
 }
 
-// The try method is like do, but it returns an error if there is no answer, because the server may be down.
+// The try method sends a request to a server that may be down. If no answer arrives, try returns an error, but the do
+// method would end the test.
 func (c client) try(method, path, body string, headers ...string) (*answer, error) {
 	request, err := http.NewRequestWithContext(context.Background(), method, c.server.url+path, strings.NewReader(body))
 	if err != nil {
@@ -210,7 +213,8 @@ type killable struct {
 	live *localpg.Server
 }
 
-// startKillable starts a PostgreSQL server with durable commits and the database lockbox.
+// startKillable starts a PostgreSQL server with an empty database named lockbox. The commits of this server are
+// durable.
 func startKillable(t *testing.T) *killable {
 	t.Helper()
 	k := &killable{t: t, dir: openFolder(t)}
@@ -231,8 +235,8 @@ func (k *killable) start() {
 
 func (k *killable) url() string { return k.live.URL("lockbox") }
 
-// openFolder returns a temporary folder that the PostgreSQL user can enter. This user is not the user of this process
-// if the process runs as root.
+// openFolder returns a temporary folder that the PostgreSQL user can enter. If this process runs as root, PostgreSQL
+// runs as another user.
 func openFolder(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/tmp", "lockbox-e2e-")

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// checkBoxOwner checks that the owner of a box is an active boxadmin in it.
+// checkBoxOwner checks that the owner of a box is an active member of the box and has the role boxadmin.
 func (s boxState) checkBoxOwner(t *testing.T) {
 	t.Helper()
 	for _, user := range s.Users {
@@ -22,7 +22,7 @@ func (s boxState) checkBoxOwner(t *testing.T) {
 	require.Fail(t, "the owner is not in the box", "%+v", s)
 }
 
-// boxWith creates a box that root owns, with these users as members with all permissions.
+// boxWith creates a box that root owns. It also creates the users, and makes them members with all permissions.
 func (c *cluster) boxWith(box string, users ...string) []client {
 	c.t.Helper()
 	c.root.do("POST", "/boxes/"+box, nil).expect(201)
@@ -65,7 +65,7 @@ func raceTransfer(t *testing.T, c *cluster, name string) {
 	if tally(answers)[204] == 1 {
 		require.Equal(t, want, state.Owner)
 	}
-	// An admin may act regardless of the owner: both requests may succeed, one after the other.
+	// An admin can transfer any box, so both requests may succeed one after the other.
 	for _, each := range c.atOnce(
 		func() *answer { return c.root.do("PUT", "/boxes/"+name, `{"owner":"`+name+`-o"}`) },
 		func() *answer { return c.root.at(c.b).do("PUT", "/boxes/"+name, `{"owner":"root"}`) }) {
@@ -74,7 +74,8 @@ func raceTransfer(t *testing.T, c *cluster, name string) {
 	c.root.state(name).checkBoxOwner(t)
 }
 
-// raceTransferToRemovedUser transfers a box to a user who is concurrently removed, deactivated or deleted.
+// raceTransferToRemovedUser transfers a box to a member. At the same time, another request removes, demotes,
+// deactivates or deletes this member.
 func raceTransferToRemovedUser(t *testing.T, c *cluster, name string) {
 	c.boxWith(name, name+"-h")
 	leave := []func() *answer{

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// versionNumbers lists the kept versions of an entry, newest first.
+// versionNumbers lists the numbers of the stored versions of an entry, newest first.
 func (c client) versionNumbers(box, key string) []uint64 {
 	c.server.t.Helper()
 	var lines []struct {
@@ -88,7 +88,7 @@ func (c *cluster) expectWinner(t *testing.T, box string, answers []*answer, vers
 	require.Equal(t, answers[winner].Header.Get("ETag"), read.Header.Get("ETag"))
 }
 
-// counted returns the number of entries in a box and checks it against the counter.
+// counted returns the number of entries in a box. This number must be equal to the number in the column entry_count.
 func (c *cluster) counted(box string) int {
 	c.t.Helper()
 	count := len(c.root.state(box).Entries)
@@ -105,8 +105,8 @@ func raceEntriesLimit(t *testing.T, c *cluster, name string) {
 	require.Equal(t, tally(answers)[201], c.counted(name))
 }
 
-// raceEntryCount deletes, restores and writes entries concurrently, in a box that is full at first. The box must never
-// exceed its limit of entries.
+// raceEntryCount deletes, restores and writes entries concurrently. At the beginning, the box is full. The number of
+// entries must never exceed the limit.
 func raceEntryCount(t *testing.T, c *cluster, name string) {
 	c.boxWith(name)
 	for i := range 5 {
@@ -135,7 +135,7 @@ func raceEntryCount(t *testing.T, c *cluster, name string) {
 		WHERE b.name = $1 AND e.version > 0`, name), 5)
 }
 
-// raceOneEntry runs every kind of change of one entry concurrently.
+// raceOneEntry sends concurrent requests that delete, restore and write the same entry.
 func raceOneEntry(t *testing.T, c *cluster, name string) {
 	c.boxWith(name)
 	c.root.put(name, "entry", `0`).expect(201)
@@ -167,8 +167,8 @@ func raceOneEntry(t *testing.T, c *cluster, name string) {
 	require.Equal(t, fmt.Sprintf(`"%d"`, written+1), c.root.put(name, "entry", `1`).expect(201).Header.Get("ETag"))
 }
 
-// raceNextRequest revokes access on one replica while the other replica serves the same user. It then sends a request
-// to the other replica.
+// raceNextRequest sends requests of a user to one replica, and then revokes the user's access on the other replica. The
+// user's next request to the first replica must be refused.
 func raceNextRequest(t *testing.T, c *cluster, name string) {
 	user := c.boxWith(name, name+"-u")[0].at(c.b)
 	c.root.put(name, "entry", `1`).expect(201)

@@ -14,8 +14,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// keyedBox creates a box of a user with two more members. All three have identities. The first two are recipients of
-// the keyring.
+// keyedBox creates a box with three boxadmins who have identities. It also creates a keyring whose recipients are the
+// first two boxadmins.
 func (c *cluster) keyedBox(name string) (holders []holder, plan usecases.KeyringPlan, tag string) {
 	c.t.Helper()
 	c.boxWith(name, name+"-a", name+"-b", name+"-c")
@@ -27,8 +27,8 @@ func (c *cluster) keyedBox(name string) (holders []holder, plan usecases.Keyring
 	return holders, plan, holders[0].first(name, plan).expect(201).tag()
 }
 
-// raceTwoKeyrings sends two changes of a keyring at once. Only one change must succeed. The response to the other
-// change must state that the client must read the keyring again.
+// raceTwoKeyrings sends two concurrent requests that replace the same keyring. Exactly one of them must succeed. The
+// other must get 412, which means that the client must read the keyring again.
 func raceTwoKeyrings(t *testing.T, c *cluster, name string, one, two usecases.KeyringPlan, holders []holder,
 	tag string) {
 	t.Helper()
@@ -48,8 +48,8 @@ func raceTwoKeyrings(t *testing.T, c *cluster, name string, one, two usecases.Ke
 		JOIN boxes b ON b.id = r.box_id WHERE b.name = $1 AND r.sequence = 2`, name))
 }
 
-// raceGrantAndRekey grants the key to a member and changes the key at the same time. If the key change takes effect
-// first, the grant must wrap the new key.
+// raceGrantAndRekey grants the key to a member and changes the key at the same time. Only one of the two requests can
+// succeed.
 func raceGrantAndRekey(t *testing.T, c *cluster, name string) {
 	holders, plan, tag := c.keyedBox(name)
 	one, two := holders[0].granted(plan, holders[2]), holders[1].rekeyed(plan, holders[0])
@@ -62,7 +62,7 @@ func raceTwoRekeys(t *testing.T, c *cluster, name string) {
 	raceTwoKeyrings(t, c, name, one, two, holders, tag)
 }
 
-// raceRekeyAndWriters changes the key while ten writers write under the old key.
+// raceRekeyAndWriters changes the box key while ten writers still use the old box key.
 func raceRekeyAndWriters(t *testing.T, c *cluster, name string) {
 	holders, plan, tag := c.keyedBox(name)
 	next := holders[0].rekeyed(plan, holders[1])
@@ -71,7 +71,8 @@ func raceRekeyAndWriters(t *testing.T, c *cluster, name string) {
 	holders[1].putUnder(next, name, "entry-0", `"new"`).expect(201)
 }
 
-// raceFirstKeyringAndWriters gives a box its first keyring while ten writers write under the key that they share.
+// raceFirstKeyringAndWriters gives a box its first keyring while ten writers still use an encryption key that is in no
+// keyring.
 func raceFirstKeyringAndWriters(t *testing.T, c *cluster, name string) {
 	c.boxWith(name, name+"-a", name+"-b")
 	anna, boris := c.a.holder(name+"-a"), c.a.holder(name+"-b")
@@ -82,9 +83,9 @@ func raceFirstKeyringAndWriters(t *testing.T, c *cluster, name string) {
 	boris.putUnder(plan, name, "entry-0", `"new"`).expect(201)
 }
 
-// raceKeyAndWriters changes the key while ten writers write under the old key. Their versions record oldID. It verifies
-// that no version under the old key is stored after the change, and that no confirmed write is lost. A write under the
-// old key must be refused if it is sent after the response to the change.
+// raceKeyAndWriters calls change while ten writers write with oldKey. Their versions record oldID. After the change,
+// the server must not store a version with the old key, and no confirmed write may be lost. Each write with the old key
+// that a client sends after the response to the change must be refused.
 func raceKeyAndWriters(t *testing.T, c *cluster, name string, writer client, oldKey, oldID string,
 	change func() *answer) {
 	t.Helper()

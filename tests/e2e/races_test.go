@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// race is one round of concurrent requests. name is unique to the round.
+// A race function runs one round of concurrent requests. The name argument differs in each round and serves as the name
+// of boxes and users.
 type race func(t *testing.T, c *cluster, name string)
 
 // raceLimits are low, so that the races reach them.
@@ -22,9 +23,8 @@ func TestRaces(t *testing.T) {
 	inOrder(t, races, func(t *testing.T, each race) { runRace(t, each, readCommitted, repeats()) })
 }
 
-// TestRacesAtOtherIsolationLevels verifies that the locks hold at every isolation level. At the stricter levels the
-// database aborts concurrent transactions; the server retries them a few times and then answers 503. Nothing else may
-// differ.
+// TestRacesAtOtherIsolationLevels runs every race at the two stricter isolation levels. The database may then abort
+// concurrent transactions. The server retries them a few times and then answers 503. Nothing else may differ.
 func TestRacesAtOtherIsolationLevels(t *testing.T) {
 	t.Parallel()
 	for _, level := range []string{repeatableRead, serializable} {
@@ -212,8 +212,8 @@ func raceCreateUser(_ *testing.T, c *cluster, name string) {
 	c.expectTally(answers, 201, 1, 409, 3)
 }
 
-// racePassword checks that a password change ends every earlier session, and that one of the two new passwords is in
-// effect.
+// racePassword sends two password changes and four sign-ins with the old password concurrently. Exactly one of the new
+// passwords must be valid afterwards. All sessions from these sign-ins must have ended.
 func racePassword(t *testing.T, c *cluster, name string) {
 	user := c.root.user(name)
 	signIn := func(s *server, password string) *answer {

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// rateLimited checks a refusal that carries Retry-After.
+// rateLimited requires the status 429 and a header Retry-After with a positive number of seconds.
 func (a *answer) rateLimited() *answer {
 	a.t.Helper()
 	a.expect(429)
@@ -22,7 +22,7 @@ func (a *answer) rateLimited() *answer {
 	return a
 }
 
-// expireLockouts moves all lockouts into the past and changes nothing else.
+// expireLockouts ends all lockouts. It does not reset the counts of failures.
 func expireLockouts(t testing.TB, s *server) {
 	t.Helper()
 	run(t, s.db, `UPDATE throttle SET blocked_until = now() - interval '1 second' WHERE blocked_until > now()`)
@@ -66,8 +66,8 @@ func TestRateLimitOfSignIns(t *testing.T) {
 	again.as(root.token).do("GET", "/whoami", nil).expect(200)
 }
 
-// TestRightPasswordWithoutCode verifies that a sign-in with the right password but without a code does not count as a
-// failure and does not reset the count.
+// TestRightPasswordWithoutCode covers sign-ins with the right password but without a code. Such a sign-in must leave
+// the count of failures unchanged.
 func TestRightPasswordWithoutCode(t *testing.T) {
 	t.Parallel()
 	s := start(t, "THROTTLE_FREE_ATTEMPTS=3")
@@ -88,7 +88,7 @@ func TestRightPasswordWithoutCode(t *testing.T) {
 	expireLockouts(t, s)
 	guess(s, "user1", "user1-password").refuses(401, "totp_required")
 	signIn(codeOf(t, made.Secret, 1)).expect(200)
-	// The holder of a token is subject to the same limit.
+	// The limit also applies to requests with a token.
 	for range 3 {
 		user.do("DELETE", "/users/user1/totp", `{"code":"000000"}`).refuses(403, "code_wrong")
 	}
@@ -96,8 +96,8 @@ func TestRightPasswordWithoutCode(t *testing.T) {
 	user.do("PUT", "/users/user1", `{"password":"another-password","currentPassword":"user1-password"}`).rateLimited()
 }
 
-// TestRateLimitPerAddress verifies the limit of an address that tries many names. All IPv6 addresses with the same /64
-// prefix share one count. Addresses behind an untrusted proxy are not distinguished.
+// TestRateLimitPerAddress sends sign-ins with many names from one address. All IPv6 addresses with the same /64 prefix
+// share one count. If a proxy is not trusted, all addresses behind it share the count of the proxy.
 func TestRateLimitPerAddress(t *testing.T) {
 	t.Parallel()
 	s := start(t, "THROTTLE_FREE_ATTEMPTS=1", "TRUSTED_PROXIES=127.0.0.0/8")
@@ -119,8 +119,8 @@ func TestRateLimitPerAddress(t *testing.T) {
 	}
 }
 
-// TestRateLimitBehindUntrustedProxy verifies the limit of an untrusted peer that sends X-Forwarded-For. The header
-// raises the limit of the peer's address, but does not remove the limit.
+// TestRateLimitBehindUntrustedProxy sends requests from an untrusted peer with the header X-Forwarded-For. With this
+// header, the limit for the peer's address is higher, but there is still a limit.
 func TestRateLimitBehindUntrustedProxy(t *testing.T) {
 	t.Parallel()
 	s := start(t, "THROTTLE_FREE_ATTEMPTS=1", "INIT_TOKEN=the-init-token")
@@ -132,7 +132,7 @@ func TestRateLimitBehindUntrustedProxy(t *testing.T) {
 		initialize(i).expect(401)
 	}
 	initialize(20).rateLimited()
-	// A peer that does not send the header has a separate count.
+	// Requests without the header have a separate count.
 	s.as("").do("POST", "/init", `{"username":"root","password":"root-password"}`, "X-Init-Token",
 		"the-init-token").expect(200)
 }
@@ -181,8 +181,8 @@ func TestRateLimitsOfOtherRequests(t *testing.T) {
 	s.as("").do("POST", "/api/v1/user/auth/refresh", refreshBody(strings.Repeat("0", 64))).rateLimited()
 }
 
-// TestRateLimitOfPassphrases verifies the limit of wrong passphrases per caller and box. Generated keys cannot be
-// guessed and are not counted.
+// TestRateLimitOfPassphrases sends wrong passphrases. The server counts them separately for each pair of a caller and a
+// box. It does not count wrong generated keys, because such keys cannot be guessed.
 func TestRateLimitOfPassphrases(t *testing.T) {
 	t.Parallel()
 	s := start(t, "THROTTLE_FREE_ATTEMPTS=3")
@@ -211,9 +211,9 @@ func TestRateLimitOfPassphrases(t *testing.T) {
 	read(root, "default", "right").expect(200)
 }
 
-// TestTenThousandGuesses sends ten thousand guesses of a password and of a code for one account, from many addresses to
-// two replicas. Almost all of the guesses must be refused without a comparison, and the rightful user must still be
-// able to sign in from a known address.
+// TestTenThousandGuesses guesses the password of one account and the TOTP code of another. The guesses come from ten
+// thousand addresses. The server must refuse almost all of them without comparing them. Meanwhile, both users must be
+// able to sign in from an address that the server knows.
 func TestTenThousandGuesses(t *testing.T) {
 	t.Parallel()
 	total := 50 * repeats() // ten thousand in the long run

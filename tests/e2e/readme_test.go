@@ -14,11 +14,12 @@ import (
 
 const (
 	readmeURL = "URL=http://127.0.0.1:5000\n"
-	// readmeToken is the init token. paste writes the token to the file that make run would have created.
+	// readmeToken is the init token. The paste method writes it to .lockbox/init-token, which make run would otherwise
+	// create.
 	readmeToken = "readme-token"
 )
 
-// TestReadmeFirstFiveMinutes runs the README's first block in bash, like a new user.
+// TestReadmeFirstFiveMinutes runs the first bash block of the README.
 func TestReadmeFirstFiveMinutes(t *testing.T) {
 	t.Parallel()
 	s := start(t, "INIT_TOKEN="+readmeToken)
@@ -29,8 +30,8 @@ func TestReadmeFirstFiveMinutes(t *testing.T) {
 	require.Contains(t, out[strings.LastIndex(out, "HTTP/1.1"):], `"code":"permission_missing"`)
 }
 
-// TestHTTPPageExamples runs the README's first block, and then the examples in the table of requests in docs/http.md,
-// row by row. It compares the status of each answer with the first status in the answer column of the same row.
+// TestHTTPPageExamples runs the first bash block of the README. It then runs the example in each row of the table of
+// requests in docs/http.md. The status of the response must be the first status in the answer column of this row.
 func TestHTTPPageExamples(t *testing.T) {
 	t.Parallel()
 	const mark = "== example "
@@ -83,7 +84,8 @@ func page(t *testing.T, name string) string {
 	return string(text)
 }
 
-// firstBlock returns the README's bash block that contains the address of make run.
+// firstBlock returns the first bash block of the README. This block begins with readmeURL, the address of the server
+// that make run starts.
 func firstBlock(t *testing.T) string {
 	t.Helper()
 	_, rest, found := strings.Cut(page(t, "README.md"), "```bash\n"+readmeURL)
@@ -92,13 +94,13 @@ func firstBlock(t *testing.T) string {
 	return readmeURL + block
 }
 
-// paste runs text in bash with this server's address. It creates substitutes for the files that make run would have
-// created: a stub for bin/lockbox, which prints a key, and a file with an init token.
+// The paste method runs text in bash and replaces readmeURL with the address of this server. It first creates two files
+// that make run would create. One is a stub for bin/lockbox that only prints a key. The other contains the init token.
 func (s *server) paste(text string) string {
 	s.t.Helper()
 	dir := s.t.TempDir()
-	// bash writes the stub. If this process wrote it, a parallel test could fork a child during the write. The child
-	// would then hold the file open for writing, and the execution of the stub would fail.
+	// bash writes the stub instead of this process. A parallel test can start a child process while this process writes
+	// a file. The child would then keep the stub open for writing, and Linux does not execute such a file.
 	text = "mkdir bin; printf '#!/bin/sh\n[ \"$*\" = keygen ] && echo " + generatedKey +
 		"\n' > bin/lockbox; chmod 700 bin/lockbox\nmkdir .lockbox; echo " + readmeToken +
 		" > .lockbox/init-token\n" + text

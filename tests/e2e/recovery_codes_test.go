@@ -10,7 +10,8 @@ import (
 )
 
 // TestPlainRecoveryCodesAreRefused adds a recovery code in the format of an older release to the database. An attacker
-// without the secret can do the same. Starting a server does not make the code valid; only the operator's command does.
+// without the secret can do the same. The code must not become valid when a server starts. It becomes valid only when
+// an operator runs the command lockbox secret recovery-codes.
 func TestPlainRecoveryCodesAreRefused(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -14,7 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestRevocationWhileWaitingForALock verifies that a request that waited for a lock is authorised again before it acts.
+// TestRevocationWhileWaitingForALock revokes a permission while a request waits for a lock. After the wait, the server
+// must check the permission again and refuse the request.
 func TestRevocationWhileWaitingForALock(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -63,7 +64,8 @@ func whileLocked(t *testing.T, s *server, request func() *answer, meanwhile func
 	return <-answers
 }
 
-// TestRevocationDuringKeyDerivation revokes the permission during a slow key derivation of a read.
+// TestRevocationDuringKeyDerivation revokes a permission while the server derives the key for a read. The server must
+// check the permission again and refuse the read.
 func TestRevocationDuringKeyDerivation(t *testing.T) {
 	t.Parallel()
 	const passphrase = "correct horse"
@@ -90,7 +92,7 @@ func TestRevocationDuringKeyDerivation(t *testing.T) {
 	require.Fail(t, "the permission never went while the derivation ran")
 }
 
-// derivations returns the number of key derivations that run or wait.
+// derivations returns the number of running key derivations plus the number of waiting ones.
 func (s *server) derivations() int {
 	sum := 0
 	for line := range strings.Lines(string(s.as("").do("GET", "/metrics", nil).Body)) {
@@ -104,7 +106,7 @@ func (s *server) derivations() int {
 	return sum
 }
 
-// TestLargeBodiesNeedAValidToken verifies that a body without a valid token cannot fill the memory.
+// TestLargeBodiesNeedAValidToken verifies that the server does not read a large body if the request has no valid token.
 func TestLargeBodiesNeedAValidToken(t *testing.T) {
 	t.Parallel()
 	s := start(t, "REQUIRE_ADMIN_TO_CREATE_USER=false")
@@ -115,7 +117,8 @@ func TestLargeBodiesNeedAValidToken(t *testing.T) {
 	}
 	root.box("default")
 	root.put("default", "entry", `"`+padding(17<<10)+`"`).expect(201)
-	// The server looks the token up first, so it refuses a made-up token although the body never arrives.
+	// These requests have a made-up token, and the rest of their bodies never arrives. The server must check the token
+	// first and answer without waiting for the body.
 	for _, path := range []string{"/boxes/default/entries", "/users"} {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 		require.NoError(t, err)
@@ -131,7 +134,7 @@ func TestLargeBodiesNeedAValidToken(t *testing.T) {
 	}
 }
 
-// TestAPIKeysAreLimited verifies that one user cannot fill the database with API keys.
+// TestAPIKeysAreLimited verifies the limit of API keys per user.
 func TestAPIKeysAreLimited(t *testing.T) {
 	t.Parallel()
 	s := start(t)

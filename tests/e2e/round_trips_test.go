@@ -15,8 +15,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// countingProxy forwards connections to a database. It counts the round trips. Each Sync message and each simple query
-// is a round trip, because the client waits for the answer.
+// countingProxy forwards connections to a database. It counts the round trips. After a Sync message or a simple query,
+// the client waits for the server, so each of these messages counts as one round trip.
 type countingProxy struct {
 	url   string
 	trips atomic.Int64
@@ -60,7 +60,8 @@ func proxyTo(t *testing.T, database string) *countingProxy {
 	return p
 }
 
-// forward copies the messages of a client. Only the first message has no type byte.
+// forward passes the messages of a client to the database and counts round trips. Every message except the first begins
+// with a byte that identifies its type.
 func (p *countingProxy) forward(server, client net.Conn) {
 	defer server.Close()
 	in := bufio.NewReader(client)
@@ -85,8 +86,9 @@ func (p *countingProxy) forward(server, client net.Conn) {
 	}
 }
 
-// TestSignInRoundTrips counts the round trips to the database of each kind of sign-in. The first requests also prepare
-// statements, so the test uses the smallest count of several tries.
+// TestSignInRoundTrips counts the round trips to the database of each kind of sign-in. Some requests also prepare
+// statements, which needs more round trips. The test therefore sends each request six times and uses the smallest
+// count.
 func TestSignInRoundTrips(t *testing.T) {
 	t.Parallel()
 	const most = 6

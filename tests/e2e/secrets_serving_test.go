@@ -77,7 +77,7 @@ func TestRekeyWhileServing(t *testing.T) {
 	load.check(root)
 }
 
-// startSignIns signs in repeatedly at both replicas until the returned function is called.
+// startSignIns repeatedly signs in at both replicas. The returned function stops the sign-ins.
 func startSignIns(t *testing.T, c *cluster) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -98,8 +98,8 @@ func startSignIns(t *testing.T, c *cluster) (stop func()) {
 	}
 }
 
-// TestRekeyResumes interrupts one rekey after a batch, and a second rekey while it waits. A third rekey must then
-// succeed.
+// TestRekeyResumes interrupts a rekey after its first batch. It interrupts the next rekey while that rekey waits for an
+// open transaction. A third rekey must then succeed.
 func TestRekeyResumes(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, readCommitted)

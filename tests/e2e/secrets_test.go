@@ -22,14 +22,15 @@ import (
 const (
 	newSecret   = "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8"
 	wrongSecret = "QEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaW1xdXl8"
-	// testGrace is long enough for the transactions of a test. boot.RekeyGrace also allows for slow transactions.
+	// testGrace is the time for which a rekey waits, because a transaction may still use the old key. It is shorter
+	// than boot.RekeyGrace, because the transactions of the tests are short.
 	testGrace = 700 * time.Millisecond
 	// loadPause is the time between two requests of a client under load. Without this pause, the clients would keep the
 	// processor busy.
 	loadPause = 5 * time.Millisecond
 )
 
-// configOf reads settings like a server on the given database.
+// configOf returns the configuration of a server with the given database and settings.
 func configOf(t testing.TB, database string, settings ...string) boot.Config {
 	t.Helper()
 	environ := []string{"LOCKBOX_DATABASE_URL=" + database, "LOCKBOX_SECRET_KEY=" + testSecret,
@@ -43,7 +44,7 @@ func configOf(t testing.TB, database string, settings ...string) boot.Config {
 	return config
 }
 
-// serverKeys opens the commands for server keys.
+// serverKeys returns the service that the operator's commands for server keys use.
 func serverKeys(t testing.TB, database string, settings ...string) *serverkeys.Service {
 	t.Helper()
 	keys, closeAll, err := boot.OpenServerKeys(context.Background(), configOf(t, database, settings...),
@@ -53,8 +54,7 @@ func serverKeys(t testing.TB, database string, settings ...string) *serverkeys.S
 	return keys
 }
 
-// openTransaction opens a transaction, as another program could do. The transaction stays open until the caller calls
-// end.
+// openTransaction opens a transaction on a separate connection. The transaction stays open until the caller calls end.
 func openTransaction(t *testing.T, database string) (end func()) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), database)
@@ -64,7 +64,8 @@ func openTransaction(t *testing.T, database string) (end func()) {
 	return func() { require.NoError(t, conn.Close(context.WithoutCancel(t.Context()))) }
 }
 
-// TestARekeyWaitsOnlyForOpenTransactions runs rekeys with a grace of an hour, without and with an open transaction.
+// TestARekeyWaitsOnlyForOpenTransactions runs two rekeys with a grace period of one hour. The first must not wait,
+// because no transaction is open. The second must wait only until the open transaction ends.
 func TestARekeyWaitsOnlyForOpenTransactions(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -171,7 +172,8 @@ func (s *server) authenticate(user, password string) *answer {
 	return s.as("").do("POST", "/authenticate", `{"username":"`+user+`","password":"`+password+`"}`)
 }
 
-// load is a set of clients that write and read distinct keys and remember confirmed writes.
+// load runs several clients that write and read entries. It stores the value of each confirmed write in the map
+// written.
 type load struct {
 	t       *testing.T
 	ending  chan struct{}
@@ -181,7 +183,7 @@ type load struct {
 	done    atomic.Int64
 }
 
-// startLoad lets every client write and read in the box "default" until stop is called. Any failure fails the test.
+// startLoad starts the clients, which use the box "default" until stop is called. If a request fails, the test fails.
 func startLoad(t *testing.T, clients ...client) *load {
 	t.Helper()
 	l := &load{t: t, ending: make(chan struct{}), written: make(map[string]string)}
@@ -238,7 +240,8 @@ func (l *load) check(reader client) {
 	}
 }
 
-// rekeyed requires that a purpose has exactly one key, of the given generation, and returns the id of this key.
+// rekeyed requires that exactly one server key with the given purpose is stored. It returns the id of this key, which
+// must have the given generation.
 func rekeyed(t testing.TB, database string, purpose domain.KeyPurpose, generation int) string {
 	t.Helper()
 	require.Equal(t, 1, number(t, database, `SELECT count(*) FROM server_keys WHERE purpose = $1`, string(purpose)))
@@ -247,8 +250,8 @@ func rekeyed(t testing.TB, database string, purpose domain.KeyPurpose, generatio
 		string(purpose), generation)
 }
 
-// TestRestoreAfterARekey restores an old version on a replica that has only one database connection and has not loaded
-// the new key.
+// TestRestoreAfterARekey restores an old version after a rekey. The replica has not loaded the new server key yet, and
+// has only one database connection.
 func TestRestoreAfterARekey(t *testing.T) {
 	t.Parallel()
 	s := start(t, "DB_MAX_CONNS=1")
@@ -274,7 +277,8 @@ func (c client) lastEvent(action string) map[string]any {
 	return record.Events[0]
 }
 
-// expectTampered checks that the answer reports tampering without details and that the audit log holds the event.
+// expectTampered requires the error code tampered, without details of the stored row. The newest audit event of the
+// action must have the outcome tampered.
 func (c client) expectTampered(got *answer, action string) {
 	c.server.t.Helper()
 	got.expect(500)
@@ -283,8 +287,8 @@ func (c client) expectTampered(got *answer, action string) {
 	require.Equal(c.server.t, "tampered", c.lastEvent(action)["outcome"])
 }
 
-// TestRekeyEndsAccountsTokens verifies that a new session key or a new token key also ends the sign-ins of the accounts
-// API. The sign-ins must stay invalid even if an attacker restores their rows afterwards.
+// TestRekeyEndsAccountsTokens replaces the server key for sessions or for tokens. The tokens of the accounts API must
+// then be invalid. They must stay invalid even if an attacker restores their rows in the database.
 func TestRekeyEndsAccountsTokens(t *testing.T) {
 	t.Parallel()
 	for _, purpose := range []domain.KeyPurpose{domain.KeyForSessions, domain.KeyForTokens} {

@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSessionsEnd verifies that every action that ends sessions also ends sessions of the accounts API. Every server
-// refuses the next request.
+// TestSessionsEnd covers the actions that end all sessions of a user. They must also end the user's sessions of the
+// accounts API. Each replica must refuse the next request.
 func TestSessionsEnd(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, readCommitted)
@@ -58,7 +58,8 @@ func TestSessionsEnd(t *testing.T) {
 	}
 }
 
-// TestAccessTokenEverywhere verifies that an access token is accepted wherever an API key is.
+// TestAccessTokenEverywhere sends an access token of the accounts API to routes of the Lockbox API. These routes must
+// accept it like an API key.
 func TestAccessTokenEverywhere(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -115,7 +115,7 @@ func TestHangupReloadsTheCertificate(t *testing.T) {
 	require.Zero(t, p.terminate(), "%s", p.log)
 }
 
-// TestHangupDoesNotEndTheServer sends SIGHUP to a server without TLS.
+// TestHangupDoesNotEndTheServer sends SIGHUP to a server without TLS. The server must continue to run.
 func TestHangupDoesNotEndTheServer(t *testing.T) {
 	t.Parallel()
 	p := serve(t, pgtest.New(t))
@@ -128,8 +128,8 @@ func TestHangupDoesNotEndTheServer(t *testing.T) {
 	require.Zero(t, p.terminate(), "%s", p.log)
 }
 
-// TestDrainDelay verifies the order of a shutdown: readiness fails while new connections are still accepted, then the
-// listener closes, and a request in flight finishes.
+// TestDrainDelay verifies the order of a shutdown. First /readyz fails, but the server still accepts new connections.
+// After the delay, the listener closes. A request in flight still finishes.
 func TestDrainDelay(t *testing.T) {
 	t.Parallel()
 	const delay = 3 * time.Second
@@ -140,7 +140,7 @@ func TestDrainDelay(t *testing.T) {
 	t.Cleanup(func() { _ = inFlight.Close() })
 	beginInit(t, inFlight)
 
-	// Each probe opens a connection, as a load balancer may do.
+	// Each of the following requests opens a new connection.
 	fresh := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
 	status := func(path string) int {
 		answer, err := fresh.Get(p.url + path)
@@ -168,7 +168,7 @@ func TestDrainDelay(t *testing.T) {
 	require.Zero(t, p.await(), "%s", p.log)
 }
 
-// TestTerminationWithoutDelay verifies that a server without LOCKBOX_DRAIN_DELAY closes its listener at once.
+// TestTerminationWithoutDelay verifies that a server without LOCKBOX_DRAIN_DELAY closes its listener immediately.
 func TestTerminationWithoutDelay(t *testing.T) {
 	t.Parallel()
 	p := serve(t, pgtest.New(t))

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestManySignIns sends a hundred concurrent sign-ins on two cores. The sign-ins that exceed the queue must get
-// Retry-After, and the server must answer reads in the meantime.
+// TestManySignIns sends a hundred concurrent sign-ins on two cores. If the queue is full, a sign-in must get 503 with
+// the header Retry-After. Meanwhile, reads must succeed.
 func TestManySignIns(t *testing.T) {
 	t.Parallel()
 	s := start(t, "KDF_MEMORY_KIB=19456", "KDF_TIME=2", "THROTTLE_FREE_ATTEMPTS=5")

@@ -22,7 +22,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// thief has a copy of the database and the server's secret, and runs the server's code on them.
+// thief has the server's secret and a copy of the database. It reads the copy with the code of the server.
 type thief struct {
 	t        *testing.T
 	database string
@@ -58,8 +58,9 @@ func steal(t *testing.T, database string) thief {
 	}
 }
 
-// opened returns the values of the stored versions that a key opens. The keys of the map have the form "entry version".
-// All other versions must be refused because the key is wrong.
+// opened tries to decrypt every stored version with an encryption key and returns the decrypted values. The keys of the
+// map consist of the key of the entry and the version number. For the other versions, the error must be that the
+// encryption key is wrong.
 func (th thief) opened(key lockbox.EncryptionKey) map[string]string {
 	th.t.Helper()
 	parsed := usecases.Key(th.t, key.Reveal())
@@ -125,8 +126,8 @@ func (th thief) keyrings() (all []keys.Keyring) {
 	return all
 }
 
-// unwrapped returns the ids of the box keys that an identity unwraps. It tries the wrapped keys of all recipients in
-// all stored keyrings. The result includes the earlier keys in each keyring that the identity opens.
+// unwrapped tries to open all stored keyrings with an identity, as each of their recipients. It returns the ids of the
+// box keys that it finds. These include the earlier keys in the chain of a keyring.
 func (th thief) unwrapped(id *keys.Identity) map[string]bool {
 	th.t.Helper()
 	found := make(map[string]bool)
@@ -145,8 +146,9 @@ func (th thief) unwrapped(id *keys.Identity) map[string]bool {
 	return found
 }
 
-// chains decrypts the chains of all stored keyrings with a box key. It counts the chains that the box key opens, and
-// returns this number and the ids of the earlier keys in these chains.
+// The chains method tries to decrypt the chains of all stored keyrings with a box key. The chain of a keyring contains
+// the earlier box keys. It returns the ids of the earlier keys that it finds, and the number of chains that it could
+// decrypt.
 func (th thief) chains(key lockbox.EncryptionKey) (earlier map[string]bool, chains int) {
 	th.t.Helper()
 	earlier = make(map[string]bool)
@@ -164,7 +166,7 @@ func (th thief) chains(key lockbox.EncryptionKey) (earlier map[string]bool, chai
 	return earlier, chains
 }
 
-// locked returns the locked identity of a user, without the server's layer of encryption.
+// The locked method returns the locked identity of a user. It first removes the encryption that the server has added.
 func (th thief) locked(name string) (locked []byte, owner keys.Owner) {
 	th.t.Helper()
 	var fingerprint, sealed []byte
@@ -186,9 +188,9 @@ func idOf(t *testing.T, key lockbox.EncryptionKey) string {
 	return usecases.Key(t, key.Reveal()).ID().String()
 }
 
-// TestStolenDatabaseAfterARemoval removes a member, who then gets a copy of the database and the server's secret. With
-// the key, the identity and the memory directory of the former member, the copy must reveal only the versions that were
-// written before the removal.
+// TestStolenDatabaseAfterARemoval removes a member from a box. The former member then gets a copy of the database and
+// the server's secret, and still has an old box key and an identity. Only the versions from before the removal may be
+// readable.
 func TestStolenDatabaseAfterARemoval(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -250,7 +252,7 @@ func TestStolenDatabaseAfterARemoval(t *testing.T) {
 	require.Equal(t, map[string]bool{idOf(t, old): true, idOf(t, second): true}, earlier)
 	require.Equal(t, 1, chains)
 
-	// Only the passphrase unlocks the identity of another member.
+	// The identity of another member can be unlocked only with that member's passphrase.
 	locked, owner := th.locked("anna")
 	_, err = keys.Unlock(locked, lockbox.NewSecret("boris-also-has-six-good-words"), owner)
 	require.ErrorIs(t, err, lockbox.ErrUnlockFailed)

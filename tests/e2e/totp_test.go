@@ -12,7 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// codeOf computes the code of the current time step or of a later step, like an authenticator app.
+// codeOf computes the TOTP code that an authenticator app shows. The argument later is the number of time steps from
+// now.
 func codeOf(t testing.TB, secret string, later int) string {
 	t.Helper()
 	code, err := totp.GenerateCode(secret, time.Now().Add(time.Duration(later)*30*time.Second))
@@ -20,7 +21,8 @@ func codeOf(t testing.TB, secret string, later int) string {
 	return code
 }
 
-// forgetSteps makes codes acceptable again, so that a test need not wait for the next time step.
+// forgetSteps makes the server accept used codes again. Without it, a test would have to wait for the next time step,
+// because the server accepts each code once.
 func forgetSteps(t testing.TB, s *server) {
 	t.Helper()
 	run(t, s.db, `UPDATE one_time_codes SET last_step = 0`)
@@ -39,7 +41,7 @@ func (c client) enrol(username string) enrolment {
 	return c.enrolWith(username, username+"-password")
 }
 
-// enrolWith is like enrol, for a user with the given password.
+// enrolWith is like enrol, but the user has the given password.
 func (c client) enrolWith(username, password string) enrolment {
 	c.server.t.Helper()
 	proof := map[string]string{"currentPassword": password}
@@ -49,8 +51,8 @@ func (c client) enrolWith(username, password string) enrolment {
 	return made
 }
 
-// ownProof is the body of a request that enrols or confirms a TOTP secret. The body contains the password that the
-// harness gives to the user.
+// ownProof returns the body of a request that enrols or confirms a TOTP secret. It contains the user's current
+// password, and a code if code is not empty.
 func ownProof(username, code string) map[string]string {
 	body := map[string]string{"currentPassword": username + "-password"}
 	if code != "" {
@@ -100,8 +102,8 @@ func TestSecondFactor(t *testing.T) {
 	signIn(made.RecoveryCodes[5]).expect(200)
 }
 
-// TestReplaceAndRemoveCode verifies that replacing a confirmed TOTP secret needs a code, that an admin can remove a
-// user's secret without a code, and that the owner's secret is protected.
+// TestReplaceAndRemoveCode covers the replacement and the removal of a confirmed TOTP secret. The user needs a code for
+// both. An admin can remove the secret without a code, except the secret of the owner.
 func TestReplaceAndRemoveCode(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -137,7 +139,7 @@ func TestReplaceAndRemoveCode(t *testing.T) {
 	root.do("DELETE", "/users/root/totp", nil).refuses(400, "code_required")
 }
 
-// TestCodeOnce verifies that exactly one of two concurrent sign-ins with the same code on two replicas succeeds.
+// TestCodeOnce sends concurrent sign-ins with the same code to two replicas. Exactly one of them must succeed.
 func TestCodeOnce(t *testing.T) {
 	t.Parallel()
 	for _, isolation := range []string{readCommitted, repeatableRead} {

@@ -18,7 +18,7 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/httpapi"
 )
 
-// collector receives OTLP over HTTP, and keeps what it receives.
+// collector is a server that receives traces in the OTLP format over HTTP. It stores the received bytes and spans.
 type collector struct {
 	t     testing.TB
 	url   string
@@ -87,7 +87,8 @@ const (
 	callersSpan  = "00f067aa0ba902b7"
 )
 
-// TestTraces verifies the spans of a read and of a sign-in, the trace of the caller, and the id in the access log.
+// TestTraces verifies the spans of a read and of a sign-in. If the caller sends a trace id, the spans and the access
+// log must contain this id.
 func TestTraces(t *testing.T) {
 	t.Parallel()
 	c := startCollector(t)
@@ -145,7 +146,8 @@ func childOf(spans []*wire.Span, parent *wire.Span) *wire.Span {
 	return nil
 }
 
-// TestTracesLinkBatches verifies that the span of a shared batch and the spans of its requests link to each other.
+// TestTracesLinkBatches covers a batch that several requests share. The span of the batch must have links to the spans
+// of these requests, and they must have links to the batch.
 func TestTracesLinkBatches(t *testing.T) {
 	t.Parallel()
 	c := startCollector(t)
@@ -193,8 +195,8 @@ func linksTo(span, target *wire.Span) bool {
 	return false
 }
 
-// requireOnlyKnown verifies that all attributes of the spans are in a short list, and that all texts in the spans are
-// in the route table or in other fixed lists. The spans therefore contain no text that a client has sent.
+// requireOnlyKnown verifies that the spans contain no text from a client. Every attribute must have a known name. Every
+// text must be a route or one of a few known words.
 func (c *collector) requireOnlyKnown() {
 	c.t.Helper()
 	known := map[string]bool{"(none)": true, "passwords": true, "entries": true, "OTHER": true}
@@ -228,8 +230,8 @@ func (c *collector) requireOnlyKnown() {
 	}
 }
 
-// TestTracesDoNotAffectRequests runs a server with collectors that fail in different ways. Requests succeed, and the
-// collectors do not delay the stop of the server beyond its limit.
+// TestTracesDoNotAffectRequests runs a server with collectors that fail in different ways. Requests must succeed, and
+// the server must stop within its usual time limit.
 func TestTracesDoNotAffectRequests(t *testing.T) {
 	t.Parallel()
 	hang := make(chan struct{})

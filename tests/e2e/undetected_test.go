@@ -10,8 +10,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// TestUndetectedChanges makes the changes that SECURITY.md lists as undetected, like an attacker who can write to the
-// database. It verifies the results that SECURITY.md states.
+// TestUndetectedChanges makes changes of the database that Lockbox cannot detect. SECURITY.md lists them. The results
+// must be those that SECURITY.md states.
 func TestUndetectedChanges(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -23,13 +23,14 @@ func TestUndetectedChanges(t *testing.T) {
 		root.put("default", "entry", fmt.Sprint(version+1)).expect(201)
 	}
 
-	// The newest version is deleted, and its number is assigned again.
+	// The newest version is deleted. The next version gets the same number.
 	run(t, s.db, `DELETE FROM entry_versions WHERE version = 3`)
 	run(t, s.db, `UPDATE entries SET version = 2`)
 	assert.Equal(t, `2`, string(root.get("default", "entry").expect(200).Body))
 	assert.Equal(t, `"3"`, root.put("default", "entry", `4`).expect(201).Header.Get("ETag"))
 
-	// A permission, a role and the owner of a box are plain rows. The value still needs its key.
+	// Permissions, roles and box owners are stored without encryption or authentication. A read of a value still
+	// requires the encryption key.
 	user.get("default", "entry").expect(403)
 	run(t, s.db, `UPDATE box_users SET permissions = (SELECT max(permissions) FROM box_users)`)
 	run(t, s.db, `UPDATE users SET role = 'admin' WHERE name = 'user1'`)
@@ -38,7 +39,7 @@ func TestUndetectedChanges(t *testing.T) {
 	user.get("default", "entry", "X-Encryption-Key", otherKey).refuses(403, "encryption_key_mismatch")
 	user.do("GET", "/users", nil).expect(200)
 
-	// A user's own older password and a deleted API key work again.
+	// A user's earlier password and a deleted API key become valid again.
 	key := user.issue(nil)
 	run(t, s.db, `CREATE TABLE kept_users AS SELECT * FROM users`)
 	run(t, s.db, `CREATE TABLE kept_keys AS SELECT * FROM api_keys`)
@@ -51,20 +52,20 @@ func TestUndetectedChanges(t *testing.T) {
 	s.authenticate("user1", "user1-password").expect(200)
 	key.do("GET", "/whoami", nil).expect(200)
 
-	// Deleted objects are missing, and audit events can be changed.
+	// An attacker can delete entries and audit events.
 	run(t, s.db, `DELETE FROM entries`)
 	root.get("default", "entry").refuses(404, "entry_not_found")
 	run(t, s.db, `DELETE FROM events`)
 	assert.Empty(t, root.audit("/audit", "").Events)
 	require.Empty(t, s.errors())
 
-	// Without an owner, any client becomes the owner.
+	// If no owner is stored, any client can create a new owner.
 	run(t, s.db, `UPDATE system SET owner_id = NULL`)
 	s.as("").do("POST", "/init", `{"username":"thief","password":"thief-password"}`).expect(200)
 }
 
-// TestEntryPointedBack makes an older stored version the current version of an entry. The next write must report
-// tampering.
+// TestEntryPointedBack changes the row of an entry in the database, so that an older version becomes the current one.
+// The next write must report tampering.
 func TestEntryPointedBack(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -76,8 +77,8 @@ func TestEntryPointedBack(t *testing.T) {
 	root.expectTampered(root.put("default", "entry", `3`), "entry.write")
 }
 
-// TestOldServerKeyRestored verifies a limit of rekey: an attacker can restore a server key that rekey has replaced, and
-// make it the newest key again.
+// TestOldServerKeyRestored verifies that a rekey does not protect against an attacker who can write to the database.
+// The attacker can restore the old server key and make it the newest key again.
 func TestOldServerKeyRestored(t *testing.T) {
 	t.Parallel()
 	s := start(t)

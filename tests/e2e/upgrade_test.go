@@ -21,14 +21,14 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// olderSchema is the schema version of the test's older program. nextMigration is the migration that follows this
-// version.
+// olderSchema is the schema version of the older release in this test. nextMigration is the first migration that this
+// release does not contain.
 const (
 	olderSchema   = 8
 	nextMigration = "migrations/000009_identities.up.sql"
 )
 
-// olderBinary builds the program from the last commit on the main line with the schema version olderSchema.
+// olderBinary builds the older release. It uses the commit before the one that added nextMigration.
 func olderBinary(t *testing.T) string {
 	t.Helper()
 	git := func(args ...string) []byte {
@@ -82,14 +82,15 @@ func serveWith(t *testing.T, path, database string) *release {
 	return r
 }
 
-// waitLimit is the longest wait for a condition, and waitTick is the interval between two checks. On an idle machine,
-// each condition comes true within seconds.
+// The test waits for a condition for at most waitLimit, and checks it every waitTick. On an idle machine, each wait
+// takes only seconds.
 const (
 	waitLimit = time.Minute
 	waitTick  = 20 * time.Millisecond
 )
 
-// call sends a request with generatedKey, requires its status, and returns the body.
+// The call method sends a request with generatedKey as the encryption key. It requires the given status and returns the
+// response body.
 func (r *release) call(token, method, path, body string, status int) string {
 	r.t.Helper()
 	request, err := http.NewRequestWithContext(r.t.Context(), method, r.url+path, strings.NewReader(body))

@@ -91,8 +91,8 @@ func TestMinPasswordLength(t *testing.T) {
 	root.do("PUT", "/users/user1", `{"password":"elevenchars"}`).refuses(400, "invalid_password")
 }
 
-// TestOpenRegistration verifies that registrations without an admin's token always create plain users, and that admins
-// can still choose a role.
+// TestOpenRegistration registers users on a server that does not require an admin for this. Without an admin's token,
+// the new user always has the role user. An admin can choose the role.
 func TestOpenRegistration(t *testing.T) {
 	t.Parallel()
 	s := start(t, "REQUIRE_ADMIN_TO_CREATE_USER=false")
@@ -177,8 +177,8 @@ func TestUnknownUsers(t *testing.T) {
 	root.do("GET", "/users/%75ser1", nil).expect(200)
 }
 
-// TestShowAPIKeys verifies that the setting reveals whole keys, that each such answer is audited, and that only the
-// owner sees the owner's keys.
+// TestShowAPIKeys covers the setting SHOW_API_KEYS. With this setting, the description of a user contains whole API
+// keys instead of their ids, and each such response is audited. Only the owner sees the owner's keys.
 func TestShowAPIKeys(t *testing.T) {
 	t.Parallel()
 	s := start(t, "SHOW_API_KEYS=true")

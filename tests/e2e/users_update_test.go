@@ -70,7 +70,7 @@ func TestUpdateUserBadInput(t *testing.T) {
 	}
 }
 
-// in returns a copy of the server. The copy reports failures on another test.
+// The in method returns a copy of the server that reports failures on another test.
 func (s *server) in(t testing.TB) *server { return s.as("").in(t).server }
 
 func TestOwnPassword(t *testing.T) {
@@ -93,14 +93,14 @@ func TestOwnPassword(t *testing.T) {
 
 	session = s.signIn("user1", "third-password")
 	key := session.issue(nil)
-	// a stolen token must not revoke the API keys
+	// With a stolen session token, an attacker must not be able to revoke the user's API keys.
 	session.do("PUT", "/users/user1", `{"revokeApiKeys":true}`).refuses(403, "admin_only")
 	key.do("GET", "/whoami", nil).expect(200)
 	session.do("GET", "/whoami", nil).expect(200)
 }
 
-// TestAnAdminsOwnPassword verifies that an admin needs the current password to change its own password, but not to
-// change the passwords of others.
+// TestAnAdminsOwnPassword verifies that an admin must send the current password to change its own password. To change
+// another user's password, an admin needs no password of that user.
 func TestAnAdminsOwnPassword(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -115,7 +115,8 @@ func TestAnAdminsOwnPassword(t *testing.T) {
 	s.signIn("root", "new-password")
 }
 
-// TestOwnerIsProtected verifies that other admins cannot change the owner, and that the owner stays an active admin.
+// TestOwnerIsProtected verifies that other admins cannot change the owner. The owner cannot deactivate or demote
+// itself.
 func TestOwnerIsProtected(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()
@@ -138,7 +139,7 @@ func TestOwnerIsProtected(t *testing.T) {
 	require.Contains(t, string(root.do("GET", "/users/root", nil).Body), `"isActive":true`)
 }
 
-// TestADeactivatedUser verifies that a user can be reactivated and that its API keys stay revoked.
+// TestADeactivatedUser verifies that an admin can reactivate a user. The user's earlier API keys must remain revoked.
 func TestADeactivatedUser(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -157,7 +158,7 @@ func TestADeactivatedUser(t *testing.T) {
 	require.Equal(t, "1", string(s.signIn("user1", "second-password").get("mine", "kept").expect(200).Body))
 }
 
-// TestAdminDemotesAdmin verifies that an admin can demote another admin and itself.
+// TestAdminDemotesAdmin verifies that an admin can demote another admin and can deactivate its own account.
 func TestAdminDemotesAdmin(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()

@@ -14,7 +14,8 @@ type versionLine struct {
 	Current   bool    `json:"current"`
 }
 
-// versions lists an entry's history in the form "3 author current".
+// The versions method lists the versions of an entry. Each element consists of the version number, the author or
+// "none", and "current" or "old".
 func (c client) versions(box, key string) []string {
 	c.server.t.Helper()
 	var list []string
@@ -120,8 +121,8 @@ func TestRestore(t *testing.T) {
 	require.Len(t, root.versions("default", "a%2Fb"), 7)
 }
 
-// TestRestorePassphrase verifies that restoring needs no passphrase, and that the passphrase opens the restored
-// version.
+// TestRestorePassphrase restores a version without sending a passphrase. The restored version must have the passphrase
+// of the original version.
 func TestRestorePassphrase(t *testing.T) {
 	t.Parallel()
 	root := withBox(t)
@@ -132,7 +133,7 @@ func TestRestorePassphrase(t *testing.T) {
 	root.get("default", "key", "X-Encryption-Key", "battery staple").refuses(403, "encryption_key_mismatch")
 }
 
-// TestRestoreUndeletes verifies that the last value before a deletion can be restored.
+// TestRestoreUndeletes deletes an entry and restores an earlier version. The entry must then exist again.
 func TestRestoreUndeletes(t *testing.T) {
 	t.Parallel()
 	root := withBox(t)

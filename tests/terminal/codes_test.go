@@ -10,13 +10,13 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// codeAt returns the TOTP code for a 30-second step, counted from the current one. A server accepts each code once,
-// during its own step, the step before and the step after.
+// codeAt returns the TOTP code of a time step of 30 seconds. Step 0 is the current step. A server accepts a code during
+// its time step, the step before it and the step after it, but only once.
 func codeAt(secret string, step int) (string, error) {
 	return totp.GenerateCode(secret, time.Now().Add(time.Duration(step)*30*time.Second))
 }
 
-// enrolled contains the JSON fields of an enrolment that the scripts need.
+// enrolled contains the fields that the scripts need from the JSON of an enrolment.
 type enrolled struct {
 	Secret        string
 	RecoveryCodes []string

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// detach gives up the controlling terminal of the process, if it has one. Otherwise the programs in the scripts would
-// prompt on the terminal and wait for the developer who started the tests.
+// detach gives up the controlling terminal of this process. With this terminal, the programs in the scripts would ask
+// their questions there and wait for an answer.
 func detach() {
 	terminal, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
 	if err != nil {

@@ -15,10 +15,10 @@ import (
 	"github.com/lockbox-go/lockbox/tests/live"
 )
 
-// TestGettingStartedPage runs all bash blocks of docs/getting-started.md in one bash on a terminal, against a new
-// server. The block for the invited colleague runs with a separate home directory. In this block, the command that the
-// invitation printed replaces the example of the page. Nothing is written into the working directory, which is a
-// checkout.
+// TestGettingStartedPage runs all bash blocks of docs/getting-started.md on a terminal, with a single bash process and
+// a new server. The block for the invited colleague runs with a separate home directory. The block contains an example
+// of the command that an invitation prints. The test replaces this example with the command that was really printed.
+// The blocks must not create files in the working directory.
 func TestGettingStartedPage(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../docs/getting-started.md")
@@ -41,7 +41,7 @@ func TestGettingStartedPage(t *testing.T) {
 		script += commands + "echo '" + ended + "'\n"
 	}
 	require.Equal(t, 1, joined)
-	// make run creates the file in the checkout.
+	// make run would create the file init-token in the checkout.
 	require.NoError(t, os.Mkdir(filepath.Join(dir, ".lockbox"), 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, ".lockbox", "init-token"), []byte("token\n"), 0o600))
 	script = strings.ReplaceAll(script, "http://127.0.0.1:5000", live.Start(t, "INIT_TOKEN=token").URL)

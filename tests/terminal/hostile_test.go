@@ -13,12 +13,12 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// TestServerCannotControlTerminal checks that control characters in a response never reach the terminal, whether in
-// prompts, notices or JSON. The operator of a hostile server chooses these texts.
+// TestServerCannotControlTerminal uses a hostile server, which sends control characters in texts. They must not reach
+// the terminal in prompts, notices or JSON output.
 func TestServerCannotControlTerminal(t *testing.T) {
 	t.Parallel()
-	// The name sets the window title twice: with C0 control characters, and with C1 control characters. JSON need not
-	// escape C1 control characters.
+	// The name contains two sequences that set the window title, one with C0 and one with C1 control characters. In
+	// JSON, C1 control characters may appear without an escape.
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/whoami" {
 			w.WriteHeader(http.StatusNoContent)
@@ -47,8 +47,8 @@ func TestServerCannotControlTerminal(t *testing.T) {
 	assert.NotRegexp(t, "[\x1b\x07\x7f\u009c\u009d]", shown.String())
 }
 
-// TestInvisibleCharactersDoNotReachTerminal checks every kind of output against a server that puts invisible characters
-// into every text: a character that reverses the direction of text, a zero-width character, and a tag.
+// TestInvisibleCharactersDoNotReachTerminal uses a server that puts invisible characters into every text. Examples are
+// a character that reverses the direction of text and a zero-width character. No kind of output may contain them.
 func TestInvisibleCharactersDoNotReachTerminal(t *testing.T) {
 	t.Parallel()
 	const evil = "a\u202eb\u200bc\U000e0041d\u2066e\u3164f"

@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestRekeyOfTenThousandEntries re-encrypts a box of 10,000 entries in a run that is killed five times.
+// TestRekeyOfTenThousandEntries re-encrypts a box of 10,000 entries. It kills the command five times and starts it
+// again.
 func TestRekeyOfTenThousandEntries(t *testing.T) {
 	t.Parallel()
 	const entries = 10_000
@@ -29,15 +30,16 @@ func TestRekeyOfTenThousandEntries(t *testing.T) {
 	}
 }
 
-// TestRekeyContinuesAfterKill checks that the same command continues a re-encryption that was killed. The key changes
-// only once. At the end, every current version is under the new key, and every older version still opens.
+// TestRekeyContinuesAfterKill kills a re-encryption and runs the same command again. The command must continue and must
+// not change the key a second time. At the end, every current version must be encrypted under the new key, and the
+// older versions must still be readable.
 func TestRekeyContinuesAfterKill(t *testing.T) {
 	t.Parallel()
 	h, proxy := boxOf(t, 20)
 	h.killRewrites(proxy, 3, 5)
 	current, other := h.underKey()
-	// A write of a killed run can still be in flight and conflict with a write of the next run. Three runs of five
-	// writes may therefore encrypt fewer than 15 entries again.
+	// Each of the three runs sends five writes. A write of a killed run can still be in flight and conflict with a
+	// write of the next run. The runs may therefore re-encrypt fewer than 15 entries.
 	require.GreaterOrEqual(t, current, 10)
 	require.GreaterOrEqual(t, other, 5, "three runs of at most five writes")
 	out := h.must("box", "rekey", "prod", "--rewrite", "-o", "json")
@@ -51,12 +53,13 @@ func TestRekeyContinuesAfterKill(t *testing.T) {
 	for _, version := range []string{"1", "2"} {
 		require.Equal(t, "7", h.must("get", "prod/e/entry00007", "--raw", "--version", version))
 	}
-	// The next run changes the key again.
+	// This re-encryption is complete, so the next run changes the key again.
 	require.Contains(t, h.must("box", "rekey", "prod", "--rewrite", "-o", "json"), `"rewritten": 20`)
 	require.Contains(t, h.must("box", "show", "prod"), "number 3")
 }
 
-// TestRekeyAfterCtrlC checks that Ctrl-C stops a re-encryption with a hint, and that the same command continues.
+// TestRekeyAfterCtrlC checks that Ctrl-C stops a re-encryption and prints a hint. The same command must then continue
+// the re-encryption.
 func TestRekeyAfterCtrlC(t *testing.T) {
 	t.Parallel()
 	h, proxy := boxOf(t, 20)

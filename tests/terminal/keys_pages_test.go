@@ -15,15 +15,16 @@ import (
 	"github.com/lockbox-go/lockbox/tests/live"
 )
 
-// follower runs the bash blocks of a page in order, each on the machine that its first line names. A machine is a home
-// directory. All machines share the working directory, so a file that one machine writes is available to the others.
+// follower runs the bash blocks of a page in order. The first line of a block names a machine. For each machine, the
+// test uses a separate home directory. The working directory is the same for all machines.
 type follower struct {
 	t      *testing.T
 	url    string
 	dir    string
 	blocks [][]string // the name of the machine, and the commands
 	next   int
-	// replace holds the replacements for the commands of a block. The elements are pairs of old text and new text.
+	// replace lists pairs of an old and a new text. Before a block runs, the new text replaces the old text in its
+	// commands.
 	replace []string
 }
 
@@ -42,7 +43,7 @@ func follow(t *testing.T, page, url string) *follower {
 	return f
 }
 
-// block runs the next block, which must be for this machine.
+// The block method runs the next block. The first line of the block must name the given machine.
 func (f *follower) block(machine string) *screen {
 	f.t.Helper()
 	require.Less(f.t, f.next, len(f.blocks), "the page has more blocks")
@@ -52,7 +53,7 @@ func (f *follower) block(machine string) *screen {
 	return f.on(machine, strings.NewReplacer(f.replace...).Replace(block[1]))
 }
 
-// The on method runs commands on a machine, in bash on a terminal.
+// The on method runs commands in bash on a terminal, with the home directory of the given machine.
 func (f *follower) on(machine, commands string) *screen {
 	f.t.Helper()
 	home := filepath.Join(f.dir, "home of "+strings.ReplaceAll(machine, "'", ""))
@@ -73,7 +74,7 @@ func copyOf(machine string) string {
 	return `mkdir -p ~/.config; cp -r ~/../"home of ` + machine + `/.config/lockbox" ~/.config/`
 }
 
-// find returns the first group of a pattern in the output.
+// The find method searches the output for a pattern and returns the first capture group.
 func (s *screen) find(pattern string) string {
 	s.t.Helper()
 	found := regexp.MustCompile(pattern).FindStringSubmatch(s.String())
@@ -86,7 +87,8 @@ const (
 	passphrasePattern  = `unlock passphrase +([a-z]+(?:-[a-z]+){5})`
 )
 
-// The confirms method checks that the screen shows the user's fingerprint, and answers yes.
+// The confirms method waits until lockbox shows the fingerprint of the named user and asks whether it is right. It then
+// answers yes.
 func (s *screen) confirms(name, fingerprint string) {
 	s.t.Helper()
 	s.expect("The fingerprint of " + name + ", as the server reports it:")
@@ -109,9 +111,9 @@ func (s *screen) joins(password string) (fingerprint, passphrase string) {
 	return s.find(`fingerprint +(` + fingerprintPattern + `)`), s.find(passphrasePattern)
 }
 
-// TestSharingKeysPage follows docs/sharing-keys.md and begins with a new server. Two people on two machines share a
-// box, and neither of them sees the key of the box. After the invitation, each person runs only one more command before
-// the invited person reads a value.
+// TestSharingKeysPage runs the commands of docs/sharing-keys.md with a new server. Two users on two machines share a
+// box, and no output shows the box key. After the invitation, each user must run only one command until the invited
+// user can read a value.
 func TestSharingKeysPage(t *testing.T) {
 	t.Parallel()
 	f := follow(t, "../../docs/sharing-keys.md", live.Start(t).URL)
@@ -181,8 +183,8 @@ func TestSharingKeysPage(t *testing.T) {
 	assert.NotContains(t, s.String(), "lbk1_")
 }
 
-// TestLosingThingsPage follows docs/losing-things.md. Before the first block, root and anna already share a box that a
-// recovery identity can open.
+// TestLosingThingsPage runs the commands of docs/losing-things.md. Before the first block, the test creates a box that
+// root and anna share. A recovery identity also has access to the box.
 func TestLosingThingsPage(t *testing.T) {
 	t.Parallel()
 	f := follow(t, "../../docs/losing-things.md", live.Start(t).URL)

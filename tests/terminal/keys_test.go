@@ -26,8 +26,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// lifeline is a proxy in front of a server. It stops forwarding requests after a number of entry writes, so that a test
-// can kill the client between two writes.
+// lifeline is a proxy in front of a server. After a given number of entry writes, it blocks further writes. A test can
+// then kill the client between two writes.
 type lifeline struct {
 	*httptest.Server
 
@@ -51,7 +51,7 @@ func newLifeline(t *testing.T, server string) *lifeline {
 		if r.Header.Get("X-Encryption-Key") != "" {
 			l.keys.Add(1)
 		}
-		// The server executes a request even if the client no longer waits for the response.
+		// The proxy must forward the request even if the client ends before the response.
 		passed := r.WithContext(context.WithoutCancel(r.Context()))
 		if r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/entries") {
 			proxy.ServeHTTP(w, passed)
@@ -69,7 +69,7 @@ func newLifeline(t *testing.T, server string) *lifeline {
 	return l
 }
 
-// begin counts a write and reports whether to pass it on.
+// The begin method counts a write and reports whether the proxy may forward it.
 func (l *lifeline) begin() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -91,8 +91,8 @@ func (l *lifeline) end() {
 	l.settle()
 }
 
-// settle closes the channel dead when the proxy has stopped a write and no other write is pending. It closes the
-// channel only once. The caller holds mu.
+// settle closes the channel in the field dead if the proxy has blocked a write and the server has answered all earlier
+// writes. The caller must hold mu.
 func (l *lifeline) settle() {
 	if l.held && l.pending == 0 && l.dead != nil {
 		close(l.dead)
@@ -100,8 +100,8 @@ func (l *lifeline) settle() {
 	}
 }
 
-// The after method sets the number of writes after which the proxy stops. With a negative number, the proxy never
-// stops.
+// The after method sets the number of writes that the proxy forwards. A negative number means that it forwards all
+// writes. The returned channel is closed when the proxy has blocked a write and no other write is pending.
 func (l *lifeline) after(writes int) (dead <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -130,8 +130,8 @@ func (h home) fails(want int, args ...string) string {
 	return out
 }
 
-// boxOf returns a home of root with an identity. Root has the box prod with a keyring and the given number of entries.
-// All requests pass through the proxy.
+// boxOf creates a home directory with an identity of root. It also creates the box prod with a keyring and the given
+// number of entries. Commands with this home directory send their requests through the returned proxy.
 func boxOf(t *testing.T, entries int) (home, *lifeline) {
 	t.Helper()
 	h := newHome(t)
@@ -151,7 +151,8 @@ func boxOf(t *testing.T, entries int) (home, *lifeline) {
 	return h, proxy
 }
 
-// underKey returns the number of current versions under the current key, and the number under other keys.
+// underKey counts the current versions of all entries. The result current is the number of versions under the current
+// box key. The result other is the number of versions under other keys.
 func (h home) underKey() (current, other int) {
 	h.t.Helper()
 	const count = `SELECT count(*) FROM entry_versions v JOIN entries e ON e.box_id = v.box_id AND e.key = v.key
@@ -160,7 +161,7 @@ func (h home) underKey() (current, other int) {
 		pgtest.Number(h.t, h.server.Database, count+"DISTINCT FROM b.box_key_id")
 }
 
-// killRewrites starts box rekey --rewrite, kills it after a number of writes, and repeats this.
+// killRewrites runs lockbox box rekey --rewrite several times. It kills each run after the given number of writes.
 func (h home) killRewrites(proxy *lifeline, times, writes int) {
 	h.t.Helper()
 	for range times {
@@ -181,8 +182,9 @@ func (h home) killRewrites(proxy *lifeline, times, writes int) {
 	proxy.after(-1)
 }
 
-// TestKeyringGone covers a server that returns no keyring or an older keyring, because its database was restored from a
-// backup. The commands must send no key, and repair must put the newest keyring back.
+// TestKeyringGone covers a server whose database was restored from a backup. Such a server may return an older keyring,
+// or none. The commands must then send no encryption key. The command lockbox box repair must store the newest keyring
+// again.
 func TestKeyringGone(t *testing.T) {
 	t.Parallel()
 	h, proxy := boxOf(t, 1)
@@ -222,8 +224,8 @@ func TestKeyringGone(t *testing.T) {
 	h.must("set", "prod/e/entry00000", "after")
 }
 
-// TestOtherInstallation checks that a client notices another server at a known URL and a known server at another URL,
-// and that the user can accept either change.
+// TestOtherInstallation covers two changes that a client must notice: a known URL leads to another server, or a known
+// server has another URL. The user must be able to accept either change.
 func TestOtherInstallation(t *testing.T) {
 	t.Parallel()
 	h, _ := boxOf(t, 1)

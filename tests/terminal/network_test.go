@@ -20,8 +20,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/rounds"
 )
 
-// call executes lockbox against a server that is not Lockbox. It returns the exit code and the standard error of
-// lockbox.
+// The call function runs lockbox with the given URL as the URL of the server. It returns the exit code and the text on
+// standard error.
 func call(t *testing.T, url string, args ...string) (exitCode int, message string) {
 	t.Helper()
 	command := exec.Command(binary, args...)
@@ -37,7 +37,7 @@ func call(t *testing.T, url string, args ...string) (exitCode int, message strin
 	return command.ProcessState.ExitCode(), errs.String()
 }
 
-// breaking starts a server that accepts connections and passes each of them to breakOff.
+// breaking starts a server. The server calls breakOff with each accepted connection.
 func breaking(t *testing.T, breakOff func(conn *net.TCPConn)) (url string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -58,8 +58,9 @@ func breaking(t *testing.T, breakOff func(conn *net.TCPConn)) (url string) {
 }
 
 // TestBrokenConnectionIsNoSuccess checks that no command succeeds if the connection breaks before a complete response.
-// A write to a broken connection returns EPIPE, like a write to a closed standard output. The value is so large that
-// the program writes it in several parts, and the first write succeeds.
+// A write to a broken connection returns EPIPE, and so does a write to a closed standard output; lockbox must
+// distinguish them. The value is large, so lockbox sends it with several writes. The first write succeeds, and a later
+// write fails.
 func TestBrokenConnectionIsNoSuccess(t *testing.T) {
 	t.Parallel()
 	value := filepath.Join(t.TempDir(), "value")
@@ -96,7 +97,8 @@ func TestBrokenConnectionIsNoSuccess(t *testing.T) {
 			tries.SetLimit(4)
 			for i := range rounds.Choose(10, 40) {
 				args := []string{"set", "prod/app", "@" + value}
-				// Requests with retries take longer, so the test sends fewer of them.
+				// lockbox retries some requests, which takes longer. The test therefore runs each of these commands
+				// only once.
 				switch i {
 				case 0:
 					args = []string{"get", "prod/app"}
@@ -111,7 +113,7 @@ func TestBrokenConnectionIsNoSuccess(t *testing.T) {
 					exitCode, message := call(t, url, args...)
 					assert.Equal(t, 7, exitCode, "%s: %s", args, message)
 					assert.Contains(t, message, "lockbox: ")
-					// If the connection is reset before it is established, no request was sent.
+					// If the client could not connect, it sent no request.
 					if args[0] == "set" && !strings.Contains(message, "dial tcp") {
 						assert.Contains(t, message, "may or may not have been made")
 					}
@@ -161,8 +163,8 @@ func TestProxyErrors(t *testing.T) {
 	}
 }
 
-// TestRetryTimeOnce checks that a message states the time until a retry exactly once, whether or not the server's text
-// contains it.
+// TestRetryTimeOnce checks that a message states exactly once when to try again. Some of the texts from the server
+// already contain this time, and others do not.
 func TestRetryTimeOnce(t *testing.T) {
 	t.Parallel()
 	for detail, code := range map[string]string{
@@ -184,8 +186,8 @@ func TestRetryTimeOnce(t *testing.T) {
 	}
 }
 
-// TestRetryTimeOfProxies checks the message about a proxy's response. The message must ask only once to try again, and
-// must state when.
+// TestRetryTimeOfProxies checks the message about a response from a proxy. The message must contain "try again" exactly
+// once, together with the time from the header Retry-After.
 func TestRetryTimeOfProxies(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{429, 502, 503, 504} {

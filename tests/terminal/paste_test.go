@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// shellAfter runs lockbox at a terminal, and then reads the remaining input as a shell would. The returned screen shows
-// the output of lockbox and of this shell.
+// shellAfter runs lockbox in a shell on a terminal. After lockbox ends, a shell would run the remaining input as
+// commands. The test therefore fails if lockbox leaves any input.
 func shellAfter(t *testing.T, environ []string, args ...string) *screen {
 	t.Helper()
 	left := filepath.Join(t.TempDir(), "left")
@@ -29,15 +29,15 @@ func shellAfter(t *testing.T, environ []string, args ...string) *screen {
 	return s
 }
 
-// paste sends the whole text at once, like a terminal without bracketed paste.
+// paste types the whole text at once, without the marks of bracketed paste.
 func (s *screen) paste(text string) {
 	s.t.Helper()
 	_, err := s.keyboard.WriteString(text)
 	require.NoError(s.t, err)
 }
 
-// TestPasteAtPrompts checks that every kind of prompt refuses a paste of several lines and leaves no input for the
-// shell.
+// TestPasteAtPrompts pastes several lines at every kind of prompt. The prompt must refuse the paste and must leave no
+// input for the shell.
 func TestPasteAtPrompts(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
@@ -107,8 +107,8 @@ func TestPasteOfValue(t *testing.T) {
 	s.ends(1)
 }
 
-// TestSlowPaste checks that a second line of a paste is refused if it arrives some time after the first one, as over a
-// slow connection.
+// TestSlowPaste pastes two lines, but the second line arrives later, as it may on a slow connection. The prompt must
+// still refuse the paste.
 func TestSlowPaste(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
@@ -144,8 +144,8 @@ func TestSlowPaste(t *testing.T) {
 	}
 }
 
-// TestFieldsOverObject checks that lockbox set asks for confirmation before it replaces an object with text that looks
-// like fields.
+// TestFieldsOverObject covers text of the form NAME=VALUE as a new value for an entry that contains an object. The user
+// probably wants to change only one field. lockbox set must therefore ask before it replaces the whole object.
 func TestFieldsOverObject(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
@@ -171,8 +171,8 @@ func TestFieldsOverObject(t *testing.T) {
 	s.ends(0)
 }
 
-// TestAssignmentOverField checks that lockbox set --field asks for confirmation before it replaces an object or an
-// array with text that looks like an assignment.
+// TestAssignmentOverField covers text of the form NAME=VALUE as a new value for a field that contains an object or an
+// array. lockbox set --field must ask before it replaces the object or the array.
 func TestAssignmentOverField(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
@@ -194,8 +194,8 @@ func TestAssignmentOverField(t *testing.T) {
 	}
 }
 
-// TestFieldsOverObjectInScripts runs lockbox set without a terminal. It checks that a text is refused if it names a
-// field of the object in any spelling, and that any other text is stored.
+// TestFieldsOverObjectInScripts runs lockbox set without a terminal. The entry contains an object. If the new text
+// names a field of this object in one of many notations, lockbox set must refuse it. Other texts must be stored.
 func TestFieldsOverObjectInScripts(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)

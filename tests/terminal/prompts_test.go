@@ -37,8 +37,8 @@ func TestPassword(t *testing.T) {
 	require.Equal(t, before, h.profiles())
 }
 
-// TestInit initializes a server that requires an init token. The command asks for the token first, because without a
-// token the server does not report whether it has an owner.
+// TestInit initializes a server that requires an init token. The command must ask for the token first. Without the
+// token, the server does not report whether it has an owner.
 func TestInit(t *testing.T) {
 	t.Parallel()
 	h := home{t: t, server: live.Start(t, "INIT_TOKEN=a-token-for-the-first-one"), dir: t.TempDir()}
@@ -127,7 +127,8 @@ func TestTwoFactor(t *testing.T) {
 	require.NotContains(t, s.String(), recovery)
 }
 
-// TestConfirmation checks that actions that cannot be undone need an explicit yes.
+// TestConfirmation checks that a command asks for confirmation before an action that cannot be undone. Only an explicit
+// yes may start the action.
 func TestConfirmation(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
@@ -238,8 +239,8 @@ func TestUserPasswd(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestPromptsWithRedirectedStreams checks that prompts appear on the terminal if standard error and standard input are
-// redirected.
+// TestPromptsWithRedirectedStreams redirects standard input and standard error. The prompts must still appear on the
+// terminal.
 func TestPromptsWithRedirectedStreams(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
@@ -306,8 +307,8 @@ func TestInviteAndJoin(t *testing.T) {
 	s.ends(3)
 }
 
-// TestJoinOverPlainHTTP checks that lockbox join sends a password without encryption only if the environment allows it
-// and the user confirms.
+// TestJoinOverPlainHTTP runs lockbox join with an http URL. It may send the password without encryption only if
+// LOCKBOX_API_ALLOW_HTTP is set and the user confirms.
 func TestJoinOverPlainHTTP(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)

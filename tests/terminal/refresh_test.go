@@ -23,8 +23,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/rounds"
 )
 
-// TestConcurrentRefresh runs commands in parallel while their token is about to expire. It checks that one command
-// refreshes the session and that the others use the new token.
+// TestConcurrentRefresh runs several commands in parallel with a token that is about to expire. Exactly one command
+// must refresh the session. The others must use the new token.
 func TestConcurrentRefresh(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
@@ -49,11 +49,11 @@ func TestConcurrentRefresh(t *testing.T) {
 	require.Equal(t, 0, pgtest.Number(t, h.server.Database, `SELECT count(*) FROM events WHERE outcome <> 'success'`))
 }
 
-// tokenLifetime is long enough for every token in TestRefresh and TestWrongClock to expire. The tests sleep instead of
-// polling, because a request would refresh the token.
+// Every token in TestRefresh and TestWrongClock expires before tokenLifetime has passed. The tests sleep for this time.
+// They cannot poll the server, because each request would refresh the token.
 const tokenLifetime = 4 * time.Second
 
-// TestRefresh uses tokens that expire so soon that every command refreshes them.
+// TestRefresh uses tokens with a lifetime of three seconds. Every command must refresh such a token.
 func TestRefresh(t *testing.T) {
 	t.Parallel()
 	h := newHome(t, "ACCESS_TOKEN_TTL=3s")
@@ -64,7 +64,7 @@ func TestRefresh(t *testing.T) {
 		require.NotEqual(t, before, h.profiles())
 	}
 
-	// The token expires while a command waits for an answer. The command continues with a new token.
+	// The token expires while a command waits for the user. The command must continue with a new token.
 	h.must("box", "create", "prod")
 	s := h.at("box", "delete", "prod")
 	s.expect(`\[y/N\] `)
@@ -76,7 +76,7 @@ func TestRefresh(t *testing.T) {
 	time.Sleep(tokenLifetime)
 	require.Contains(t, h.must("whoami"), "anna")
 
-	// The refresh token stays usable if the server is unreachable during a refresh.
+	// The server cannot be reached during a refresh. The refresh token must remain valid.
 	saved := h.profiles()
 	var book struct {
 		Profiles map[string]map[string]any `json:"profiles"`
@@ -93,7 +93,7 @@ func TestRefresh(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte(saved), 0o600))
 	require.Contains(t, h.must("whoami"), "anna")
 
-	// After a revocation, the message contains the remedy.
+	// After a revocation, the message must tell the user to sign in again.
 	h.api("DELETE", "/api/v1/user/auth/revoke/anna", "", nil)
 	out, err = h.run("whoami")
 	require.Error(t, err)
@@ -125,9 +125,8 @@ func TestRefreshByAnotherCommand(t *testing.T) {
 	s.ends(3)
 }
 
-// TestCommandDuringRefresh delays the response of a refresh. During the delay, the server has already invalidated the
-// old token, but the profile file does not contain the new token yet. The test checks that a refused command waits for
-// the new token.
+// TestCommandDuringRefresh delays the response to a refresh. During the delay, the old token is already invalid, and
+// the profile file does not contain the new token yet. A command that is refused must wait for the new token.
 func TestCommandDuringRefresh(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
@@ -208,8 +207,8 @@ func TestImportDuringRefreshes(t *testing.T) {
 	require.Len(t, strings.Fields(h.must("list", "prod")), entries)
 }
 
-// TestWrongClock checks that only the server decides whether a token has expired. It changes the local expiry times,
-// which has the same effect as a wrong clock.
+// TestWrongClock checks that only the server decides whether a token has expired. It changes the expiry times in the
+// profile file. This has the same effect as a wrong clock on the user's machine.
 func TestWrongClock(t *testing.T) {
 	t.Parallel()
 	h := newHome(t, "ACCESS_TOKEN_TTL=3s")

@@ -32,7 +32,7 @@ func TestDotenvRoundTrip(t *testing.T) {
 	}
 	assert.Len(t, after, len(before))
 
-	// A program that lockbox starts gets the same values.
+	// lockbox run must pass the same values to the program that it starts.
 	u.lockbox("run", "prod/app", "--", "bash", "-c", "env -0 > '"+returned+"'")
 	text, err := os.ReadFile(returned)
 	require.NoError(t, err)
@@ -42,7 +42,8 @@ func TestDotenvRoundTrip(t *testing.T) {
 	}
 }
 
-// thousandLines returns lines in common styles. bash and other readers of .env files agree on their meaning.
+// thousandLines returns a .env file in which the lines have various common styles. bash and other readers of .env files
+// read the same values from these lines.
 func thousandLines() string {
 	forms := []string{
 		"%s=plain%d", "export %s=exported-%d", "%s='single # quotes = $HOME \\n %d'", `%s="double quotes %d"`,

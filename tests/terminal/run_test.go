@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// withEntries returns a home whose server has the box prod, together with an environment that contains all settings for
-// lockbox.
+// withEntries returns a home directory and a server with the box prod. The environment contains all settings that
+// lockbox needs to read and write entries in this box.
 func withEntries(t *testing.T, settings ...string) entries {
 	t.Helper()
 	h := newHome(t, settings...)
@@ -76,7 +76,7 @@ func TestCtrlCEndsProgram(t *testing.T) {
 }
 
 // TestRunLeaksNoSecret checks that no process has a secret in its arguments, because other users can see arguments. It
-// also checks the environment of the started program, although only the same user can see it.
+// also checks that the started program does not inherit the API key and the encryption key in its environment.
 func TestRunLeaksNoSecret(t *testing.T) {
 	t.Parallel()
 	if _, err := os.Stat("/proc/self/environ"); err != nil {
@@ -130,7 +130,8 @@ func TestProgress(t *testing.T) {
 	assert.Equal(t, "0", u.lockbox("get", "prod/app/name_0", "--raw"))
 }
 
-// TestInterruptedImport checks that a failed import reports its progress, and that the same command continues it.
+// TestInterruptedImport checks that a failed import reports how many entries it has written. The same command must then
+// continue the import.
 func TestInterruptedImport(t *testing.T) {
 	t.Parallel()
 	u := withEntries(t, "MAX_ENTRIES_PER_BOX=6")
@@ -154,7 +155,8 @@ func TestInterruptedImport(t *testing.T) {
 	run.ends(0)
 }
 
-// TestValueCannotControlTerminal checks that control characters of a value are replaced on a terminal only.
+// TestValueCannotControlTerminal checks that lockbox get replaces control characters of a value if standard output is a
+// terminal. Otherwise it must not change the value.
 func TestValueCannotControlTerminal(t *testing.T) {
 	t.Parallel()
 	u := withEntries(t)

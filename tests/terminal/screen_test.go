@@ -22,8 +22,8 @@ import (
 type screen struct {
 	t        *testing.T
 	keyboard *os.File
-	// line is the program's side of the terminal. It stays open, so that the test can check the state of the terminal
-	// after the program has ended.
+	// line is the side of the pseudo-terminal that the program uses. The test keeps it open to check the state of the
+	// terminal after the program has ended.
 	line  *os.File
 	ended chan error // the result of the program
 
@@ -86,7 +86,8 @@ func (s *screen) String() string {
 	return s.shown.String()
 }
 
-// expect waits for text that matches a pattern. It searches only the output after the match of the previous call.
+// expect waits until the output contains a match of the pattern. It ignores all output up to the match of the previous
+// call.
 func (s *screen) expect(pattern string) {
 	s.t.Helper()
 	expression := regexp.MustCompile(pattern)
@@ -104,7 +105,8 @@ func (s *screen) expect(pattern string) {
 	s.t.Fatalf("%q was not shown:\n%s", pattern, s)
 }
 
-// The hidden method waits for a question, checks that the terminal does not echo, and types the answer.
+// The hidden method waits for a question. It then waits until the terminal does not show typed characters, and types
+// the answer.
 func (s *screen) hidden(question, answer string) {
 	s.t.Helper()
 	s.expect(question)
@@ -128,8 +130,8 @@ func (s *screen) declines() {
 	s.expect("lockbox identity create")
 }
 
-// The echoes method waits until the terminal echoes input. If want is false, it waits until the terminal does not echo
-// input.
+// The echoes method waits until the terminal shows typed characters. If want is false, it waits until the terminal does
+// not show them.
 func (s *screen) echoes(want bool) {
 	s.t.Helper()
 	require.Eventually(s.t, func() bool {
@@ -138,8 +140,8 @@ func (s *screen) echoes(want bool) {
 	}, patience, 5*time.Millisecond, "the terminal should echo: %v", want)
 }
 
-// The ends method waits until the program has ended. It checks the exit code, and checks that the terminal echoes
-// again.
+// The ends method waits until the program has ended. It requires the given exit code. The terminal must then show typed
+// characters again.
 func (s *screen) ends(want int) {
 	s.t.Helper()
 	select {

@@ -13,11 +13,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestGetIsAboutAsFastAsCurl compares the median times of lockbox get and curl, because scripts call such programs in
-// loops. The calls alternate, so that other load on the machine affects both.
+// TestGetIsAboutAsFastAsCurl compares the median times of lockbox get and curl. Scripts may call lockbox in a loop, so
+// it must start quickly. The calls alternate, so that other programs on the machine slow both equally.
 func TestGetIsAboutAsFastAsCurl(t *testing.T) {
 	u := withEntries(t)
-	// The other tests use a build with the race detector, which would distort the times.
+	// This program is built like a release, with -trimpath and without cgo.
 	shipped := t.TempDir() + "/lockbox"
 	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", shipped,
 		"../../cmd/lockbox")

@@ -23,7 +23,7 @@ import (
 
 var binary string
 
-// encryptionKey is generated for each run, so a test that searches for the key finds only leaks of this run.
+// encryptionKey is generated for each run of the tests. If a test finds the key in an output, this run has leaked it.
 var encryptionKey = client.GenerateEncryptionKey().Reveal()
 
 func TestMain(m *testing.M) { os.Exit(build(m)) }
@@ -37,7 +37,7 @@ func build(m *testing.M) int {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	detach()
-	// The scripts may run as a user who does not own the directory.
+	// The scripts may run as another user, who must be able to enter the directory.
 	_ = os.Chmod(dir, 0o755)
 	binary = filepath.Join(dir, "lockbox")
 	out, err := exec.Command("go", "build", "-buildvcs=false", "-ldflags", "-s -w", "-o", binary,
@@ -55,14 +55,15 @@ func build(m *testing.M) int {
 // The scripts can use the commands of testscript and the following commands:
 //
 //	code N COMMAND…        runs a command, which must end with this exit code
-//	as USER                continues as a user, who is created if necessary; "as anonymous" has no token
+//	as USER                continues as this user and creates the user if necessary; "as anonymous" removes the
+//	                       token
 //	api METHOD PATH [JSON] sends a request as root, without the program
-//	totp STEP ENROLLED TO  writes the TOTP code of an enrolment in JSON, for the step that is STEP steps from now
-//	recovery ENROLLED TO   writes the first recovery code of an enrolment
+//	totp STEP ENROLLED TO  reads an enrolment as JSON from the file ENROLLED and writes a TOTP code to the file TO,
+//	                       for the time step that is STEP steps from now
+//	recovery ENROLLED TO   writes the first recovery code of the enrolment in the file ENROLLED to the file TO
 //	many N                 reads the entry app/db of the box prod N times
-//	fresh [SETTING…]       continues with a new server that has no owner, and without a token
-//	machine NAME           continues on another machine: with another home directory, and without the keys of the
-//	                       environment
+//	fresh [SETTING…]       starts a new server without an owner, removes the token, and continues
+//	machine NAME           continues with another home directory, and without an API key or an encryption key
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -161,7 +162,7 @@ func machine(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("LOCKBOX_ENCRYPTION_KEY", "")
 }
 
-// api sends a request as root, to prepare data for a script.
+// The api command sends a request as root.
 func api(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 || len(args) > 3 {
 		ts.Fatalf("usage: api METHOD PATH [JSON]")
