@@ -67,7 +67,8 @@ var (
 	// ErrKeyringSequence means that a new keyring has a wrong number (keyring_sequence). The number must exceed the
 	// number of the stored keyring by 1 to 1000.
 	ErrKeyringSequence = codeKind("keyring_sequence")
-	// ErrKeyChangeRequired means that recipients can be removed only together with a new key (key_change_required).
+	// ErrKeyChangeRequired means that a new keyring must also have a new key (key_change_required). Without a new key,
+	// a change may only add recipients.
 	ErrKeyChangeRequired = codeKind("key_change_required")
 	// ErrKeyIDUsed means that the key was used in this box before (key_id_used).
 	ErrKeyIDUsed = codeKind("key_id_used")
