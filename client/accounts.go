@@ -64,8 +64,8 @@ func (a Accounts) tokenPair(ctx context.Context, k call) (*TokenPair, error) {
 }
 
 // RevokeSessions revokes every session of a user, whether it began with Accounts.SignIn or with Client.SignIn. API keys
-// stay valid. The owner can revoke the sessions of every user; other users can revoke only their own. The Client may
-// send a refresh token of the user for this call, instead of an access token.
+// stay valid. The owner can revoke the sessions of every user; other users can revoke only their own. RevokeSessions
+// also accepts a refresh token of the user as the token of the Client; no other method does.
 func (a Accounts) RevokeSessions(ctx context.Context, username string) error {
 	return a.client.run(ctx, call{
 		method: http.MethodDelete,
@@ -76,8 +76,8 @@ func (a Accounts) RevokeSessions(ctx context.Context, username string) error {
 }
 
 // ShowTOTP returns the TOTP secret of a user. If the user has none, ShowTOTP creates one. ShowTOTP returns ErrForbidden
-// if the user has already signed in with a code from this secret, or has created the secret with EnrolTOTP. Only the
-// owner may call ShowTOTP.
+// if the server has already accepted a code from this secret, or if the user created the secret with EnrolTOTP. Only
+// the owner may call ShowTOTP.
 func (a Accounts) ShowTOTP(ctx context.Context, username string) (*Enrolment, error) {
 	shown, err := fetch[Enrolment](ctx, a.client, get(accountsPrefix+"/user/auth/setup/{user}", username))
 	if err != nil {

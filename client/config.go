@@ -14,8 +14,8 @@ import (
 // Config configures a Client. Only URL is required. In every other field, the zero value selects the default.
 type Config struct {
 	// URL is the base URL of the server, such as "https://lockbox.example.org". If a proxy serves Lockbox below a path,
-	// the URL includes this path. The URL must begin with https:// except for loopback addresses (localhost,
-	// 127.0.0.0/8, ::1); see AllowHTTP. A user name or password in the URL is refused.
+	// the URL includes this path. A URL with http:// is accepted if its host is a loopback address (localhost,
+	// 127.0.0.0/8, ::1) or if AllowHTTP is set. A user name or password in the URL is refused.
 	URL string
 	// Token is an API key or a token that SignIn, Accounts.SignIn or Accounts.Refresh returned. Without a token, only
 	// Initialize, SignIn, AcceptInvitation, Accounts.SignIn, Accounts.Refresh, Welcome, Healthy and Ready work.
@@ -50,7 +50,7 @@ type Config struct {
 	// Retry-After, the call fails immediately. Error.RetryAfter then contains this longer wait.
 	MaxRetryWait time.Duration
 	// AttemptTimeout is the time limit of one attempt, including reading the response, 30 s by default. The context of
-	// a call limits the total time of its attempts and waits.
+	// a call limits the time of all attempts and waits together.
 	AttemptTimeout time.Duration
 	// MaxResponseBytes is the maximum size of a response body, 16 MiB by default.
 	MaxResponseBytes int64

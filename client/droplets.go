@@ -41,8 +41,8 @@ type DropletOptions struct {
 	// Box names the box in which the server stores the private SSH key, as the entry droplets/NAME/ssh. The caller
 	// needs the permission createEntry in this box. If Box is "", AddDroplet returns the key in Droplet.PrivateKey.
 	Box string
-	// Env sets environment variables in the droplet from entries in Box. Each name of a variable is mapped to the key
-	// of an entry. Env requires the permission readEntry.
+	// Env sets environment variables in the droplet. It maps the name of each variable to the key of an entry in Box,
+	// whose value the variable gets. Env requires the permission readEntry.
 	Env map[string]string
 	// EncryptionKey encrypts and decrypts the entries of Box. It takes precedence over the key of the box's keyring and
 	// over the Client's key. In a box with a keyring, each entry that Env names must be encrypted under the current key

@@ -72,9 +72,10 @@ func ParseEncryptionKey(text string) (EncryptionKey, error) {
 
 // PassphraseKey returns an encryption key that consists of a passphrase of 1 to 1,024 arbitrary bytes. If the
 // passphrase does not look like a key, the result is the same as that of ParseEncryptionKey. A passphrase that looks
-// like a key is encoded as "b64:…". So is a passphrase that contains bytes that a header cannot carry, such as line
-// ends or non-ASCII characters. Use ParseEncryptionKey for text from a file or a variable, which may hold a generated
-// key. PassphraseKey returns ErrEncryptionKeyRequired for an empty passphrase and ErrInvalid for one that is too long.
+// like a key is encoded as "b64:…". The same applies if it contains bytes that are not allowed in a header, such as
+// line ends or non-ASCII characters. Use ParseEncryptionKey for text from a file or a variable, which may hold a
+// generated key. PassphraseKey returns ErrEncryptionKeyRequired for an empty passphrase and ErrInvalid for one that is
+// too long.
 func PassphraseKey(passphrase []byte) (EncryptionKey, error) {
 	switch text := string(passphrase); {
 	case text == "":

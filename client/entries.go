@@ -183,8 +183,8 @@ func joined(open string, name []byte, between string, raw []byte, end string) []
 	return append(append(append(body, between...), raw...), end...)
 }
 
-// ListEntries returns the sorted keys of the entries of a box. It returns only the keys that begin with prefix. The
-// prefix "" matches all keys. ListEntries requires the permission readEntryKeys.
+// ListEntries returns the keys of a box's entries, sorted. It returns only the keys that begin with prefix. The prefix
+// "" matches all keys. ListEntries requires the permission readEntryKeys.
 func (c *Client) ListEntries(ctx context.Context, box, prefix string) ([]string, error) {
 	k := get(entriesPath, box)
 	if prefix != "" {

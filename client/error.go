@@ -46,8 +46,8 @@ var (
 	// ErrServer means an internal error of the server. The server logs the details under RequestID.
 	ErrServer = errors.New("server fault")
 	// ErrBadResponse means that Lockbox did not produce the response: for example, it is a redirect, an HTML page, or
-	// larger than Config.MaxResponseBytes. The response may come from a proxy. If its status is an error status, such
-	// as 502, the error also has the kind of this status, such as ErrUnavailable.
+	// larger than Config.MaxResponseBytes. If a proxy sends an error status, the error also has the kind of that
+	// status: for example, 502 is also ErrUnavailable.
 	ErrBadResponse = errors.New("bad response")
 	// ErrOutcomeUnknown means that the client cannot know whether a change was made. Read the current state before you
 	// retry. Reads never return this error.
@@ -74,8 +74,8 @@ type Error struct {
 	Field string
 	// RequestID identifies the request in the server's log and audit log.
 	RequestID string
-	// RetryAfter is the time that the client should wait before it retries, as sent by the server. It is 0 if the
-	// server sent none.
+	// RetryAfter is the time that the server wants the client to wait before a retry. It is 0 if the server sent no
+	// such time.
 	RetryAfter time.Duration
 	// KeyID is set only for ErrEncryptionKeyMismatch in a box with a keyring. It identifies the key under which the
 	// version is encrypted. It is empty if the version was written when the box had no keyring.
@@ -169,9 +169,9 @@ var kindOfCode = map[string]error{
 	"outcome_unknown":         ErrOutcomeUnknown,
 }
 
-// accountsErrors maps each errorId of the accounts API to a code and a kind. Requests outside the accounts API fail
-// with the same code and kind for the same reason. In the accounts API, the status code does not determine the kind:
-// for example, errorId 902 is a failed sign-in, but its status is 400.
+// accountsErrors maps each errorId of the accounts API to a code and a kind. Other requests use this code and kind for
+// the same failure. In the accounts API, the status code does not determine the kind: for example, errorId 902 is a
+// failed sign-in, but its status is 400.
 var accountsErrors = map[int]struct {
 	code string
 	kind error

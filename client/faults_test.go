@@ -99,7 +99,7 @@ func TestServerComesBack(t *testing.T) {
 	require.NoError(t, c.CreateBox(t.Context(), "prod"))
 }
 
-// TestRetries checks for a list of requests and failures whether the client retries the request.
+// TestRetries sends requests that fail in various ways, and checks whether the client retries them.
 func TestRetries(t *testing.T) {
 	t.Parallel()
 	read := func(ctx context.Context, c *client.Client) error { return second(c.ListBoxes(ctx)) }

@@ -21,8 +21,9 @@ var (
 	ErrKeyringForked = codeKind("keyring_forked")
 	// ErrKeyringModeChanged means that a keyring has another encryption mode than before (keyring_mode_changed).
 	ErrKeyringModeChanged = codeKind("keyring_mode_changed")
-	// ErrKeyringAuthorUnknown means that this client cannot verify the author of a keyring (keyring_author_unknown). A
-	// box with client encryption was new to the client, the user did not confirm the author, and there was no anchor.
+	// ErrKeyringAuthorUnknown means that this client cannot verify the author of a keyring (keyring_author_unknown).
+	// This happens when a box with client encryption is new to the client, and the client has neither an anchor nor a
+	// way to ask the user.
 	ErrKeyringAuthorUnknown = codeKind("keyring_author_unknown")
 	// ErrInstallationChanged means that the server at this URL is another installation than before
 	// (installation_changed).

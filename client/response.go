@@ -101,8 +101,8 @@ func proxyRemedy(status int) string {
 	}
 }
 
-// decode sets the fields of the error from a response body. It reports whether the body comes from Lockbox: as
-// problem+json (RFC 9457), or as {"error","errorId"} for requests under /api/v1.
+// decode sets the fields of the error from a response body. It reports whether the body comes from Lockbox. Lockbox
+// sends errors as problem+json (RFC 9457), and errors of the accounts API as {"error","errorId"}.
 func (e *Error) decode(p *preparedCall, body []byte) bool {
 	var problem struct {
 		Code   string `json:"code"`

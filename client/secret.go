@@ -9,7 +9,7 @@ const redactedSecret = "[client.Secret]"
 
 // Secret is text that must not be printed, such as a token, a password or a TOTP code. fmt, log, slog and encoding/json
 // show "[client.Secret]" instead; [Secret.Reveal] returns the text. Package fmt prints some values by reflection,
-// without calling their methods. The text is therefore in a closure, which fmt cannot print.
+// without calling their methods. The text is therefore in a closure, whose content fmt cannot show.
 //
 // [Unmarshal] fills fields of this type in your settings struct, and logs do not show them. In JSON, a Secret is
 // encoded as the placeholder, so its text would be lost. [Client.WriteEntry] therefore refuses values that contain the

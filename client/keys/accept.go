@@ -38,9 +38,9 @@ func (h *Holder) accept(ctx context.Context, c *client.Client, box string, s *st
 	return s, nil
 }
 
-// firstContact asks the user to confirm the author of the first keyring that this client sees of a box. It asks only
-// about boxes with client encryption: in a box with server encryption, the server sees the key anyway. It does not ask
-// if there is an anchor for the box.
+// firstContact asks the user to confirm the author of the keyring if the box is new to this client. It asks only about
+// boxes with client encryption: in a box with server encryption, the server sees the key anyway. It does not ask if
+// there is an anchor for the box.
 func (h *Holder) firstContact(ctx context.Context, c *client.Client, box string, s *state) error {
 	if s.Head.Mode != ModeClient || h.anchored(s) {
 		return nil
@@ -53,7 +53,7 @@ func (h *Holder) firstContact(ctx context.Context, c *client.Client, box string,
 	if _, ok := at.Boxes[box]; ok || at.Anchors[s.Head.Box] != "" {
 		return nil
 	}
-	// Verify the keyring first, so that the user need not confirm a keyring that the client then refuses.
+	// Do not ask the user to confirm a keyring that the client then refuses.
 	if err := h.advance(k, c.URL(), box, s); err != nil {
 		return err
 	}
@@ -143,7 +143,8 @@ func (s *state) continues(in *installation, box string) error {
 	return s.contains(last.Key)
 }
 
-// follows returns an error if the keyring does not match the anchor of its box. It ignores the anchor of another box.
+// follows compares the keyring with an anchor, and returns an error if they do not match. It ignores an anchor of
+// another box.
 func (s *state) follows(anchor Anchor) error {
 	switch {
 	case anchor.Box != s.Head.Box:

@@ -46,7 +46,7 @@ type Fetched struct {
 }
 
 // FetchLocked reads the locked identity of the signed-in user from the server. It requires a recent sign-in.
-// Fetched.Unlock can then be called again after a wrong passphrase, because it sends no request.
+// Fetched.Unlock sends no request, so the caller can try several passphrases.
 func FetchLocked(ctx context.Context, c *client.Client, memory *Memory) (*Fetched, error) {
 	me, err := signedIn(ctx, c, memory)
 	if err != nil {

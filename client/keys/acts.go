@@ -11,8 +11,8 @@ import (
 // Grant names a user who gets a key.
 type Grant struct {
 	User string
-	// Fingerprint is the display form of the user's fingerprint, as typed by a person. It may be empty. Otherwise the
-	// client remembers it and forgets any fingerprint of the user that was confirmed before.
+	// Fingerprint is the display form of the user's fingerprint, as typed by a person. It may be empty. The client
+	// remembers a typed fingerprint, and accepts it even if another fingerprint of the user was confirmed before.
 	Fingerprint string
 }
 
@@ -136,9 +136,9 @@ func opensEntries(ctx context.Context, c *client.Client, box string, key client.
 type Granted struct {
 	// Anchor is for the new member, who can pass it to Memory.Trust.
 	Anchor Anchor
-	// KeyChanged reports whether a key change was due, so that Grant also changed the key. Dropped lists the recipients
-	// who lost the key in this change. According to the server, they are no longer active members or now have another
-	// identity.
+	// KeyChanged reports whether Grant also changed the key. Grant does so if a key change is due. Dropped lists the
+	// recipients who lost the key in this change. According to the server, they are no longer active members or now
+	// have another identity.
 	KeyChanged bool
 	Dropped    []client.KeyringUser
 }

@@ -152,7 +152,8 @@ func (h *Holder) store(c *client.Client, box string, s *state) {
 }
 
 // current fetches the keyring of a box and accepts it. The server does not send an unchanged keyring again. If the box
-// has no keyring, current returns nil, or ErrKeyringMissing if the memory shows that the box had one.
+// has no keyring, current returns nil. If the memory shows that the box had a keyring, current returns
+// ErrKeyringMissing instead.
 func (h *Holder) current(ctx context.Context, c *client.Client, box string) (*state, error) {
 	s, err := h.fetch(ctx, c, box)
 	if errors.Is(err, client.ErrKeyringRolledBack) {

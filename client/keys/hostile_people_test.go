@@ -189,7 +189,7 @@ func missingIdentityAtLogin(t *testing.T, s *scene) {
 	require.Empty(t, s.sent("PUT", "/identity"))
 }
 
-// lock stores a person's locked identity on the server. The function change can modify it before.
+// lock stores a person's locked identity on the server. Before that, the function change can modify it.
 func (s *scene) lock(p *person, passphrase string, change func(*client.LockedIdentity)) {
 	s.change(func() {
 		locked := &client.LockedIdentity{

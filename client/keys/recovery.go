@@ -47,10 +47,10 @@ func (h *Holder) Members(ctx context.Context, c *client.Client, box string) (*Me
 	return members, nil
 }
 
-// Repair replaces a keyring that is older than the remembered keyring or missing, because the server's database was
-// restored from an older backup. The new keyring has a new key and contains all remembered keys. The recipients of the
-// remembered keyring stay if they are still active members with the same identity. Repair drops the other recipients
-// and returns them.
+// Repair is for a box whose keyring is too old or missing, because the server's database was restored from an older
+// backup. Repair stores a new keyring that follows the newest keyring that this client remembers. The new keyring has a
+// new key and contains all remembered keys. The recipients of the remembered keyring stay if they are still active
+// members with the same identity. Repair drops the other recipients and returns them.
 //
 // If this client has never fetched the list of recipients, the caller becomes the only recipient and must grant the key
 // to the others. A member who was removed after the backup is a member again in the restored database, but does not
@@ -181,8 +181,9 @@ func openWith(stored *client.StoredKeyring, with *Identity) (*state, error) {
 
 // Reset replaces a keyring that no member can open. The new keyring has a fresh key and no earlier keys. Values that
 // are encrypted under the lost key stay lost. The caller must be the box's owner or an admin. The users in grants must
-// already be members of the box. Every other client that knows the box returns ErrKeyringNotContinued until Forget is
-// called on it. Reset itself updates the memory of this client.
+// already be members of the box. Every other client that knows the box refuses the new keyring with
+// ErrKeyringNotContinued. To accept it, each of these clients must call Forget. Reset itself updates the memory of this
+// client.
 func (h *Holder) Reset(ctx context.Context, c *client.Client, box string, grants ...Grant) (Anchor, error) {
 	me, err := h.whoAmI(ctx, c)
 	if err != nil {

@@ -37,8 +37,8 @@ func sealWith(salt [saltLen]byte, key []byte, label string, aad, text []byte) []
 }
 
 // open decrypts a result of seal. It first compares the commitment, in constant time. Without the commitment, an
-// attacker could make a ciphertext that opens under two keys in AES-GCM. If sealed cannot be opened for any reason, ok
-// is false.
+// attacker could make a ciphertext that opens under two keys in AES-GCM. If sealed cannot be opened, ok is false. The
+// result does not show the reason.
 func open(key []byte, label string, aad, sealed []byte) (text []byte, ok bool) {
 	if len(sealed) < sealOverhead {
 		return nil, false
@@ -79,8 +79,7 @@ func expand(prk []byte, info string, size int) []byte {
 	return out
 }
 
-// part returns the length of x followed by x. Because of the lengths, two different lists never have the same
-// concatenation of parts.
+// part returns the length of x followed by x. The length keeps the boundaries of concatenated parts unambiguous.
 func part(x []byte) []byte {
 	out := make([]byte, 0, 4+len(x))
 	out = binary.BigEndian.AppendUint32(out, uint32(len(x))) //nolint:gosec // labels, ids and fingerprints: under 4 GiB

@@ -99,8 +99,8 @@ func TestOtherLengths(t *testing.T) {
 	}
 }
 
-// TestRecipientsInAnotherOrder checks that Open refuses a list of recipients that was reordered, is incomplete, or
-// contains a duplicate.
+// TestRecipientsInAnotherOrder checks that Open refuses a list of recipients in another order, with a missing
+// recipient, or with a duplicate.
 func TestRecipientsInAnotherOrder(t *testing.T) {
 	t.Parallel()
 	v := readVectors(t).Keyrings[1]
@@ -228,7 +228,7 @@ func TestEveryFlippedByteOfALockedIdentity(t *testing.T) {
 	}
 }
 
-// TestSecretsDoNotPrint formats every type that holds a secret with many verbs. The output must not contain the secret.
+// TestSecretsDoNotPrint checks that no verb of package fmt reveals the secret in a value.
 func TestSecretsDoNotPrint(t *testing.T) {
 	t.Parallel()
 	v := readVectors(t)

@@ -11,9 +11,9 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// twoKeyLocked: the server presents a locked identity that AES-GCM would open under two passphrases. The commitment
-// prevents this: otherwise one attempt of the client would show the server whether the user's passphrase is one of
-// several.
+// twoKeyLocked: the server presents a locked identity whose AES-GCM ciphertext is valid under two passphrases. The
+// client must not open it under either passphrase. Otherwise the server could test two guesses of a passphrase with one
+// attempt of the client.
 func twoKeyLocked(t *testing.T, s *scene) {
 	owner := Owner{s.installation, s.users["bob"].id, s.bob.id.Fingerprint()}
 	salt, sealSalt := make([]byte, lockedSaltLen), make([]byte, saltLen)
