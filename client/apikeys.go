@@ -69,8 +69,9 @@ func (c *Client) ListAPIKeys(ctx context.Context) ([]APIKey, error) {
 }
 
 // RevokeAPIKey revokes an API key by its id from ListAPIKeys. If id is a whole key, RevokeAPIKey sends only the id
-// inside the key, because proxies log paths. It returns ErrNotFound for another user's key, and ErrConflict
-// (last_api_key) for the user's last usable key. Users can revoke their own keys; admins can revoke every key.
+// inside the key, because proxies log paths. Users can revoke only their own keys, and get ErrNotFound for any other
+// key. Admins can revoke every key. RevokeAPIKey returns ErrConflict (last_api_key) if the user would have no usable
+// key left.
 func (c *Client) RevokeAPIKey(ctx context.Context, id string) error {
 	return c.run(ctx, remove("/api-keys/{apiKey}", "api_key_not_found", apiKeyID(id)))
 }

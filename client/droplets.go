@@ -44,9 +44,9 @@ type DropletOptions struct {
 	// Env sets environment variables in the droplet. It maps the name of each variable to the key of an entry in Box,
 	// whose value the variable gets. Env requires the permission readEntry.
 	Env map[string]string
-	// EncryptionKey encrypts and decrypts the entries of Box. It takes precedence over the key of the box's keyring and
-	// over the Client's key. In a box with a keyring, each entry that Env names must be encrypted under the current key
-	// of the keyring.
+	// EncryptionKey encrypts and decrypts the entries of Box. If it is set, the client uses it instead of the key of
+	// the box's keyring or of the Client. In a box with a keyring, each entry that Env names must be encrypted under
+	// the current key of the keyring.
 	EncryptionKey EncryptionKey
 }
 

@@ -45,8 +45,8 @@ type ReadOptions struct {
 	// IfNoneMatch is the number of a version that the caller already has, or 0. If the version to read has this number,
 	// ReadEntry returns ErrNotModified.
 	IfNoneMatch uint64
-	// EncryptionKey decrypts the value. It takes precedence over the key of the box's keyring and over the Client's
-	// key.
+	// EncryptionKey decrypts the value. If it is set, the client uses it instead of the key of the box's keyring or of
+	// the Client.
 	EncryptionKey EncryptionKey
 }
 
@@ -83,8 +83,8 @@ type WriteOptions struct {
 	IfMatch uint64
 	// If IfNoneMatch is set, the write succeeds only if the entry does not exist.
 	IfNoneMatch bool
-	// EncryptionKey encrypts the value. It takes precedence over the key of the box's keyring and over the Client's
-	// key. In a box with a keyring, the server accepts only the current key of the keyring.
+	// EncryptionKey encrypts the value. If it is set, the client uses it instead of the key of the box's keyring or of
+	// the Client. In a box with a keyring, the server accepts only the current key of the keyring.
 	EncryptionKey EncryptionKey
 }
 

@@ -34,7 +34,7 @@ func (b *Base64) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// PublicIdentity is the public part of an identity, which package client/keys parses and verifies.
+// PublicIdentity is the public part of an identity. Package client/keys parses and verifies it.
 type PublicIdentity struct {
 	// User is the name of the user. It is empty if the user was deleted.
 	User   string `json:"user"`

@@ -21,7 +21,7 @@ type call struct {
 	body   any // encoded as JSON; a []byte is already JSON, nil means no body
 	want   int // the status code of a success
 	orWant int // another status code of a success, or 0
-	// idempotent allows a retry after an attempt that may have taken effect.
+	// If idempotent is set, the request may be retried after an attempt that may have taken effect.
 	idempotent bool
 	// alreadyDone lists error codes. If a retry fails with one of them, an earlier attempt has taken effect, and the
 	// call succeeds.

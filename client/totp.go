@@ -59,9 +59,9 @@ func (p TOTPProof) body() any {
 	}{p.Code.Reveal(), p.CurrentPassword.Reveal()}
 }
 
-// EnrolTOTP creates a TOTP secret and recovery codes as a second factor for the user itself. The new secret takes
-// effect when the user calls ConfirmTOTP. EnrolTOTP returns ErrInvalid (code_required) for a missing code, ErrForbidden
-// (totp_password_required) for a missing password, and ErrForbidden for a wrong code or password.
+// EnrolTOTP creates a TOTP secret and recovery codes for a user. Only the user itself may call EnrolTOTP. The new
+// secret takes effect when the user calls ConfirmTOTP. EnrolTOTP returns ErrInvalid (code_required) for a missing code,
+// ErrForbidden (totp_password_required) for a missing password, and ErrForbidden for a wrong code or password.
 func (c *Client) EnrolTOTP(ctx context.Context, username string, proof TOTPProof) (*Enrolment, error) {
 	enrolment, err := fetch[Enrolment](ctx, c, post(totpPath, proof.body(), http.StatusCreated, username))
 	if err != nil {

@@ -110,7 +110,8 @@ func FuzzTextsBothWays(f *testing.F) {
 	})
 }
 
-// FuzzSealBothWays checks that a sealed text opens under its own key, label and data only.
+// FuzzSealBothWays checks that a sealed text opens under its own key, label and data, but not if any of these three
+// differs.
 func FuzzSealBothWays(f *testing.F) {
 	f.Add([]byte("key"), "label", []byte("data"), []byte("text"), []byte("key"), "label", []byte("data"))
 	f.Add([]byte("key"), "label", []byte("data"), []byte{}, []byte("kez"), "label", []byte("data"))

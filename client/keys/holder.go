@@ -78,8 +78,8 @@ func (h *Holder) Identity() *Identity { return h.config.Identity }
 // Memory returns the memory.
 func (h *Holder) Memory() *Memory { return h.config.Memory }
 
-// CurrentKey implements client.BoxKeys. If the environment has no identity, HolderFromEnv returns a nil Holder. A nil
-// Holder treats every box as a box without a keyring.
+// CurrentKey implements client.BoxKeys. A nil Holder treats every box as a box without a keyring. HolderFromEnv returns
+// a nil Holder if the environment has no identity.
 func (h *Holder) CurrentKey(ctx context.Context, c *client.Client, box string) (client.EncryptionKey, error) {
 	if h == nil {
 		return client.EncryptionKey{}, nil

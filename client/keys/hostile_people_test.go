@@ -234,7 +234,7 @@ func wrongFingerprint(t *testing.T, s *scene) {
 	s.unlockFails(t, s.bob, "words")
 }
 
-// lockedByAPIKey: an API key gets no locked identity.
+// lockedByAPIKey: a client that authenticates with an API key cannot fetch the locked identity.
 func lockedByAPIKey(t *testing.T, s *scene) {
 	s.lie = problem("/locked", http.StatusForbidden, "recent_sign_in_required")
 	_, err := FetchLocked(t.Context(), s.bob.client, s.bob.holder.Memory())
@@ -399,8 +399,8 @@ func bundleInAuthorization(t *testing.T, s *scene) {
 	require.Len(t, s.seen, before, "nothing was sent")
 }
 
-// memoryRace: several processes accept keyrings at the same time, in any order. The keyring with the highest number
-// stays.
+// memoryRace: several processes accept keyrings at the same time, in any order. At the end, the memory must contain the
+// keyring with the highest number.
 func memoryRace(t *testing.T, s *scene) {
 	var all []*state
 	for range 8 {

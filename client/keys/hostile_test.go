@@ -57,7 +57,7 @@ func TestHostileServer(t *testing.T) {
 	}
 }
 
-// forgedNextKey: the server makes a new key and wraps it to everyone.
+// forgedNextKey: the server makes a new key and wraps it to all recipients.
 func forgedNextKey(t *testing.T, s *scene) {
 	plan := s.next(GenerateBoxKey(), s.now.Earlier...)
 	plan.Author = GenerateIdentity()
@@ -333,8 +333,8 @@ func authorReset(t *testing.T, s *scene) {
 	require.NoError(t, s.read(t, s.bob.fresh(t, s.server)))
 }
 
-// keyHintForeign: the server claims that a version is encrypted under the key of another box, in order to receive that
-// key.
+// keyHintForeign: the server claims that a version is encrypted under the key of another box. The client must not send
+// that key.
 func keyHintForeign(t *testing.T, s *scene) {
 	_, err := s.anna.holder.CreateBox(t.Context(), s.anna.client, "stage", grantTo(s.bob))
 	require.NoError(t, err)

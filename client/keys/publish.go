@@ -21,7 +21,7 @@ type draft struct {
 
 // update replaces the keyring of a box. The function plan makes the new keyring from the current one. If another member
 // changes the keyring first, update calls plan again with the newer keyring. If plan returns nil, update stores
-// nothing. It returns the keyring that the box has afterwards.
+// nothing. update returns the keyring that the box then has.
 func (h *Holder) update(ctx context.Context, c *client.Client, box string, plan func(*state) (*draft, error)) (*state,
 	error) {
 	for try := 1; ; try++ {

@@ -80,8 +80,8 @@ const (
 	entryDeleted
 )
 
-// rewriteEntry re-encrypts one entry. The list of versions shows the key of the current version, so an entry that needs
-// no rewrite is not read.
+// rewriteEntry re-encrypts one entry. It lists the versions first. If the current version is already under the current
+// key, rewriteEntry does not read the entry.
 func (h *Holder) rewriteEntry(ctx context.Context, c *client.Client, box, name string) (entryOutcome, error) {
 	for try := 1; ; try++ {
 		s := h.cached(c, box)
