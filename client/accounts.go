@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// accountsPrefix is the path prefix of the accounts API and of droplets.
+// accountsPrefix begins the paths of the accounts API and of the requests for droplets.
 const accountsPrefix = "/api/v1"
 
 // Accounts calls the accounts API (/api/v1/user/…), where users sign in with TOTP codes and belong to groups. It
@@ -19,14 +19,14 @@ type Accounts struct{ client *Client }
 // Accounts returns the methods of the accounts API. They send their requests through c, with its token.
 func (c *Client) Accounts() Accounts { return Accounts{c} }
 
-// Format implements fmt.Formatter. For every formatting verb, it prints only the URL of the server.
+// Format implements fmt.Formatter. Every formatting verb prints only the URL of the server.
 func (a Accounts) Format(f fmt.State, verb rune) { a.client.Format(f, verb) }
 
 // TokenPair is the result of Accounts.SignIn and Accounts.Refresh.
 type TokenPair struct {
-	// Access is the access token, for Config.Token or WithToken.
+	// Access is the access token. Pass it to WithToken, or set Config.Token to it.
 	Access Secret
-	// Refresh is the refresh token, for one call of Accounts.Refresh.
+	// Refresh is the refresh token. It can be used for one call of Accounts.Refresh.
 	Refresh Secret
 	// ExpiresIn is the time from the response until Access expires, 2 hours by default.
 	ExpiresIn time.Duration
@@ -39,9 +39,9 @@ func (a Accounts) SignIn(ctx context.Context, credentials Credentials) (*TokenPa
 	return a.tokenPair(ctx, post(accountsPrefix+"/user/auth", credentials.body(), http.StatusOK))
 }
 
-// Refresh exchanges a refresh token for a new token pair and revokes the old pair. It is never retried after a lost
-// response, because the server revokes all tokens of the sign-in if it receives the same refresh token twice. After
-// ErrOutcomeUnknown, sign in again.
+// Refresh exchanges a refresh token for a new token pair and revokes the old pair. The client does not retry Refresh
+// after a lost response: the server could receive the refresh token a second time, and would then revoke all tokens of
+// this sign-in. After ErrOutcomeUnknown, sign in again.
 func (a Accounts) Refresh(ctx context.Context, refresh Secret) (*TokenPair, error) {
 	return a.tokenPair(ctx, post(accountsPrefix+"/user/auth/refresh",
 		map[string]string{"grant_type": "refresh_token", "refresh_token": refresh.Reveal()}, http.StatusOK))
@@ -64,8 +64,8 @@ func (a Accounts) tokenPair(ctx context.Context, k call) (*TokenPair, error) {
 }
 
 // RevokeSessions revokes every session of a user, whether it began with Accounts.SignIn or with Client.SignIn. API keys
-// stay valid. The owner can revoke the sessions of every user; other users can revoke only their own. For this call
-// only, the token of the client may be the user's refresh token.
+// stay valid. The owner can revoke the sessions of every user; other users can revoke only their own. RevokeSessions
+// also accepts a refresh token of the user as the token of the Client; no other method does.
 func (a Accounts) RevokeSessions(ctx context.Context, username string) error {
 	return a.client.run(ctx, call{
 		method: http.MethodDelete,
@@ -75,9 +75,9 @@ func (a Accounts) RevokeSessions(ctx context.Context, username string) error {
 	})
 }
 
-// ShowTOTP returns the TOTP secret of a user. If the user has none, ShowTOTP creates one. It returns ErrForbidden if
-// the server has already accepted a TOTP code of this secret, or if the user created the secret with EnrolTOTP. Allowed
-// for the owner.
+// ShowTOTP returns the TOTP secret of a user. If the user has none, ShowTOTP creates one. ShowTOTP returns ErrForbidden
+// if the server has already accepted a code from this secret, or if the user created the secret with EnrolTOTP. Only
+// the owner may call ShowTOTP.
 func (a Accounts) ShowTOTP(ctx context.Context, username string) (*Enrolment, error) {
 	shown, err := fetch[Enrolment](ctx, a.client, get(accountsPrefix+"/user/auth/setup/{user}", username))
 	if err != nil {
@@ -95,21 +95,21 @@ type Account struct {
 	Created time.Time `json:"created"`
 }
 
-// ListUsers returns all users, oldest first. Allowed for the owner.
+// ListUsers returns all users, oldest first. Only the owner may call ListUsers.
 func (a Accounts) ListUsers(ctx context.Context) ([]Account, error) {
 	return fetch[[]Account](ctx, a.client, get(accountsPrefix+"/user/list"))
 }
 
 // AddUser creates a user in a group and returns all users. The new user has no password and signs in with TOTP codes;
-// ShowTOTP returns the TOTP secret. AddUser returns ErrConflict if the name is taken or group is GroupOwner. Allowed
-// for the owner.
+// ShowTOTP returns the TOTP secret. AddUser returns ErrConflict if the name is taken or group is GroupOwner. Only the
+// owner may call AddUser.
 func (a Accounts) AddUser(ctx context.Context, username, group string) ([]Account, error) {
 	return fetch[[]Account](ctx, a.client,
 		post(accountsPrefix+"/user/add", map[string]string{"username": username, "group": group}, http.StatusOK))
 }
 
-// DeleteUser deletes a user and returns the remaining users. It is not retried after a lost response, because a new
-// user may have taken the name in the meantime. Allowed for the owner.
+// DeleteUser deletes a user and returns the remaining users. DeleteUser is not retried after a lost response, because a
+// new user may have taken the name in the meantime. Only the owner may call DeleteUser.
 func (a Accounts) DeleteUser(ctx context.Context, username string) ([]Account, error) {
 	return fetch[[]Account](ctx, a.client, call{
 		method: http.MethodDelete,

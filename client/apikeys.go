@@ -26,8 +26,9 @@ type APIKeyOptions struct {
 	// ExpiresAt is when the key expires, with a precision of one second. Set at most one of ExpiresAt and Expiry.
 	ExpiresAt time.Time
 	// Expiry is the key's lifetime in one of the server's formats: "10d12h10m", "10:12:10:00" and "P10DT12H10M" all
-	// mean 10 days, 12 hours and 10 minutes. Without ExpiresAt and Expiry, the new key expires together with the API
-	// key that authenticates the call. If another kind of token authenticates the call, the new key never expires.
+	// mean 10 days, 12 hours and 10 minutes. If neither ExpiresAt nor Expiry is set, the new key expires at the same
+	// time as the API key that authenticates the call. If another kind of token authenticates the call, the new key
+	// never expires.
 	Expiry string
 }
 
@@ -68,15 +69,16 @@ func (c *Client) ListAPIKeys(ctx context.Context) ([]APIKey, error) {
 }
 
 // RevokeAPIKey revokes an API key by its id from ListAPIKeys. If id is a whole key, RevokeAPIKey sends only the id
-// inside the key, because proxies log paths. It returns ErrNotFound for another user's key, and ErrConflict
-// (last_api_key) for the user's last usable key. Users can revoke their own keys; admins can revoke every key.
+// inside the key, because proxies log paths. Users can revoke only their own keys, and get ErrNotFound for any other
+// key. Admins can revoke every key. RevokeAPIKey returns ErrConflict (last_api_key) if the user would have no usable
+// key left.
 func (c *Client) RevokeAPIKey(ctx context.Context, id string) error {
 	return c.run(ctx, remove("/api-keys/{apiKey}", "api_key_not_found", apiKeyID(id)))
 }
 
-// apiKeyID returns the id inside a whole API key, which is a JWT (RFC 7519), and returns an id unchanged. For any other
-// text, such as an opaque access token, it returns "". The client then sends no request, because it refuses an empty
-// path parameter.
+// apiKeyID returns the id that a whole API key contains. An API key is a JWT (RFC 7519). If the argument is an id,
+// apiKeyID returns it unchanged. For any other text, such as an opaque access token, apiKeyID returns "". The client
+// then sends no request, because a path parameter must not be empty.
 func apiKeyID(key string) string {
 	const maxIDLength = 50 // above the 36 characters of a UUID and below the 64 of an access token
 	parts := strings.Split(key, ".")

@@ -34,7 +34,7 @@ type Event struct {
 	// Suppressed is the number of refused requests that this one event summarizes. It is 0 for an event about one
 	// request.
 	Suppressed int `json:"suppressed,omitempty"`
-	// Changes are the properties that the action changed, such as a role. It is nil if the action changed none.
+	// Changes lists the properties that the action changed, such as a role. It is nil if no property changed.
 	Changes []EventChange `json:"changes,omitempty"`
 }
 
@@ -55,9 +55,9 @@ type EventFilter struct {
 	Before string
 	// Action selects one action, such as "entry.read". User selects one user.
 	Action, User string
-	// Since is the time of the oldest event that the caller needs. Events and BoxEvents stop when all remaining events
-	// are older, and may yield a few older events before they stop. If Since is the zero time, they continue to the
-	// oldest event. ListEvents and ListBoxEvents ignore Since.
+	// Since is the time of the oldest event that the caller needs. Events and BoxEvents may yield a few older events
+	// before they stop. If Since is the zero time, they continue to the oldest event of the log. ListEvents and
+	// ListBoxEvents ignore Since.
 	Since time.Time
 }
 
@@ -77,20 +77,20 @@ func (f *EventFilter) query() url.Values {
 	return query
 }
 
-// EventPage is a page of the audit log, newest event first. With a filter by action or user, any page can have fewer
-// events than the limit, or no events; only an empty Next marks the last page.
+// EventPage is a page of the audit log, newest event first. If the filter selects an action or a user, any page can be
+// shorter than the limit or even empty. Only an empty Next marks the last page.
 type EventPage struct {
 	Events []Event `json:"events"`
-	// Next is the EventFilter.Before that selects the next page, or "" on the last page.
+	// Next is the value of EventFilter.Before for the next page. It is "" on the last page.
 	Next string `json:"next"`
 }
 
-// ListEvents returns a page of the audit log. Allowed for admins.
+// ListEvents returns a page of the audit log. Only admins may call ListEvents.
 func (c *Client) ListEvents(ctx context.Context, filter *EventFilter) (*EventPage, error) {
 	return c.eventPage(ctx, get("/audit"), filter)
 }
 
-// ListBoxEvents returns a page of one box's audit log. Allowed for boxadmins and admins.
+// ListBoxEvents returns a page of one box's audit log. Only boxadmins and admins may call ListBoxEvents.
 func (c *Client) ListBoxEvents(ctx context.Context, box string, filter *EventFilter) (*EventPage, error) {
 	return c.eventPage(ctx, get("/boxes/{box}/audit", box), filter)
 }
@@ -104,8 +104,8 @@ func (c *Client) eventPage(ctx context.Context, k call, filter *EventFilter) (*E
 	return &page, nil
 }
 
-// Events iterates over the audit log from the newest event, or from filter.Before, and fetches pages as needed. After
-// an error it yields that error and stops.
+// Events iterates over the audit log, newest event first, and fetches pages as needed. If filter.Before is set, the
+// iteration begins at that position. If a request fails, Events yields its error and stops.
 func (c *Client) Events(ctx context.Context, filter *EventFilter) iter.Seq2[Event, error] {
 	return events(filter, func(page *EventFilter) (*EventPage, error) { return c.ListEvents(ctx, page) })
 }

@@ -14,7 +14,7 @@ type Box struct {
 	ID    string `json:"id"`
 	Name  string `json:"name"`
 	Owner string `json:"owner"`
-	// Offer is the offer of the ownership that a member can accept now. It is nil if there is no such offer.
+	// Offer is the open offer to make a member the owner of the box. It is nil if there is no open offer.
 	Offer     *BoxOffer `json:"offer,omitempty"`
 	CreatedAt time.Time `json:"createdAt"`
 	// UpdatedAt is the time of the latest change to the box or to one of its entries.
@@ -22,8 +22,8 @@ type Box struct {
 	// Entries lists the keys of the entries, sorted. It is empty if the caller lacks the permission readEntryKeys.
 	Entries []string `json:"entries"`
 	Users   []Member `json:"users"`
-	// Encryption states where the values are encrypted if the box has a keyring: "server", or "client" if the server
-	// never sees the key. It is empty if the box has no keyring.
+	// Encryption is empty if the box has no keyring. Otherwise it states where the values are encrypted: on the
+	// "server" or on the "client". With "client", the server never sees the key.
 	Encryption string `json:"encryption"`
 	// Keyring describes the keyring. It is nil if the box has no keyring.
 	Keyring *BoxKeyring `json:"keyring"`
@@ -33,12 +33,12 @@ type Box struct {
 type BoxKeyring struct {
 	KeyID    string `json:"keyId"`
 	Sequence uint64 `json:"sequence"`
-	// KeyChangeDue reports whether the key should be changed, because a recipient is no longer an active member or now
-	// has another identity.
+	// KeyChangeDue reports whether the key should be changed. It is true if a recipient is no longer an active member
+	// or now has another identity.
 	KeyChangeDue bool `json:"keyChangeDue"`
 }
 
-// BoxOffer is an offer of the ownership of a box to a member.
+// BoxOffer offers a member the ownership of a box.
 type BoxOffer struct {
 	To        string    `json:"to"`
 	ExpiresAt time.Time `json:"expiresAt"`
@@ -53,7 +53,8 @@ type Member struct {
 	IsActive bool `json:"isActive"`
 }
 
-// wholeSeconds decodes the times of boxes and users, which the server writes in UTC and without fractions of a second.
+// wholeSeconds decodes the times in descriptions of boxes and users. The server writes these times in UTC and without
+// fractions of a second.
 type wholeSeconds time.Time
 
 // UnmarshalText parses "2006-01-02 15:04:05".
@@ -93,7 +94,7 @@ func (c *Client) DescribeBox(ctx context.Context, box string) (*Box, error) {
 }
 
 // TransferBox offers the ownership of the box to another active member, who accepts it with AcceptBox within seven
-// days. A transfer by an admin takes effect at once. Allowed for the box's owner and for admins.
+// days. A transfer by an admin takes effect at once. Only the box's owner and admins may call TransferBox.
 func (c *Client) TransferBox(ctx context.Context, box, newOwner string) error {
 	k := put(boxPath, map[string]string{"owner": newOwner}, box)
 	k.idempotent = false // a retry could repeat an offer that was ended after the first attempt
@@ -114,8 +115,8 @@ func (c *Client) EndBoxOffer(ctx context.Context, box string) error {
 	return c.run(ctx, remove(boxPath+"/offer", "box_offer_not_found", box))
 }
 
-// DeleteBox permanently deletes a box with all entries and versions. It is not retried after a lost response. Allowed
-// for boxadmins and admins.
+// DeleteBox permanently deletes a box with all entries and versions. It is not retried after a lost response. Only
+// boxadmins and admins may call DeleteBox.
 func (c *Client) DeleteBox(ctx context.Context, box string) error {
 	k := remove(boxPath, "box_not_found", box)
 	k.idempotent = false // a new box may have taken the name in the meantime
@@ -165,8 +166,8 @@ const (
 	permissionsPath = "/boxes/{box}/users/{username}/permissions"
 )
 
-// ListBoxUsers returns the names of a box's members, sorted. Only boxadmins and admins may call ListBoxUsers and the
-// methods below, unless their comments state otherwise.
+// ListBoxUsers returns the names of a box's members, sorted. Only boxadmins and admins may call ListBoxUsers. The same
+// applies to the methods below, except where a comment names other callers.
 func (c *Client) ListBoxUsers(ctx context.Context, box string) ([]string, error) {
 	return fetch[[]string](ctx, c, get(boxUsersPath, box))
 }
@@ -181,7 +182,7 @@ func (c *Client) AddBoxUser(ctx context.Context, box, username, role string) err
 	}{username, role}, http.StatusCreated, box))
 }
 
-// DescribeBoxUser returns a member of a box. Allowed for boxadmins, admins and the member itself.
+// DescribeBoxUser returns a member of a box. Only boxadmins, admins and the member itself may call DescribeBoxUser.
 func (c *Client) DescribeBoxUser(ctx context.Context, box, username string) (*BoxUser, error) {
 	k := get(boxUserPath, box, username)
 	got, err := c.do(ctx, k)
@@ -227,7 +228,8 @@ func (c *Client) RemoveBoxUser(ctx context.Context, box, username string) error 
 	return c.run(ctx, remove(boxUserPath, "box_user_not_found", box, username))
 }
 
-// ListPermissions returns a member's permissions in a box. Allowed for boxadmins, admins and the member itself.
+// ListPermissions returns a member's permissions in a box. Only boxadmins, admins and the member itself may call
+// ListPermissions.
 func (c *Client) ListPermissions(ctx context.Context, box, username string) ([]Permission, error) {
 	return fetch[[]Permission](ctx, c, get(permissionsPath, box, username))
 }

@@ -6,28 +6,28 @@ import (
 	"net/http"
 )
 
-// keyIDHeader is the response header with the id of the key that a version is encrypted under.
+// keyIDHeader is the response header that contains the id of a version's encryption key.
 const keyIDHeader = "X-Encryption-Key-Id"
 
-// maxKeyChanges is the maximum number of times that one write is sent. A write is sent again if another member changed
-// the key in the meantime.
+// maxKeyChanges is the maximum number of attempts for one write. The client sends the write again if another member has
+// changed the key in the meantime.
 const maxKeyChanges = 3
 
 // BoxKeys finds the keys of boxes that have a keyring. Package client/keys implements it; set Config.Identity to the
 // result of keys.NewHolder. Its methods are safe for concurrent use.
 type BoxKeys interface {
-	// CurrentKey fetches and verifies the keyring of a box, and returns the current key. It returns the zero key for a
-	// box that has no keyring and, as far as the client knows, never had a keyring. After an error, the client must not
-	// send any key.
+	// CurrentKey fetches and verifies the keyring of a box, and returns the current key. It returns the zero key if the
+	// box has no keyring. If the client remembers a keyring of the box, but the server has none, CurrentKey returns
+	// ErrKeyringMissing. After an error, the client must not send any key.
 	CurrentKey(ctx context.Context, c *Client, box string) (EncryptionKey, error)
-	// KeyByID returns the key that has the given id in the keyring of a box. The id "" means the key of the versions
-	// that were written before the box had a keyring; the result is the zero key if that key is unknown. For any other
-	// id, KeyByID returns ErrKeyNotForThisBox if the keyring has no such key.
+	// KeyByID returns the key with the given id from the keyring of a box. It returns ErrKeyNotForThisBox if the
+	// keyring has no such key. The empty id selects the key of the versions that are older than the keyring. If that
+	// key is unknown, KeyByID returns the zero key without an error.
 	KeyByID(ctx context.Context, c *Client, box, id string) (EncryptionKey, error)
 }
 
-// WithIdentity returns a Client that finds keys in the keyrings of boxes, and shares the connections of c. With a nil
-// identity, the new Client uses no keyrings.
+// WithIdentity returns a Client that uses identity to find the keys of boxes. The new Client shares the connections of
+// c. If identity is nil, the new Client uses no keyrings.
 func (c *Client) WithIdentity(identity BoxKeys) *Client {
 	other := *c
 	other.config.Identity = identity
@@ -57,8 +57,8 @@ func (c *Client) keyFor(ctx context.Context, k call, box string, given Encryptio
 	return given, false, nil
 }
 
-// readWithKey sends a request for which the server decrypts a version. If the version is encrypted under an earlier key
-// of the keyring, it sends the request a second time with that key.
+// readWithKey sends a read together with the key that decrypts the value. If the value is encrypted under an earlier
+// key of the keyring, readWithKey sends the request a second time, with that key.
 func (c *Client) readWithKey(ctx context.Context, k call, box string, given EncryptionKey) (*response, error) {
 	key, fromKeyring, err := c.keyFor(ctx, k, box, given)
 	if err != nil {
@@ -79,8 +79,8 @@ func (c *Client) readWithKey(ctx context.Context, k call, box string, given Encr
 	return c.do(ctx, k.withKey(other))
 }
 
-// writeWithKey sends a request for which the server encrypts a value. If another member changes the key at the same
-// time, the server stores nothing, and writeWithKey sends the request again with the new key.
+// writeWithKey sends a write together with the key that encrypts the value. If another member has just changed the key,
+// the server stores nothing. writeWithKey then sends the request again with the new key.
 func (c *Client) writeWithKey(ctx context.Context, k call, box string, given EncryptionKey) (*response, error) {
 	for change := 1; ; change++ {
 		key, fromKeyring, err := c.keyFor(ctx, k, box, given)
@@ -95,7 +95,7 @@ func (c *Client) writeWithKey(ctx context.Context, k call, box string, given Enc
 	}
 }
 
-// withKey returns the call with an encryption key.
+// withKey returns a copy of the call that also sends an encryption key.
 func (k call) withKey(key EncryptionKey) call {
 	header := k.header.Clone()
 	if header == nil {

@@ -14,8 +14,8 @@ import (
 
 var _ client.BoxKeys = (*ring)(nil)
 
-// ring is a keyring in memory. Each call of CurrentKey returns the next key of the list current; after the end of the
-// list, it returns the last key again.
+// ring is a keyring in memory. The calls of CurrentKey return the keys in the field current one after another. Further
+// calls return the last key again.
 type ring struct {
 	current []client.EncryptionKey
 	byID    map[string]client.EncryptionKey
@@ -39,8 +39,8 @@ func (r *ring) KeyByID(_ context.Context, _ *client.Client, _, id string) (clien
 	return key, nil
 }
 
-// keysOf starts a fake server. The server uses the answers in order, one for each request, and collects the keys that
-// the requests contain.
+// keysOf starts a fake server. Each function in answers responds to one request, in order; the last function also
+// responds to all further requests. The returned list collects the encryption keys that the requests contain.
 func keysOf(t *testing.T, answers ...func(http.ResponseWriter)) (change func(*client.Config), keys *[]string) {
 	t.Helper()
 	keys = new([]string)
@@ -74,8 +74,8 @@ func created(w http.ResponseWriter) {
 
 func stale(w http.ResponseWriter) { fail(w, http.StatusConflict, "key_not_current") }
 
-// TestReadPicksTheKeyOfTheVersion checks that the client repeats a read once after a key mismatch, with the key of the
-// version.
+// TestReadPicksTheKeyOfTheVersion checks that after a key mismatch, the client repeats a read once, with the key under
+// which the version is encrypted.
 func TestReadPicksTheKeyOfTheVersion(t *testing.T) {
 	t.Parallel()
 	now, old, first := client.GenerateEncryptionKey(), client.GenerateEncryptionKey(), client.GenerateEncryptionKey()

@@ -13,20 +13,21 @@ import (
 
 // Config configures a Client. Only URL is required. In every other field, the zero value selects the default.
 type Config struct {
-	// URL is the base URL of the server, such as "https://lockbox.example.org". The URL has a path if a proxy serves
-	// Lockbox below that path. The scheme http:// is accepted only for loopback addresses (localhost, 127.0.0.0/8,
-	// ::1), unless AllowHTTP is set. A user name or password in the URL is refused.
+	// URL is the base URL of the server, such as "https://lockbox.example.org". If a proxy serves Lockbox below a path,
+	// the URL includes this path. A URL with http:// is accepted if its host is a loopback address (localhost,
+	// 127.0.0.0/8, ::1) or if AllowHTTP is set. A user name or password in the URL is refused.
 	URL string
 	// Token is an API key or a token that SignIn, Accounts.SignIn or Accounts.Refresh returned. Without a token, only
 	// Initialize, SignIn, AcceptInvitation, Accounts.SignIn, Accounts.Refresh, Welcome, Healthy and Ready work.
 	// CreateUser works too if the server allows open registration.
 	Token Secret
-	// EncryptionKey encrypts and decrypts values unless a call has its own key. If Identity is set, EncryptionKey is
-	// used only for boxes without a keyring.
+	// EncryptionKey encrypts and decrypts values. A key in the options of a call takes precedence. If Identity is set,
+	// EncryptionKey is used only for boxes without a keyring.
 	EncryptionKey EncryptionKey
 	// Identity finds the keys of boxes that have a keyring, so reads and writes in these boxes need no EncryptionKey.
-	// keys.NewHolder in package client/keys returns a value for this field. Each read and write then begins with a
-	// request for the keyring. The server answers this request with 304 if the keyring has not changed.
+	// keys.NewHolder in package client/keys returns a value for this field. If Identity is set, each read and write
+	// begins with a request for the keyring. The server responds to this request with 304 if the keyring has not
+	// changed.
 	Identity BoxKeys
 	// Box and Entry name the entry that Unmarshal reads. Other methods ignore them.
 	Box, Entry string
@@ -34,7 +35,7 @@ type Config struct {
 	// AllowHTTP permits http:// to other machines, without encryption. Set it only if something else encrypts the
 	// traffic, such as a service mesh.
 	AllowHTTP bool
-	// HTTPClient sends the requests. New copies this client, and the copy does not follow redirects. The transport sees
+	// HTTPClient sends the requests. New copies HTTPClient, and the copy does not follow redirects. The transport sees
 	// tokens and encryption keys. Nil means a client with the settings of http.DefaultTransport.
 	HTTPClient *http.Client
 	// UserAgent is the User-Agent header, "lockbox-go" by default.
@@ -45,11 +46,11 @@ type Config struct {
 	// RetryWait is the wait before the first retry, 100 ms by default. The wait doubles with each retry. The client
 	// shortens each wait at random, by at most half.
 	RetryWait time.Duration
-	// MaxRetryWait is the maximum wait before a retry, 10 s by default. If the server requests a longer wait with
-	// Retry-After, the call fails immediately, and Error.RetryAfter is the requested wait.
+	// MaxRetryWait is the maximum wait before a retry, 10 s by default. If the server sends a longer wait in the header
+	// Retry-After, the call fails immediately. Error.RetryAfter then contains this longer wait.
 	MaxRetryWait time.Duration
-	// AttemptTimeout is the time limit of one attempt, including reading the response, 30 s by default. The context
-	// limits the whole call.
+	// AttemptTimeout is the time limit of one attempt, including reading the response, 30 s by default. The context of
+	// a call limits the time of all attempts and waits together.
 	AttemptTimeout time.Duration
 	// MaxResponseBytes is the maximum size of a response body, 16 MiB by default.
 	MaxResponseBytes int64
@@ -63,8 +64,8 @@ type Client struct {
 	http   *http.Client
 }
 
-// New returns a Client for config. It sends no request. The returned error joins one ErrInvalid for each invalid field
-// of config.
+// New returns a Client for config. It sends no request. If fields of config are invalid, New returns one ErrInvalid for
+// each of them, joined by errors.Join.
 func New(config Config) (*Client, error) {
 	base, problems := parseURL(config.URL, config.AllowHTTP)
 	if !isToken(config.Token) {
@@ -110,8 +111,8 @@ func (c *Config) setDefaults() []error {
 	return problems
 }
 
-// parseURL validates the base URL and returns it without a trailing slash. No message repeats the URL, which may hold a
-// password.
+// parseURL validates the base URL and returns it without a trailing slash. The URL may contain a password, so no
+// message repeats the URL.
 func parseURL(text string, allowHTTP bool) (string, []error) {
 	bad := func(message string) (string, []error) { return "", []error{invalid("invalid_url", "URL", message)} }
 	if text == "" {
@@ -133,8 +134,8 @@ func parseURL(text string, allowHTTP bool) (string, []error) {
 	return at.Scheme + "://" + at.Host + strings.TrimRight(at.EscapedPath(), "/"), nil
 }
 
-// isToken reports whether the token can be sent in the Authorization header. The zero Secret is valid and means no
-// token.
+// isToken reports whether the token can be sent in the Authorization header. It returns true for the zero Secret, which
+// means that there is no token.
 func isToken(token Secret) bool {
 	return isHeaderText(token.Reveal()) && !strings.Contains(token.Reveal(), " ")
 }
@@ -148,8 +149,8 @@ func isLoopback(host string) bool {
 	return strings.EqualFold(host, "localhost")
 }
 
-// httpClient copies the given client, or makes one if it is nil. The result does not follow redirects. A redirect could
-// send the token and the encryption key to another host, or turn a write into a GET.
+// httpClient returns a copy of the given client, or a new client if given is nil. The result does not follow redirects,
+// because a redirect could send the token and the encryption key to another host, or turn a write into a GET.
 func httpClient(given *http.Client) *http.Client {
 	own := http.Client{}
 	if given != nil {
@@ -184,7 +185,7 @@ func (c *Client) WithEncryptionKey(key EncryptionKey) *Client {
 // URL returns the base URL of the server, without a trailing slash.
 func (c *Client) URL() string { return c.base }
 
-// Format implements fmt.Formatter. For every formatting verb, it prints only the URL.
+// Format implements fmt.Formatter. Every formatting verb prints only the URL.
 func (c *Client) Format(f fmt.State, _ rune) {
 	if c == nil {
 		_, _ = f.Write([]byte("<nil>"))

@@ -216,8 +216,8 @@ func TestEncryptionKeySpellings(t *testing.T) {
 	require.ErrorIs(t, err, client.ErrInvalid)
 }
 
-// TestDamagedKeyInEnvironment checks that environment variables and secret files with additional characters around a
-// key are refused.
+// TestDamagedKeyInEnvironment checks that the client refuses a key with additional characters around it, both in an
+// environment variable and in a secret file.
 func TestDamagedKeyInEnvironment(t *testing.T) {
 	good := client.GenerateEncryptionKey().Reveal()
 	t.Setenv("LOCKBOX_API_URL", "https://lockbox.example.org")

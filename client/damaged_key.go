@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// wrappedBase64Key finds "b64:" behind quotes, blanks, a byte order mark, or a name such as "KEY=" or
-// "X-Encryption-Key: ".
+// wrappedBase64Key finds "b64:" after quotes, blanks, a byte order mark, or a name such as "KEY=" or "X-Encryption-Key:
+// ".
 var wrappedBase64Key = regexp.MustCompile("^[\"'`\\s\ufeff]*([A-Za-z_-]+\\s*[:=])?[\"'`\\s\ufeff]*b64:")
 
 // looksLikeKey reports whether text contains a key, whole or damaged. ParseEncryptionKey does not accept such a text as
-// a passphrase, because the user means the key in the text. If the whole text were the passphrase, the key could not
-// decrypt the values later. The server refuses the same texts.
+// a passphrase, because the user means the key inside the text. Values that are encrypted under the whole text could
+// not be decrypted with that key. The server refuses the same texts.
 func looksLikeKey(text string) bool {
 	// Find a key even if the copied text contains quotes, a byte order mark or line breaks, or is in UTF-16.
 	printed := strings.Map(func(c rune) rune {
@@ -25,8 +25,8 @@ func looksLikeKey(text string) bool {
 		wrappedBase64Key.MatchString(text) || isEncodedKey(printed)
 }
 
-// containsGeneratedKey reports whether text contains the 49 digits of a generated key with their checksum, at any
-// position. The checksum rejects random text with a probability of 1 - 2^-36.
+// containsGeneratedKey reports whether text contains the 43 digits of a generated key, followed by the 6 digits of
+// their checksum, at any position. The checksum of 49 random digits is right with a probability of 2^-36.
 func containsGeneratedKey(text string) bool {
 	for i := range len(text) - generatedKeyDigits - generatedKeyChecksum + 1 {
 		if _, err := parseGeneratedKey(generatedKeyPrefix +

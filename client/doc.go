@@ -15,10 +15,10 @@
 //
 // # Keyrings
 //
-// A box can have a keyring, which holds the key of the box for each member. Package client/keys makes the value of
-// Config.Identity. With this value, a program needs no encryption key for the entries of such boxes. Before each read
-// and write, the client fetches and verifies the keyring, and only then sends the key. A read uses the key under which
-// the version is encrypted, and a write uses the current key.
+// A box can have a keyring, which holds the key of the box for each member. Set Config.Identity to the result of
+// keys.NewHolder in package client/keys. The program then needs no encryption key for the entries of such boxes. Before
+// each read and write, the client fetches and verifies the keyring, and only then sends the key. A read uses the key
+// under which the version is encrypted, and a write uses the current key.
 //
 // # Errors
 //
@@ -29,7 +29,8 @@
 // # Retries
 //
 // The client retries a request, with exponential backoff, when the connection fails, the response is cut short, or the
-// status is 429, 502, 503 or 504. It retries only where that is safe:
+// status is 429, 502, 503 or 504. It retries a request only in one of these two cases, in which a second attempt is
+// safe:
 //
 //   - The request was not executed: there was no connection, or Lockbox reports that it did not execute the request
 //     (429; 503 with the code busy, database_unavailable or draining).
@@ -37,16 +38,17 @@
 //
 // Some requests are never retried after an attempt that may have taken effect: those that create something, sign in,
 // refresh tokens, write without a condition, change a password or transfer a box. WriteEntry and RestoreEntry with
-// IfMatch or IfNoneMatch are retried, because the condition prevents a second write. If the condition then fails, the
-// client's own earlier attempt may be the reason, so the error is ErrOutcomeUnknown instead of ErrPrecondition: read
-// the entry to find out. A retried deletion that finds nothing counts as a success.
+// IfMatch or IfNoneMatch are retried, because the condition prevents a second write. If the condition fails in a retry,
+// the first attempt may already have changed the entry. The error is then ErrOutcomeUnknown instead of ErrPrecondition:
+// read the entry to find out. A retried deletion that finds nothing counts as a success.
 //
 // The client honors Retry-After up to Config.MaxRetryWait. [Config] limits the attempts, the waits and the response
 // size.
 //
 // # Secrets
 //
-// Tokens, passwords and codes have the type [Secret], encryption keys [EncryptionKey]. Both print a placeholder instead
-// of their value. Errors name the path template, never the path or the request body. The client does not follow
-// redirects. It refuses http:// URLs unless the address is a loopback address or Config.AllowHTTP is set.
+// Tokens, passwords and codes have the type [Secret]; encryption keys have the type [EncryptionKey]. Both types print a
+// placeholder instead of their value. Errors contain the path template of the request, such as "/boxes/{box}", but not
+// the path or the request body. The client does not follow redirects. It refuses http:// URLs unless the address is a
+// loopback address or Config.AllowHTTP is set.
 package client

@@ -16,7 +16,8 @@ type Droplet struct {
 	Status string `json:"status"`
 	// Ports maps the droplet's port numbers to published addresses. It is empty for a stopped droplet.
 	Ports map[string]Port `json:"ports"`
-	// PrivateKey is the private SSH key. It is set only in the result of an AddDroplet call without a box.
+	// PrivateKey is the private SSH key. It is set only in the result of AddDroplet, and only if DropletOptions.Box is
+	// empty.
 	PrivateKey Secret `json:"privateKey,omitzero"`
 }
 
@@ -38,26 +39,27 @@ type DropletOptions struct {
 	// Image is one of the images that the server allows; "" means the first of them.
 	Image string
 	// Box names the box in which the server stores the private SSH key, as the entry droplets/NAME/ssh. The caller
-	// needs the permission createEntry in this box. If Box is "", the result contains the key in PrivateKey.
+	// needs the permission createEntry in this box. If Box is "", AddDroplet returns the key in Droplet.PrivateKey.
 	Box string
-	// Env maps names of environment variables of the droplet to keys of entries in Box. It requires the permission
-	// readEntry.
+	// Env sets environment variables in the droplet. It maps the name of each variable to the key of an entry in Box,
+	// whose value the variable gets. Env requires the permission readEntry.
 	Env map[string]string
-	// EncryptionKey encrypts and decrypts the entries of Box. It takes precedence over the key of the box's keyring and
-	// over the Client's key. In a box with a keyring, all entries of Env must be encrypted under its current key.
+	// EncryptionKey encrypts and decrypts the entries of Box. If it is set, the client uses it instead of the key of
+	// the box's keyring or of the Client. In a box with a keyring, each entry that Env names must be encrypted under
+	// the current key of the keyring.
 	EncryptionKey EncryptionKey
 }
 
 const dropletPath = "/{droplet}"
 
-// ListDroplets returns all droplets, newest first. Allowed for the group viewer and above.
+// ListDroplets returns all droplets, newest first. The caller must belong to the group viewer, manager or owner.
 func (c *Client) ListDroplets(ctx context.Context) ([]Droplet, error) {
 	return fetch[[]Droplet](ctx, c, get(accountsPrefix+"/droplet/list"))
 }
 
 // AddDroplet creates a droplet and returns all droplets. It returns ErrConflict if the Docker host refuses, and
-// ErrUnavailable if no host is configured or the host does not respond. It is not retried after a lost response.
-// AddDroplet and the methods below are allowed for the group manager and above.
+// ErrUnavailable if no host is configured or the host does not respond. AddDroplet is not retried after a lost
+// response. Callers of AddDroplet and of the methods below must belong to the group manager or owner.
 func (c *Client) AddDroplet(ctx context.Context, options *DropletOptions) ([]Droplet, error) {
 	opts := orZero(options)
 	k := post(accountsPrefix+"/droplet/add", struct {
@@ -91,9 +93,9 @@ func (c *Client) RestartDroplet(ctx context.Context, name string) ([]Droplet, er
 	return c.changeDroplet(ctx, http.MethodPatch, "/droplet/restart", name, false)
 }
 
-// DeleteDroplet deletes a droplet and returns the remaining droplets. It also deletes the entry with the private key of
-// the droplet if that entry was not changed. DeleteDroplet is not retried after a lost response, because a new droplet
-// may have taken the name in the meantime.
+// DeleteDroplet deletes a droplet and returns the remaining droplets. It also deletes the entry that contains the
+// droplet's private key, except if the entry has changed since AddDroplet stored it. DeleteDroplet is not retried after
+// a lost response, because a new droplet may have taken the name in the meantime.
 func (c *Client) DeleteDroplet(ctx context.Context, name string) ([]Droplet, error) {
 	return c.changeDroplet(ctx, http.MethodDelete, "/droplet/delete", name, false)
 }

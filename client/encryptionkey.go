@@ -40,9 +40,8 @@ func GenerateEncryptionKey() EncryptionKey {
 //
 //   - "lbk1_…" is a generated key, as lockbox keygen prints it. Its checksum is verified.
 //   - "b64:…" is a passphrase of any bytes in standard base64.
-//   - Any other text is the passphrase itself, unless it contains a key, such as a key in quotes, after NAME= or after
-//     a byte order mark, a key in another letter case, or a part of a key. Such a text is not accepted as a passphrase:
-//     it counts as a damaged key.
+//   - Any other text is the passphrase itself. However, a text that contains a whole or partial key counts as a damaged
+//     key, not as a passphrase. Examples are a key in quotes, after NAME= or in another letter case.
 //
 // A passphrase has at most 1,024 bytes. ParseEncryptionKey returns ErrEncryptionKeyRequired for the empty text and
 // ErrInvalid for a damaged key. The error does not repeat the text.
@@ -72,11 +71,12 @@ func ParseEncryptionKey(text string) (EncryptionKey, error) {
 	}
 }
 
-// PassphraseKey returns an encryption key that consists of a passphrase of 1 to 1,024 arbitrary bytes. For text that
-// does not look like a key of another form, it returns the same key as ParseEncryptionKey. The key has the form "b64:…"
-// if the passphrase looks like a key, or if it contains bytes that a header cannot carry, such as line ends or
-// non-ASCII characters. Use ParseEncryptionKey for text from a file or a variable, which may hold a generated key.
-// PassphraseKey returns ErrEncryptionKeyRequired for an empty passphrase and ErrInvalid for one that is too long.
+// PassphraseKey returns an encryption key that consists of a passphrase of 1 to 1,024 arbitrary bytes. If the
+// passphrase does not look like a key, the result is the same as that of ParseEncryptionKey. A passphrase that looks
+// like a key is encoded as "b64:…". The same applies if it contains bytes that are not allowed in a header, such as
+// line ends or non-ASCII characters. Use ParseEncryptionKey for text from a file or a variable, which may hold a
+// generated key. PassphraseKey returns ErrEncryptionKeyRequired for an empty passphrase and ErrInvalid for one that is
+// too long.
 func PassphraseKey(passphrase []byte) (EncryptionKey, error) {
 	switch text := string(passphrase); {
 	case text == "":
@@ -90,8 +90,8 @@ func PassphraseKey(passphrase []byte) (EncryptionKey, error) {
 	}
 }
 
-// isHeaderText reports whether servers and proxies pass text through unchanged in a header: printable ASCII without
-// leading or trailing spaces.
+// isHeaderText reports whether text is printable ASCII without leading or trailing spaces. Servers and proxies pass
+// such text through unchanged in a header.
 func isHeaderText(text string) bool {
 	for i := range len(text) {
 		if text[i] < ' ' || text[i] > '~' {

@@ -42,11 +42,11 @@ func (e Entry) Format(f fmt.State, _ rune) {
 type ReadOptions struct {
 	// Version is the version to read; 0 means the newest.
 	Version uint64
-	// IfNoneMatch is the number of a version that the caller already has; 0 means none. If the version to read has this
-	// number, ReadEntry returns ErrNotModified.
+	// IfNoneMatch is the number of a version that the caller already has, or 0. If the version to read has this number,
+	// ReadEntry returns ErrNotModified.
 	IfNoneMatch uint64
-	// EncryptionKey decrypts the value. It takes precedence over the key of the box's keyring and over the Client's
-	// key.
+	// EncryptionKey decrypts the value. If it is set, the client uses it instead of the key of the box's keyring or of
+	// the Client.
 	EncryptionKey EncryptionKey
 }
 
@@ -83,8 +83,8 @@ type WriteOptions struct {
 	IfMatch uint64
 	// If IfNoneMatch is set, the write succeeds only if the entry does not exist.
 	IfNoneMatch bool
-	// EncryptionKey encrypts the value. It takes precedence over the key of the box's keyring and over the Client's
-	// key. In a box with a keyring, the server accepts only the current key of the keyring.
+	// EncryptionKey encrypts the value. If it is set, the client uses it instead of the key of the box's keyring or of
+	// the Client. In a box with a keyring, the server accepts only the current key of the keyring.
 	EncryptionKey EncryptionKey
 }
 
@@ -92,7 +92,7 @@ type WriteOptions struct {
 type Written struct {
 	// Version is the number of the new version.
 	Version uint64
-	// EncryptionKeyChanged reports that the previous version is encrypted under another key. Readers who have only that
+	// EncryptionKeyChanged is true if the previous version is encrypted under another key. Readers who have only that
 	// key can no longer read the entry.
 	EncryptionKeyChanged bool
 }
@@ -103,8 +103,7 @@ type Written struct {
 //
 // WriteEntry returns ErrPrecondition if a condition fails, ErrTooLarge if the value exceeds the server's limit, and
 // ErrConflict (limit_reached) if the box is full. In a box with a keyring, WriteEntry returns ErrKeyNotCurrent for
-// every key except the current one. Without a condition, the client retries the write only if no earlier attempt can
-// have taken effect. The package documentation states the rules for writes with a condition.
+// every key except the current one. The package documentation states when a write is retried.
 func (c *Client) WriteEntry(ctx context.Context, box, key string, value any, options *WriteOptions) (Written, error) {
 	opts := orZero(options)
 	k := post(entriesPath, nil, http.StatusCreated, box)
@@ -184,8 +183,8 @@ func joined(open string, name []byte, between string, raw []byte, end string) []
 	return append(append(append(body, between...), raw...), end...)
 }
 
-// ListEntries returns the keys of a box that begin with prefix, sorted. The prefix "" matches all keys. It requires the
-// permission readEntryKeys.
+// ListEntries returns the keys of a box's entries, sorted. It returns only the keys that begin with prefix. The prefix
+// "" matches all keys. ListEntries requires the permission readEntryKeys.
 func (c *Client) ListEntries(ctx context.Context, box, prefix string) ([]string, error) {
 	k := get(entriesPath, box)
 	if prefix != "" {
@@ -202,7 +201,7 @@ type DeleteOptions struct {
 
 // DeleteEntry deletes an entry. It requires the permission deleteEntry. RestoreEntry can undo the deletion while the
 // server keeps the entry, 30 days by default. DeleteEntry returns ErrNotFound if the entry does not exist, and
-// ErrPrecondition if IfMatch fails.
+// ErrPrecondition if DeleteOptions.IfMatch is not the number of the newest version.
 func (c *Client) DeleteEntry(ctx context.Context, box, key string, options *DeleteOptions) error {
 	return c.run(ctx, remove(entryPath, "entry_not_found", box, key).onlyIf(orZero(options).IfMatch, false))
 }
@@ -220,8 +219,8 @@ type Version struct {
 	KeyID string `json:"keyId"`
 }
 
-// ListVersions returns the versions of an entry that the server keeps, newest first. For a deleted entry, it returns
-// the versions that RestoreEntry can restore. It requires the permission readEntryKeys.
+// ListVersions returns all stored versions of an entry, newest first. For a deleted entry, it returns the versions that
+// RestoreEntry can restore. It requires the permission readEntryKeys.
 func (c *Client) ListVersions(ctx context.Context, box, key string) ([]Version, error) {
 	return fetch[[]Version](ctx, c, get(entryPath+"/versions", box, key))
 }
@@ -232,11 +231,13 @@ type RestoreOptions struct {
 	IfMatch uint64
 }
 
-// RestoreEntry stores an old version as a new version, still encrypted under the key that it was written with. It also
-// restores a deleted entry. It requires the permissions createEntry and readEntry, and returns ErrNotFound
-// (version_not_found) if the server no longer keeps the version. In a box with a keyring, the server refuses to restore
-// a version that is encrypted under an earlier key (ErrKeyNotCurrent). If Config.Identity is set and the entry is not
-// deleted, RestoreEntry then reads the old version and writes its value under the current key.
+// RestoreEntry copies an old version of an entry to a new version. The copy is encrypted under the same key as the old
+// version. RestoreEntry also restores a deleted entry. It requires the permissions createEntry and readEntry. It
+// returns ErrNotFound (version_not_found) if the server no longer keeps the version.
+//
+// In a box with a keyring, the server does not copy a version that is encrypted under an earlier key: the error is
+// ErrKeyNotCurrent. If Config.Identity is set, RestoreEntry instead reads the old version and writes its value under
+// the current key. It cannot do so for a deleted entry.
 func (c *Client) RestoreEntry(ctx context.Context, box, key string, version uint64, options *RestoreOptions) (Written,
 	error) {
 	k := post(entryPath+"/restore", map[string]uint64{"version": version}, http.StatusCreated, box, key)

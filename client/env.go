@@ -30,8 +30,8 @@ func FromEnv() (*Client, error) {
 //	LOCKBOX_API_ALLOW_HTTP   AllowHTTP: true or false
 //
 // Each variable can be read from a file instead, such as a mounted Kubernetes secret:
-// LOCKBOX_API_KEY_FILE=/run/secrets/key. One trailing line end in the file is ignored. The error joins all problems.
-// Each of these problems is an ErrInvalid that names the variable and does not contain its value.
+// LOCKBOX_API_KEY_FILE=/run/secrets/key. One trailing line end in the file is ignored. The returned error joins one
+// ErrInvalid for each problem. Each ErrInvalid names the variable and does not contain its value.
 func ConfigFromEnv() (Config, error) {
 	config, problems := readEnvironment()
 	if len(problems) > 0 {
@@ -84,7 +84,8 @@ func (e *environment) required(name string) string {
 	return text
 }
 
-// get returns the value of a variable, or the content of the file that the variable NAME_FILE names.
+// get returns the value of the variable with the given name. If the variable NAME_FILE is set instead, get returns the
+// content of that file.
 func (e *environment) get(name string) string {
 	text, path := os.Getenv(name), os.Getenv(name+"_FILE")
 	if path == "" {

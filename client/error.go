@@ -34,8 +34,7 @@ var (
 	ErrConflict = errors.New("conflict")
 	// ErrPrecondition means that the entry does not match IfMatch or IfNoneMatch. Nothing was written.
 	ErrPrecondition = errors.New("precondition failed")
-	// ErrNotModified means that the version to read has the number in ReadOptions.IfNoneMatch. The server sent no
-	// value.
+	// ErrNotModified means that ReadOptions.IfNoneMatch is the number of the version to read. The server sent no value.
 	ErrNotModified = errors.New("not modified")
 	// ErrTooLarge means that the request exceeds a size limit of the server.
 	ErrTooLarge = errors.New("too large")
@@ -47,8 +46,8 @@ var (
 	// ErrServer means an internal error of the server. The server logs the details under RequestID.
 	ErrServer = errors.New("server fault")
 	// ErrBadResponse means that Lockbox did not produce the response: for example, it is a redirect, an HTML page, or
-	// larger than Config.MaxResponseBytes. An error response of a proxy also has the kind of its status, such as
-	// ErrUnavailable for 502.
+	// larger than Config.MaxResponseBytes. If a proxy sends an error status, the error also has the kind of that
+	// status: for example, 502 is also ErrUnavailable.
 	ErrBadResponse = errors.New("bad response")
 	// ErrOutcomeUnknown means that the client cannot know whether a change was made. Read the current state before you
 	// retry. Reads never return this error.
@@ -66,7 +65,8 @@ type Error struct {
 	// Code is the stable error code, such as "entry_not_found"; docs/http.md lists all codes. It is empty when the
 	// response has no code.
 	Code string
-	// ID is the errorId of requests under /api/v1. It is 0 for other requests and for errors without a number.
+	// ID is the number errorId in an error response to a request under /api/v1. It is 0 for other requests, and for
+	// responses that contain no errorId.
 	ID int
 	// Message describes the error for people.
 	Message string
@@ -74,9 +74,10 @@ type Error struct {
 	Field string
 	// RequestID identifies the request in the server's log and audit log.
 	RequestID string
-	// RetryAfter is the wait that the server requests before a retry, or 0.
+	// RetryAfter is the time that the server wants the client to wait before a retry. It is 0 if the server sent no
+	// such time.
 	RetryAfter time.Duration
-	// KeyID is set only for ErrEncryptionKeyMismatch in a box with a keyring: it is the id of the key under which the
+	// KeyID is set only for ErrEncryptionKeyMismatch in a box with a keyring. It identifies the key under which the
 	// version is encrypted. It is empty if the version was written when the box had no keyring.
 	KeyID string
 
@@ -115,8 +116,8 @@ func (e *Error) Error() string {
 // Is reports whether the error has the given kind.
 func (e *Error) Is(kind error) bool { return slices.Contains(e.kinds, kind) }
 
-// Unwrap returns the network or context error that caused the failure, such as a *net.OpError or context.Canceled, or
-// nil.
+// Unwrap returns the network or context error that caused the failure, such as a *net.OpError or context.Canceled. It
+// returns nil for other failures.
 func (e *Error) Unwrap() error { return e.cause }
 
 // invalid returns the error for input that the client refuses before it sends anything.
@@ -159,8 +160,8 @@ func kindOfStatus(status int) error {
 	}
 }
 
-// kindOfCode maps error codes to a second kind, which is more precise than the kind of the status code. codeKind adds
-// the codes of identities and keyrings to this map.
+// kindOfCode maps error codes to kinds that are more precise than the kinds of status codes. An error has both kinds.
+// codeKind adds the codes of identities and keyrings to this map.
 var kindOfCode = map[string]error{
 	"encryption_key_mismatch": ErrEncryptionKeyMismatch,
 	"encryption_key_required": ErrEncryptionKeyRequired,
@@ -168,9 +169,9 @@ var kindOfCode = map[string]error{
 	"outcome_unknown":         ErrOutcomeUnknown,
 }
 
-// accountsErrors maps each errorId of the accounts API to the code and the kind that other requests have for the same
-// failure. In the accounts API, the status code does not determine the kind: for example, errorId 902 is a failed
-// sign-in, but its status is 400.
+// accountsErrors maps each errorId of the accounts API to a code and a kind. Other requests use this code and kind for
+// the same failure. In the accounts API, the status code does not determine the kind: for example, errorId 902 is a
+// failed sign-in, but its status is 400.
 var accountsErrors = map[int]struct {
 	code string
 	kind error

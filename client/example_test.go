@@ -11,7 +11,7 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// Read the settings of a program from the entry that the environment names.
+// Read the settings of a program from an entry. Environment variables name the entry.
 func Example() {
 	settings := struct {
 		Listen   string
@@ -118,7 +118,7 @@ func ExampleClient_SignIn() {
 	// Output: root 168h0m0s
 }
 
-// Sign in with a TOTP code, call the server with the access token, and refresh it before it expires.
+// Sign in with a TOTP code, call the server with the access token, and refresh the token before it expires.
 func ExampleAccounts_SignIn() {
 	ctx := context.Background()
 	c, err := client.New(client.Config{URL: os.Getenv("LOCKBOX_API_URL")})

@@ -99,7 +99,7 @@ func TestServerComesBack(t *testing.T) {
 	require.NoError(t, c.CreateBox(t.Context(), "prod"))
 }
 
-// TestRetries lists which requests are retried after which failures.
+// TestRetries sends requests that fail in various ways, and checks whether the client retries them.
 func TestRetries(t *testing.T) {
 	t.Parallel()
 	read := func(ctx context.Context, c *client.Client) error { return second(c.ListBoxes(ctx)) }
@@ -196,7 +196,8 @@ func TestRetriedDeletionSucceeds(t *testing.T) {
 	require.ErrorIs(t, c.DeleteEntry(t.Context(), "box", "key", nil), client.ErrNotFound, "it was the first attempt")
 }
 
-// TestConditionBrokenByOwnWrite uses a proxy in front of the real server. The proxy drops the first response.
+// TestConditionBrokenByOwnWrite loses the response to the first attempt of a write with IfMatch. The condition of the
+// retry then fails because of the first attempt, so the client must return ErrOutcomeUnknown.
 func TestConditionBrokenByOwnWrite(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -216,7 +217,8 @@ func TestConditionBrokenByOwnWrite(t *testing.T) {
 	require.Equal(t, []any{"2", uint64(2)}, []any{string(entry.Value), entry.Version}, "it was written once")
 }
 
-// forward sends a request to the shared server and returns the response, or drops it if lose is set.
+// forward sends a request to the shared server and passes the response on to w. If lose is true, it drops the response
+// and closes the connection.
 func forward(t *testing.T, w http.ResponseWriter, r *http.Request, lose bool) {
 	request, err := http.NewRequestWithContext(r.Context(), r.Method, serverURL+r.URL.RequestURI(), r.Body)
 	if !assert.NoError(t, err) {

@@ -17,8 +17,8 @@ func (c *Client) Welcome(ctx context.Context) (string, error) {
 // it.
 func (c *Client) Healthy(ctx context.Context) error { return c.check(ctx, "/healthz") }
 
-// Ready returns nil if the server can serve requests (readiness), and ErrUnavailable if its database does not respond
-// or the server is shutting down. Ready needs no token, and the client does not retry it.
+// Ready returns nil if the server can serve requests (readiness). It returns ErrUnavailable if the database does not
+// respond or the server is shutting down. Ready needs no token, and the client does not retry it.
 func (c *Client) Ready(ctx context.Context) error { return c.check(ctx, "/readyz") }
 
 // check sends a health request. The request reports the state at one moment, so it is never retried.

@@ -18,7 +18,7 @@ const (
 	identityMark = "lbid1_"
 )
 
-// Base64 holds bytes that JSON carries as canonical base64url without padding.
+// Base64 contains bytes. In JSON, they are encoded as canonical base64url without padding.
 type Base64 []byte
 
 // MarshalText implements encoding.TextMarshaler.
@@ -34,7 +34,7 @@ func (b *Base64) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// PublicIdentity is the public part of an identity, which package client/keys parses and verifies.
+// PublicIdentity is the public part of an identity. Package client/keys parses and verifies it.
 type PublicIdentity struct {
 	// User is the name of the user. It is empty if the user was deleted.
 	User   string `json:"user"`
@@ -44,8 +44,8 @@ type PublicIdentity struct {
 	// Fingerprint is the fingerprint of Public, as 43 characters of base64url.
 	Fingerprint string    `json:"fingerprint"`
 	CreatedAt   time.Time `json:"createdAt"`
-	// Locked reports whether the server keeps a locked copy of the identity. The server reports this fact only to the
-	// user itself.
+	// Locked is true if the server keeps a locked copy of the identity. In responses to other users, Locked is always
+	// false.
 	Locked bool `json:"locked"`
 }
 
@@ -53,14 +53,16 @@ type PublicIdentity struct {
 type NewIdentity struct {
 	// Public is the public key, "lbpk1_…".
 	Public string
-	// Locked is the identity, locked under a passphrase. It may be empty: the server then keeps no locked identity.
+	// Locked is the whole identity, encrypted under a passphrase. If Locked is empty, the server keeps no locked
+	// identity.
 	Locked []byte
 }
 
-// WriteIdentity stores a user's public key, and replaces the previous one. The user itself must make the call, in a
-// session that began with a password within the last ten minutes (ErrRecentSignInRequired otherwise). It returns
-// ErrIdentityTaken if another user has or had the identity. If the user is a recipient of keyrings, the user loses
-// access to them until a member grants access to the new identity.
+// WriteIdentity stores a user's public key, and replaces the previous one. Only the user itself may call WriteIdentity,
+// in a session that began with a password within the last ten minutes. For an older session or another kind of token,
+// WriteIdentity returns ErrRecentSignInRequired. It returns ErrIdentityTaken if another user has or had the identity.
+// If the user is a recipient of keyrings, the user loses access to them until a member grants access to the new
+// identity.
 func (c *Client) WriteIdentity(ctx context.Context, username string, identity NewIdentity) (*PublicIdentity, error) {
 	k := put(identityPath, struct {
 		Public string `json:"public"`
@@ -70,20 +72,20 @@ func (c *Client) WriteIdentity(ctx context.Context, username string, identity Ne
 	return pointer(fetch[PublicIdentity](ctx, c, k))
 }
 
-// DescribeIdentity returns the current identity of a user. It returns ErrNotFound (identity_not_found) for a user
-// without one. Allowed for every user.
+// DescribeIdentity returns the current identity of a user. It returns ErrNotFound (identity_not_found) if the user has
+// no identity. Every user may call DescribeIdentity.
 func (c *Client) DescribeIdentity(ctx context.Context, username string) (*PublicIdentity, error) {
 	return pointer(fetch[PublicIdentity](ctx, c, get(identityPath, username)))
 }
 
-// FindIdentity returns the identity that has the given fingerprint. It also finds former identities. Allowed for every
-// user.
+// FindIdentity returns the identity that has the given fingerprint. It also finds former identities. Every user may
+// call FindIdentity.
 func (c *Client) FindIdentity(ctx context.Context, fingerprint string) (*PublicIdentity, error) {
 	return pointer(fetch[PublicIdentity](ctx, c, get(identitiesPath, fingerprint)))
 }
 
-// WriteLockedIdentity stores the user's current identity under another passphrase. As for WriteIdentity, the user
-// itself must make the call, after a recent sign-in.
+// WriteLockedIdentity replaces the locked copy of the user's current identity, for example after a change of the
+// passphrase. Only the user itself may call WriteLockedIdentity, and only after a recent sign-in; see WriteIdentity.
 func (c *Client) WriteLockedIdentity(ctx context.Context, username string, locked []byte) error {
 	return c.run(ctx, put(lockedPath, map[string]Base64{"locked": locked}, username))
 }
@@ -94,9 +96,10 @@ type LockedIdentity struct {
 	Fingerprint string `json:"fingerprint"`
 }
 
-// ReadLockedIdentity returns the user's own locked identity. It requires a recent sign-in, so an API key is refused
-// with ErrRecentSignInRequired. It returns ErrNotFound (locked_identity_not_found) if the server keeps no locked
-// identity of the user: for example, because an admin set the user's password. The server audits every read.
+// ReadLockedIdentity returns the user's own locked identity. It requires a recent sign-in, so it returns
+// ErrRecentSignInRequired for an API key. It returns ErrNotFound (locked_identity_not_found) if the server keeps no
+// locked identity of the user. For example, the server deletes the locked identity when an admin sets the user's
+// password. The server audits every read.
 func (c *Client) ReadLockedIdentity(ctx context.Context, username string) (*LockedIdentity, error) {
 	return pointer(fetch[LockedIdentity](ctx, c, get(lockedPath, username)))
 }

@@ -11,11 +11,12 @@ type NewInvitation struct {
 	Username string
 	// Role is RoleUser or RoleAdmin; "" means RoleUser.
 	Role string
-	// Expiry is in one of the formats of APIKeyOptions.Expiry, at most 30 days; "" means 7 days.
+	// Expiry is the lifetime of the invitation, at most 30 days. It has one of the formats of APIKeyOptions.Expiry; ""
+	// means 7 days.
 	Expiry string
 }
 
-// InvitationCode is a new invitation with its code, which the server does not show again.
+// InvitationCode describes a new invitation and contains its code. The server does not show the code again.
 type InvitationCode struct {
 	Username string `json:"username"`
 	Role     string `json:"role"`
@@ -40,7 +41,7 @@ type Invitation struct {
 	Username string `json:"username"`
 	Role     string `json:"role"`
 	// State is InvitationOpen, or the reason why the invitation cannot be accepted at present. Servers of older
-	// releases do not send it.
+	// releases omit it, so State is then empty.
 	State     string    `json:"state"`
 	InvitedBy string    `json:"invitedBy"`
 	CreatedAt time.Time `json:"createdAt"`
@@ -48,8 +49,8 @@ type Invitation struct {
 }
 
 // InviteUser creates an invitation for a name and replaces an earlier invitation for that name. It creates no user. It
-// returns ErrConflict if the name is taken (user_exists). InviteUser is not retried after a lost response. The code is
-// lost with the response, so invite the user again. Allowed for admins.
+// returns ErrConflict if the name is taken (user_exists). The client does not retry InviteUser after a lost response.
+// The lost response contained the only copy of the code, so call InviteUser again. Only admins may call InviteUser.
 func (c *Client) InviteUser(ctx context.Context, invitation NewInvitation) (*InvitationCode, error) {
 	k := post("/invitations", struct {
 		Username string `json:"username"`
@@ -66,15 +67,15 @@ func (c *Client) InviteUser(ctx context.Context, invitation NewInvitation) (*Inv
 	return &made, nil
 }
 
-// ListInvitations returns the invitations that are not accepted, revoked or expired, sorted by name. Some of them
-// cannot be accepted at present: see Invitation.State. Allowed for admins.
+// ListInvitations returns the pending invitations, sorted by name. It omits accepted, revoked and expired invitations.
+// Some pending invitations cannot be accepted at present: see Invitation.State. Only admins may call ListInvitations.
 func (c *Client) ListInvitations(ctx context.Context) ([]Invitation, error) {
 	return fetch[[]Invitation](ctx, c, get("/invitations"))
 }
 
 // RevokeInvitation revokes the open invitation for a name. It returns ErrNotFound (invitation_not_found) if there is no
 // such invitation. It is not retried after a lost response, because a retry could revoke a newer invitation for the
-// name. Allowed for admins.
+// name. Only admins may call RevokeInvitation.
 func (c *Client) RevokeInvitation(ctx context.Context, username string) error {
 	k := remove("/invitations/{username}", "invitation_not_found", username)
 	k.idempotent = false

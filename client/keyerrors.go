@@ -1,19 +1,19 @@
 package client
 
-// The kinds of failure of identities and keyrings, for errors.Is. Package client/keys detects most of these failures
-// before a key is sent. The server reports the others. Each comment contains the code of the failure, which is the text
-// in Error.Code.
+// These are the kinds of failure of identities and keyrings, for tests with errors.Is. Package client/keys detects most
+// of these failures before a key is sent. The server reports the others. The text in parentheses in each comment is the
+// error code, which Error.Code contains.
 var (
 	// ErrNoKeyring means that a box has no keyring (keyring_not_found).
 	ErrNoKeyring = codeKind("keyring_not_found")
-	// ErrKeyringMissing means that the server has no keyring for a box that had one before (keyring_missing). No key is
-	// sent.
+	// ErrKeyringMissing means that the box had a keyring before, but the server has none now (keyring_missing). No key
+	// is sent.
 	ErrKeyringMissing = codeKind("keyring_missing")
-	// ErrKeyringTampered means that a keyring is malformed, or that its parts do not belong to each other, to this box
-	// or to this recipient (keyring_tampered).
+	// ErrKeyringTampered means that a keyring is malformed, that its parts do not belong together, or that it was made
+	// for another box or another recipient (keyring_tampered).
 	ErrKeyringTampered = codeKind("keyring_tampered")
-	// ErrKeyringNotContinued means that the key that this client knows is missing from both the current and the earlier
-	// keys of a keyring. The author of such a keyring did not have the known key (keyring_not_continued).
+	// ErrKeyringNotContinued means that a keyring lacks the box key that this client knows (keyring_not_continued). The
+	// author of the keyring did not have that key: a keyring contains all earlier keys of the box.
 	ErrKeyringNotContinued = codeKind("keyring_not_continued")
 	// ErrKeyringRolledBack means that a keyring is older than one that this client has accepted (keyring_rolled_back).
 	ErrKeyringRolledBack = codeKind("keyring_rolled_back")
@@ -21,8 +21,9 @@ var (
 	ErrKeyringForked = codeKind("keyring_forked")
 	// ErrKeyringModeChanged means that a keyring has another encryption mode than before (keyring_mode_changed).
 	ErrKeyringModeChanged = codeKind("keyring_mode_changed")
-	// ErrKeyringAuthorUnknown means that the first keyring of a box with client encryption needs a confirmation or an
-	// anchor (keyring_author_unknown).
+	// ErrKeyringAuthorUnknown means that this client cannot verify the author of a keyring (keyring_author_unknown).
+	// This happens when a box with client encryption is new to the client, and the client has neither an anchor nor a
+	// way to ask the user.
 	ErrKeyringAuthorUnknown = codeKind("keyring_author_unknown")
 	// ErrInstallationChanged means that the server at this URL is another installation than before
 	// (installation_changed).
@@ -59,20 +60,21 @@ var (
 	// ErrMemoryUnwritable means that the client cannot store what it must remember about a box (memory_unwritable).
 	ErrMemoryUnwritable = codeKind("memory_unwritable")
 
-	// ErrNotRecipient means that the caller does not have the key of the box: a member who has the key must grant it
-	// (not_recipient).
+	// ErrNotRecipient means that the caller does not have the key of the box (not_recipient). A member who has the key
+	// must grant it to the caller.
 	ErrNotRecipient = codeKind("not_recipient")
 	// ErrKeyNotCurrent means that a box with a keyring accepts writes only under its current key (key_not_current).
 	ErrKeyNotCurrent = codeKind("key_not_current")
-	// ErrKeyringSequence means that the number of a new keyring is not 1 to 1000 higher than the number of the stored
-	// keyring (keyring_sequence).
+	// ErrKeyringSequence means that a new keyring has a wrong number (keyring_sequence). The number must exceed the
+	// number of the stored keyring by 1 to 1000.
 	ErrKeyringSequence = codeKind("keyring_sequence")
-	// ErrKeyChangeRequired means that recipients can be removed only together with a new key (key_change_required).
+	// ErrKeyChangeRequired means that a new keyring must also have a new key (key_change_required). Without a new key,
+	// a change may only add recipients.
 	ErrKeyChangeRequired = codeKind("key_change_required")
 	// ErrKeyIDUsed means that the key was used in this box before (key_id_used).
 	ErrKeyIDUsed = codeKind("key_id_used")
-	// ErrRecipientStale means that a recipient is not an active member, or that the keyring names an identity that is
-	// not the recipient's current one (recipient_stale).
+	// ErrRecipientStale means that a recipient of a new keyring is not an active member, or now has another identity
+	// (recipient_stale).
 	ErrRecipientStale = codeKind("recipient_stale")
 	// ErrIdentityTaken means that another user has or had this identity (identity_taken).
 	ErrIdentityTaken = codeKind("identity_taken")
@@ -86,14 +88,15 @@ type keyCode string
 
 func (k keyCode) Error() string { return string(k) }
 
-// codeKind returns the kind for an error code. It registers the code, so errors with this code have this kind.
+// codeKind returns the kind for an error code, and adds it to kindOfCode. Responses with this code then return errors
+// of this kind.
 func codeKind(code string) error {
 	kindOfCode[code] = keyCode(code)
 	return keyCode(code)
 }
 
-// NewKeyError returns an error of one of the kinds above, for a failure that a client detected itself. Package
-// client/keys uses it. The message names the fault and the remedy, and contains no secret. cause may be nil.
+// NewKeyError returns an error of one of the kinds above. Package client/keys calls it for failures that the client
+// itself detects. The message names the fault and the remedy, and contains no secret. cause may be nil.
 func NewKeyError(kind error, message string, cause error) *Error {
 	return &Error{
 		Code:    kind.Error(),

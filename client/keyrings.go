@@ -17,9 +17,9 @@ type StoredKeyring struct {
 	Chain     Base64         `json:"chain"`
 	Signature Base64         `json:"signature"`
 	Author    PublicIdentity `json:"author"`
-	// Wrapped is the box key, wrapped to the caller. It is empty if the caller is not a recipient.
+	// Wrapped is the box key, encrypted to the caller's public key. It is empty if the caller is not a recipient.
 	Wrapped Base64 `json:"wrapped"`
-	// ETag is the entity tag, for KeyringOptions.IfNoneMatch and KeyringChange.IfMatch.
+	// ETag is the entity tag of the keyring. Use it as KeyringOptions.IfNoneMatch or as KeyringChange.IfMatch.
 	ETag string `json:"-"`
 
 	// The fields below are set only if KeyringOptions.Recipients is set.
@@ -60,8 +60,8 @@ type PastKeyring struct {
 
 // KeyringOptions are options of ReadKeyring. Nil means the defaults.
 type KeyringOptions struct {
-	// If Recipients is set, the response also contains the recipients and the waiting members. Its size is then about
-	// 1.6 MB for 1,000 members.
+	// If Recipients is set, the response also contains the recipients and the waiting members. For a box with 1,000
+	// members, the response then has about 1.6 MB.
 	Recipients bool
 	// Sequence is the number of an earlier keyring; 0 means the current one.
 	Sequence uint64
@@ -71,7 +71,7 @@ type KeyringOptions struct {
 }
 
 // ReadKeyring returns the keyring of a box without verifying it. It returns ErrNotFound (keyring_not_found) if the box
-// has no keyring. Allowed for active members of the box.
+// has no keyring. Only active members of the box may call ReadKeyring.
 func (c *Client) ReadKeyring(ctx context.Context, box string, options *KeyringOptions) (*StoredKeyring, error) {
 	opts := orZero(options)
 	k := get(keyringPath, box)
@@ -100,10 +100,10 @@ type KeyringChange struct {
 	Chain      []byte
 	Signature  []byte
 	Recipients []KeyringRecipient
-	// Remove lists the names of the members to remove from the box in the same transaction. If Remove is not empty, the
-	// keyring must have a new key.
+	// Remove lists the names of members. The server removes these members from the box in the transaction that stores
+	// the keyring. If Remove is not empty, the keyring must have a new key.
 	Remove []string
-	// Reset replaces a keyring that no member can open. Allowed for the box's owner and for admins.
+	// Reset replaces a keyring that no member can open. Only the box's owner and admins may set Reset.
 	Reset bool
 	// IfMatch is the ETag of the keyring to replace; "" means that the box has none.
 	IfMatch string
@@ -116,9 +116,9 @@ type KeyringWritten struct {
 	ETag     string `json:"-"`
 }
 
-// WriteKeyring stores a keyring. The caller must have the role boxadmin and be a recipient of the keyring that is
-// stored now (ErrNotRecipient otherwise). WriteKeyring returns ErrPrecondition if another change came first. It returns
-// ErrRecipientStale if a recipient is not an active member or has another identity now.
+// WriteKeyring stores a keyring. The caller must have the role boxadmin. If the caller is not a recipient of the stored
+// keyring, WriteKeyring returns ErrNotRecipient, except for a reset. WriteKeyring returns ErrPrecondition if another
+// change came first. It returns ErrRecipientStale if a recipient is not an active member or has another identity now.
 func (c *Client) WriteKeyring(ctx context.Context, box string, change KeyringChange) (*KeyringWritten, error) {
 	type recipient struct {
 		UserID      string `json:"userId"`

@@ -42,7 +42,7 @@ func run(m *testing.M) int {
 	}
 	before := goleak.IgnoreCurrent()
 	code := m.Run()
-	// Idle connections and pending writes of the server are not goroutine leaks.
+	// Ignore the goroutines of idle connections and of the server's pending writes: they are not leaks.
 	err = goleak.Find(before, goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"),
 		goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"),
 		goleak.IgnoreAnyFunction("net/http.(*conn).serve"),
@@ -54,7 +54,8 @@ func run(m *testing.M) int {
 	return code
 }
 
-// prepare creates the owner, and the entry that the examples read.
+// prepare creates the owner and writes the entry that the examples read. It also sets the environment variables for
+// FromEnv.
 func prepare() error {
 	ctx := context.Background()
 	anonymous, err := client.New(client.Config{URL: serverURL, EncryptionKey: encryption})
@@ -120,7 +121,8 @@ func userFor(t *testing.T, name string) *client.Client {
 	return root.WithToken(key)
 }
 
-// deleted checks the result of a cleanup. The test itself may have deleted the object.
+// deleted verifies that the deletion of an object in a cleanup succeeded. It ignores ErrNotFound, because the test
+// itself may have deleted the object.
 func deleted(t *testing.T, err error) {
 	t.Helper()
 	if !errors.Is(err, client.ErrNotFound) {

@@ -21,13 +21,14 @@ type call struct {
 	body   any // encoded as JSON; a []byte is already JSON, nil means no body
 	want   int // the status code of a success
 	orWant int // another status code of a success, or 0
-	// idempotent allows a retry after an attempt that may have taken effect.
+	// If idempotent is set, the request may be retried after an attempt that may have taken effect.
 	idempotent bool
-	// alreadyDone lists the error codes that prove, on a retry, that an earlier attempt took effect.
+	// alreadyDone lists error codes. If a retry fails with one of them, an earlier attempt has taken effect, and the
+	// call succeeds.
 	alreadyDone []string
-	// noRetry sends the request exactly once, whatever the result.
+	// If noRetry is set, the request is sent only once, even if it fails.
 	noRetry bool
-	// anonymous sends the request without the client's token.
+	// If anonymous is set, the request is sent without the client's token.
 	anonymous bool
 }
 
@@ -63,7 +64,8 @@ func put(path string, body any, params ...string) call {
 	}
 }
 
-// remove returns an idempotent deletion. On a retry, a response with the error code notFound counts as a success.
+// remove returns an idempotent deletion. The argument notFound is the error code for a missing object. If a retry fails
+// with this code, the deletion counts as a success.
 func remove(path, notFound string, params ...string) call {
 	return call{
 		method:      http.MethodDelete,
@@ -75,7 +77,7 @@ func remove(path, notFound string, params ...string) call {
 	}
 }
 
-// name is the method and the path template, which is safe to log.
+// name returns the method and the path template. Unlike the path itself, the template is safe to log.
 func (k call) name() string { return k.method + " " + k.path }
 
 func (k call) readOnly() bool { return k.method == http.MethodGet }
@@ -83,8 +85,8 @@ func (k call) readOnly() bool { return k.method == http.MethodGet }
 // accountsAPI reports whether the server returns errors in the format of /api/v1.
 func (k call) accountsAPI() bool { return strings.HasPrefix(k.path, accountsPrefix+"/") }
 
-// expandPath fills in the path template and escapes each parameter as one segment. It refuses "", "." and "..", because
-// with them the path would name another resource.
+// expandPath fills in the path template and escapes each parameter as one segment. It refuses the parameters "", "."
+// and "..", because they would turn the path into that of another resource.
 func (k call) expandPath() (string, *Error) {
 	path, params := k.path, k.params
 	var expanded strings.Builder

@@ -26,7 +26,7 @@ func (r *response) checkJSON(k call) *Error {
 	return nil
 }
 
-// badResponse returns the error for a response with the expected status and invalid content.
+// badResponse returns the error for a response whose status is the expected one but whose content is invalid.
 func badResponse(k call, message string) *Error {
 	failure := &Error{
 		Request: k.name(),
@@ -103,8 +103,8 @@ func proxyRemedy(status int) string {
 	}
 }
 
-// decode fills in the error from a response body and reports whether Lockbox wrote that body. Lockbox returns errors as
-// problem+json (RFC 9457), and under /api/v1 as {"error","errorId"}.
+// decode sets the fields of the error from a response body. It reports whether the body comes from Lockbox. Lockbox
+// sends errors as problem+json (RFC 9457), and errors of the accounts API as {"error","errorId"}.
 func (e *Error) decode(p *preparedCall, body []byte) bool {
 	var problem struct {
 		Code   string `json:"code"`
@@ -129,9 +129,8 @@ func (e *Error) decode(p *preparedCall, body []byte) bool {
 	return e.Code != ""
 }
 
-// printable makes text from the network safe for terminals and logs. It replaces control characters by spaces, and it
-// also replaces invisible characters, such as those that change the direction of text. It cuts the text after 1,000
-// bytes.
+// printable makes text from the network safe for terminals and logs. It replaces control characters and invisible
+// characters by spaces. Some invisible characters change the direction of text. It cuts the text after 1,000 bytes.
 func printable(text string) string {
 	const maxBytes = 1000
 	text = strings.Map(func(r rune) rune {

@@ -48,7 +48,7 @@ func TestResponsesFromOtherServers(t *testing.T) {
 	}
 }
 
-// TestRedirect checks that the client does not follow redirects, which could send the token to another host.
+// TestRedirect checks that the client does not follow redirects. A redirect could send the token to another host.
 func TestRedirect(t *testing.T) {
 	t.Parallel()
 	other, there := broken(t, func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
@@ -88,7 +88,7 @@ func TestUntrustedCertificate(t *testing.T) {
 	require.Zero(t, attempts.Load())
 }
 
-// TestErrorsArePrintable checks that errors contain no control sequences that a server sent.
+// TestErrorsArePrintable checks that the client removes control sequences from the texts that a server sends in errors.
 func TestErrorsArePrintable(t *testing.T) {
 	t.Parallel()
 	url, _ := broken(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
@@ -136,8 +136,8 @@ func TestNotHTTP(t *testing.T) {
 	}
 }
 
-// TestErrorsOfProxies checks the error for a failure response of a proxy. The error is ErrBadResponse and has the
-// kind of its status, and its message contains a remedy. An error of Lockbox with the same status is not
+// TestErrorsOfProxies checks the error for a failure response of a proxy. The error is ErrBadResponse and also has the
+// kind of its status. Its message contains a remedy. An error response of Lockbox itself, with the same status, is not
 // ErrBadResponse.
 func TestErrorsOfProxies(t *testing.T) {
 	t.Parallel()

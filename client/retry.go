@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// do sends a request and retries it while that is safe and useful, at most Config.MaxAttempts times and until ctx ends.
-// The package documentation states the rules. The error is an *Error.
+// do sends a request. It repeats the request while a retry is safe and useful, but sends it at most Config.MaxAttempts
+// times, and stops when ctx ends. The package documentation states when a retry is safe. The error is an *Error.
 func (c *Client) do(ctx context.Context, k call) (*response, error) {
 	p, failure := c.prepare(k)
 	if failure != nil {
@@ -45,8 +45,8 @@ func (c *Client) do(ctx context.Context, k call) (*response, error) {
 	}
 }
 
-// withOutcome marks the error as ErrOutcomeUnknown when an attempt may have taken effect. It then drops
-// ErrPrecondition: the client's own earlier attempt may have made the condition fail.
+// withOutcome marks the error as ErrOutcomeUnknown if unknown is true, that is, if an attempt may have taken effect.
+// Such an error is not ErrPrecondition, because the client's own earlier attempt may have made the condition fail.
 func (e *Error) withOutcome(unknown bool) *Error {
 	if unknown && !slices.Contains(e.kinds, ErrOutcomeUnknown) {
 		e.kinds = append(e.kinds, ErrOutcomeUnknown)
@@ -56,9 +56,9 @@ func (e *Error) withOutcome(unknown bool) *Error {
 }
 
 // retryDelay decides whether to retry after a failed attempt, and how long to wait before the retry. The wait doubles
-// with each attempt. retryDelay shortens each wait at random, by at most half. If Retry-After exceeds
-// Config.MaxRetryWait, or if the wait would end after the deadline of ctx, there is no retry, and the caller gets the
-// server's error immediately.
+// with each attempt. retryDelay shortens each wait at random, by at most half. There is no retry if Retry-After exceeds
+// Config.MaxRetryWait, or if the wait would end after the deadline of ctx. The caller then gets the server's error
+// immediately.
 func (c *Client) retryDelay(ctx context.Context, p *preparedCall, failure *Error, attempt int) (time.Duration, bool) {
 	if p.noRetry || !failure.retryable || attempt >= c.config.MaxAttempts || ctx.Err() != nil ||
 		failure.mayHaveRun && !p.idempotent {
@@ -76,7 +76,8 @@ func (c *Client) retryDelay(ctx context.Context, p *preparedCall, failure *Error
 	return wait, !bounded || time.Until(deadline) > wait
 }
 
-// notExecuted lists the codes of server errors after which Lockbox guarantees that it changed nothing.
+// notExecuted lists codes of server errors (status 5xx). A request that fails with such a code has changed nothing on
+// the server.
 var notExecuted = map[string]bool{"busy": true, "database_unavailable": true, "draining": true, "tampered": true}
 
 // sleep waits, or returns ctx's error if ctx ends first.
@@ -128,9 +129,9 @@ func (c *Client) attempt(ctx context.Context, p *preparedCall) (*response, *Erro
 	}
 }
 
-// transportError describes an attempt that got no complete response. ctx is the caller's context; bounded is the
-// context with the attempt's timeout. transportError unwraps a *url.Error, because the text of this error contains the
-// URL with names of boxes and entries.
+// transportError describes an attempt that got no complete response. The argument ctx is the context of the call. The
+// argument bounded is derived from ctx and also ends after Config.AttemptTimeout. transportError unwraps a *url.Error,
+// because its text contains the URL, and the URL contains names of boxes and entries.
 func (c *Client) transportError(ctx, bounded context.Context, p *preparedCall, err error) *Error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err

@@ -203,7 +203,7 @@ var code = client.NewSecret("123456")
 
 func second[T any](_ T, err error) error { return err }
 
-// forPeople lists the routes for browsers. The client has no methods for them.
+// forPeople lists the routes that people open in a browser. The client has no methods for these routes.
 var forPeople = []string{"GET /openapi.yaml", "GET /docs"}
 
 // local lists the methods that send no request themselves.

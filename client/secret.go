@@ -8,11 +8,12 @@ import (
 const redactedSecret = "[client.Secret]"
 
 // Secret is text that must not be printed, such as a token, a password or a TOTP code. fmt, log, slog and encoding/json
-// show "[client.Secret]" instead; [Secret.Reveal] returns the text. A closure holds the text, because fmt prints some
-// values by reflection, without calling their methods.
+// show "[client.Secret]" instead; [Secret.Reveal] returns the text. Package fmt prints some values by reflection,
+// without calling their methods. The text is therefore in a closure, whose content fmt cannot show.
 //
-// [Unmarshal] fills fields of this type in your settings struct, and logs do not show them. Encoded as JSON, a Secret
-// becomes the placeholder, so [Client.WriteEntry] refuses values that contain the placeholder.
+// [Unmarshal] fills fields of this type in your settings struct, and logs do not show them. In JSON, a Secret is
+// encoded as the placeholder, so its text would be lost. [Client.WriteEntry] therefore refuses values that contain the
+// placeholder.
 type Secret struct{ text func() string }
 
 // NewSecret returns a Secret that holds text. For the empty text it returns the zero Secret.

@@ -20,7 +20,7 @@ func (c Credentials) body() passwordBody {
 
 // Session is the result of Client.SignIn.
 type Session struct {
-	// Token is the session token, for Config.Token or WithToken.
+	// Token is the session token. Pass it to WithToken, or set Config.Token to it.
 	Token Secret
 	// ExpiresAt is the time when the token expires, by default 7 days after the sign-in.
 	ExpiresAt time.Time
@@ -29,8 +29,9 @@ type Session struct {
 }
 
 // SignIn signs a user in with a password and returns a session token (POST /authenticate). It returns
-// ErrUnauthenticated for a wrong name, password or code, ErrTOTPRequired if the password is right and Code is missing,
-// and ErrThrottled after too many wrong attempts. SignIn is not retried after a lost response.
+// ErrUnauthenticated for a wrong name, password or code. It returns ErrTOTPRequired if the password is right but the
+// user must also send a code. It returns ErrThrottled after too many wrong attempts. SignIn is not retried after a lost
+// response.
 func (c *Client) SignIn(ctx context.Context, credentials Credentials) (*Session, error) {
 	k := post("/authenticate", credentials.body(), http.StatusOK)
 	k.anonymous = true

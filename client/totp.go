@@ -13,7 +13,7 @@ type Enrolment struct {
 	Secret Secret
 	// URI is the otpauth:// URI. It is empty in a result of Accounts.ShowTOTP.
 	URI Secret
-	// QR is the URI as a QR code, a data URI with a PNG: data:image/png;base64,…
+	// QR is a PNG image of URI as a QR code. It has the form of a data URI: data:image/png;base64,…
 	QR Secret
 	// RecoveryCodes can be used in place of TOTP codes, each of them once. The list is empty in a result of
 	// Accounts.ShowTOTP.
@@ -41,10 +41,10 @@ func codeBody(code Secret) any {
 
 // TOTPProof proves the identity of a user who enrols or confirms a TOTP secret.
 type TOTPProof struct {
-	// Code is a TOTP code. To replace a confirmed secret, it may also be a recovery code. For the first enrolment it is
-	// zero.
+	// Code is a TOTP code. A user who replaces a confirmed secret can send a recovery code instead. A user who has no
+	// confirmed secret yet calls EnrolTOTP without a code.
 	Code Secret
-	// CurrentPassword is the user's password. It is zero for a user without a password.
+	// CurrentPassword is the user's password. A user who has no password leaves it zero.
 	CurrentPassword Secret
 }
 
@@ -59,9 +59,9 @@ func (p TOTPProof) body() any {
 	}{p.Code.Reveal(), p.CurrentPassword.Reveal()}
 }
 
-// EnrolTOTP creates a TOTP secret and recovery codes as a second factor for the user itself. The new secret takes
-// effect with ConfirmTOTP. It returns ErrInvalid (code_required) or ErrForbidden (totp_password_required) if a part of
-// the proof is missing, and ErrForbidden if a part is wrong.
+// EnrolTOTP creates a TOTP secret and recovery codes for a user. Only the user itself may call EnrolTOTP. The new
+// secret takes effect when the user calls ConfirmTOTP. EnrolTOTP returns ErrInvalid (code_required) for a missing code,
+// ErrForbidden (totp_password_required) for a missing password, and ErrForbidden for a wrong code or password.
 func (c *Client) EnrolTOTP(ctx context.Context, username string, proof TOTPProof) (*Enrolment, error) {
 	enrolment, err := fetch[Enrolment](ctx, c, post(totpPath, proof.body(), http.StatusCreated, username))
 	if err != nil {
@@ -71,7 +71,8 @@ func (c *Client) EnrolTOTP(ctx context.Context, username string, proof TOTPProof
 }
 
 // ConfirmTOTP confirms a new TOTP secret with its first code. From then on, SignIn requires a code. ConfirmTOTP returns
-// ErrForbidden for a wrong code (code_wrong), and for a wrong or missing password. Allowed for the user itself.
+// ErrForbidden for a wrong code (code_wrong), and for a wrong or missing password. Only the user itself may call
+// ConfirmTOTP.
 func (c *Client) ConfirmTOTP(ctx context.Context, username string, proof TOTPProof) error {
 	return c.run(ctx, post(totpPath+"/confirm", proof.body(), http.StatusNoContent, username))
 }

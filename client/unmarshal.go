@@ -29,14 +29,14 @@ func (c *Client) Unmarshal(ctx context.Context, settings any) error {
 	return c.UnmarshalEntry(ctx, c.config.Box, c.config.Entry, settings, nil)
 }
 
-// UnmarshalEntry reads an entry and decodes it into settings, which must be a non-nil pointer. It follows
-// encoding/json: names match in any letter case or by the json tag, and names without a field are ignored. A field that
-// is absent or null in the entry keeps its value. Set defaults in settings before the call. Use [Duration] for values
-// such as "5s" and [Secret] for values that must not be printed.
+// UnmarshalEntry reads an entry and decodes it into settings, which must be a non-nil pointer. It follows the rules of
+// encoding/json: json tags apply, names match in any letter case, and names that match no field are ignored. A field
+// that is absent or null in the entry keeps its value. Set defaults in settings before the call. Use [Duration] for
+// values such as "5s" and [Secret] for values that must not be printed.
 //
-// On an error, settings is unchanged. A value of the wrong type is ErrInvalid (wrong_type); Field names the wrong
-// field, such as "Database.Port". Before Go 1.27, Field has the spelling of the struct; since Go 1.27, it has the
-// spelling of the entry. The error does not repeat the value.
+// On an error, settings is unchanged. If a value has the wrong type, the error is ErrInvalid (wrong_type). Its Field
+// names the field, such as "Database.Port". Before Go 1.27, the name is spelled as in the struct; since Go 1.27, it is
+// spelled as in the entry. The error does not repeat the value.
 func (c *Client) UnmarshalEntry(ctx context.Context, box, key string, settings any, options *ReadOptions) error {
 	target := reflect.ValueOf(settings)
 	if target.Kind() != reflect.Pointer || target.IsNil() {
@@ -56,8 +56,8 @@ func (c *Client) UnmarshalEntry(ctx context.Context, box, key string, settings a
 	return nil
 }
 
-// wrongType describes a decoding error without its text: encoding/json repeats numbers in that text, and a custom
-// UnmarshalText can repeat the whole value.
+// wrongType returns the error for a value that cannot be decoded. It omits the text of err, because this text can
+// contain the value: encoding/json repeats numbers, and a custom UnmarshalText can repeat anything.
 func wrongType(err error) *Error {
 	mismatch, ok := errors.AsType[*json.UnmarshalTypeError](err)
 	switch {
@@ -72,7 +72,8 @@ func wrongType(err error) *Error {
 	}
 }
 
-// Duration is a time.Duration that is a string in JSON, such as "90s" or "1h30m", in the format of time.ParseDuration.
+// Duration is a time.Duration whose JSON form is a string, such as "90s" or "1h30m". The string has the format of
+// time.ParseDuration.
 type Duration time.Duration
 
 // UnmarshalText implements encoding.TextUnmarshaler.

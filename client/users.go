@@ -36,8 +36,8 @@ type User struct {
 	IsActive  bool      `json:"isActive"`
 	CreatedAt time.Time `json:"createdAt"`
 	UpdatedAt time.Time `json:"updatedAt"`
-	// APIKeys are the ids of the valid API keys: those that are not expired and not revoked. On a server with the
-	// setting LOCKBOX_SHOW_API_KEYS, APIKeys are the whole keys, so the type is Secret.
+	// APIKeys are the ids of the API keys that are neither expired nor revoked. On a server with the setting
+	// LOCKBOX_SHOW_API_KEYS, APIKeys are the whole keys. For this reason, their type is Secret.
 	APIKeys []Secret `json:"apiKeys"`
 	// Permissions are the permissions that the user has in at least one box.
 	Permissions []Permission `json:"permissions"`
@@ -108,7 +108,7 @@ func (c *Client) WhoAmI(ctx context.Context) (*Identity, error) {
 	return &identity, nil
 }
 
-// ListUsers returns the names of all users, sorted. Allowed for admins.
+// ListUsers returns the names of all users, sorted. Only admins may call ListUsers.
 func (c *Client) ListUsers(ctx context.Context) ([]string, error) {
 	return fetch[[]string](ctx, c, get("/users"))
 }
@@ -124,8 +124,8 @@ type NewUser struct {
 }
 
 // CreateUser creates a user and returns an API key of this user. It returns ErrConflict (user_exists) if the name is
-// taken. Allowed for admins, and for everyone if the server allows open registration. If the caller is not an admin,
-// the role is RoleUser.
+// taken. Only admins may call CreateUser, except on a server with open registration. If the caller is not an admin, the
+// role is RoleUser.
 func (c *Client) CreateUser(ctx context.Context, user NewUser) (Secret, error) {
 	body := passwordBody{
 		Username: user.Username,
@@ -145,7 +145,7 @@ func (c *Client) CreateUser(ctx context.Context, user NewUser) (Secret, error) {
 	return NewSecret(key), nil
 }
 
-// DescribeUser returns a user. Allowed for admins and for the user itself.
+// DescribeUser returns a user. Only admins and the user itself may call DescribeUser.
 func (c *Client) DescribeUser(ctx context.Context, username string) (*User, error) {
 	type fields User
 	k := get(userPath, username)
@@ -178,17 +178,17 @@ type UserChange struct {
 	// IsActive deactivates or activates the user. Deactivation revokes all sessions and API keys.
 	IsActive *bool
 	// Password is the new password. A new password revokes all sessions. Users who change their own password must also
-	// set CurrentPassword, or Code if they have no password yet.
+	// set CurrentPassword. Users who have no password yet must set Code instead.
 	Password, CurrentPassword Secret
-	// Code is a TOTP code or a recovery code. It authorizes the first password of a user who has none.
+	// Code is a TOTP code or a recovery code. A user who has no password yet sends it to set the first password.
 	Code Secret
-	// RevokeAPIKeys also revokes all API keys when Password is set.
+	// If RevokeAPIKeys and Password are set, UpdateUser also revokes all API keys of the user.
 	RevokeAPIKeys bool
 }
 
-// UpdateUser changes a user. It returns ErrForbidden if CurrentPassword is wrong, if Code is wrong or missing, or if a
-// caller who is not the owner changes the owner's account. Allowed for admins; other users may change their own
-// password.
+// UpdateUser changes a user. It returns ErrForbidden if CurrentPassword is wrong, or if Code is wrong or missing.
+// Admins may change every user, but only the owner may change the owner's account. Other users may change only their
+// own password.
 func (c *Client) UpdateUser(ctx context.Context, username string, change UserChange) error {
 	k := put(userPath, struct {
 		Role            string `json:"role,omitempty"`
@@ -213,8 +213,9 @@ func (c *Client) UpdateUser(ctx context.Context, username string, change UserCha
 	return c.run(ctx, k)
 }
 
-// DeleteUser deletes a user. It returns ErrConflict for a user who owns boxes (user_owns_boxes) and for the owner of
-// the system (owner_stays). It is not retried after a lost response. Allowed for admins.
+// DeleteUser deletes a user. It returns ErrConflict if the user owns boxes (user_owns_boxes) or is the owner of the
+// installation (owner_stays). The client does not retry DeleteUser after a lost response. Only admins may call
+// DeleteUser.
 func (c *Client) DeleteUser(ctx context.Context, username string) error {
 	k := remove(userPath, "user_not_found", username)
 	k.idempotent = false // a new user may have taken the name in the meantime

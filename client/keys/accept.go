@@ -38,9 +38,9 @@ func (h *Holder) accept(ctx context.Context, c *client.Client, box string, s *st
 	return s, nil
 }
 
-// firstContact asks the user to confirm the author of a keyring if the box is new to this client, has client
-// encryption, and has no anchor. If the box has server encryption, firstContact does not ask, because the server sees
-// the key anyway.
+// firstContact asks the user to confirm the author of the keyring if the box is new to this client. It asks only about
+// boxes with client encryption: in a box with server encryption, the server sees the key anyway. It does not ask if
+// there is an anchor for the box.
 func (h *Holder) firstContact(ctx context.Context, c *client.Client, box string, s *state) error {
 	if s.Head.Mode != ModeClient || h.anchored(s) {
 		return nil
@@ -53,7 +53,7 @@ func (h *Holder) firstContact(ctx context.Context, c *client.Client, box string,
 	if _, ok := at.Boxes[box]; ok || at.Anchors[s.Head.Box] != "" {
 		return nil
 	}
-	// Do not bother the user with a keyring that would be refused afterwards.
+	// Do not ask the user to confirm a keyring that the client then refuses.
 	if err := h.advance(k, c.URL(), box, s); err != nil {
 		return err
 	}
@@ -75,8 +75,8 @@ func (h *Holder) anchored(s *state) bool {
 	return slices.ContainsFunc(h.config.Anchors, func(a Anchor) bool { return a.Box == s.Head.Box })
 }
 
-// advance verifies a keyring against what the client remembers about the box. If the keyring passes, advance updates k
-// from it.
+// advance verifies a keyring against the anchors and against k, which is the memory of the client. If the keyring is
+// acceptable, advance records it in k.
 func (h *Holder) advance(k *known, url, box string, s *state) error {
 	if err := k.checkPlace(url, s.Head.Installation); err != nil {
 		return err
@@ -111,7 +111,8 @@ func (h *Holder) advance(k *known, url, box string, s *state) error {
 	return nil
 }
 
-// continues returns an error unless the keyring is the remembered keyring of the box or a later one.
+// continues verifies that the keyring is the remembered keyring of the box or a later one. If no box with this name is
+// remembered, continues verifies that the box is not remembered under another name.
 func (s *state) continues(in *installation, box string) error {
 	last, ok := in.Boxes[box]
 	if !ok {
@@ -142,8 +143,8 @@ func (s *state) continues(in *installation, box string) error {
 	return s.contains(last.Key)
 }
 
-// follows returns an error if the keyring does not match the anchor. It returns nil if the anchor belongs to another
-// box.
+// follows compares the keyring with an anchor, and returns an error if they do not match. It ignores an anchor of
+// another box.
 func (s *state) follows(anchor Anchor) error {
 	switch {
 	case anchor.Box != s.Head.Box:
@@ -154,8 +155,8 @@ func (s *state) follows(anchor Anchor) error {
 	return s.contains(anchor.Key)
 }
 
-// contains returns an error unless the known key is the current key or an earlier key of the keyring. If the known key
-// is missing, the author of the keyring did not have it.
+// contains returns nil if the known key is the current key or an earlier key of the keyring. Otherwise the author of
+// the keyring did not have the known key, and contains returns an error.
 func (s *state) contains(known KeyID) error {
 	if _, ok := s.Find(known); ok {
 		return nil

@@ -9,8 +9,9 @@ import (
 )
 
 // Publish stores the public key of an identity for the signed-in user. With a passphrase, it also stores the identity,
-// locked under the passphrase. With the zero Secret, it stores no locked identity. If it replaces an identity, the old
-// identity loses access to all keyrings. Publish requires a recent sign-in (client.ErrRecentSignInRequired).
+// locked under the passphrase. With the zero Secret, it stores no locked identity. If the user already has an identity,
+// Publish replaces it, and the old identity loses access to all keyrings. Publish requires a recent sign-in
+// (client.ErrRecentSignInRequired).
 func Publish(ctx context.Context, c *client.Client, memory *Memory, id *Identity, passphrase client.Secret) error {
 	me, err := signedIn(ctx, c, memory)
 	if err != nil {
@@ -26,7 +27,8 @@ func Publish(ctx context.Context, c *client.Client, memory *Memory, id *Identity
 	return memory.PinUser(me.installation, me.name, me.user, id.Fingerprint())
 }
 
-// Relock stores the current identity of the signed-in user under another passphrase.
+// Relock locks the identity of the signed-in user under a new passphrase, and replaces the locked identity on the
+// server.
 func Relock(ctx context.Context, c *client.Client, memory *Memory, id *Identity, passphrase client.Secret) error {
 	me, err := signedIn(ctx, c, memory)
 	if err != nil {
@@ -35,7 +37,7 @@ func Relock(ctx context.Context, c *client.Client, memory *Memory, id *Identity,
 	return c.WriteLockedIdentity(ctx, me.name, id.Lock(passphrase, me.installation, me.user))
 }
 
-// Fetched is a locked identity that was fetched from the server.
+// Fetched is a locked identity, as read from the server. Its method Unlock opens the identity.
 type Fetched struct {
 	locked []byte
 	owner  Owner
@@ -43,8 +45,8 @@ type Fetched struct {
 	memory *Memory
 }
 
-// FetchLocked fetches the locked identity of the signed-in user. It requires a recent sign-in. Unlock sends no request,
-// so a wrong passphrase can be corrected without another request.
+// FetchLocked reads the locked identity of the signed-in user from the server. It requires a recent sign-in.
+// Fetched.Unlock sends no request, so the caller can try several passphrases.
 func FetchLocked(ctx context.Context, c *client.Client, memory *Memory) (*Fetched, error) {
 	me, err := signedIn(ctx, c, memory)
 	if err != nil {
@@ -78,7 +80,7 @@ func (f *Fetched) Unlock(passphrase client.Secret) (*Identity, error) {
 }
 
 // FindOwn returns the current public identity of the signed-in user, or nil if the user has none. It never creates an
-// identity. Otherwise a hostile server could make the client replace an identity by denying that the identity exists.
+// identity: a hostile server could deny that the user has an identity, and the client would then replace it.
 func FindOwn(ctx context.Context, c *client.Client, memory *Memory) (*client.PublicIdentity, error) {
 	me, err := signedIn(ctx, c, memory)
 	if err != nil {
@@ -91,8 +93,8 @@ func FindOwn(ctx context.Context, c *client.Client, memory *Memory) (*client.Pub
 	return found, err
 }
 
-// ParseBundle parses the identity of a program as LOCKBOX_IDENTITY holds it: "lbid1_…", which may be followed by "~"
-// and an anchor, any number of times.
+// ParseBundle parses the value of LOCKBOX_IDENTITY. The value is the identity of a program ("lbid1_…"), followed by any
+// number of anchors. A "~" precedes each anchor.
 func ParseBundle(text string) (*Identity, []Anchor, error) {
 	parts := strings.Split(text, "~")
 	id, err := ParseIdentity(parts[0])

@@ -11,8 +11,8 @@ import (
 // Grant names a user who gets a key.
 type Grant struct {
 	User string
-	// Fingerprint is the display form of the user's fingerprint as a person typed it, or "". The client remembers a
-	// typed fingerprint, which replaces a fingerprint that was confirmed before.
+	// Fingerprint is the display form of the user's fingerprint, as typed by a person. It may be empty. The client
+	// remembers a typed fingerprint, and accepts it even if another fingerprint of the user was confirmed before.
 	Fingerprint string
 }
 
@@ -52,7 +52,7 @@ func (h *Holder) CreateKeyring(ctx context.Context, c *client.Client, box string
 	return h.first(ctx, c, box, me, GenerateBoxKey(), to)
 }
 
-// first stores the first keyring of a box.
+// first makes the initial keyring of a box and stores it on the server.
 func (h *Holder) first(ctx context.Context, c *client.Client, box string, me caller, key BoxKey, to []To) (Anchor,
 	error) {
 	described, err := c.DescribeBox(ctx, box)
@@ -84,10 +84,10 @@ func (h *Holder) first(ctx context.Context, c *client.Client, box string, me cal
 	return s.Anchor(), nil
 }
 
-// Adopt makes a keyring for a box that has none, and whose members already share a key that they passed on by hand. The
-// shared key becomes the first key of the keyring, and Adopt immediately replaces it by a new key. Versions under the
-// old key stay readable for all recipients. Adopt tries the key on up to three entries, and returns
-// ErrEncryptionKeyMismatch if it opens none of them. If Adopt was interrupted, call it again.
+// Adopt makes a keyring for a box whose members already share a key that they passed on by hand. The shared key becomes
+// the first key of the keyring, and Adopt immediately replaces it by a new key. Versions under the old key stay
+// readable for all recipients. Adopt first tries to read up to three entries with the shared key. It returns
+// ErrEncryptionKeyMismatch if the key opens none of these entries. If Adopt was interrupted, call it again.
 func (h *Holder) Adopt(ctx context.Context, c *client.Client, box string, key client.EncryptionKey) error {
 	old, ok := BoxKeyOf(key)
 	if !ok {
@@ -136,16 +136,16 @@ func opensEntries(ctx context.Context, c *client.Client, box string, key client.
 type Granted struct {
 	// Anchor is for the new member, who can pass it to Memory.Trust.
 	Anchor Anchor
-	// KeyChanged reports whether Grant also changed the key, because a change was due. Dropped lists the recipients who
-	// lost the key in this change, because the server reports that they are no longer active members or now have
-	// another identity.
+	// KeyChanged reports whether Grant also changed the key. Grant does so if a key change is due. Dropped lists the
+	// recipients who lost the key in this change. According to the server, they are no longer active members or now
+	// have another identity.
 	KeyChanged bool
 	Dropped    []client.KeyringUser
 }
 
-// Grant wraps the key of a box to a member. If a key change is due, Grant also changes the key, because the server
-// would refuse a keyring with the same key. If the member already has the key, Grant changes nothing. Grant never adds
-// any other user, whatever the server reports.
+// Grant wraps the key of a box to a member. If a key change is due, the server would refuse a keyring with the old key,
+// so Grant also changes the key. If the member already has the key, Grant changes nothing. Grant never adds any other
+// user, whatever the server reports.
 func (h *Holder) Grant(ctx context.Context, c *client.Client, box string, grant Grant) (Granted, error) {
 	var granted Granted
 	s, err := h.update(ctx, c, box, func(s *state) (*draft, error) {
@@ -188,8 +188,8 @@ type Removed struct {
 	// KeyChanged reports whether the key changed in the transaction that removed the member. If the key did not change
 	// and the box has a keyring, the server marks the box as "key change due".
 	KeyChanged bool
-	// Dropped lists other recipients who lost the key, because the server reports that they are no longer active
-	// members or now have another identity.
+	// Dropped lists other recipients who lost the key. According to the server, they are no longer active members or
+	// now have another identity.
 	Dropped []client.KeyringUser
 }
 
@@ -220,9 +220,9 @@ func (h *Holder) Remove(ctx context.Context, c *client.Client, box, username str
 	return Removed{KeyChanged: err == nil, Dropped: dropped}, err
 }
 
-// leaving returns a function that reports whether a recipient is the user who leaves. It compares the id of the user,
-// and the fingerprints that were confirmed for the name of the user. The id is not enough: a server could report the id
-// of another user, and the removed user would stay in the keyring.
+// leaving returns a function that reports whether a recipient is the user whom Remove removes. The function compares
+// the id of the user, and the fingerprints that were confirmed for the user's name. It does not rely on the id only: if
+// the server reports a wrong id, the removed user must still lose the key.
 func (h *Holder) leaving(in ID, name, id string) (func(Recipient) bool, error) {
 	user, err := ParseID(id)
 	if err != nil {
@@ -249,9 +249,9 @@ func (h *Holder) Rekey(ctx context.Context, c *client.Client, box string) (dropp
 	return dropped, err
 }
 
-// rekeyed returns a keyring with a new key. The new recipients are the users in add and the recipients of s, except
-// those for whom leaves returns true and those whom the server reports as due. rekeyed also returns the due recipients.
-// The author always stays a recipient.
+// rekeyed returns a keyring with a new key. Its recipients are the users in add and the recipients of s. A recipient of
+// s loses the key if leaves returns true or if the server reports the recipient as due. rekeyed also returns the due
+// recipients who lose the key. The author always stays a recipient.
 func (h *Holder) rekeyed(ctx context.Context, c *client.Client, s *state, leaves func(Recipient) bool,
 	add ...To) (*draft, []client.KeyringUser, error) {
 	var stay []Recipient

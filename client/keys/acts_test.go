@@ -15,8 +15,8 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// TestOneRequestForTheKeyring checks that a read and a write begin with one request for the keyring. The answer is 304
-// after the client has seen the keyring, even in a later process.
+// TestOneRequestForTheKeyring checks that a read and a write begin with one request for the keyring. After the client
+// has seen the keyring, the server responds to this request with 304, even if a new process sends it.
 func TestOneRequestForTheKeyring(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -48,8 +48,8 @@ func TestOneRequestForTheKeyring(t *testing.T) {
 	require.EqualValues(t, 2, unchanged.Load())
 }
 
-// TestBoxesWithoutAKeyring checks that a client with an identity uses the configured key for a box without a keyring,
-// and that an explicit key always takes precedence for reading.
+// TestBoxesWithoutAKeyring checks which key a client with an identity sends. For a box without a keyring, it must send
+// the configured key. For a read with an explicit key, it must always send the explicit key.
 func TestBoxesWithoutAKeyring(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -88,7 +88,8 @@ func TestRestoreOfAnEarlierKey(t *testing.T) {
 	require.Equal(t, s.now.Key.ID().String(), newest.id)
 }
 
-// TestAdopt checks the change from a key that members share by hand to a keyring, also after an interruption.
+// TestAdopt makes a keyring for a box whose members share a key by hand. It also interrupts Adopt, and checks that a
+// second call completes the change.
 func TestAdopt(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -169,7 +170,7 @@ func TestRewriteIsResumable(t *testing.T) {
 	}
 }
 
-// TestRewriteFollowsOtherWrites checks an entry that another member writes, and a key that changes, during the rewrite.
+// TestRewriteFollowsOtherWrites checks a rewrite during which another member writes an entry and changes the key.
 func TestRewriteFollowsOtherWrites(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -194,8 +195,8 @@ func TestRewriteFollowsOtherWrites(t *testing.T) {
 	require.JSONEq(t, `"by Bob"`, string(versions[len(versions)-1].value))
 }
 
-// TestRepair checks the repair after the server's database was restored to a state with an older keyring, or without a
-// keyring.
+// TestRepair checks the repair after a restore of the server's database. The restored database contains an older
+// keyring of the box, or no keyring.
 func TestRepair(t *testing.T) {
 	t.Parallel()
 	for _, lost := range []bool{false, true} {
@@ -226,8 +227,8 @@ func TestRepair(t *testing.T) {
 	}
 }
 
-// TestRepairWithTheShortForm checks a repair by a client that has never seen the list of recipients: the user of this
-// client becomes the only recipient.
+// TestRepairWithTheShortForm checks a repair by a client that has never fetched the list of recipients. The user of
+// this client becomes the only recipient.
 func TestRepairWithTheShortForm(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -241,7 +242,8 @@ func TestRepairWithTheShortForm(t *testing.T) {
 	require.ErrorIs(t, err, client.ErrKeyringMissing, "this client never had the keyring")
 }
 
-// TestReset checks that no client accepts a reset until it forgets the box.
+// TestReset checks that clients that know a box refuse its keyring after a reset, and that a client accepts the keyring
+// after it has forgotten the box.
 func TestReset(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -324,7 +326,8 @@ func TestTheAnchorOfAGrant(t *testing.T) {
 	require.False(t, again.KeyChanged)
 }
 
-// TestMemoryFiles checks the permissions of the files, and that a damaged memory does not count as an empty memory.
+// TestMemoryFiles checks the permissions of the files of a memory. It also checks that a damaged memory causes an
+// error, and that a damaged copy of a keyring is fetched again.
 func TestMemoryFiles(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)

@@ -15,8 +15,8 @@ const (
 	redacted   = "[keys: secret]"
 )
 
-// secret holds 32 bytes that must not be printed. It holds them in a closure, because fmt prints some values by
-// reflection, without calling their methods, and a closure has no fields to print.
+// secret holds 32 bytes that must not be printed. Package fmt prints some values by reflection, without calling their
+// methods. The bytes are therefore in a closure, which has no fields that fmt could print.
 type secret struct{ raw func() *[keyLen]byte }
 
 func secretOf(raw [keyLen]byte) secret { return secret{func() *[keyLen]byte { return &raw }} }
@@ -48,8 +48,8 @@ func GenerateBoxKey() BoxKey {
 	return BoxKey{secretOf(raw)}
 }
 
-// BoxKeyOf returns the box key that a generated encryption key ("lbk1_…") holds. ok is false for a passphrase, which
-// cannot be the key of a keyring.
+// BoxKeyOf converts a generated encryption key ("lbk1_…") to a box key. ok is false for a passphrase, because a
+// passphrase cannot be the key of a keyring.
 func BoxKeyOf(key client.EncryptionKey) (_ BoxKey, ok bool) {
 	raw, ok := parseForm(boxKeyForm, key.Reveal(), keyLen)
 	if !ok {
@@ -61,7 +61,7 @@ func BoxKeyOf(key client.EncryptionKey) (_ BoxKey, ok bool) {
 // ID returns the id of the key.
 func (k BoxKey) ID() KeyID { return KeyID(expand(k.bytes(), keyIDInfo, len(KeyID{}))) }
 
-// EncryptionKey returns the key as the client sends it.
+// EncryptionKey converts the key to the type that package client uses.
 func (k BoxKey) EncryptionKey() client.EncryptionKey {
 	key, err := client.ParseEncryptionKey(writeForm(boxKeyForm, k.bytes()))
 	must(err)

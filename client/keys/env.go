@@ -8,12 +8,12 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// memoryDir is the name of the directory of the memory. The profile file of the lockbox command is in the same parent
-// directory.
+// memoryDir is the name of the memory's directory. Its parent directory also contains the profile file of the lockbox
+// command.
 const memoryDir = "known"
 
-// UserMemory returns the memory in the directory lockbox/known of the user's configuration directory. The lockbox
-// command and other programs of the user share this memory. UserMemory returns ErrMemoryUnwritable if the user has no
+// UserMemory returns the memory that the lockbox command and the other programs of the user share. It is stored in
+// lockbox/known below the user's configuration directory. UserMemory returns ErrMemoryUnwritable if the user has no
 // configuration directory, as in a container without HOME.
 func UserMemory() (*Memory, error) {
 	folder, err := os.UserConfigDir()
@@ -24,10 +24,12 @@ func UserMemory() (*Memory, error) {
 	return OpenMemory(filepath.Join(folder, "lockbox", memoryDir)), nil
 }
 
-// HolderFromEnv returns a Holder with the identity in LOCKBOX_IDENTITY, or in the file that LOCKBOX_IDENTITY_FILE
-// names. If neither variable is set, it returns a nil Holder, which is a valid Identity of a client.Config. ParseBundle
-// describes the text. The Holder uses the memory that UserMemory returns. A program without a configuration directory
-// needs an anchor.
+// HolderFromEnv returns a Holder for the identity in the variable LOCKBOX_IDENTITY. The variable LOCKBOX_IDENTITY_FILE
+// can name a file that contains the identity instead. ParseBundle describes the format. If neither variable is set,
+// HolderFromEnv returns a nil Holder, which is valid as client.Config.Identity.
+//
+// The Holder uses the memory that UserMemory returns. If there is no configuration directory, the identity must be
+// followed by an anchor, and the Holder uses MemoryInProcess.
 func HolderFromEnv() (*Holder, error) {
 	text, path := os.Getenv("LOCKBOX_IDENTITY"), os.Getenv("LOCKBOX_IDENTITY_FILE")
 	switch {

@@ -9,7 +9,7 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// FuzzHead parses bytes as a head, and checks that every head that is accepted encodes to the same bytes again.
+// FuzzHead parses bytes as a head. Every accepted head must encode to the same bytes again.
 func FuzzHead(f *testing.F) {
 	for _, v := range readVectors(f).Keyrings {
 		f.Add([]byte(v.Head))
@@ -26,7 +26,8 @@ func FuzzHead(f *testing.F) {
 	})
 }
 
-// FuzzHeadBothWays checks that parsing an encoded head returns the original, for every head of a known mode.
+// FuzzHeadBothWays encodes a head and parses the bytes. The result must equal the original head. ParseHead must refuse
+// an unknown mode and the sequence 0.
 func FuzzHeadBothWays(f *testing.F) {
 	f.Add([]byte("installation"), []byte("box"), uint8(0), uint64(1), []byte("key"), []byte("author"), []byte("lines"))
 	f.Add([]byte{}, []byte{}, uint8(2), uint64(0), []byte{}, []byte{}, []byte{})
@@ -46,8 +47,7 @@ func FuzzHeadBothWays(f *testing.F) {
 	})
 }
 
-// FuzzTexts parses texts as each written form, and checks that every value that is accepted encodes to the same text
-// again.
+// FuzzTexts parses a text as each written form. Every accepted value must encode to the same text again.
 func FuzzTexts(f *testing.F) {
 	all := readVectors(f)
 	for _, text := range []string{all.Identities[0].Identity, all.Identities[0].Public, all.Keyrings[1].Anchor,
@@ -110,7 +110,8 @@ func FuzzTextsBothWays(f *testing.F) {
 	})
 }
 
-// FuzzSealBothWays checks that a sealed text opens under its own key, label and data only.
+// FuzzSealBothWays checks that a sealed text opens under its own key, label and data, but not if any of these three
+// differs.
 func FuzzSealBothWays(f *testing.F) {
 	f.Add([]byte("key"), "label", []byte("data"), []byte("text"), []byte("key"), "label", []byte("data"))
 	f.Add([]byte("key"), "label", []byte("data"), []byte{}, []byte("kez"), "label", []byte("data"))
@@ -152,7 +153,8 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-// FuzzBuildBothWays checks that each recipient can open every keyring that Build makes, and gets the keys of the plan.
+// FuzzBuildBothWays builds a keyring from a plan. Each recipient must be able to open the keyring, and must find the
+// keys of the plan in it.
 func FuzzBuildBothWays(f *testing.F) {
 	f.Add(uint64(1), uint8(0), uint8(1), uint8(0))
 	f.Add(uint64(7), uint8(1), uint8(3), uint8(2))

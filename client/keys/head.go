@@ -80,7 +80,7 @@ func ParseHead(raw []byte) (_ Head, ok bool) {
 	rest = rest[copy(h.Key[:], rest):]
 	rest = rest[copy(h.Author[:], rest):]
 	copy(h.Lines[:], rest)
-	// Comparing the encoded form verifies the label and all lengths.
+	// The comparison with raw also verifies the label and all lengths.
 	if !h.Mode.valid() || h.Sequence == 0 || !bytes.Equal(h.Bytes(), raw) {
 		return Head{}, false
 	}

@@ -12,18 +12,20 @@ import (
 type Config struct {
 	// Identity opens the keyrings. It is required.
 	Identity *Identity
-	// Memory holds what the client remembers. It is required. MemoryInProcess is enough for programs that have Anchors.
+	// Memory holds what the client remembers about users and boxes. It is required. A program that has Anchors can use
+	// MemoryInProcess.
 	Memory *Memory
 	// Anchors are trusted in addition to Memory. For a box with an anchor, Memory need not be writable.
 	Anchors []Anchor
-	// ConfirmAuthor is called for the keyring of a box that is new to this client, has client encryption, and has no
-	// anchor. It returns nil if the user confirmed the fingerprint of the author, and an error to refuse the keyring.
-	// If ConfirmAuthor is nil, such a keyring is refused with ErrKeyringAuthorUnknown.
+	// ConfirmAuthor asks the user to confirm the author of a keyring. It is called for a box with client encryption if
+	// the box is new to this client and there is no anchor for it. It returns nil if the user confirmed the fingerprint
+	// of the author, and an error to refuse the keyring. If ConfirmAuthor is nil, the client refuses such a keyring
+	// with ErrKeyringAuthorUnknown.
 	ConfirmAuthor func(ctx context.Context, contact FirstContact) error
-	// ConfirmUser is called before a key is wrapped for a user whose fingerprint is unknown: it is not in Memory, not
-	// in Grant.Fingerprint and not in the keyring. It returns nil if the user of the client confirmed the fingerprint,
-	// and an error to refuse it. If ConfirmUser is nil, the client refuses an unknown fingerprint with
-	// ErrIdentityUnconfirmed.
+	// ConfirmUser asks the user of the client to confirm the fingerprint of another user before a key is wrapped for
+	// that user. It is not called if Memory, Grant.Fingerprint or the keyring already contains the fingerprint. It
+	// returns nil if the fingerprint was confirmed, and an error to refuse it. If ConfirmUser is nil, the client
+	// refuses an unknown fingerprint with ErrIdentityUnconfirmed.
 	ConfirmUser func(ctx context.Context, user UserToConfirm) error
 }
 
@@ -42,8 +44,8 @@ type UserToConfirm struct {
 	Fingerprint Fingerprint
 }
 
-// Holder holds an identity and the verified keyrings that this identity opens. It implements client.BoxKeys. Its acts,
-// such as Grant and Rekey, change keyrings. A Holder is safe for concurrent use.
+// Holder holds an identity and the verified keyrings that this identity opens. It implements client.BoxKeys. Methods
+// such as Grant and Rekey change keyrings. A Holder is safe for concurrent use.
 type Holder struct {
 	config Config
 
@@ -76,8 +78,8 @@ func (h *Holder) Identity() *Identity { return h.config.Identity }
 // Memory returns the memory.
 func (h *Holder) Memory() *Memory { return h.config.Memory }
 
-// CurrentKey implements client.BoxKeys. If the environment has no identity, HolderFromEnv returns a nil Holder. A nil
-// Holder treats every box as a box without a keyring.
+// CurrentKey implements client.BoxKeys. A nil Holder treats every box as a box without a keyring. HolderFromEnv returns
+// a nil Holder if the environment has no identity.
 func (h *Holder) CurrentKey(ctx context.Context, c *client.Client, box string) (client.EncryptionKey, error) {
 	if h == nil {
 		return client.EncryptionKey{}, nil
@@ -92,7 +94,7 @@ func (h *Holder) CurrentKey(ctx context.Context, c *client.Client, box string) (
 	return s.Key.EncryptionKey(), nil
 }
 
-// sendable returns an error for the key of a box with client encryption, which must not be sent to the server.
+// sendable returns an error if the box has client encryption. The key of such a box must not be sent to the server.
 func (s *state) sendable() error {
 	if s.Head.Mode == ModeServer {
 		return nil
@@ -106,7 +108,8 @@ func (s *state) sendable() error {
 func (h *Holder) KeyByID(ctx context.Context, c *client.Client, box, id string) (client.EncryptionKey, error) {
 	s := h.cached(c, box)
 	if id == "" {
-		// Versions without a key id are older than the keyring. Adopt made their key the first key of the chain.
+		// Versions without a key id are older than the keyring. Adopt has made the key of these versions the first key
+		// of the chain.
 		if s == nil || len(s.Earlier) == 0 || s.sendable() != nil {
 			return client.EncryptionKey{}, nil
 		}
@@ -148,8 +151,9 @@ func (h *Holder) store(c *client.Client, box string, s *state) {
 	h.cache[cacheKey{c.URL(), box}] = s
 }
 
-// current fetches the keyring of a box, unless it is unchanged, and accepts it. It returns nil for a box that has no
-// keyring and, as far as the memory shows, never had one.
+// current fetches the keyring of a box and accepts it. The server does not send an unchanged keyring again. If the box
+// has no keyring, current returns nil. If the memory shows that the box had a keyring, current returns
+// ErrKeyringMissing instead.
 func (h *Holder) current(ctx context.Context, c *client.Client, box string) (*state, error) {
 	s, err := h.fetch(ctx, c, box)
 	if errors.Is(err, client.ErrKeyringRolledBack) {
@@ -172,7 +176,7 @@ func (h *Holder) fetch(ctx context.Context, c *client.Client, box string) (*stat
 	stored, err := c.ReadKeyring(ctx, box, options)
 	switch {
 	case errors.Is(err, client.ErrNotModified) && last != nil:
-		// Another process may have seen a newer keyring, so even an unchanged one is verified against the memory.
+		// Verify even an unchanged keyring against the memory, because another process may have accepted a newer one.
 		return h.accept(ctx, c, box, last)
 	case isMissing(err):
 		return nil, h.missing(c, box)
@@ -207,15 +211,15 @@ func (h *Holder) fetchAll(ctx context.Context, c *client.Client, box string) (*s
 	return s, err
 }
 
-// isMissing reports whether an error means that a box has no keyring. Servers of earlier releases do not have the
-// route.
+// isMissing reports whether an error means that a box has no keyring. Servers of earlier releases do not know requests
+// for keyrings, so they return route_not_found.
 func isMissing(err error) bool {
 	failure, ok := errors.AsType[*client.Error](err)
 	return ok && failure.Status == 404 && (failure.Code == "keyring_not_found" || failure.Code == "route_not_found")
 }
 
-// After the server reports that a box has no keyring, missing returns ErrKeyringMissing if the memory shows that the
-// box had one. Otherwise it returns nil.
+// missing is called if the server has no keyring of a box. It returns ErrKeyringMissing if the memory shows that the
+// box had a keyring. Otherwise it returns nil.
 func (h *Holder) missing(c *client.Client, box string) error {
 	in, ok, err := h.config.Memory.Installation(c.URL())
 	if err != nil || !ok {

@@ -65,8 +65,8 @@ func userRecreated(t *testing.T, s *scene) {
 	require.NoError(t, err, "after the user forgot the old one")
 }
 
-// swappedPublicKey: the server presents another public key of a user to the member who grants the key. The user was
-// confirmed before, or the fingerprint of the user was typed, or the user is in the keyring.
+// swappedPublicKey: a member grants the key to a user, but the server presents another public key of that user. The
+// right fingerprint was confirmed before, was typed, or is in the keyring.
 func swappedPublicKey(t *testing.T, s *scene) {
 	right := grantTo(s.mallory)
 	require.NoError(t, s.anna.holder.Memory().PinUser(s.installation, "mallory", s.users["mallory"].id,
@@ -82,7 +82,7 @@ func swappedPublicKey(t *testing.T, s *scene) {
 	s.nothingWrapped(t, confirmsAll, Grant{User: "bob"}, client.ErrIdentityChanged)
 }
 
-// swappedAtKeyChange: the server presents another public key under the fingerprint of a recipient.
+// swappedAtKeyChange: the server presents a public key that does not match the fingerprint of the recipient.
 func swappedAtKeyChange(t *testing.T, s *scene) {
 	s.change(func() {
 		swapped := *s.identities[s.bob.id.Fingerprint().String()]
@@ -95,7 +95,7 @@ func swappedAtKeyChange(t *testing.T, s *scene) {
 	require.Len(t, s.sent("PUT", "/keyring"), before)
 }
 
-// yesDoesNotConfirm: without a person who compares the fingerprint, no new user gets a key.
+// yesDoesNotConfirm: a new user gets a key only after a person has compared the user's fingerprint.
 func yesDoesNotConfirm(t *testing.T, s *scene) {
 	s.nothingWrapped(t, s.anna, Grant{User: "mallory"}, client.ErrIdentityUnconfirmed)
 	_, err := s.anna.holder.CreateBox(t.Context(), s.anna.client, "stage", Grant{User: "mallory"})
@@ -112,7 +112,8 @@ func yesDoesNotConfirm(t *testing.T, s *scene) {
 	s.nothingWrapped(t, s.anna, short, client.ErrIdentityChanged)
 }
 
-// fakeWaitingMember: the server reports a member who waits for a key. No act grants it.
+// fakeWaitingMember: the server reports a member who waits for a key. Changes of the keyring do not give this member
+// the key.
 func fakeWaitingMember(t *testing.T, s *scene) {
 	s.change(func() {
 		s.boxes["prod"].members = append(s.boxes["prod"].members, "mallory")
@@ -137,7 +138,8 @@ func fakeWaitingMember(t *testing.T, s *scene) {
 	require.ErrorIs(t, s.read(t, s.mallory), client.ErrNotRecipient)
 }
 
-// fakeUserIDOfRemoved: the server names another user's id, so that a removed member would stay a recipient.
+// fakeUserIDOfRemoved: the server reports a wrong user id for a member who is removed. With this id, the member would
+// stay a recipient.
 func fakeUserIDOfRemoved(t *testing.T, s *scene) {
 	s.lie = func(w http.ResponseWriter, r *http.Request) bool {
 		if !strings.HasSuffix(r.URL.Path, "/users/bob") {
@@ -187,7 +189,7 @@ func missingIdentityAtLogin(t *testing.T, s *scene) {
 	require.Empty(t, s.sent("PUT", "/identity"))
 }
 
-// lock makes the server keep a person's identity, locked under a passphrase and then modified by change.
+// lock stores a person's locked identity on the server. Before that, the function change can modify it.
 func (s *scene) lock(p *person, passphrase string, change func(*client.LockedIdentity)) {
 	s.change(func() {
 		locked := &client.LockedIdentity{
@@ -232,7 +234,7 @@ func wrongFingerprint(t *testing.T, s *scene) {
 	s.unlockFails(t, s.bob, "words")
 }
 
-// lockedByAPIKey: an API key gets no locked identity.
+// lockedByAPIKey: a client that authenticates with an API key cannot fetch the locked identity.
 func lockedByAPIKey(t *testing.T, s *scene) {
 	s.lie = problem("/locked", http.StatusForbidden, "recent_sign_in_required")
 	_, err := FetchLocked(t.Context(), s.bob.client, s.bob.holder.Memory())
@@ -247,7 +249,8 @@ func lockedAfterAdminReset(t *testing.T, s *scene) {
 	require.Empty(t, s.sent("PUT", "/identity"))
 }
 
-// problem returns a lie that sends an error for every request whose path ends in suffix.
+// problem returns a function for the field lie of the server. It responds with an error to every request whose path
+// ends in suffix.
 func problem(suffix string, status int, code string) func(http.ResponseWriter, *http.Request) bool {
 	return func(w http.ResponseWriter, r *http.Request) bool {
 		if !strings.HasSuffix(r.URL.Path, suffix) {
@@ -260,8 +263,8 @@ func problem(suffix string, status int, code string) func(http.ResponseWriter, *
 	}
 }
 
-// grantRacesRekey: two members change the keyring at the same time. The member who grants gets 412, fetches the keyring
-// of the other member, and wraps the new key.
+// grantRacesRekey: two members change the keyring at the same time. The member who grants the key receives status 412,
+// fetches the keyring of the other member, and wraps the new key.
 func grantRacesRekey(t *testing.T, s *scene) {
 	conflicts := 0
 	s.lie = func(_ http.ResponseWriter, r *http.Request) bool {
@@ -281,8 +284,8 @@ func grantRacesRekey(t *testing.T, s *scene) {
 	require.EqualValues(t, s.now.Head.Sequence+2, now.Head.Sequence)
 }
 
-// removeKilled: the connection breaks before or after the server removes the member. The client finds out whether the
-// server did so.
+// removeKilled: the connection breaks before or after the server removes the member. The client then finds out whether
+// the member was removed.
 func removeKilled(t *testing.T, s *scene) {
 	for _, done := range []bool{false, true} {
 		carol := s.join(t, "carol")
@@ -311,8 +314,8 @@ func removeKilled(t *testing.T, s *scene) {
 	}
 }
 
-// hangUp returns a lie that breaks the connection of every request that stores a keyring. If done is set, the server
-// executes the request before the connection breaks.
+// hangUp returns a function for the field lie of the server. It breaks the connection of every request that stores a
+// keyring. If done is true, the server executes the request before the connection breaks.
 func (s *scene) hangUp(done bool) func(http.ResponseWriter, *http.Request) bool {
 	stored := false
 	return func(w http.ResponseWriter, r *http.Request) bool {
@@ -350,7 +353,8 @@ func adminRemovesWithoutKey(t *testing.T, s *scene) {
 	require.NotContains(t, s.boxes["prod"].members, "bob")
 	require.Len(t, s.sent("DELETE", "/users/bob"), 1)
 
-	// The server marks the key change as due. The next change, even a grant, leaves Bob out.
+	// The server now reports that a key change is due. Even a grant then changes the key, and Bob does not get the new
+	// key.
 	s.change(func() {
 		s.boxes["prod"].keyring.Due = []client.KeyringUser{{User: "bob", Fingerprint: s.bob.id.Fingerprint().String()}}
 	})
@@ -364,8 +368,8 @@ func adminRemovesWithoutKey(t *testing.T, s *scene) {
 	require.NotEqual(t, s.now.Key.ID(), now.Key.ID())
 }
 
-// bundleInAuthorization: a request contains an identity in place of another value, such as the token. The request is
-// not sent.
+// bundleInAuthorization: a request contains an identity where another value belongs, such as the token. The client does
+// not send the request.
 func bundleInAuthorization(t *testing.T, s *scene) {
 	bundle := s.bob.id.Reveal() + "~" + s.now.Anchor().String()
 	before := len(s.seen)
@@ -395,8 +399,8 @@ func bundleInAuthorization(t *testing.T, s *scene) {
 	require.Len(t, s.seen, before, "nothing was sent")
 }
 
-// memoryRace: several processes accept keyrings at the same time, in any order. The keyring with the highest number
-// stays.
+// memoryRace: several processes accept keyrings at the same time, in any order. At the end, the memory must contain the
+// keyring with the highest number.
 func memoryRace(t *testing.T, s *scene) {
 	var all []*state
 	for range 8 {

@@ -57,7 +57,7 @@ func TestHostileServer(t *testing.T) {
 	}
 }
 
-// forgedNextKey: the server makes a new key and wraps it to everyone.
+// forgedNextKey: the server makes a new key and wraps it to all recipients.
 func forgedNextKey(t *testing.T, s *scene) {
 	plan := s.next(GenerateBoxKey(), s.now.Earlier...)
 	plan.Author = GenerateIdentity()
@@ -73,7 +73,8 @@ func forgedNextKey(t *testing.T, s *scene) {
 	s.refused(t, s.bob, client.ErrKeyringNotContinued)
 }
 
-// forgedNextKeyByPinnedStranger: the author is a person whom Bob confirmed, but who has no key of the box.
+// forgedNextKeyByPinnedStranger: the author of a new keyring has no key of the box, but Bob has confirmed the author's
+// fingerprint.
 func forgedNextKeyByPinnedStranger(t *testing.T, s *scene) {
 	require.NoError(t, s.bob.holder.Memory().PinUser(s.installation, "mallory", s.users["mallory"].id,
 		s.mallory.id.Fingerprint()))
@@ -119,8 +120,8 @@ func anchorMismatch(t *testing.T, s *scene) {
 	require.NoError(t, s.read(t, s.bob), "a refused anchor changes nothing")
 }
 
-// keylessBoxadminNewKey: a boxadmin without the key cannot store a new keyring. This client refuses to make one, and
-// the server refuses one that was made by hand.
+// keylessBoxadminNewKey: a boxadmin without the key cannot store a new keyring. The client refuses to make such a
+// keyring, and the server refuses to store it.
 func keylessBoxadminNewKey(t *testing.T, s *scene) {
 	_, err := s.mallory.holder.Rekey(t.Context(), s.mallory.client, "prod")
 	require.ErrorIs(t, err, client.ErrNotRecipient)
@@ -205,7 +206,7 @@ func olderKeyring(t *testing.T, s *scene) {
 	s.refused(t, s.bob, client.ErrKeyringRolledBack)
 }
 
-// sameSequenceOtherBytes: a holder of the key makes a second keyring with the same number.
+// sameSequenceOtherBytes: a user who has the key makes a second keyring with the number of the current keyring.
 func sameSequenceOtherBytes(t *testing.T, s *scene) {
 	plan := s.next(s.now.Key, s.now.Earlier...)
 	plan.Sequence = s.now.Head.Sequence
@@ -220,8 +221,8 @@ func modeFlip(t *testing.T, s *scene) {
 	s.refused(t, s.bob, client.ErrKeyringModeChanged)
 }
 
-// keyringGone: the server denies that the box has a keyring. The configured encryption key is for other boxes, so it is
-// not sent.
+// keyringGone: the server denies that the box has a keyring. The client must not send the configured encryption key
+// instead, because that key is for other boxes.
 func keyringGone(t *testing.T, s *scene) {
 	s.change(func() { s.boxes["prod"].keyring = nil })
 	s.refused(t, s.bob, client.ErrKeyringMissing)
@@ -229,7 +230,7 @@ func keyringGone(t *testing.T, s *scene) {
 	s.refused(t, s.bob, client.ErrKeyringMissing)
 }
 
-// installationSwap: another installation answers at the URL, with a box of the same name.
+// installationSwap: the server at the URL now belongs to another installation, which has a box of the same name.
 func installationSwap(t *testing.T, s *scene) {
 	plan := s.next(GenerateBoxKey())
 	plan.Installation = randomID()
@@ -273,8 +274,8 @@ func boxUnderAnotherName(t *testing.T, s *scene) {
 	require.Equal(t, before, s.keysSent())
 }
 
-// firstContactUnattended: a box with client encryption is accepted only with a confirmation or an anchor. Even then,
-// its key is not sent.
+// firstContactUnattended: the client accepts a new box with client encryption only if the user confirms the author or
+// there is an anchor. Even then, the client does not send the key of the box.
 func firstContactUnattended(t *testing.T, s *scene) {
 	plan := s.next(GenerateBoxKey())
 	plan.Box, plan.Mode, plan.Sequence = randomID(), ModeClient, 1
@@ -298,7 +299,8 @@ func firstContactUnattended(t *testing.T, s *scene) {
 	require.ErrorIs(t, s.read(t, declined), context.Canceled, "a refusal is not remembered as a confirmation")
 }
 
-// monthOffline: many changes later, the client accepts the keyring and reads both old and new versions.
+// monthOffline: a client was offline while the key changed many times. It accepts the newest keyring, and reads both
+// old and new versions.
 func monthOffline(t *testing.T, s *scene) {
 	for range 5 {
 		_, err := s.anna.holder.Rekey(t.Context(), s.anna.client, "prod")
@@ -312,7 +314,8 @@ func monthOffline(t *testing.T, s *scene) {
 	}
 }
 
-// authorLeft: the author's account is deleted. Its public key stays.
+// authorLeft: the account of the keyring's author is deleted, but the author's public key stays. The other members can
+// still read.
 func authorLeft(t *testing.T, s *scene) {
 	s.change(func() {
 		s.boxes["prod"].keyring.Author.User = ""
@@ -323,15 +326,15 @@ func authorLeft(t *testing.T, s *scene) {
 	require.NoError(t, s.read(t, s.bob.fresh(t, s.server)))
 }
 
-// authorReset: the author has another identity now.
+// authorReset: the author of the keyring has another identity now. The other members can still read.
 func authorReset(t *testing.T, s *scene) {
 	s.change(func() { s.register("anna", GenerateIdentity().Public()) })
 	require.NoError(t, s.read(t, s.bob))
 	require.NoError(t, s.read(t, s.bob.fresh(t, s.server)))
 }
 
-// keyHintForeign: the server claims that a version is encrypted under the key of another box, in order to receive that
-// key.
+// keyHintForeign: the server claims that a version is encrypted under the key of another box. The client must not send
+// that key.
 func keyHintForeign(t *testing.T, s *scene) {
 	_, err := s.anna.holder.CreateBox(t.Context(), s.anna.client, "stage", grantTo(s.bob))
 	require.NoError(t, err)
@@ -350,7 +353,8 @@ func keyHintForeign(t *testing.T, s *scene) {
 	require.False(t, slices.ContainsFunc(s.seen, func(each seen) bool { return each.key == foreign }))
 }
 
-// staleWriter: an explicit key that is not the current one is refused. A keyring that changed is fetched again.
+// staleWriter: the server refuses a write under an explicit key that is not the current key. Without an explicit key,
+// the client fetches the changed keyring and repeats the write.
 func staleWriter(t *testing.T, s *scene) {
 	_, err := s.bob.client.WriteEntry(t.Context(), "prod", "app", 3,
 		&client.WriteOptions{EncryptionKey: s.old.Key.EncryptionKey()})
@@ -373,8 +377,8 @@ func staleWriter(t *testing.T, s *scene) {
 	require.Equal(t, now.Key.ID().String(), s.boxes["prod"].entries["app"][2].id)
 }
 
-// olderVersionTruthful: the server can present an older version as the newest one, with the true number of the older
-// version. No promise excludes this.
+// olderVersionTruthful: the server can present an older version as the newest one, if it also sends the number of the
+// older version. Lockbox does not promise to prevent this.
 func olderVersionTruthful(t *testing.T, s *scene) {
 	s.change(func() { s.boxes["prod"].entries["app"] = s.boxes["prod"].entries["app"][:1] })
 	entry, err := s.bob.client.ReadEntry(t.Context(), "prod", "app", nil)
@@ -383,13 +387,14 @@ func olderVersionTruthful(t *testing.T, s *scene) {
 	require.Equal(t, s.old.Key.ID().String(), entry.KeyID)
 }
 
-// hiddenEntry: the server can deny that an entry exists. No promise excludes this.
+// hiddenEntry: the server can deny that an entry exists. Lockbox does not promise to prevent this.
 func hiddenEntry(t *testing.T, s *scene) {
 	s.change(func() { delete(s.boxes["prod"].entries, "app") })
 	require.ErrorIs(t, s.read(t, s.bob), client.ErrNotFound)
 }
 
-// memoryReadOnly: a client that cannot write its memory accepts an unknown keyring only if it has an anchor of the box.
+// memoryReadOnly: a client cannot write its memory. It accepts the keyring of a new box only if it has an anchor of
+// that box.
 func memoryReadOnly(t *testing.T, s *scene) {
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
@@ -405,7 +410,8 @@ func memoryReadOnly(t *testing.T, s *scene) {
 	}
 }
 
-// staleNotModified: another process saw a newer keyring, and the server still answers 304 to this one.
+// staleNotModified: another process has accepted a newer keyring, but the server responds to this process with status
+// 304, as if its older keyring were unchanged.
 func staleNotModified(t *testing.T, s *scene) {
 	other := *s.bob
 	other.connect(t, s.server, s.bob.holder.Memory().dir)
@@ -417,8 +423,8 @@ func staleNotModified(t *testing.T, s *scene) {
 	s.refused(t, s.bob, client.ErrKeyringRolledBack)
 }
 
-// alwaysWrapped returns a lie that sends a person the right wrapped key, even if the stored recipients do not include
-// the person.
+// alwaysWrapped returns a function for the field lie of the server. It sends a person the right wrapped key, even if
+// the stored recipients do not include the person.
 func (s *scene) alwaysWrapped(t *testing.T, p *person) func(http.ResponseWriter, *http.Request) bool {
 	wrapped := wrappedFor(t, s.now, p)
 	return func(w http.ResponseWriter, r *http.Request) bool {

@@ -32,8 +32,8 @@ type Identity struct {
 	public PublicKey
 }
 
-// GenerateIdentity returns a new identity. Lock the identity, or store the text of Reveal: a lost identity cannot be
-// recovered in any other way.
+// GenerateIdentity returns a new identity. Lock the identity or store the text of Reveal, because a lost identity
+// cannot be recovered in any other way.
 func GenerateIdentity() *Identity {
 	var seed [keyLen]byte
 	_, _ = rand.Read(seed[:]) // crypto/rand.Read never returns an error
@@ -84,16 +84,16 @@ func (id *Identity) GoString() string { return id.String() }
 // PublicKey is the public part of an identity. Its text form begins with "lbpk1_". Compare two public keys with ==.
 type PublicKey struct{ raw [publicLen]byte }
 
-// ParsePublicKey parses the text of PublicKey.String. It returns ErrIdentityInvalid for any other text, and for a
-// malformed key, to which no box key can be wrapped.
+// ParsePublicKey parses the text of PublicKey.String. It returns ErrIdentityInvalid for any other text and for a
+// malformed key.
 func ParsePublicKey(text string) (PublicKey, error) {
 	raw, ok := parseForm(publicForm, text, publicLen)
 	if !ok || raw[0] != publicVersion {
 		return PublicKey{}, badPublicKey(nil)
 	}
 	key := PublicKey{[publicLen]byte(raw)}
-	// A malformed key would block every later key change. Wrap test bytes to the key once, so that a malformed key is
-	// detected here.
+	// Detect a malformed key by wrapping test bytes to it. A recipient with a malformed key would block every later key
+	// change, because no box key can be wrapped to it.
 	if _, err := key.wrap(nil, make([]byte, keyLen)); err != nil {
 		return PublicKey{}, badPublicKey(err)
 	}

@@ -27,7 +27,7 @@ func (id ID) String() string {
 	return strings.Join([]string{text[:8], text[8:12], text[12:16], text[16:20], text[20:]}, "-")
 }
 
-// MarshalText returns the UUID for encoders of text.
+// MarshalText implements encoding.TextMarshaler. It returns the text of String.
 func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
 
 // UnmarshalText parses a UUID with the rules of ParseID.
@@ -51,7 +51,7 @@ func ParseKeyID(text string) (KeyID, error) {
 // String returns the key id as 22 characters of base64url.
 func (id KeyID) String() string { return encode64(id[:]) }
 
-// MarshalText returns the key id for encoders of text.
+// MarshalText implements encoding.TextMarshaler. It returns the text of String.
 func (id KeyID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
 
 // UnmarshalText parses a key id with the rules of ParseKeyID.
@@ -69,7 +69,8 @@ const (
 // displayAlphabet is the lower-case alphabet of base32 (RFC 4648).
 var displayAlphabet = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
-// Fingerprint identifies a public key. People compare its Display form over a channel that the server does not control.
+// Fingerprint identifies a public key. People compare the result of Display over a channel that the server does not
+// control.
 type Fingerprint [32]byte
 
 // ParseFingerprint parses the 43 characters that String returns.
@@ -85,7 +86,7 @@ func ParseFingerprint(text string) (Fingerprint, error) {
 // String returns the fingerprint as 43 characters of base64url, as the server writes it.
 func (f Fingerprint) String() string { return encode64(f[:]) }
 
-// MarshalText returns the fingerprint for encoders of text.
+// MarshalText implements encoding.TextMarshaler. It returns the text of String.
 func (f Fingerprint) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
 
 // UnmarshalText parses a fingerprint with the rules of ParseFingerprint.
@@ -104,8 +105,8 @@ func (f Fingerprint) Display() string {
 	return strings.Join(groups, " ")
 }
 
-// Matches reports whether a typed text is the Display form. It ignores letter case, spaces and dashes. The text must
-// hold all 30 characters: an attacker could generate a key that matches a shorter part.
+// Matches reports whether a person has typed the result of Display. It ignores letter case, spaces and dashes. The
+// typed text must contain all 30 characters, because an attacker could generate a key that matches a shorter part.
 func (f Fingerprint) Matches(typed string) bool {
 	plain := strings.NewReplacer(" ", "", "-", "", "\t", "").Replace(strings.ToLower(typed))
 	return plain == strings.ReplaceAll(f.Display(), " ", "")

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestVectorsInJavaScript checks the vectors with libraries in JavaScript, and opens box keys that these libraries
+// TestVectorsInJavaScript checks the vectors with JavaScript libraries. It also opens box keys that these libraries
 // wrapped. testdata/javascript pins the versions of the npm packages.
 func TestVectorsInJavaScript(t *testing.T) {
 	t.Parallel()

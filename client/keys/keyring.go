@@ -34,12 +34,12 @@ type Keyring struct {
 	Signature []byte
 	// Author is the public key of the author. Its fingerprint is in the head.
 	Author PublicKey
-	// Recipients is sorted by fingerprint. It is empty in the short form of a keyring, which the server sends unless
-	// the client requests the recipients.
+	// Recipients is sorted by fingerprint. By default, the server sends the short form of a keyring, in which
+	// Recipients is empty.
 	Recipients []Recipient
 }
 
-// Opened is a keyring with the keys of the box, which a recipient gets by opening the keyring.
+// Opened is a keyring together with the box keys that it contains. Keyring.Open returns these keys to a recipient.
 type Opened struct {
 	Keyring
 
@@ -60,7 +60,7 @@ type Plan struct {
 	Author  *Identity
 	// To lists the recipients for whom Build must wrap the key.
 	To []To
-	// Kept lists the recipients who already have a wrapped form of this key. Build copies them unchanged.
+	// Kept lists the recipients for whom Key has already been wrapped. Build copies them unchanged.
 	Kept []Recipient
 }
 
@@ -70,8 +70,8 @@ type To struct {
 	Public PublicKey
 }
 
-// Build makes a keyring. It returns ErrKeyringInvalid if the plan has more than 1,000 recipients or 4,096 earlier keys,
-// names a recipient twice, or has no recipient.
+// Build makes a keyring. It returns ErrKeyringInvalid if the plan has no recipients, more than 1,000 recipients, the
+// same recipient twice, or more than 4,096 earlier keys.
 func Build(plan Plan) (*Opened, error) {
 	recipients := slices.Clone(plan.Kept)
 	id := plan.Key.ID()
@@ -88,7 +88,8 @@ func Build(plan Plan) (*Opened, error) {
 	})
 }
 
-// assemble makes a keyring for wrapped recipients. sealChain seals the chain for a head.
+// assemble makes a keyring from a plan. The argument recipients contains all recipients, with their wrapped keys.
+// assemble calls sealChain to seal the chain for the head.
 func assemble(plan Plan, recipients []Recipient, sealChain func(head []byte) []byte) (*Opened, error) {
 	slices.SortFunc(recipients, func(a, b Recipient) int { return bytes.Compare(a.Fingerprint[:], b.Fingerprint[:]) })
 	switch {
@@ -133,9 +134,10 @@ func (k *Keyring) signed() []byte {
 // hash.
 func (k *Keyring) digest() [32]byte { return sha256.Sum256(slices.Concat(k.signed(), k.Signature)) }
 
-// Open verifies that the keyring's own parts belong together, and opens it with the wrapped key of an identity. If the
-// keyring has Recipients, Open also verifies them against the head. It returns ErrKeyringTampered if any part does not
-// match. It does not compare the keyring with what the client remembers about the box; Holder does that.
+// Open verifies that the parts of the keyring belong together, and decrypts its box keys. The argument wrapped is the
+// current box key, wrapped to the identity. If the keyring has Recipients, Open also verifies them against the head. It
+// returns ErrKeyringTampered if any part does not match. It does not compare the keyring with what the client remembers
+// about the box; Holder does that.
 func (k *Keyring) Open(id *Identity, wrapped []byte) (*Opened, error) {
 	key, ok := id.unwrap(wrapInfo(k.Head.Place, k.Head.Key, id.Fingerprint()), wrapped)
 	if !ok || key.ID() != k.Head.Key {

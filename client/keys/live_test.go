@@ -16,7 +16,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/live"
 )
 
-// These tests run the acts against the real server and a real database.
+// These tests call the methods of Holder against the real server and a real database.
 
 // member is a user on one machine, with its own identity and memory directory.
 type member struct {
@@ -42,7 +42,7 @@ func install(t *testing.T) *member {
 }
 
 // signUp signs a user in with the password and publishes a new identity. It stores no locked copy of the identity,
-// because the key derivation would take long.
+// because the key derivation is slow.
 func signUp(t *testing.T, c *client.Client, name string, password client.Secret) *member {
 	t.Helper()
 	session, err := c.SignIn(t.Context(), client.Credentials{Username: name, Password: password})
@@ -65,7 +65,7 @@ func (m *member) use(t *testing.T, id *keys.Identity, dir string) {
 	m.client = m.client.WithIdentity(m.holder)
 }
 
-// join creates a user with an identity, who is a member of the box.
+// join creates a user with an identity. If box is not empty, the user becomes a member of that box.
 func (m *member) join(t *testing.T, box, name, role string) *member {
 	t.Helper()
 	password := client.NewSecret(name + "-password")
@@ -136,7 +136,7 @@ func TestMembersShareABox(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 3, restored.Version)
 
-	// Anna leaves. The key that she had is refused from then on.
+	// Anna is removed. The server must refuse a write under her former key.
 	key, err := anna.holder.CurrentKey(t.Context(), anna.client, "prod")
 	require.NoError(t, err)
 	removed, err := root.holder.Remove(t.Context(), root.client, "prod", "anna")
@@ -165,8 +165,8 @@ func placeOf(t *testing.T, m *member) keys.ID {
 	return in
 }
 
-// TestSecondDevice checks that the passphrase is enough to unlock the identity on a second machine. This needs a
-// session, and works only until an admin sets the password.
+// TestSecondDevice checks that the passphrase is enough to unlock the identity on a second machine. The server returns
+// the locked identity only in a session, and deletes it when an admin sets the password.
 func TestSecondDevice(t *testing.T) {
 	t.Parallel()
 	root := install(t)
@@ -237,7 +237,7 @@ func TestServerRefusals(t *testing.T) {
 	_, err = root.client.WriteKeyring(t.Context(), "prod", change)
 	require.ErrorIs(t, err, client.ErrPrecondition)
 
-	// A removal by a boxadmin without the key makes a key change due. The next grant changes the key.
+	// A boxadmin without the key removes a member. After that, a key change is due, and the next grant changes the key.
 	bob, carol := root.join(t, "prod", "bob", ""), root.join(t, "prod", "carol", "")
 	_, err = root.holder.Grant(t.Context(), root.client, "prod", bob.grant())
 	require.NoError(t, err)
@@ -258,7 +258,8 @@ func TestServerRefusals(t *testing.T) {
 	require.NotEmpty(t, members.Past)
 }
 
-// TestIdentitiesChange checks a rotation, a lost identity with a recovery user, and a reset.
+// TestIdentitiesChange checks that a user with a new identity regains access, first with the former identity and then
+// with the identity of a recovery user. It also checks a reset of the keyring.
 func TestIdentitiesChange(t *testing.T) {
 	t.Parallel()
 	root := install(t)

@@ -7,8 +7,8 @@ import (
 	"os"
 )
 
-// lockFile always returns an error: the memory needs file locks, and this package has no implementation of them for
-// this operating system.
+// lockFile always returns an error, because this package does not implement file locks for this operating system. A
+// Memory in files needs such locks.
 func lockFile(path string) (unlock func(), err error) {
 	return nil, &os.PathError{Op: "lock", Path: path, Err: errors.ErrUnsupported}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// The version byte of a locked identity determines these parameters. They are never transmitted, so a server cannot
-// weaken them or exhaust the memory of a client.
+// The version byte of a locked identity determines these parameters. The server does not send them, so it cannot weaken
+// them or make the client allocate too much memory.
 const (
 	lockedVersion = 1
 	lockedLabel   = "lockbox/v1/locked"
@@ -38,7 +38,8 @@ func (o Owner) context() []byte {
 	return slices.Concat(part(o.Installation[:]), part(o.User[:]), part(o.Fingerprint[:]))
 }
 
-// Lock encrypts the identity under a passphrase, for the server to keep. It takes about 100 ms and 64 MiB of memory.
+// Lock encrypts the identity under a passphrase. The result can be stored on the server. Lock takes about 100 ms and 64
+// MiB of memory.
 func (id *Identity) Lock(passphrase client.Secret, installation, user ID) []byte {
 	var salt [lockedSaltLen]byte
 	var sealSalt [saltLen]byte
@@ -55,8 +56,8 @@ func (id *Identity) lockWith(salt [lockedSaltLen]byte, sealSalt [saltLen]byte, p
 	return append(locked, sealWith(sealSalt, key, lockedLabel, owner.context(), id.seed.bytes())...)
 }
 
-// Unlock decrypts a locked identity. It returns ErrUnlockFailed if the passphrase is wrong, or if the bytes were
-// changed or belong to another owner. The error does not show which of these is the cause.
+// Unlock decrypts a locked identity. It returns ErrUnlockFailed if the passphrase is wrong, if the bytes were changed,
+// or if they were locked for another owner. The error does not reveal the cause.
 func Unlock(locked []byte, passphrase client.Secret, owner Owner) (*Identity, error) {
 	failed := fault(client.ErrUnlockFailed, "the identity cannot be unlocked: the passphrase is wrong, or the locked "+
 		"identity was changed; check the six words of the passphrase, or use the identity file of another device", nil)
@@ -112,8 +113,8 @@ func LooksLikePassphrase(text string) bool {
 }
 
 // NormalizePassphrase returns a generated passphrase in its printed form, even if it was typed with spaces or capital
-// letters. It returns any other text unchanged. Prompts call it first, because Lock and Unlock use the exact bytes of
-// the passphrase.
+// letters. It returns any other text unchanged. Call it before Lock and Unlock, because they use the exact bytes of the
+// passphrase.
 func NormalizePassphrase(typed client.Secret) client.Secret {
 	return client.NewSecret(normalizeWords(typed.Reveal()))
 }

@@ -12,7 +12,7 @@ import (
 // same time, the memory keeps the newest of these keyrings.
 //
 // Nothing in the memory is secret, but a program that can change the memory can deceive the client. A Memory is safe
-// for concurrent use, also by several processes.
+// for concurrent use. Several processes can share the same directory.
 type Memory struct {
 	dir string // "" means in this process only
 
@@ -39,7 +39,8 @@ type installation struct {
 	URL   string               `json:"url"`
 	Users map[string]KnownUser `json:"users,omitempty"`
 	Boxes map[string]KnownBox  `json:"boxes,omitempty"`
-	// Anchors are the trusted anchors of boxes that the client has not read yet, by the id of the box.
+	// Anchors contains the trusted anchors of boxes that the client has not read yet. The map is indexed by the ids of
+	// these boxes.
 	Anchors map[ID]string `json:"anchors,omitempty"`
 }
 
@@ -49,7 +50,7 @@ type KnownUser struct {
 	Fingerprints []Fingerprint `json:"fingerprints"`
 }
 
-// KnownBox is a box of which the client accepted a keyring or trusts an anchor.
+// KnownBox is what the client remembers about a box after it has accepted a keyring or an anchor of the box.
 type KnownBox struct {
 	ID       ID     `json:"id"`
 	Mode     Mode   `json:"mode"`
@@ -91,9 +92,9 @@ func (k *known) urlOf(url string) (ID, bool) {
 	return ID{}, false
 }
 
-// checkPlace verifies that a server at a URL is the installation that is known at this URL, and that the installation
-// is not known under another URL. The second check detects a restored copy of a database, which has the same id and the
-// same keys.
+// checkPlace returns an error if the client knows another installation at the URL, or knows the installation under
+// another URL. The second check detects a restored copy of a database: it has the same installation id and the same
+// keys.
 func (k *known) checkPlace(url string, id ID) error {
 	if at, ok := k.urlOf(url); ok && at != id {
 		return fault(client.ErrInstallationChanged, "the server is another installation than before: ask the "+
@@ -108,8 +109,8 @@ func (k *known) checkPlace(url string, id ID) error {
 	return nil
 }
 
-// SignIn records the installation of a URL at the first sign-in. Later, it returns ErrInstallationChanged for another
-// installation at the URL, and ErrInstallationElsewhere for an installation that is known under another URL.
+// SignIn remembers which installation is at a URL. It returns ErrInstallationChanged if the client knows another
+// installation at this URL, and ErrInstallationElsewhere if the client knows the installation under another URL.
 func (m *Memory) SignIn(url string, id ID) error {
 	return m.change(func(k *known) error {
 		if err := k.checkPlace(url, id); err != nil {
@@ -202,7 +203,8 @@ func (m *Memory) Forget(in ID, name string) error {
 }
 
 // Trust remembers an anchor. If name is not empty, the anchor applies only to the box of that name. Trust returns
-// ErrKeyringNotContinued if the client already knows the box and the anchor does not match: forget the box first.
+// ErrKeyringNotContinued if the client already knows a box of that name and the anchor does not match it. If the anchor
+// is right, call Forget before Trust.
 func (m *Memory) Trust(in ID, name string, anchor Anchor) error {
 	return m.change(func(k *known) error {
 		at := k.at(in)

@@ -52,7 +52,8 @@ func readKnown(path string) (*known, error) {
 	return &k, nil
 }
 
-// change applies a change under the lock and stores the result, unless the change fails or changes nothing.
+// change calls the given function under the lock and stores the result. It stores nothing if the function returns an
+// error or changes nothing.
 func (m *Memory) change(change func(*known) error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -66,7 +67,7 @@ func (m *Memory) change(change func(*known) error) error {
 		}
 		return err
 	}
-	// Without a change there is nothing to write, so a read-only directory is no obstacle.
+	// If nothing changes, do not write, because the directory may be read-only.
 	before, err := readKnown(m.path())
 	if err != nil {
 		return err
@@ -95,7 +96,7 @@ func (m *Memory) change(change func(*known) error) error {
 	return nil
 }
 
-// unchanged reports whether a change does not alter the content.
+// unchanged reports whether the content is the same before and after a change.
 func unchanged(k *known, change func(*known) error) (bool, error) {
 	before, err := json.Marshal(k)
 	if err != nil {

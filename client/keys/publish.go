@@ -19,9 +19,9 @@ type draft struct {
 	reset  bool
 }
 
-// update replaces the keyring of a box by the keyring that plan makes from it. If another member changes the keyring
-// first, update calls plan again with the newer keyring. If plan returns nil, update changes nothing. It returns the
-// keyring that the box has afterwards.
+// update replaces the keyring of a box. The function plan makes the new keyring from the current one. If another member
+// changes the keyring first, update calls plan again with the newer keyring. If plan returns nil, update stores
+// nothing. update returns the keyring that the box then has.
 func (h *Holder) update(ctx context.Context, c *client.Client, box string, plan func(*state) (*draft, error)) (*state,
 	error) {
 	for try := 1; ; try++ {
@@ -43,8 +43,8 @@ func (h *Holder) update(ctx context.Context, c *client.Client, box string, plan 
 	}
 }
 
-// raced reports whether the error means that another change of the keyring came first. The server detects the other
-// change, or the memory shows it because another process has already remembered a newer keyring.
+// raced reports whether the error means that another change of the keyring came first. Either the server detected the
+// other change, or another process has already stored a newer keyring in the memory.
 func raced(err error) bool {
 	return errors.Is(err, client.ErrPrecondition) || errors.Is(err, client.ErrKeyringSequence) ||
 		errors.Is(err, client.ErrKeyringForked) || errors.Is(err, client.ErrKeyringRolledBack)
@@ -63,7 +63,7 @@ func (h *Holder) publish(ctx context.Context, c *client.Client, box string, d *d
 		return nil, planError("the author must be a recipient")
 	}
 	s := &state{d.Opened, storedOf(&d.Keyring, own.Wrapped)}
-	// A keyring that this client would refuse must not be stored either.
+	// Do not store a keyring that this client itself would refuse.
 	if !d.reset {
 		k, err := h.config.Memory.load()
 		if err != nil {
@@ -101,8 +101,8 @@ func (h *Holder) publish(ctx context.Context, c *client.Client, box string, d *d
 	return made, err
 }
 
-// After a lost response, outcome finds out whether the server stored a keyring. It returns the argument err if the
-// server did not store the keyring.
+// outcome finds out, after a lost response, whether the server stored the keyring s. If the server did not store it,
+// outcome returns the given error.
 func (h *Holder) outcome(ctx context.Context, c *client.Client, box string, s *state, err error) (*state, error) {
 	stored, readErr := c.ReadKeyring(ctx, box, &client.KeyringOptions{Recipients: true})
 	if readErr != nil || string(stored.Head) != string(s.stored.Head) {

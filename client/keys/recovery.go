@@ -47,11 +47,14 @@ func (h *Holder) Members(ctx context.Context, c *client.Client, box string) (*Me
 	return members, nil
 }
 
-// Repair continues the newest keyring that this client remembers, after the server's database was restored from an
-// older backup. It stores a keyring with a new key and all remembered keys. The recipients of the remembered keyring
-// stay if they are still active members with the same identity. Repair drops the other recipients and returns them. If
-// this client has seen only the short form of the keyring, the caller is the only recipient and must grant the key to
-// the others. If the restore undid the removal of a member, that member does not become a recipient again.
+// Repair is for a box whose keyring is too old or missing, because the server's database was restored from an older
+// backup. Repair stores a new keyring that follows the newest keyring that this client remembers. The new keyring has a
+// new key and contains all remembered keys. The recipients of the remembered keyring stay if they are still active
+// members with the same identity. Repair drops the other recipients and returns them.
+//
+// If this client has never fetched the list of recipients, the caller becomes the only recipient and must grant the key
+// to the others. A member who was removed after the backup is a member again in the restored database, but does not
+// become a recipient again.
 func (h *Holder) Repair(ctx context.Context, c *client.Client, box string) (dropped []client.KeyringUser, err error) {
 	me, err := h.whoAmI(ctx, c)
 	if err != nil {
@@ -125,11 +128,11 @@ func (h *Holder) stale(ctx context.Context, c *client.Client, box string, recipi
 	return stale, err
 }
 
-// Regain makes the caller's current identity a recipient again, with the help of another identity that can open the
-// keyring. After a rotation, that is the caller's former identity; otherwise, it is the identity of a recovery user.
-// The key changes, and the caller's former identities do not get the new key. The caller must have the role boxadmin
-// and must have been a recipient of the keyring with any of the caller's identities. Nothing changes if the current
-// identity is a recipient already.
+// Regain makes the caller's current identity a recipient of the keyring. The argument with is another identity that can
+// open the keyring: a former identity of the caller, or the identity of a recovery user. The key changes, and the
+// caller's former identities do not get the new key. The caller must have the role boxadmin, and an identity of the
+// caller must be a recipient of the stored keyring. If the current identity is a recipient already, Regain changes
+// nothing.
 func (h *Holder) Regain(ctx context.Context, c *client.Client, box string,
 	with *Identity) (dropped []client.KeyringUser, err error) {
 	me, err := h.whoAmI(ctx, c)
@@ -179,8 +182,9 @@ func openWith(stored *client.StoredKeyring, with *Identity) (*state, error) {
 
 // Reset replaces a keyring that no member can open. The new keyring has a fresh key and no earlier keys. Values that
 // are encrypted under the lost key stay lost. The caller must be the box's owner or an admin. The users in grants must
-// already be members of the box. Every other client reports ErrKeyringNotContinued until it forgets the box. Reset
-// forgets the box in the memory of this client.
+// already be members of the box. Every other client that knows the box refuses the new keyring with
+// ErrKeyringNotContinued. To accept it, each of these clients must call Forget. Reset itself updates the memory of this
+// client.
 func (h *Holder) Reset(ctx context.Context, c *client.Client, box string, grants ...Grant) (Anchor, error) {
 	me, err := h.whoAmI(ctx, c)
 	if err != nil {
@@ -231,8 +235,9 @@ func (h *Holder) Reset(ctx context.Context, c *client.Client, box string, grants
 	return s.Anchor(), nil
 }
 
-// Forget forgets a box, so that the next keyring is accepted as the first keyring of the box. Call it only after the
-// user confirmed that the box was created anew or that its keyring was reset.
+// Forget deletes everything that the client remembers about a box. The next keyring is then accepted as the first
+// keyring of the box. Call it only after the user confirmed that the box was created anew or that its keyring was
+// reset.
 func (h *Holder) Forget(ctx context.Context, c *client.Client, box string) error {
 	me, err := h.whoAmI(ctx, c)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 )
 
 // remembered is the newest keyring that the client accepted for a box, in the form in which the server sends it. A new
-// process that finds it need not fetch an unchanged keyring again. Repair uses it after the database was restored from
-// an older backup.
+// process loads it from the memory, so the server need not send an unchanged keyring again. Repair uses it after the
+// database was restored from an older backup.
 type remembered struct {
 	ETag      string        `json:"etag"`
 	Head      client.Base64 `json:"head"`
@@ -22,8 +22,8 @@ type remembered struct {
 	Recipients []client.KeyringRecipient `json:"recipients,omitempty"`
 }
 
-// keep stores a keyring. If the stored keyring is lost, the client only needs one more request, so the caller may
-// ignore the error.
+// keep stores a keyring. The caller may ignore the error: if the keyring is not stored, the client fetches it again
+// later.
 func (m *Memory) keep(place Place, r remembered) error {
 	if m.dir == "" {
 		m.mu.Lock()
@@ -72,8 +72,8 @@ func (r remembered) stored() *client.StoredKeyring {
 	}
 }
 
-// rememberedOf returns s in the form that the client remembers. If the server sent only the short form of the keyring
-// in old, rememberedOf takes the recipients from old.
+// rememberedOf converts a keyring to the form in which the client stores it. If s has no recipients and old is the same
+// keyring, rememberedOf takes the recipients from old.
 func rememberedOf(s *client.StoredKeyring, old remembered) remembered {
 	r := remembered{
 		ETag:       s.ETag,

@@ -28,8 +28,8 @@ type Rewritten struct {
 
 // Rewrite re-encrypts the current version of each entry under the current key of the box. Each re-encrypted value
 // becomes a new version. If the entry changes in the meantime, Rewrite tries that entry again. Rewrite can be stopped
-// at any time and repeated: it continues with the entries that are not under the current key yet. progress may be nil.
-// Rewrite calls it after each entry, and its calls do not overlap.
+// at any time. The next call continues with the entries that are not under the current key yet. If progress is not nil,
+// Rewrite calls it after each entry. These calls do not overlap.
 func (h *Holder) Rewrite(ctx context.Context, c *client.Client, box string, progress func(done, total int)) (Rewritten,
 	error) {
 	var result Rewritten
@@ -80,8 +80,8 @@ const (
 	entryDeleted
 )
 
-// rewriteEntry re-encrypts one entry. The list of versions shows the key of the current version, so an entry that needs
-// no rewrite is not read.
+// rewriteEntry re-encrypts one entry. It lists the versions first. If the current version is already under the current
+// key, rewriteEntry does not read the entry.
 func (h *Holder) rewriteEntry(ctx context.Context, c *client.Client, box, name string) (entryOutcome, error) {
 	for try := 1; ; try++ {
 		s := h.cached(c, box)
@@ -118,15 +118,16 @@ func (h *Holder) rewriteEntry(ctx context.Context, c *client.Client, box, name s
 			}
 		case errors.Is(err, client.ErrPrecondition), errors.Is(err, client.ErrNotFound),
 			errors.Is(err, client.ErrOutcomeUnknown):
-			// Another write came first, or the response to this write was lost. The next list of versions shows which.
+			// Another write came first, or the response to this write was lost. The next attempt lists the versions
+			// again.
 		default:
 			return 0, err
 		}
 	}
 }
 
-// rewriteVersion reads a version under one key and writes it under the current key. The keys are given explicitly,
-// because the keyring was verified before.
+// rewriteVersion reads a version with its key and writes the value under the current key of s. It passes both keys
+// explicitly, so the client does not request the keyring again for each entry.
 func (h *Holder) rewriteVersion(ctx context.Context, c *client.Client, box, name string, version uint64, key BoxKey,
 	s *state) error {
 	if err := s.sendable(); err != nil {

@@ -34,7 +34,7 @@ func newScene(t *testing.T) *scene {
 	return s
 }
 
-// opened returns the keyring with its keys, as a person sees it.
+// opened fetches the current keyring of the box for a person, and opens it.
 func (s *scene) opened(t *testing.T, p *person) *Opened {
 	t.Helper()
 	state, err := p.holder.all(t.Context(), p.client, "prod")

@@ -20,7 +20,7 @@ const (
 	sealOverhead = saltLen + commitLen + tagLen
 )
 
-// seal encrypts text with the function seal of the package comment.
+// seal encrypts text in the format that the package comment specifies under "seal".
 func seal(key []byte, label string, aad, text []byte) []byte {
 	var salt [saltLen]byte
 	_, _ = rand.Read(salt[:]) // crypto/rand.Read never returns an error
@@ -36,8 +36,9 @@ func sealWith(salt [saltLen]byte, key []byte, label string, aad, text []byte) []
 		sealContext(label, salt[:], commit, aad))
 }
 
-// open decrypts a result of seal. It compares the commitment first, in constant time, because an attacker can make a
-// ciphertext of AES-GCM that opens under two keys. For all other bytes, ok is false, whatever the reason.
+// open decrypts a result of seal. It first compares the commitment, in constant time. Without the commitment, an
+// attacker could make a ciphertext that opens under two keys in AES-GCM. If sealed cannot be opened, ok is false. The
+// result does not show the reason.
 func open(key []byte, label string, aad, sealed []byte) (text []byte, ok bool) {
 	if len(sealed) < sealOverhead {
 		return nil, false
@@ -78,7 +79,7 @@ func expand(prk []byte, info string, size int) []byte {
 	return out
 }
 
-// part returns the length of x followed by x. Different lists of parts therefore never have the same bytes.
+// part returns the length of x followed by x. The length keeps the boundaries of concatenated parts unambiguous.
 func part(x []byte) []byte {
 	out := make([]byte, 0, 4+len(x))
 	out = binary.BigEndian.AppendUint32(out, uint32(len(x))) //nolint:gosec // labels, ids and fingerprints: under 4 GiB

@@ -99,8 +99,8 @@ func TestOtherLengths(t *testing.T) {
 	}
 }
 
-// TestRecipientsInAnotherOrder checks that a list of recipients is refused if it is reordered, incomplete or has a
-// duplicate.
+// TestRecipientsInAnotherOrder checks that Open refuses a list of recipients in another order, with a missing
+// recipient, or with a duplicate.
 func TestRecipientsInAnotherOrder(t *testing.T) {
 	t.Parallel()
 	v := readVectors(t).Keyrings[1]
@@ -166,8 +166,8 @@ func TestEveryFlippedByteOfAText(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-// TestLockedIdentityForOthers checks that Unlock returns the same error for every reason why a locked identity does not
-// open.
+// TestLockedIdentityForOthers checks that Unlock returns the same error for a wrong passphrase, a wrong owner and
+// changed bytes.
 func TestLockedIdentityForOthers(t *testing.T) {
 	t.Parallel()
 	v := readVectors(t).Identities[0]
@@ -206,9 +206,9 @@ func TestLockedIdentityForOthers(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestEveryFlippedByteOfALockedIdentity flips each byte after the salt of Argon2id, and opens the result with the key
-// that was derived once. A change to the earlier bytes would change the version or the derived key;
-// TestLockedIdentityForOthers flips some of these bytes.
+// TestEveryFlippedByteOfALockedIdentity flips each byte after the salt of Argon2id. It derives the key only once,
+// because each derivation is slow. The earlier bytes are the version and the salt; TestLockedIdentityForOthers flips
+// some of them.
 func TestEveryFlippedByteOfALockedIdentity(t *testing.T) {
 	t.Parallel()
 	v := readVectors(t).Identities[0]
@@ -228,7 +228,7 @@ func TestEveryFlippedByteOfALockedIdentity(t *testing.T) {
 	}
 }
 
-// TestSecretsDoNotPrint prints every type that holds a secret, in all ways that programs print values.
+// TestSecretsDoNotPrint checks that no verb of package fmt reveals the secret in a value.
 func TestSecretsDoNotPrint(t *testing.T) {
 	t.Parallel()
 	v := readVectors(t)

@@ -23,7 +23,8 @@ var canonical = base64.RawURLEncoding.Strict()
 // encode64 returns base64url without padding.
 func encode64(raw []byte) string { return canonical.EncodeToString(raw) }
 
-// decode64 decodes only the spelling that encode64 produces. With size >= 0, the result must have that many bytes.
+// decode64 decodes only the spelling that encode64 produces. If size is not negative, the result must have exactly size
+// bytes.
 func decode64(text string, size int) ([]byte, bool) {
 	if size >= 0 && len(text) != canonical.EncodedLen(size) {
 		return nil, false
@@ -40,8 +41,8 @@ func writeForm(prefix string, raw []byte) string {
 	return prefix + encode64(raw) + checksum(prefix, raw)
 }
 
-// parseForm parses a written form with the given prefix and returns its bytes. ok is false unless the form is valid and
-// holds exactly size bytes.
+// parseForm parses a written form with the given prefix and returns its bytes. ok is true if the form is valid and
+// contains exactly size bytes.
 func parseForm(prefix, text string, size int) (raw []byte, ok bool) {
 	body, ok := strings.CutPrefix(text, prefix)
 	digits := canonical.EncodedLen(size)

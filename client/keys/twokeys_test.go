@@ -11,8 +11,9 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// twoKeyLocked: the server presents a locked identity whose ciphertext opens in AES-GCM under two passphrases. Without
-// the commitment, a server could test several passphrases with one attempt of the client.
+// twoKeyLocked: the server presents a locked identity whose AES-GCM ciphertext is valid under two passphrases. The
+// client must not open it under either passphrase. Otherwise the server could test two guesses of a passphrase with one
+// attempt of the client.
 func twoKeyLocked(t *testing.T, s *scene) {
 	owner := Owner{s.installation, s.users["bob"].id, s.bob.id.Fingerprint()}
 	salt, sealSalt := make([]byte, lockedSaltLen), make([]byte, saltLen)
@@ -47,7 +48,8 @@ func openGCM(t *testing.T, key, sealed, aad []byte) []byte {
 	return text
 }
 
-// forge returns two ciphertext blocks and a tag that are valid under both keys with the nonce zero. The tag is
+// forge returns a ciphertext of two blocks with its tag. The ciphertext is valid under both keys, with the nonce zero.
+// The tag is
 //
 //	GHASH(H, aad, C1, C2, lengths) + AES(key, nonce|1).
 //

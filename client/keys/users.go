@@ -17,7 +17,8 @@ type caller struct {
 	installation, user ID
 }
 
-// whoAmI returns the signed-in user, after verifying that the server is the installation that is known at the URL.
+// whoAmI returns the signed-in user. It returns an error if the memory knows another installation at the URL of the
+// server.
 func (h *Holder) whoAmI(ctx context.Context, c *client.Client) (caller, error) {
 	return signedIn(ctx, c, h.config.Memory)
 }
@@ -38,9 +39,9 @@ func signedIn(ctx context.Context, c *client.Client, memory *Memory) (caller, er
 	return caller{who.Username, in, user}, memory.SignIn(c.URL(), in)
 }
 
-// check returns the public keys of the users in grants. It returns an error if the box key must not be wrapped for one
-// of them. The key may be wrapped if the fingerprint of the user is remembered, was typed, is confirmed now, or is in
-// the accepted keyring of the box. The argument recipients holds the recipients of this keyring.
+// check returns the public keys of the users in grants. It returns an error if any of these users must not get the box
+// key. A user may get the key if the user's fingerprint is remembered, was typed, is confirmed now, or is in the
+// accepted keyring of the box. The argument recipients contains the recipients of this keyring.
 func (h *Holder) check(ctx context.Context, c *client.Client, in ID, recipients []Recipient, grants []Grant) ([]To,
 	error) {
 	var checked []To
@@ -115,8 +116,8 @@ func identityChanged(name, from string) error {
 		"that "+name+" reports", nil)
 }
 
-// publicKeys returns the public keys of recipients. Their fingerprints are in an accepted keyring, so a public key that
-// has such a fingerprint is the right one.
+// publicKeys returns the public keys of recipients. Their fingerprints come from an accepted keyring. publicKeys
+// verifies that each public key has the fingerprint of its recipient.
 func publicKeys(ctx context.Context, c *client.Client, recipients []Recipient) ([]To, error) {
 	found := make([]To, len(recipients))
 	err := each(ctx, len(recipients), maxFetches, func(ctx context.Context, i int) error {
@@ -139,8 +140,8 @@ func publicKeys(ctx context.Context, c *client.Client, recipients []Recipient) (
 	return found, err
 }
 
-// each calls do for 0 to n-1, at most limit at the same time. After an error it starts no further call, and it returns
-// the first error.
+// each calls the function do once for each number from 0 to n-1. At most limit calls run at the same time. After an
+// error, each starts no further call and returns the first error.
 func each(ctx context.Context, n, limit int, do func(context.Context, int) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

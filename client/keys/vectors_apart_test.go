@@ -19,7 +19,8 @@ import (
 )
 
 // This file implements the formats a second time, from the package comment, RFC 9180 and the X-Wing draft. It uses
-// neither the code of the package nor crypto/hpke. It computes the vectors, with fixed bytes in place of random ones.
+// neither the code of the package nor crypto/hpke. It computes the test vectors. To make them reproducible, it uses
+// fixed bytes in place of random bytes.
 
 func mac(key []byte, parts ...[]byte) []byte {
 	hash := hmac.New(sha256.New, key)
@@ -94,8 +95,8 @@ func apartIdentityOf(t *testing.T, seed []byte) apartIdentity {
 	return id
 }
 
-// wrap is HPKE in base mode with X-Wing, HKDF-SHA256 and AES-256-GCM. The argument random holds the 64 bytes that an
-// encapsulation would otherwise draw at random.
+// wrap is HPKE in base mode with X-Wing, HKDF-SHA256 and AES-256-GCM. An encapsulation normally uses 64 random bytes.
+// Here, the argument random contains these bytes, so the result is always the same.
 func (id apartIdentity) wrap(t *testing.T, random, info, text []byte) []byte {
 	t.Helper()
 	lattice, sent, err := mlkemtest.Encapsulate768(id.kem.EncapsulationKey(), random[:32])

@@ -86,7 +86,7 @@ func readVectors(t testing.TB) vectors {
 	return v
 }
 
-// keyring returns the vector as the server sends it.
+// keyring returns the keyring of the vector, in the form that the server would send.
 func (v keyringVector) keyring(t testing.TB) *Keyring {
 	t.Helper()
 	head, ok := ParseHead(v.Head)
@@ -103,7 +103,8 @@ func (v keyringVector) keyring(t testing.TB) *Keyring {
 	return k
 }
 
-// TestVectorsAreThoseOfTheSpecification recomputes all vectors with the second implementation.
+// TestVectorsAreThoseOfTheSpecification computes all vectors again with the second implementation of the formats, which
+// does not use this package.
 func TestVectorsAreThoseOfTheSpecification(t *testing.T) {
 	t.Parallel()
 	for _, v := range readVectors(t).Identities {
@@ -156,7 +157,7 @@ func TestKeyringVectors(t *testing.T) {
 				require.Equal(t, []byte(each), o.Earlier[i].bytes())
 			}
 		}
-		// The wrapped keys and the salt of the vector produce the same keyring.
+		// Assemble the keyring again from the wrapped keys and the salt of the vector. The result must be the same.
 		author := identityOf([32]byte(v.Author))
 		o, err := k.Open(author, v.wrappedFor(t, v.Author))
 		require.NoError(t, err)
@@ -174,7 +175,7 @@ func TestKeyringVectors(t *testing.T) {
 	}
 }
 
-// wrappedFor returns the wrapped key of the recipient with a seed.
+// wrappedFor returns the wrapped key of the recipient whose identity has the given seed.
 func (v keyringVector) wrappedFor(t testing.TB, seed octets) []byte {
 	t.Helper()
 	for _, r := range v.Recipients {

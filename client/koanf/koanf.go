@@ -29,8 +29,9 @@ type Entry struct {
 	box, key string
 }
 
-// Provider returns an Entry for koanf.Load. Every Load reads the entry with the client's encryption key. The context
-// ctx applies to every Load. The entry must be a JSON object. Pass a nil parser to Load.
+// Provider returns an Entry for koanf.Load. Every Load reads the entry through the client c, with its encryption key or
+// the key of the box's keyring. The context ctx applies to every Load. The entry must be a JSON object. Pass a nil
+// parser to Load.
 func Provider(ctx context.Context, c *client.Client, box, key string) *Entry {
 	return &Entry{
 		ctx:    ctx,
@@ -71,7 +72,8 @@ func (e *Entry) Read() (map[string]any, error) {
 	return plain.(map[string]any), nil
 }
 
-// convertNumbers replaces each json.Number in a tree by an int64, or by a float64 if the number is not whole.
+// convertNumbers replaces each json.Number in a tree. A whole number becomes an int64, and any other number becomes a
+// float64.
 func convertNumbers(value any) (any, error) {
 	switch value := value.(type) {
 	case map[string]any:

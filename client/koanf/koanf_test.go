@@ -25,8 +25,8 @@ var root *client.Client
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
-// run starts the server in a separate process. If the tests linked the server, this module would depend on its
-// libraries.
+// run starts the server in a separate process. If the tests imported the packages of the server, this module would
+// depend on the server's libraries.
 func run(m *testing.M) int {
 	server := exec.Command("go", "run", "./tests/live/serve")
 	server.Dir, server.Stderr = "../..", os.Stderr
