@@ -15,8 +15,8 @@ const (
 	// maxBody is the maximum size of a request with several lines, in bytes. Most log receivers accept at least a
 	// megabyte.
 	maxBody = 256 << 10
-	// maxAnswer limits how much of a response body is read, in bytes. The body is read only to make the connection
-	// reusable.
+	// maxAnswer is the maximum number of bytes that are read from a response body. The body is read only so that the
+	// connection can be used again.
 	maxAnswer = 64 << 10
 	// maxRetryAfter is the longest wait that a receiver can request with Retry-After.
 	maxRetryAfter = 5 * time.Minute

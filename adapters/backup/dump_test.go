@@ -18,8 +18,8 @@ func program(t *testing.T, name, version, body string) string {
 	t.Helper()
 	dir := t.TempDir()
 	script := "#!/bin/sh\n[ \"$1\" = --version ] && echo '" + name + " (PostgreSQL) " + version + "' && exit\n" + body
-	// A child process that another test starts at this moment would inherit the open file. The kernel does not run a
-	// program that is open for writing.
+	// The kernel refuses to run a program while a process has its file open for writing. The lock prevents other tests
+	// from starting a child process during the write, because the child would inherit the open file.
 	syscall.ForkLock.RLock()
 	err := os.WriteFile(filepath.Join(dir, name), []byte(script), 0o700)
 	syscall.ForkLock.RUnlock()
@@ -83,8 +83,8 @@ func TestDumpLeavesNoPartialFile(t *testing.T) {
 	}
 }
 
-// TestDumpHidesSecrets verifies that the password is in the environment of pg_dump and not in its arguments, that the
-// settings of Lockbox are in neither, and that the file is private.
+// TestDumpHidesSecrets verifies that pg_dump gets the password in its environment and not in its arguments. It also
+// verifies that pg_dump gets no settings of Lockbox, and that only the owner can read the dump.
 func TestDumpHidesSecrets(t *testing.T) {
 	t.Setenv("LOCKBOX_SECRET_KEY", "server-secret")
 	dir := t.TempDir()

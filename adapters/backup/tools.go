@@ -23,8 +23,9 @@ type tool struct {
 var ErrNoTool = errors.New("install PostgreSQL's client programs of that version or newer (Debian, Ubuntu: apt-get " +
 	"install postgresql-client; Fedora: dnf install postgresql; macOS: brew install libpq)")
 
-// findTool searches dirs for the program with the given name. It returns the program with the lowest major version that
-// is not below oldest, because a dump of a newer pg_dump can contain settings that an older server refuses.
+// findTool searches dirs for the program with the given name. Among the programs whose major version is oldest or
+// newer, it returns the oldest one. The reason is that a newer pg_dump can write settings into the dump that an older
+// server refuses.
 func findTool(ctx context.Context, name string, oldest int, dirs []string) (tool, error) {
 	var best, newest tool
 	for _, dir := range dirs {

@@ -20,12 +20,12 @@ import (
 )
 
 const (
-	// answerTimeout limits calls that the engine answers immediately. It is shorter than the five seconds in which
-	// ports.DropletHost.List must return.
+	// answerTimeout is the time limit for calls that the engine answers immediately. It is shorter than five seconds,
+	// the time limit of ports.DropletHost.List.
 	answerTimeout = 4 * time.Second
 	// stopTime is how long the engine waits for the programs of a droplet to end before it kills them.
 	stopTime = 10 * time.Second
-	// workTimeout limits slow calls, such as a stop, or a start on a busy host.
+	// workTimeout is the time limit for slow calls, such as a stop, or a start on a busy host.
 	workTimeout = stopTime + 5*time.Second
 )
 
@@ -43,7 +43,7 @@ type Config struct {
 	Memory int64
 	// NanoCPUs limits processor time, in billionths of a core.
 	NanoCPUs int64
-	// LogBytes is the limit for the output of a droplet in the logs of the engine, in bytes.
+	// LogBytes is the maximum total size of one droplet's log files, in bytes.
 	LogBytes int64
 }
 
@@ -53,9 +53,8 @@ type Host struct {
 	engine *client.Client
 	// transport holds the connections of engine.
 	transport *http.Transport
-	// negotiated is closed when the API version is known. negotiating is a lock: the goroutine whose send succeeds
-	// holds the lock and negotiates. It is a channel, not a mutex, so a waiting goroutine can stop when its context
-	// ends.
+	// The channel negotiated is closed when the API version is known. The channel negotiating is a lock. A goroutine
+	// acquires the lock with a send. A mutex would not do, because a waiting goroutine must stop when its context ends.
 	negotiated  chan struct{}
 	negotiating chan struct{}
 }
