@@ -77,14 +77,15 @@ func New(config Config) (*Host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reach the droplet host: %w", err)
 	}
-	// ConfigureTransport uses a proxy from the environment. Never use one, because this connection gives root access to
-	// the host.
+	// ConfigureTransport uses a proxy that the environment names. Use no proxy, because this connection gives root
+	// access to the host.
 	transport.Proxy = nil
 	scheme := "http"
 	if config.TLS != nil {
 		scheme = "https"
 	}
-	// WithHost requires an *http.Transport, so it comes before the transport with limits.
+	// WithHost requires a client whose transport is an *http.Transport. It must come before WithHTTPClient, which sets
+	// a client with a boundedTransport.
 	engine, err := client.New(
 		client.WithHost(config.Address),
 		client.WithScheme(scheme),
@@ -151,7 +152,7 @@ func (h *Host) Start(ctx context.Context, id string) error {
 // second phrase comes from the kernel, if any other program uses the port.
 var portConflict = regexp.MustCompile(`:[0-9]+\b.*(port is already allocated|address already in use)\.?$`)
 
-// isPortConflict reports whether the engine's reason is that a port is in use.
+// isPortConflict reports whether the engine's error message means that a port is in use.
 func isPortConflict(reason string) bool { return portConflict.MatchString(strings.TrimSpace(reason)) }
 
 // Stop stops a container; see ports.DropletHost.
@@ -189,12 +190,16 @@ func (h *Host) Remove(ctx context.Context, id string) error {
 	return err
 }
 
-// errNotFound is the cause of a refusal if the engine does not have the object that the request names.
+// errNotFound means that the engine does not have the object that a request names.
 var errNotFound = errors.New("not found by the engine")
 
-// call calls the engine with a time limit and translates its answer: a conflict becomes domain.Conflict, and any other
-// error answer becomes a refusal with the engine's reason. A missing or unusable answer becomes
-// ErrDropletHostUnavailable. If the caller cancelled ctx, call returns context.Canceled.
+// call calls the engine with a time limit and translates its errors:
+//
+//   - A conflict becomes domain.Conflict.
+//   - Any other error that the engine sends becomes a refusal with the engine's reason.
+//   - A missing or unusable answer becomes ErrDropletHostUnavailable.
+//
+// If the caller cancelled ctx, call returns context.Canceled.
 func (h *Host) call(ctx context.Context, timeout time.Duration, do func(ctx context.Context) error) error {
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -222,8 +227,8 @@ func (h *Host) call(ctx context.Context, timeout time.Duration, do func(ctx cont
 	}
 }
 
-// unusableAnswer returns ErrDropletHostUnavailable. Its message states why the answer is unusable, instead of claiming
-// that the host does not answer.
+// unusableAnswer returns ErrDropletHostUnavailable. The message of that error normally states that the host does not
+// answer. unusableAnswer replaces it by the reason why the answer is unusable.
 func unusableAnswer(err error) error {
 	refusal := *domain.ErrDropletHostUnavailable
 	for _, each := range unusable {

@@ -1,5 +1,5 @@
-// Package otp implements two-factor authentication with TOTP codes (RFC 6238, based on HOTP, RFC 4226): it generates
-// secrets, verifies codes, and writes the URI and the QR codes for authenticator apps.
+// Package otp implements two-factor authentication with TOTP codes (RFC 6238, which is based on RFC 4226). It generates
+// secrets and verifies codes. For authenticator apps, it returns a secret as a URI and as a QR code.
 package otp
 
 import (
@@ -98,8 +98,8 @@ func (c *Codes) NewSecret() (domain.Secret, error) {
 // because apps show "123 456". It returns false for a code that is not six digits, and for a secret that is too short
 // or was cleared.
 //
-// If several steps have the same code, Match returns the latest step, so the caller rejects a second use of the code
-// for all these steps. If Match returned the earliest step, the code would match again for a later step.
+// If several steps have the same code, Match returns the latest step. If Match returned an earlier step, the code could
+// be used a second time, because it would match again for a later step.
 func (*Codes) Match(secret domain.Secret, code string, now time.Time) (int64, bool) {
 	given, ok := readCode(code)
 	if !ok || checkSecret(secret) != nil || now.Unix() < 0 {
@@ -151,8 +151,8 @@ func readCode(text string) (code [digits]byte, ok bool) {
 	return code, n == digits
 }
 
-// checkSecret refuses secrets whose codes are predictable: short secrets, and secrets of zeros, which were cleared too
-// early.
+// checkSecret refuses secrets whose codes are predictable. These are short secrets, and secrets of zeros only. A secret
+// becomes zeros if the program clears it too early.
 func checkSecret(secret domain.Secret) error {
 	raw := secret.Bytes()
 	switch {
