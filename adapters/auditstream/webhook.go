@@ -66,7 +66,8 @@ func (w *Webhook) Deliver(ctx context.Context, lines [][]byte) (delivered int, e
 	return delivered, nil
 }
 
-// post sends one request. Its errors contain neither the URL, which may have a secret in its query, nor the response.
+// post sends one request. Its errors do not contain the URL or the response. The query string of the URL may contain a
+// secret.
 func (w *Webhook) post(ctx context.Context, body []byte) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.config.URL, bytes.NewReader(body))
 	if err != nil {

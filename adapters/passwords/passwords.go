@@ -119,8 +119,8 @@ func (h *Hasher) Check(ctx context.Context, password domain.Secret, stored []byt
 	return ports.PasswordCheck{Match: match, Outdated: match && weaker(want.params, h.config.Params)}, nil
 }
 
-// Learn makes every later check also derive a key with the parameters of a stored hash. See ports.Passwords. It ignores
-// a malformed hash, because Check returns an error for such a hash.
+// Learn reads the parameters of a stored hash. Every later call of Check also derives a key with these parameters. See
+// ports.Passwords. It ignores a malformed hash, because Check returns an error for such a hash.
 func (h *Hasher) Learn(stored []byte) {
 	if made, ok := parsePHC(stored, h.config.MaxStoredMemoryKiB); ok {
 		h.learn(made.params)
@@ -158,8 +158,8 @@ func (h *Hasher) derive(ctx context.Context, password domain.Secret, with phc) (
 	return [hashLen]byte(made), nil
 }
 
-// weaker reports whether a stored hash has less memory, fewer passes or fewer threads than the configured parameters.
-// More of one does not compensate for less of another.
+// weaker reports whether any of the three stored parameters is lower than the configured parameter. A higher value of
+// another parameter does not compensate for the lower one.
 func weaker(stored, current ports.Argon2Params) bool {
 	return stored.MemoryKiB < current.MemoryKiB || stored.Time < current.Time || stored.Threads < current.Threads
 }

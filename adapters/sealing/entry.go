@@ -70,8 +70,8 @@ func NewEntrySealer(config EntryConfig) (*EntrySealer, error) {
 	return &EntrySealer{config}, nil
 }
 
-// Prepare returns a cipher that seals values of a box and opens the given envelopes. See ports.EntrySealer. Call it
-// outside of transactions: it performs key derivations, and it may read the database for server keys.
+// Prepare returns a cipher that seals values of a box and opens the given envelopes. See ports.EntrySealer. Do not call
+// Prepare inside a transaction, because it performs key derivations and can read server keys from the database.
 func (s *EntrySealer) Prepare(
 	ctx context.Context, key domain.EncryptionKey, salt domain.BoxSalt, sealed ...ports.Sealed,
 ) (ports.EntryCipher, error) {
@@ -89,9 +89,10 @@ func (s *EntrySealer) PrepareOpen(
 	return s.prepare(ctx, key, nil, sealed)
 }
 
-// prepare performs each distinct derivation that sealing or one of the envelopes requires. current is the derivation
-// for sealing, or nil if the cipher only opens. It authenticates all envelopes before the first key derivation, so a
-// manipulated envelope cannot cause expensive work.
+// prepare performs the derivations that current and the envelopes require, and returns a cipher with the results. The
+// argument current is the derivation for sealing, or nil if the cipher only opens. Equal derivations are performed only
+// once. It authenticates all envelopes before the first key derivation, so a manipulated envelope cannot cause
+// expensive work.
 func (s *EntrySealer) prepare(
 	ctx context.Context, key domain.EncryptionKey, current *derivation, sealed []ports.Sealed,
 ) (ports.EntryCipher, error) {

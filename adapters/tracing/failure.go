@@ -46,8 +46,8 @@ func failureOf(err error) error {
 	return errors.New("the connection failed, or the response is malformed or too large")
 }
 
-// isLocalText reports whether this machine produces the text of network errors of an operation. Such a text comes from
-// the operating system, the resolver or the table of TLS alerts, and not from the remote side.
+// isLocalText reports whether the remote side cannot influence the text of an error. The argument is the Op field of a
+// net.OpError. For these operations, the text comes from the operating system, the resolver or the table of TLS alerts.
 func isLocalText(operation string) bool {
 	switch operation {
 	case "dial", "read", "write", "remote error", "local error":
