@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	// maxBatch is the target size of a batch, in events. A batch can be larger, because the events of one commit are
-	// delivered together.
+	// maxBatch is the target size of a batch, in events. A batch can be larger, because events that one statement
+	// stored are delivered together.
 	maxBatch = 500
 	// stopTimeout is the time limit for the last delivery when the server stops.
 	stopTimeout = 5 * time.Second
@@ -72,8 +72,8 @@ func (s *Stream) Stats() Stats {
 	return stats
 }
 
-// Begin claims the lease, which also begins the audit stream in the database if none exists. Every event that is stored
-// after that enters the queue. Call Begin before Run and before the server accepts requests.
+// Begin claims the lease. If the database has no audit stream yet, the claim begins one. Every event that is stored
+// afterwards enters the queue. Call Begin before Run and before the server accepts requests.
 func (s *Stream) Begin(ctx context.Context) error {
 	_, err := s.claim(ctx)
 	return err

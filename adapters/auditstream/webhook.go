@@ -31,7 +31,7 @@ type WebhookConfig struct {
 	UserAgent               string
 }
 
-// Webhook delivers in POST requests whose bodies are JSON lines (application/x-ndjson).
+// Webhook delivers events in POST requests. The body of a request consists of JSON lines (application/x-ndjson).
 type Webhook struct {
 	config WebhookConfig
 	client *http.Client

@@ -79,7 +79,8 @@ func parseConnection(database string) (connection, error) {
 	return c, nil
 }
 
-// parseParameters returns the parameters of a connection URL or string. The driver must have accepted this text.
+// parseParameters returns the parameters of a connection URL or of a connection string. The caller must have parsed the
+// text with pgx.ParseConfig without an error.
 func parseParameters(database string) (map[string]string, error) {
 	if !strings.HasPrefix(database, "postgres://") && !strings.HasPrefix(database, "postgresql://") {
 		return parseKeywords(database)

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// program writes a shell script that behaves like a program of PostgreSQL, and returns its folder. body runs for every
-// call except --version.
+// program writes a shell script that behaves like a program of PostgreSQL, and returns its folder. The argument body is
+// the part of the script that runs for every call except --version.
 func program(t *testing.T, name, version, body string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -47,8 +47,8 @@ func TestFindTool(t *testing.T) {
 	require.ErrorContains(t, err, "pg_dump is not installed, and version 15 is needed")
 }
 
-// TestDumpLeavesNoPartialFile verifies that a failure, a killed program and a cancellation leave no file, and that the
-// error contains the reason but no rows of tables.
+// TestDumpLeavesNoPartialFile verifies that no file is left after a failure, a killed program or a cancellation. It
+// also verifies that the error contains the reason but no row of a table.
 func TestDumpLeavesNoPartialFile(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{

@@ -116,7 +116,7 @@ func TestPrepare(t *testing.T) {
 	require.Equal(t, "old.dump", entries[1].Name())
 }
 
-// TestNewest verifies the order, the limit and the error of an empty folder.
+// TestNewest verifies the order of the paths, their maximum number, and the error for an empty folder.
 func TestNewest(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -11,7 +11,8 @@ import (
 )
 
 // openRegular opens a file for reading. It returns an error for everything except a regular file, because opening or
-// reading a named pipe or a device could block. A user who can write to the folder could put one in place of the file.
+// reading a named pipe or a device could block. A user who can write to the folder could put a named pipe or a device
+// in place of the file.
 func openRegular(path string) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|noWait, 0) //nolint:gosec // the operator names the folder
 	if err != nil {
@@ -89,8 +90,8 @@ func (c *Copy) Close() error {
 	return err
 }
 
-// Restore restores a dump that Open returned into an empty database, in one transaction. It runs all SQL in the dump
-// with the privileges of the role in the database URL.
+// Restore restores a dump in one transaction. The database must be empty, and the dump must come from Open. Restore
+// runs all SQL in the dump with the privileges of the role in the database URL.
 func (d Dumper) Restore(ctx context.Context, database string, m Manifest, dump *Copy) error {
 	program, err := findTool(ctx, "pg_restore", m.PgDump, d.Dirs)
 	if err != nil {

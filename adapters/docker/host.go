@@ -228,7 +228,7 @@ func (h *Host) call(ctx context.Context, timeout time.Duration, do func(ctx cont
 }
 
 // unusableAnswer returns ErrDropletHostUnavailable. The message of that error normally states that the host does not
-// answer. unusableAnswer replaces it by the reason why the answer is unusable.
+// answer. unusableAnswer replaces the message with the reason why the answer is unusable.
 func unusableAnswer(err error) error {
 	refusal := *domain.ErrDropletHostUnavailable
 	for _, each := range unusable {

@@ -12,8 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// The labels of a droplet's container. They contain no secret. Any user of the host can set these labels, so no
-// decision about authorisation depends on them.
+// These are the labels of a droplet's container. They contain no secret. Any user of the host can set these labels, so
+// no decision about authorisation depends on them.
 const (
 	labelInstallation = "lockbox.installation"
 	// labelBuild identifies the build. The label's name must not change, because existing containers carry it.
@@ -120,8 +120,8 @@ func isContainerID(text string) bool {
 	})
 }
 
-// upStatus replaces "Up Less than a second", the engine's status during the first second, by "Up 1 second". The result
-// has the same format as all later statuses.
+// upStatus replaces "Up Less than a second" with "Up 1 second", which has the format of all later statuses. The engine
+// uses the first text during the first second.
 func upStatus(status string) string {
 	const first = "Up Less than a second"
 	if rest, found := strings.CutPrefix(status, first); found {

@@ -86,8 +86,8 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 // visitorKey is the context key of the callback for listed containers.
 type visitorKey struct{}
 
-// withVisitor returns a context for a request that lists containers. The transport calls visit for each container in
-// the response.
+// withVisitor returns a context for a request that lists containers. The transport calls the function visit for each
+// container in the response.
 func withVisitor(ctx context.Context, visit func(listed)) context.Context {
 	return context.WithValue(ctx, visitorKey{}, visit)
 }

@@ -9,8 +9,8 @@ import (
 )
 
 // The files hba and ident decide which users may connect. The server uses them instead of the files that initdb writes
-// in the data directory. In clusters of earlier versions of Lockbox, these files of initdb accept every user who can
-// reach the socket. Each start writes hba and ident again.
+// in the data directory. In a cluster from an earlier version of Lockbox, the files from initdb accept every user who
+// can reach the socket. Each start writes hba and ident again, so such a cluster is protected too.
 func (h home) hba() string   { return filepath.Join(h.dir, "pg_hba.conf") }
 func (h home) ident() string { return filepath.Join(h.dir, "pg_ident.conf") }
 

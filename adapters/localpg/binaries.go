@@ -81,8 +81,8 @@ func pickBinaries(ctx context.Context, wanted string, preferred, patterns []stri
 		"or dump and restore the data: %w", wanted, found[0].major, wanted, ErrMissing)
 }
 
-// preferredDirs returns the directories in PATH, and then the directory that pg_config reports. With these, a user can
-// select a version.
+// preferredDirs returns the directories in PATH, and then the directory that pg_config reports. They come before the
+// package directories, so that a user can select a version.
 func preferredDirs(ctx context.Context) []string {
 	dirs := filepath.SplitList(os.Getenv("PATH"))
 	if out, err := exec.CommandContext(ctx, "pg_config", "--bindir").Output(); err == nil {

@@ -211,8 +211,9 @@ func (s *Server) urlOf(role, database string) string {
 	return u.String()
 }
 
-// SharedAccount returns the name of the user that PostgreSQL runs as, if unrelated programs also run as this user.
-// Otherwise it returns "". Such programs cannot connect, but they can read the files of the cluster.
+// SharedAccount returns the name of PostgreSQL's operating system user if unrelated programs also run as that user.
+// Otherwise, it returns "". The unrelated programs cannot connect to the server, but they can read the files of the
+// cluster.
 func (s *Server) SharedAccount() string {
 	if s.account.name == sharedUser {
 		return sharedUser

@@ -48,8 +48,8 @@ func acquire(path string) (*os.File, error) {
 	return lock, nil
 }
 
-// unlock releases a lock and closes its file. To close the file is not enough: a child process that is just being
-// started may have a copy of the file descriptor, which preserves the lock.
+// unlock releases a lock and closes its file. Closing the file is not enough, because a child process that is being
+// started may have a copy of the file descriptor. The lock would last until that copy is closed.
 func unlock(lock *os.File) error {
 	return errors.Join(syscall.Flock(int(lock.Fd()), syscall.LOCK_UN), lock.Close())
 }
@@ -71,9 +71,9 @@ func (s *Server) stopOrphan(ctx context.Context) (bool, error) {
 		}
 		return true, nil
 	}
-	// The file is empty, or its process id now belongs to another process or to a zombie. PostgreSQL would mistake that
-	// process for a running server and refuse to start. pg_ctl would send a signal to that process. Remove the stale
-	// file.
+	// The process id file is empty, or its process id now belongs to another process or to a zombie. PostgreSQL would
+	// mistake that process for a running server and refuse to start. pg_ctl would send a signal to that process. Remove
+	// the stale file.
 	if err != nil || syscall.Kill(pid, 0) == nil {
 		if err := os.Remove(pidFile(s.home.data())); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return true, err

@@ -39,8 +39,8 @@ const (
 
 // Config configures Codes. Issuer is required.
 type Config struct {
-	// Issuer is the name that apps show above the account: 1 to 50 bytes of printable text without a colon, which
-	// separates issuer and account in the URI.
+	// Issuer is the name that apps show above the account. It must be 1 to 50 bytes of printable text. It must not
+	// contain a colon, because a colon separates the issuer and the account in the URI.
 	Issuer string
 	// Random is the source of secrets; nil means crypto/rand.Reader. It must be safe for concurrent use.
 	Random io.Reader
@@ -151,8 +151,8 @@ func readCode(text string) (code [digits]byte, ok bool) {
 	return code, n == digits
 }
 
-// checkSecret refuses secrets whose codes are predictable. These are short secrets, and secrets of zeros only. A secret
-// becomes zeros if the program clears it too early.
+// checkSecret refuses secrets whose codes are predictable. These are secrets that are too short, and secrets that
+// consist of zeros. If the program clears a secret too early, it consists of zeros.
 func checkSecret(secret domain.Secret) error {
 	raw := secret.Bytes()
 	switch {

@@ -71,7 +71,7 @@ const (
 // are about twice as high as wide. The block characters are white on a black background and stand for the light
 // modules. Phones can therefore scan the code on dark and on light terminals. On dark terminals, they can scan it even
 // without colors, for example in a log. If the block characters stood for the dark modules, the code without colors
-// would be inverted on dark terminals, and some phones cannot scan an inverted code.
+// would be inverted on dark terminals. Some phones cannot scan an inverted code.
 func (s symbol) terminal() string {
 	blocks := map[[2]bool]rune{ // key: whether the upper and the lower module are dark
 		{false, false}: '█', {false, true}: '▀', {true, false}: '▄', {true, true}: ' ',

@@ -1,4 +1,4 @@
-// Package passwords hashes passwords with Argon2id (RFC 9106) and encodes the hashes as PHC strings, the common format
+// Package passwords hashes passwords with Argon2id (RFC 9106). It encodes the hashes as PHC strings, the common format
 // for password hashes: "$argon2id$v=19$m=19456,t=2,p=1$salt$hash".
 package passwords
 
@@ -120,7 +120,7 @@ func (h *Hasher) Check(ctx context.Context, password domain.Secret, stored []byt
 }
 
 // Learn reads the parameters of a stored hash. Every later call of Check also derives a key with these parameters. See
-// ports.Passwords. It ignores a malformed hash, because Check returns an error for such a hash.
+// ports.Passwords. Learn ignores a malformed hash, because Check returns an error for such a hash.
 func (h *Hasher) Learn(stored []byte) {
 	if made, ok := parsePHC(stored, h.config.MaxStoredMemoryKiB); ok {
 		h.learn(made.params)

@@ -25,7 +25,7 @@ var errRebind = errors.New("an envelope can be rebound only to another version o
 // EntryConfig configures an EntrySealer. Keys and Derive are required.
 type EntryConfig struct {
 	Keys *Keyring
-	// Derive computes Argon2id, in production with kdf.Pool.
+	// Derive computes Argon2id. In production, it is a method of kdf.Pool.
 	Derive ports.DeriveFunc
 	// Params are the parameters for newly sealed values under passphrases; zero means DefaultParams.
 	Params ports.Argon2Params
@@ -90,8 +90,8 @@ func (s *EntrySealer) PrepareOpen(
 }
 
 // prepare performs the derivations that current and the envelopes require, and returns a cipher with the results. The
-// argument current is the derivation for sealing, or nil if the cipher only opens. Equal derivations are performed only
-// once. It authenticates all envelopes before the first key derivation, so a manipulated envelope cannot cause
+// argument current is the derivation for sealing, or nil if the cipher only opens. prepare performs equal derivations
+// only once. It authenticates all envelopes before the first key derivation, so a manipulated envelope cannot cause
 // expensive work.
 func (s *EntrySealer) prepare(
 	ctx context.Context, key domain.EncryptionKey, current *derivation, sealed []ports.Sealed,

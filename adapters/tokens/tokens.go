@@ -17,11 +17,11 @@ import (
 
 // Keys provides the server keys. sealing.Keyring implements it.
 type Keys interface {
-	// Current returns the key that signs new tokens of a purpose.
+	// Current returns the key that signs new tokens for the given purpose, and the id of that key.
 	Current(purpose domain.KeyPurpose) (domain.ServerKeyID, [32]byte)
-	// ByID returns the key with the given id and purpose if the key may still verify tokens. If it does not know the
-	// id, it returns domain.NotFound, or domain.ErrBusy while it limits the rate of such lookups. Callers pass ids from
-	// unverified tokens.
+	// ByID returns the key with the given id and purpose if the key may still verify tokens. For an unknown id, it
+	// returns domain.NotFound. While it limits the rate of lookups of unknown ids, it returns domain.ErrBusy instead.
+	// Callers pass ids from unverified tokens.
 	ByID(ctx context.Context, purpose domain.KeyPurpose, id domain.ServerKeyID) ([32]byte, error)
 }
 
@@ -208,7 +208,7 @@ func (c claims) GetSubject() (string, error) { return c.Subject, nil }
 // GetAudience returns the audience, which names the kind of token.
 func (c claims) GetAudience() (jwt.ClaimStrings, error) { return jwt.ClaimStrings{c.Audience}, nil }
 
-// date converts Unix seconds. It returns nil for nil, which means that the claim is missing.
+// date converts Unix seconds. A nil argument means that the claim is missing. The result is then nil too.
 func date(seconds *int64) *jwt.NumericDate {
 	if seconds == nil {
 		return nil

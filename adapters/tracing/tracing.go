@@ -28,8 +28,7 @@ const (
 	maxQueued = 2048
 	// maxExported is the maximum number of spans in one request to the collector.
 	maxExported = 512
-	// sendInterval is the maximum time that a span waits in the queue so that one request can send several spans.
-	// Traces appear in the collector later by at most this time.
+	// sendInterval is how long spans can wait in the queue before they are sent together in one request.
 	sendInterval = 2 * time.Second
 	// exportTimeout is the time limit of one export, including its retries. During an export, further spans wait in the
 	// queue.
