@@ -49,8 +49,8 @@ func (w *Writer) Deliver(ctx context.Context, lines [][]byte) (int, error) {
 	}
 }
 
-// allOrNone returns the results of Deliver after one write of all lines: every line was accepted, or none if err is not
-// nil.
+// allOrNone returns the results of Deliver after one write of all lines. If err is nil, all lines were accepted.
+// Otherwise, none was accepted.
 func allOrNone(lines [][]byte, err error) (int, error) {
 	if err != nil {
 		return 0, err

@@ -15,8 +15,9 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// hostile returns a host and runs a server in place of its engine. The server calls answer for every request except the
-// version negotiation. The result sent counts the bytes that the server wrote before the client closed the connection.
+// hostile returns a host and runs a server in place of its engine. For every request except the version negotiation,
+// the server calls the function answer. The result sent counts the bytes that the server wrote before the client closed
+// the connection.
 func hostile(t *testing.T, answer func(w http.ResponseWriter, write func(text string) bool)) (host *Host,
 	sent *atomic.Int64) {
 	t.Helper()

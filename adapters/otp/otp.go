@@ -152,7 +152,7 @@ func readCode(text string) (code [digits]byte, ok bool) {
 }
 
 // checkSecret refuses secrets whose codes are predictable. These are secrets that are too short, and secrets that
-// consist of zeros. If the program clears a secret too early, it consists of zeros.
+// consist of zeros. A secret that the program clears too early consists of zeros.
 func checkSecret(secret domain.Secret) error {
 	raw := secret.Bytes()
 	switch {

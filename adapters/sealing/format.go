@@ -133,7 +133,7 @@ func parseBlob(raw []byte, maxKiB uint32) (b blob, ok bool) {
 	return b, true
 }
 
-// wellFormed reports whether format 1 allows the derivation, and all parameters are within their limits.
+// wellFormed reports whether format 1 allows the derivation and whether all parameters are within their limits.
 func (d derivation) wellFormed(maxKiB uint32) bool {
 	switch d.kdf {
 	case kdfGenerated:

@@ -280,7 +280,7 @@ func (k *Keyring) ByID(ctx context.Context, purpose domain.KeyPurpose, id domain
 }
 
 // inMemory is like ByID, but never reads the database. The result known is true if the id is in memory. If the key with
-// this id has another purpose or was retired, the error is ErrUnknownKey.
+// this id has another purpose, or may no longer be used because it was retired, the error is ErrUnknownKey.
 func (k *Keyring) inMemory(purpose domain.KeyPurpose, id domain.ServerKeyID) (key [keyBytes]byte, known bool,
 	err error) {
 	found := k.ring.Load().keys[id]
