@@ -1,9 +1,10 @@
-// Package auditstream delivers the audit log to another system: as JSON lines to standard output or a file, or in
-// requests to a webhook.
+// Package auditstream delivers the audit log to another system. It writes JSON lines to standard output or to a file,
+// or sends them to a webhook.
 //
-// A server delivers the events in the order of the queue. When the destination has accepted them, the server removes
-// them from the queue. If the server stops between these two steps, the same events are delivered again. Each event is
-// therefore delivered at least once. If several servers share the queue, only the one with the lease delivers.
+// A server delivers the events in the order of the queue. When the destination has accepted the events, the server
+// removes them from the queue. If the server stops between these two steps, the same events are delivered again. Each
+// event is therefore delivered at least once. If several servers share the queue, only the server that holds the lease
+// delivers events.
 package auditstream
 
 import (
@@ -18,8 +19,8 @@ import (
 )
 
 const (
-	// maxBatch is the target size of a batch, in events. A batch can be larger, because the events of one commit are
-	// delivered together.
+	// maxBatch is the target size of a batch, in events. A batch can be larger, because events that one statement
+	// stored are delivered together.
 	maxBatch = 500
 	// stopTimeout is the time limit for the last delivery when the server stops.
 	stopTimeout = 5 * time.Second
@@ -43,8 +44,8 @@ type Stream struct {
 
 	delivered, failures atomic.Int64
 	holder              atomic.Bool
-	// age is the age of the queue in nanoseconds, or 0 for an empty queue. measured is the time at which age was
-	// measured, in nanoseconds since 1970.
+	// The field age is the time since the oldest event entered the queue, in nanoseconds. It is 0 for an empty queue.
+	// The field measured is the time of that measurement, in nanoseconds since 1970.
 	age, measured atomic.Int64
 
 	// Only Run uses the following fields.
@@ -71,15 +72,15 @@ func (s *Stream) Stats() Stats {
 	return stats
 }
 
-// Begin creates the stream if it does not exist. Every event that is stored afterwards is delivered. Call it before
-// Run, and before the server accepts requests.
+// Begin claims the lease. If the database has no audit stream yet, the claim begins one. Every event that is stored
+// afterwards enters the queue. Call Begin before Run and before the server accepts requests.
 func (s *Stream) Begin(ctx context.Context) error {
 	_, err := s.claim(ctx)
 	return err
 }
 
-// Run delivers events until ctx ends. It then delivers the rest of the queue for at most stopTimeout, releases the
-// lease and returns.
+// Run delivers events until ctx ends. It then spends at most stopTimeout on delivering the rest of the queue. At the
+// end it releases the lease.
 func (s *Stream) Run(ctx context.Context) {
 	// The context of the deliveries outlives ctx, so a running delivery can complete.
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -149,7 +150,7 @@ func (s *Stream) claim(ctx context.Context) (bool, error) {
 	defer cancel()
 	held, err := s.config.Queue.Claim(ctx, s.config.Server, s.times.Lease)
 	if err != nil {
-		// The lease of an earlier claim may still be valid, but may end before a delivery would complete.
+		// The server may still hold the lease from an earlier claim. But that lease can end during a delivery.
 		held = false
 	}
 	s.claimed = time.Time{}
@@ -186,8 +187,8 @@ func (s *Stream) deliver(ctx context.Context) (bool, error) {
 	if err := s.send(limited, batch.Events); err != nil {
 		return false, err
 	}
-	// The removal has its own deadline, because a slow delivery may use up the first deadline. Events that are not
-	// removed are delivered again.
+	// The removal from the queue has its own deadline, because a slow delivery can use up the deadline above. Events
+	// that stay in the queue are delivered again.
 	removing, cancelRemoving := context.WithTimeout(ctx, s.times.Delivery/2)
 	defer cancelRemoving()
 	if err := s.config.Queue.Delivered(removing, batch); err != nil {

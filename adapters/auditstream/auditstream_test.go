@@ -123,7 +123,7 @@ func TestRestartsLoseNothing(t *testing.T) {
 }
 
 // TestOneOfManyServersDelivers runs several servers. Only the server with the lease delivers. When that server stops,
-// another one continues. When it crashes, another one continues after the lease has ended.
+// another one continues. After a server with the lease has crashed, another one continues when the lease ends.
 func TestOneOfManyServersDelivers(t *testing.T) {
 	t.Parallel()
 	l, to := openLog(t), &receiver{}

@@ -15,7 +15,7 @@ type Destination interface {
 	// not accepted all lines, Deliver also returns an error, and the caller delivers the remaining lines later. Each
 	// line is an event as JSON and ends with a line feed. Deliver returns soon after ctx ends.
 	Deliver(ctx context.Context, lines [][]byte) (int, error)
-	// Close releases the destination. It must not be called while Deliver runs.
+	// Close releases the destination. Do not call Close while Deliver runs.
 	Close() error
 }
 
@@ -46,7 +46,7 @@ type Times struct {
 	FirstRetry, LastRetry time.Duration
 }
 
-// orDefaults returns a copy of the times in which the defaults replace zero fields.
+// orDefaults returns a copy of t and replaces each zero field of the copy with its default.
 func (t Times) orDefaults() Times {
 	for _, each := range []struct {
 		value    *time.Duration

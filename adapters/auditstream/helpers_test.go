@@ -100,8 +100,8 @@ type receiver struct {
 	mu       sync.Mutex // guards the following fields
 	targets  []string
 	attempts int
-	// accept returns the number of lines that an attempt accepts, and the error of the attempt. If accept is nil, the
-	// receiver accepts all lines.
+	// The function accept decides the results of Deliver: the number of lines that the receiver accepts, and an error.
+	// If accept is nil, the receiver accepts all lines.
 	accept func(ctx context.Context, attempt, lines int) (int, error)
 }
 
@@ -141,7 +141,8 @@ func (r *receiver) await(t *testing.T, targets []string) {
 
 var errRefused = errors.New("refused")
 
-// brokenQueue fails a number of times: first in Claim, then in Next, then in Delivered.
+// brokenQueue is a queue whose next calls fail. The field fails counts the failures that remain. Claim fails while more
+// than four remain, then Next fails until two remain, then Delivered fails.
 type brokenQueue struct {
 	ports.EventQueue
 

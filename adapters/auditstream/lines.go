@@ -19,14 +19,14 @@ var (
 // errBlocked means that a write is blocked, because the program at the other end of a pipe does not read.
 var errBlocked = errors.New("the pipe of the audit stream is full, because the receiving program does not read it")
 
-// Writer delivers to a stream such as standard output. If the stream is a pipe that is full and not read, a write
-// blocks.
+// Writer writes events to an io.Writer such as standard output. If standard output is a pipe and the program at its
+// other end does not read, a write can block.
 type Writer struct {
 	to   io.Writer
 	busy sync.Mutex // held by the write that is running
 }
 
-// NewWriter returns a destination that writes to a stream.
+// NewWriter returns a destination that writes to the given io.Writer.
 func NewWriter(to io.Writer) *Writer { return &Writer{to: to} }
 
 // Deliver writes all lines at once. A blocked write cannot be cancelled, so it continues after ctx has ended. Until
@@ -49,7 +49,8 @@ func (w *Writer) Deliver(ctx context.Context, lines [][]byte) (int, error) {
 	}
 }
 
-// allOrNone returns the results of a Deliver that writes all lines at once.
+// allOrNone returns the results of Deliver after one write of all lines. If err is nil, all lines were accepted.
+// Otherwise, none was accepted.
 func allOrNone(lines [][]byte, err error) (int, error) {
 	if err != nil {
 		return 0, err
@@ -57,7 +58,7 @@ func allOrNone(lines [][]byte, err error) (int, error) {
 	return len(lines), nil
 }
 
-// Close does nothing: the stream belongs to the process.
+// Close does nothing, because standard output belongs to the process.
 func (w *Writer) Close() error { return nil }
 
 // File delivers to a file. Other programs, for example logrotate, may rename or truncate the file at any time.
@@ -80,14 +81,15 @@ func (f *File) Deliver(_ context.Context, lines [][]byte) (int, error) {
 		return 0, err
 	}
 	if _, err := f.file.Write(bytes.Join(lines, nil)); err != nil {
-		// The failed write may have left an incomplete line. The next delivery opens the file again, and so first ends
-		// that line.
+		// The failed write may have left an incomplete line. The file is therefore closed. The next delivery opens it
+		// again, and open ends the incomplete line.
 		return 0, errors.Join(err, f.Close())
 	}
 	return allOrNone(lines, f.file.Sync())
 }
 
-// reopen opens the file if it is not open, if the path names another file now, or if the path names no file.
+// reopen opens the file at f.path unless that file is already open. If the path now names another file or no file,
+// reopen closes the old file first.
 func (f *File) reopen() error {
 	if f.file == nil {
 		return f.open()

@@ -15,8 +15,8 @@ const (
 	// maxBody is the maximum size of a request with several lines, in bytes. Most log receivers accept at least a
 	// megabyte.
 	maxBody = 256 << 10
-	// maxAnswer limits how much of a response body is read, in bytes. The body is read only to make the connection
-	// reusable.
+	// maxAnswer is the maximum number of bytes that are read from a response body. The body is read only so that the
+	// connection can be used again.
 	maxAnswer = 64 << 10
 	// maxRetryAfter is the longest wait that a receiver can request with Retry-After.
 	maxRetryAfter = 5 * time.Minute
@@ -31,7 +31,7 @@ type WebhookConfig struct {
 	UserAgent               string
 }
 
-// Webhook delivers in POST requests whose bodies are JSON lines (application/x-ndjson).
+// Webhook delivers events in POST requests. The body of a request consists of JSON lines (application/x-ndjson).
 type Webhook struct {
 	config WebhookConfig
 	client *http.Client
@@ -66,7 +66,8 @@ func (w *Webhook) Deliver(ctx context.Context, lines [][]byte) (delivered int, e
 	return delivered, nil
 }
 
-// post sends one request. Its errors contain neither the URL, which may have a secret in its query, nor the response.
+// post sends one request. Its errors do not contain the URL or the response. The query string of the URL may contain a
+// secret.
 func (w *Webhook) post(ctx context.Context, body []byte) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.config.URL, bytes.NewReader(body))
 	if err != nil {

@@ -19,7 +19,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// serve runs a receiver of a webhook and returns its URL with a secret in the query.
+// serve runs an HTTP server that receives the events, and returns its URL. The query string of the URL contains a
+// secret.
 func serve(t *testing.T, handler http.HandlerFunc) string {
 	t.Helper()
 	server := httptest.NewServer(handler)
@@ -121,8 +122,8 @@ func TestWebhookThatDoesNotAnswer(t *testing.T) {
 	}
 }
 
-// hostile returns the URL of a server that answers every request with the given bytes. The URL has a secret in its
-// query.
+// hostile returns the URL of a server that answers every request with the given bytes. The query string of the URL
+// contains a secret.
 func hostile(t *testing.T, answer string) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -155,8 +156,8 @@ var hostileAnswers = []string{
 	"HTTP/1.1 200 OK\r\nA: " + strings.Repeat("canary-in-response", 2000) + "\r\n\r\n",
 }
 
-// TestHostileWebhook verifies that an error repeats neither a malformed response, nor a name in a certificate, nor the
-// URL. It also verifies that the size of a response header is limited.
+// TestHostileWebhook verifies that an error does not quote a malformed response, a name in a certificate or the URL. It
+// also verifies that the size of a response header is limited.
 func TestHostileWebhook(t *testing.T) {
 	t.Parallel()
 	for _, answer := range hostileAnswers {

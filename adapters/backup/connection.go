@@ -10,16 +10,17 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// connection is the address of a database in the form that the programs of PostgreSQL accept: an argument and
-// environment variables. Other users of the machine can see the argument, but not the variables.
+// connection describes how pg_dump and pg_restore connect to a database. The field argument is a command-line argument,
+// which other users of the machine can see. The field variables lists environment variables, which only the same user
+// and root can see.
 type connection struct {
 	argument  string
 	variables []string
 }
 
 // libpqParameters lists the parameters of libpq that contain no secret. It omits the parameters that parseConnection
-// takes from the driver's settings. It also omits the parameters of the connection pool and the session, which a
-// database URL of Lockbox can have but libpq does not accept.
+// takes from the driver's settings. A database URL of Lockbox can also contain parameters of the connection pool and of
+// the session. The list omits these too, because libpq does not accept them.
 var libpqParameters = []string{"hostaddr", "passfile", "channel_binding", "connect_timeout", "options", "keepalives",
 	"keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout", "gssencmode", "sslmode",
 	"sslnegotiation", "sslcert", "sslkey", "sslrootcert", "sslcrl", "sslcrldir", "sslsni", "requirepeer",
@@ -29,14 +30,14 @@ var libpqParameters = []string{"hostaddr", "passfile", "channel_binding", "conne
 var errDatabaseURL = errors.New("the database URL cannot be passed to PostgreSQL's programs: write it as " +
 	"postgres://user:password@host:5432/name, and percent-encode characters such as @ : / ? # and % in the password")
 
-// parameterName matches the names of parameters. Other text in place of a name can be a part of a password that was not
-// percent-encoded.
+// parameterName matches the valid names of parameters. If a name does not match, it may be a part of a password that
+// was not percent-encoded.
 var parameterName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.$]*$`)
 
-// parseConnection separates the password from a connection URL or string in libpq's format. It takes the hosts, the
-// user, the database and the password from the driver's settings. The programs therefore connect to the same database
-// as this program. A second parser could split the URL differently, and then put a part of the password into the
-// argument.
+// parseConnection parses a connection URL, or a connection string in libpq's format, and separates the password from
+// the rest. It takes the hosts, the user, the database and the password from pgx. PostgreSQL's programs therefore
+// connect to the same database as Lockbox. A parser that split the URL differently from pgx could put a part of the
+// password into the argument.
 func parseConnection(database string) (connection, error) {
 	settings, err := pgx.ParseConfig(database)
 	if err != nil {
@@ -78,7 +79,8 @@ func parseConnection(database string) (connection, error) {
 	return c, nil
 }
 
-// parseParameters returns the parameters of a connection URL or string. The driver must have accepted this text.
+// parseParameters returns the parameters of a connection URL or of a connection string. The caller must have parsed the
+// text with pgx.ParseConfig without an error.
 func parseParameters(database string) (map[string]string, error) {
 	if !strings.HasPrefix(database, "postgres://") && !strings.HasPrefix(database, "postgresql://") {
 		return parseKeywords(database)

@@ -6,7 +6,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestParseConnection verifies that the argument contains no password and only parameters that libpq accepts.
+// TestParseConnection verifies that the argument does not contain the password, and that libpq accepts all parameters
+// in the argument.
 func TestParseConnection(t *testing.T) {
 	t.Parallel()
 	for database, want := range map[string]connection{

@@ -25,9 +25,9 @@ type Dumper struct {
 	Dirs []string
 }
 
-// Dump writes the dump of a snapshot into the folder of m.File, and sets File, Bytes, SHA256 and PgDump of the
-// manifest. m.PostgreSQL must be set. The file appears under its name only when it is complete and on disk. Dump
-// removes the partial file after every error, including the end of ctx.
+// Dump runs pg_dump on a snapshot of the database. It writes the dump to the folder dir, and sets the fields File,
+// Bytes, SHA256 and PgDump of m. The caller must set m.PostgreSQL. The file gets its final name only when it is
+// complete and on disk. Dump removes the partial file after every error, including the end of ctx.
 func (d Dumper) Dump(ctx context.Context, database, snapshot, dir, name string, m *Manifest) error {
 	program, err := findTool(ctx, "pg_dump", m.PostgreSQL, d.Dirs)
 	if err != nil {
@@ -74,8 +74,8 @@ func (c *counter) Write(p []byte) (int, error) {
 // String returns the hash in hexadecimal.
 func (c *counter) String() string { return hex.EncodeToString(c.hash.Sum(nil)) }
 
-// run runs a program to its end. If the program fails, the error contains the lines of its output that name a reason.
-// It omits all other lines, because they may contain data, such as the row that caused the error.
+// run runs a program to its end. If the program fails, the error contains the lines of standard error that the program
+// marks as errors. It omits all other lines, because they may contain data, such as the row that caused the error.
 func run(ctx context.Context, program tool, at connection, out io.Writer, in io.Reader, args ...string) error {
 	var messages bytes.Buffer
 	command := exec.CommandContext(ctx, program.path, args...) //nolint:gosec // the machine's PostgreSQL

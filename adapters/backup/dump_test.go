@@ -12,14 +12,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// program writes a shell script that behaves like a program of PostgreSQL, and returns its folder. body runs for every
-// call except --version.
+// program writes a shell script that behaves like a program of PostgreSQL, and returns its folder. The argument body is
+// the part of the script that runs for every call except --version.
 func program(t *testing.T, name, version, body string) string {
 	t.Helper()
 	dir := t.TempDir()
 	script := "#!/bin/sh\n[ \"$1\" = --version ] && echo '" + name + " (PostgreSQL) " + version + "' && exit\n" + body
-	// A child process that another test starts at this moment would inherit the open file. The kernel does not run a
-	// program that is open for writing.
+	// The kernel refuses to run a program while a process has its file open for writing. The lock prevents other tests
+	// from starting a child process during the write, because the child would inherit the open file.
 	syscall.ForkLock.RLock()
 	err := os.WriteFile(filepath.Join(dir, name), []byte(script), 0o700)
 	syscall.ForkLock.RUnlock()
@@ -47,8 +47,8 @@ func TestFindTool(t *testing.T) {
 	require.ErrorContains(t, err, "pg_dump is not installed, and version 15 is needed")
 }
 
-// TestDumpLeavesNoPartialFile verifies that a failure, a killed program and a cancellation leave no file, and that the
-// error contains the reason but no rows of tables.
+// TestDumpLeavesNoPartialFile verifies that no file is left after a failure, a killed program or a cancellation. It
+// also verifies that the error contains the reason but no row of a table.
 func TestDumpLeavesNoPartialFile(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
@@ -83,8 +83,8 @@ func TestDumpLeavesNoPartialFile(t *testing.T) {
 	}
 }
 
-// TestDumpHidesSecrets verifies that the password is in the environment of pg_dump and not in its arguments, that the
-// settings of Lockbox are in neither, and that the file is private.
+// TestDumpHidesSecrets verifies that pg_dump gets the password in its environment and not in its arguments. It also
+// verifies that pg_dump gets no settings of Lockbox, and that only the owner can read the dump.
 func TestDumpHidesSecrets(t *testing.T) {
 	t.Setenv("LOCKBOX_SECRET_KEY", "server-secret")
 	dir := t.TempDir()

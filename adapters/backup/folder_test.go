@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// code and authentic replace the functions that use the server's secret.
+// The functions code and authentic replace the production functions, which need the server's secret.
 func code(text []byte) ([]byte, error) {
 	sum := sha256.Sum256(text)
 	return sum[:], nil
@@ -23,8 +23,8 @@ func authentic(text, given []byte) bool {
 	return subtle.ConstantTimeCompare(want, given) == 1
 }
 
-// TestManifest verifies that a manifest is the same after it is written and read, that its file is private, and that a
-// file with any change is refused.
+// TestManifest writes a manifest and reads it again. It verifies that the manifest is unchanged, that its file has mode
+// 0600, and that Read refuses a file that was changed in any way.
 func TestManifest(t *testing.T) {
 	t.Parallel()
 	path := ManifestPath(t.TempDir(), "name")
@@ -116,7 +116,7 @@ func TestPrepare(t *testing.T) {
 	require.Equal(t, "old.dump", entries[1].Name())
 }
 
-// TestNewest verifies the order, the limit and the error of an empty folder.
+// TestNewest verifies the order of the paths, their maximum number, and the error for an empty folder.
 func TestNewest(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -31,7 +31,8 @@ type Manifest struct {
 	// CreatedAt is the time of the snapshot. VerifiedAt is the time of the last successful verification, or zero.
 	CreatedAt  time.Time `json:"createdAt"`
 	VerifiedAt time.Time `json:"verifiedAt,omitzero"`
-	// Lockbox is the version of the program; PostgreSQL and PgDump are major versions.
+	// The field Lockbox is the version of this program. The other two fields are the major versions of the PostgreSQL
+	// server and of pg_dump.
 	Lockbox    string `json:"lockbox"`
 	PostgreSQL int    `json:"postgresql"`
 	PgDump     int    `json:"pgDump"`
@@ -41,7 +42,7 @@ type Manifest struct {
 	Schema        string `json:"schema"`
 	SchemaVersion uint   `json:"schemaVersion"`
 	// File is the name of the dump, which is in the same folder as the manifest. Bytes is the size of the dump. SHA256
-	// is its hash in hexadecimal.
+	// is the hash of the dump, in hexadecimal.
 	File   string `json:"file"`
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"`
@@ -78,8 +79,8 @@ func (m Manifest) text() ([]byte, error) {
 	return json.Marshal(m)
 }
 
-// Write writes the manifest to a file and replaces an existing file as a whole. authenticate computes the
-// authentication code of a text with the server's secret.
+// Write writes the manifest to the file at path and atomically replaces an existing file. The function authenticate
+// computes the authentication code of a text with the server's secret.
 func (m Manifest) Write(path string, authenticate func(text []byte) ([]byte, error)) error {
 	m.Format = format
 	text, err := m.text()
@@ -117,8 +118,9 @@ func dumpName(manifestPath string) string {
 	return strings.TrimSuffix(filepath.Base(manifestPath), manifestSuffix) + dumpSuffix
 }
 
-// Read reads a manifest. authentic reports whether a code belongs to a text; if it does not, the error wraps
-// ErrNotAuthentic. Read also refuses a manifest that was renamed.
+// Read reads and verifies a manifest. The function authentic reports whether a code is the authentication code of a
+// text. If authentic returns false, the error of Read wraps ErrNotAuthentic. Read also returns an error for a manifest
+// that was renamed.
 func Read(path string, authentic func(text, code []byte) bool) (Manifest, error) {
 	file, err := openRegular(path)
 	if err != nil {

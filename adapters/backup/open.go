@@ -10,8 +10,9 @@ import (
 	"path/filepath"
 )
 
-// openRegular opens a file for reading. It returns an error for everything except a regular file. A user who can write
-// to the folder could replace a file with a named pipe or a device. Opening or reading those could block.
+// openRegular opens a file for reading. It returns an error for everything except a regular file, because opening or
+// reading a named pipe or a device could block. A user who can write to the folder could put a named pipe or a device
+// in place of the file.
 func openRegular(path string) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|noWait, 0) //nolint:gosec // the operator names the folder
 	if err != nil {
@@ -37,8 +38,8 @@ func HasDump(manifestPath string, m Manifest) bool {
 // Copy is a private copy of a dump whose size and hash were checked.
 type Copy struct {
 	file *os.File
-	// named means that the file still has its name, so Close must remove it. On some systems, Open cannot remove the
-	// name of an open file.
+	// If named is true, the temporary file still has a name, and Close must delete it. Open normally deletes the name
+	// at once, but some systems do not allow that for an open file.
 	named bool
 }
 
@@ -89,8 +90,8 @@ func (c *Copy) Close() error {
 	return err
 }
 
-// Restore restores a dump that Open returned into an empty database, in one transaction. It runs all SQL in the dump
-// with the privileges of the role in the database URL.
+// Restore restores a dump in one transaction. The database must be empty, and the dump must come from Open. Restore
+// runs all SQL in the dump with the privileges of the role in the database URL.
 func (d Dumper) Restore(ctx context.Context, database string, m Manifest, dump *Copy) error {
 	program, err := findTool(ctx, "pg_restore", m.PgDump, d.Dirs)
 	if err != nil {

@@ -18,7 +18,8 @@ func described(content string) Manifest {
 }
 
 // TestOpenCopies verifies that a change of the dump after the check does not affect the restored content. It also
-// verifies that the copy has no name while it is open, and that a dump with other content is refused.
+// verifies that the open copy has no name in the temporary folder, and that Open refuses a dump whose content does not
+// match the manifest.
 func TestOpenCopies(t *testing.T) {
 	temp, dir := t.TempDir(), t.TempDir()
 	t.Setenv("TMPDIR", temp)

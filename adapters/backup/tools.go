@@ -23,8 +23,9 @@ type tool struct {
 var ErrNoTool = errors.New("install PostgreSQL's client programs of that version or newer (Debian, Ubuntu: apt-get " +
 	"install postgresql-client; Fedora: dnf install postgresql; macOS: brew install libpq)")
 
-// findTool searches dirs for the program with the given name. It returns the program with the lowest major version that
-// is not below oldest, because a dump of a newer pg_dump can contain settings that an older server refuses.
+// findTool searches dirs for the program with the given name. It ignores programs with a major version below the
+// argument oldest. Of the others, it returns the one with the lowest version, because a newer pg_dump can write
+// settings that an older server refuses.
 func findTool(ctx context.Context, name string, oldest int, dirs []string) (tool, error) {
 	var best, newest tool
 	for _, dir := range dirs {
@@ -82,8 +83,8 @@ func inspectTool(ctx context.Context, dir, name string) (tool, bool) {
 	return tool{path: path, major: major}, err == nil
 }
 
-// environment returns the environment of a child process: the given variables and those of this process, except the
-// settings of Lockbox, which contain secrets.
+// environment returns the environment of a child process. It consists of the variables of this process and the given
+// variables. It omits the settings of Lockbox, because they contain secrets.
 func environment(more []string) []string {
 	var variables []string
 	for _, variable := range os.Environ() {

@@ -18,11 +18,15 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// capabilities are the Linux capabilities of root in a container that runs sshd: CHOWN, FOWNER, FSETID and DAC_OVERRIDE
-// to give files and terminals to users; SETUID, SETGID and SYS_CHROOT to switch to the user who signed in and to
-// confine sshd's helper process; KILL to end that user's processes; NET_BIND_SERVICE to listen on ports 22, 80 and 443;
-// AUDIT_WRITE to log a sign-in to the kernel's audit log. Docker's defaults also include MKNOD, NET_RAW, SETPCAP and
-// SETFCAP; droplets do not get these four.
+// capabilities are the Linux capabilities that root needs in a container with sshd:
+//
+//   - CHOWN, FOWNER, FSETID and DAC_OVERRIDE, to give files and terminals to users
+//   - SETUID, SETGID and SYS_CHROOT, to switch to the user who signed in and to confine sshd's helper process
+//   - KILL, to end the processes of that user
+//   - NET_BIND_SERVICE, to listen on ports 22, 80 and 443
+//   - AUDIT_WRITE, to log a sign-in in the kernel's audit log
+//
+// Docker's defaults also include MKNOD, NET_RAW, SETPCAP and SETFCAP; droplets do not get these four.
 var capabilities = []string{"CHOWN", "FOWNER", "FSETID", "DAC_OVERRIDE", "SETUID", "SETGID", "SYS_CHROOT", "KILL",
 	"NET_BIND_SERVICE", "AUDIT_WRITE"}
 
@@ -120,8 +124,8 @@ func (h *Host) hostConfig(bindings network.PortMap) *container.HostConfig {
 	}
 }
 
-// portBindings returns the exposed ports and their bindings in the engine's form. It returns an error for an address
-// that it cannot parse, because without an address, the engine would publish the port on all interfaces.
+// portBindings returns the exposed ports and their bindings in the engine's form. An address that cannot be parsed is
+// an error. If portBindings left the address out, the engine would publish the port on all interfaces.
 func portBindings(published []domain.PublishedPort) (network.PortSet, network.PortMap, error) {
 	exposed, bindings := network.PortSet{}, network.PortMap{}
 	for _, each := range published {

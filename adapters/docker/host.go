@@ -20,12 +20,12 @@ import (
 )
 
 const (
-	// answerTimeout limits calls that the engine answers immediately. It is shorter than the five seconds in which
-	// ports.DropletHost.List must return.
+	// answerTimeout is the time limit for calls that the engine answers immediately. It is shorter than five seconds,
+	// the time limit of ports.DropletHost.List.
 	answerTimeout = 4 * time.Second
 	// stopTime is how long the engine waits for the programs of a droplet to end before it kills them.
 	stopTime = 10 * time.Second
-	// workTimeout limits slow calls, such as a stop, or a start on a busy host.
+	// workTimeout is the time limit for slow calls, such as a stop, or a start on a busy host.
 	workTimeout = stopTime + 5*time.Second
 )
 
@@ -43,7 +43,7 @@ type Config struct {
 	Memory int64
 	// NanoCPUs limits processor time, in billionths of a core.
 	NanoCPUs int64
-	// LogBytes is the limit for the output of a droplet in the logs of the engine, in bytes.
+	// LogBytes is the maximum total size of one droplet's log files, in bytes.
 	LogBytes int64
 }
 
@@ -53,9 +53,8 @@ type Host struct {
 	engine *client.Client
 	// transport holds the connections of engine.
 	transport *http.Transport
-	// negotiated is closed when the API version is known. negotiating is a lock: the goroutine whose send succeeds
-	// holds the lock and negotiates. It is a channel, not a mutex, so a waiting goroutine can stop when its context
-	// ends.
+	// The channel negotiated is closed when the API version is known. The channel negotiating is a lock. A goroutine
+	// acquires the lock with a send. A mutex would not do, because a waiting goroutine must stop when its context ends.
 	negotiated  chan struct{}
 	negotiating chan struct{}
 }
@@ -78,14 +77,15 @@ func New(config Config) (*Host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reach the droplet host: %w", err)
 	}
-	// ConfigureTransport uses a proxy from the environment. Never use one, because this connection gives root access to
-	// the host.
+	// ConfigureTransport uses a proxy that the environment names. Use no proxy, because this connection gives root
+	// access to the host.
 	transport.Proxy = nil
 	scheme := "http"
 	if config.TLS != nil {
 		scheme = "https"
 	}
-	// WithHost requires an *http.Transport, so it comes before the transport with limits.
+	// WithHost requires a client whose transport is an *http.Transport. It must come before WithHTTPClient, which sets
+	// a client with a boundedTransport.
 	engine, err := client.New(
 		client.WithHost(config.Address),
 		client.WithScheme(scheme),
@@ -152,7 +152,7 @@ func (h *Host) Start(ctx context.Context, id string) error {
 // second phrase comes from the kernel, if any other program uses the port.
 var portConflict = regexp.MustCompile(`:[0-9]+\b.*(port is already allocated|address already in use)\.?$`)
 
-// isPortConflict reports whether the engine's reason is that a port is in use.
+// isPortConflict reports whether the engine's error message means that a port is in use.
 func isPortConflict(reason string) bool { return portConflict.MatchString(strings.TrimSpace(reason)) }
 
 // Stop stops a container; see ports.DropletHost.
@@ -190,12 +190,16 @@ func (h *Host) Remove(ctx context.Context, id string) error {
 	return err
 }
 
-// errNotFound is the cause of a refusal if the engine does not have the object that the request names.
+// errNotFound means that the engine does not have the object that a request names.
 var errNotFound = errors.New("not found by the engine")
 
-// call calls the engine with a time limit and translates its answer: a conflict becomes domain.Conflict, and any other
-// error answer becomes a refusal with the engine's reason. A missing or unusable answer becomes
-// ErrDropletHostUnavailable. If the caller cancelled ctx, call returns context.Canceled.
+// call calls the engine with a time limit and translates its errors:
+//
+//   - A conflict becomes domain.Conflict.
+//   - Any other error that the engine sends becomes a refusal with the engine's reason.
+//   - A missing or unusable answer becomes ErrDropletHostUnavailable.
+//
+// If the caller cancelled ctx, call returns context.Canceled.
 func (h *Host) call(ctx context.Context, timeout time.Duration, do func(ctx context.Context) error) error {
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -223,8 +227,8 @@ func (h *Host) call(ctx context.Context, timeout time.Duration, do func(ctx cont
 	}
 }
 
-// unusableAnswer returns ErrDropletHostUnavailable. Its message states why the answer is unusable, instead of claiming
-// that the host does not answer.
+// unusableAnswer returns ErrDropletHostUnavailable. The message of that error normally states that the host does not
+// answer. unusableAnswer replaces the message with the reason why the answer is unusable.
 func unusableAnswer(err error) error {
 	refusal := *domain.ErrDropletHostUnavailable
 	for _, each := range unusable {

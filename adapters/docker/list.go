@@ -12,8 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// The labels of a droplet's container. They contain no secret. Any user of the host can set these labels, so no
-// decision about authorisation depends on them.
+// These are the labels of a droplet's container. They contain no secret. Any user of the host can set these labels, so
+// no decision about authorisation depends on them.
 const (
 	labelInstallation = "lockbox.installation"
 	// labelBuild identifies the build. The label's name must not change, because existing containers carry it.
@@ -65,7 +65,8 @@ func (h *Host) List(ctx context.Context) ([]domain.Droplet, error) {
 	return droplets, nil
 }
 
-// droplet converts a listed container; ours is false for a container that is not a droplet of this installation.
+// droplet converts a listed container to a droplet. The second result is false for a container that is not a droplet of
+// this installation.
 func (h *Host) droplet(each listed) (droplet domain.Droplet, ours bool) {
 	name := nameOf(each)
 	_, ours = h.config.Prefix.Parse(name)
@@ -84,8 +85,8 @@ func (h *Host) droplet(each listed) (droplet domain.Droplet, ours bool) {
 	}, true
 }
 
-// nameOf returns the container's own name, which has one slash. A name with two slashes is an alias that a link from
-// another container created.
+// nameOf returns the container's own name, which has one slash. A name with two slashes is an alias. The engine creates
+// an alias when another container links to this one.
 func nameOf(each listed) string {
 	for _, name := range each.Names {
 		if own := strings.TrimPrefix(name, "/"); !strings.Contains(own, "/") {
@@ -119,7 +120,8 @@ func isContainerID(text string) bool {
 	})
 }
 
-// upStatus rewrites the engine's phrase for the first second, "Up Less than a second", to the format of later statuses.
+// upStatus replaces "Up Less than a second" with "Up 1 second", which has the format of all later statuses. The engine
+// uses the first text during the first second.
 func upStatus(status string) string {
 	const first = "Up Less than a second"
 	if rest, found := strings.CutPrefix(status, first); found {

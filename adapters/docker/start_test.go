@@ -11,7 +11,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// TestPortConflicts verifies that Start recognizes the errors of the engine about a port in use, and only these.
+// TestPortConflicts verifies that Start recognizes the engine's errors about a port that is in use, and that it does
+// not mistake other errors for them.
 func TestPortConflicts(t *testing.T) {
 	t.Parallel()
 	const failed = "driver failed programming external connectivity on endpoint x (0f0f): "

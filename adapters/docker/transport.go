@@ -13,15 +13,15 @@ import (
 // These constants limit the memory that a response of the engine can use. Another program may answer at the engine's
 // address, and its response must not exhaust the server's memory.
 const (
-	// maxList limits the list of containers. It allows 20 KiB for each of 99 droplets. The labels of their images take
-	// most of that space.
+	// maxList is the maximum size of the list of containers, in bytes. It allows about 20 KiB for each of 99 droplets.
+	// The labels of their images take most of that space.
 	maxList = 2 << 20
-	// maxListed limits the number of containers in the list. The engine filters the list by the installation's label.
-	// The list has at most 99 droplets, plus containers that other programs labelled.
+	// maxListed is the maximum number of containers in the list. The engine lists only containers with the label of the
+	// installation. These are at most 99 droplets, plus any containers that other programs gave the same label.
 	maxListed = 1000
-	// maxResponse limits every other response, including the reason of a refusal.
+	// maxResponse is the maximum size of every other response, including error messages, in bytes.
 	maxResponse = 64 << 10
-	// maxHeaders limits the header of a response.
+	// maxHeaders is the maximum size of the header of a response, in bytes.
 	maxHeaders = 64 << 10
 )
 
@@ -72,7 +72,8 @@ type boundedBody struct {
 }
 
 // Read returns errTooLong when the body has more bytes than the limit. It never truncates a body, because a truncated
-// error message could end within a secret, and the check that withholds messages with secrets finds only whole secrets.
+// error message could end in the middle of a secret. The check for secrets in messages would not find such a partial
+// secret.
 func (b *boundedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p[:min(len(p), b.left+1)])
 	if n > b.left {
@@ -85,8 +86,8 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 // visitorKey is the context key of the callback for listed containers.
 type visitorKey struct{}
 
-// withVisitor returns a context for a request that lists containers. The transport calls visit for each container in
-// the response.
+// withVisitor returns a context for a request that lists containers. The transport calls the function visit for each
+// container in the response.
 func withVisitor(ctx context.Context, visit func(listed)) context.Context {
 	return context.WithValue(ctx, visitorKey{}, visit)
 }

@@ -15,8 +15,9 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// hostile returns a host whose engine sends answer to every request except the version negotiation. sent counts the
-// bytes that the engine could write before the client closed the connection.
+// hostile returns a host and runs a server in place of its engine. For every request except the version negotiation,
+// the server calls the function answer. The result sent counts the bytes that the server wrote before the client closed
+// the connection.
 func hostile(t *testing.T, answer func(w http.ResponseWriter, write func(text string) bool)) (host *Host,
 	sent *atomic.Int64) {
 	t.Helper()
@@ -119,8 +120,7 @@ func TestEndlessLists(t *testing.T) {
 	}
 }
 
-// TestUnusableAnswers verifies that an answer in the wrong format, to a request for a list or for a new container, is
-// treated like a missing answer.
+// TestUnusableAnswers verifies that List and Create treat a response in the wrong format like a missing response.
 func TestUnusableAnswers(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{``, `{}`, `[1]`, `[{"Id":7}]`, `[{}`, `"x"`, `[{}{}]`} {

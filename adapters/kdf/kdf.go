@@ -22,9 +22,9 @@ import (
 
 const (
 	keyBytes = 32 // length of a derived key
-	// weightFactor is the memory that the pool counts for a derivation, as a multiple of its parameter m. When a
-	// derivation ends, its memory becomes garbage. With the default GOGC, garbage can grow to the size of the live
-	// heap. A derivation of m KiB can therefore use 2m KiB.
+	// The pool counts weightFactor times m KiB for a derivation, where m is its memory parameter. When a derivation
+	// ends, its memory becomes garbage. With the default GOGC, garbage can grow to the size of the live heap. A
+	// derivation of m KiB can therefore use 2m KiB.
 	weightFactor = 2
 	workloads    = 2 // ports.PasswordWork and ports.EntryWork
 
@@ -40,7 +40,7 @@ var ErrTooHeavy = errors.New("the key derivation needs more memory than the pool
 // ErrParams means that the parameters are outside the ranges of Argon2id (RFC 9106, section 3.1).
 var ErrParams = errors.New("invalid Argon2id parameters")
 
-// These errors are the causes of domain.ErrBusy in the log.
+// domain.ErrBusy wraps one of these errors. Only the log shows them.
 var (
 	errQueueFull = errors.New("the queue of key derivations is full")
 	errEnded     = errors.New("the request ended while its key derivation was waiting")
@@ -89,10 +89,11 @@ type Pool struct {
 type job struct {
 	cores int
 	kib   uint64
-	// origin is the user or address that caused the job. round orders the job among the jobs of other origins.
+	// The field origin is the user or address that caused the job. The queue is sorted by the field round; see enqueue.
 	origin string
 	round  uint64
-	// granted is closed, under the lock, when the job may run or is refused. refusal is nil if the job may run.
+	// The channel granted is closed when the pool starts or refuses the job. If the pool refuses the job, it first sets
+	// refusal to the reason. The pool holds its lock during both steps.
 	granted chan struct{}
 	refusal error
 }
@@ -118,20 +119,20 @@ func argon2id(secret, salt []byte, params ports.Argon2Params) []byte {
 	return argon2.IDKey(secret, salt, params.Time, params.MemoryKiB, params.Threads, keyBytes)
 }
 
-// MaxMemoryKiB returns the largest value of the parameter MemoryKiB with which the pool can run a derivation.
-// Configured parameters, and the limit for stored parameters, must not exceed this value.
+// MaxMemoryKiB returns the largest memory parameter, in KiB, that a derivation in this pool can have. The configured
+// parameters and the limit for stored parameters must not exceed this value.
 func (p *Pool) MaxMemoryKiB() uint32 {
 	return uint32(min(p.config.BudgetKiB/weightFactor, 1<<32-1))
 }
 
-// Derive returns the 32-byte Argon2id hash of secret and salt. It waits for free memory and cores. The two workloads
-// alternate. Within a workload, jobs of different origins (see ports.WithOrigin) alternate, and the jobs of one origin
-// run in the order of arrival. It implements ports.DeriveFunc.
+// Derive returns the 32-byte Argon2id hash of secret and salt. It waits until enough memory and cores are available.
+// The two workloads alternate. Within a workload, jobs of different origins (see ports.WithOrigin) alternate, and the
+// jobs of one origin run in the order of arrival. It implements ports.DeriveFunc.
 //
-// Derive returns domain.ErrBusy, with a cause, if the workload's queue is full or ctx ends while it waits. If the queue
-// is full, the refused job is one of the origin with the most waiting jobs, and not necessarily the newest job. Derive
-// returns ErrTooHeavy if the parameters need more memory than the whole pool has, and ErrParams if they are invalid. A
-// running key derivation ignores ctx, because Argon2id cannot be interrupted.
+// Derive returns domain.ErrBusy, with a cause, if ctx ends while the job waits, or if the workload's queue is full.
+// When another job arrives at a full queue, the pool refuses one job of the origin with the most waiting jobs. That job
+// is not necessarily the new one. Derive returns ErrTooHeavy if the parameters need more memory than the whole pool
+// has, and ErrParams if they are invalid. A running key derivation ignores ctx, because Argon2id cannot be interrupted.
 func (p *Pool) Derive(
 	ctx context.Context, use ports.Workload, secret, salt []byte, params ports.Argon2Params,
 ) ([]byte, error) {
@@ -201,9 +202,10 @@ func (p *Pool) acquire(ctx context.Context, use ports.Workload, j *job) error {
 
 // enqueue adds the job to the queue of its workload and starts the jobs for which memory and cores are free.
 //
-// The queue is in the order of rounds, as in start-time fair queueing (Goyal, Vin, Cheng, SIGCOMM 1996). The round of a
-// job is one more than the round of the last waiting job of its origin, and at least the round of the job that was
-// granted last. An origin with many jobs therefore delays another origin by one job, not by its whole queue.
+// Each job gets a number, which is called its round. The queue is sorted by round, as in start-time fair queueing
+// (Goyal, Vin, Cheng, SIGCOMM 1996). The lowest possible round of a new job is the round of the job that was granted
+// last. If other jobs of the same origin wait, the round of the new job is one more than the highest round among them.
+// An origin with many waiting jobs therefore delays another origin by only one job.
 func (p *Pool) enqueue(ctx context.Context, use ports.Workload, j *job) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -235,8 +237,8 @@ func (p *Pool) enqueue(ctx context.Context, use ports.Workload, j *job) error {
 }
 
 // admit starts waiting jobs while memory and cores are free, and alternates between the workloads. The caller holds
-// p.mu. If the next job does not fit, admit starts no other: a stream of small jobs could otherwise delay a large one
-// indefinitely.
+// p.mu. If the next job does not fit, admit starts no other job. Otherwise, a stream of small jobs could delay a large
+// job indefinitely.
 func (p *Pool) admit() {
 	for {
 		next := p.turn

@@ -157,8 +157,8 @@ func TestTurns(t *testing.T) {
 	})
 }
 
-// TestOriginsTakeTurns queues six jobs of one origin, then jobs of two others. The two other origins do not wait for
-// the whole queue of the first origin.
+// TestOriginsTakeTurns queues six jobs of one origin, then jobs of two other origins. The jobs of the other origins
+// need not wait until all six jobs have run.
 func TestOriginsTakeTurns(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -24,8 +24,8 @@ type account struct {
 // sharedUser is only the fallback, because programs unrelated to PostgreSQL also run as this user.
 const sharedUser = "nobody"
 
-// serverAccount returns the current user. PostgreSQL refuses to run as root, so for root it returns the user postgres
-// or `nobody`.
+// serverAccount returns the current user if that user is not root. PostgreSQL refuses to run as root. For root,
+// serverAccount therefore returns the user postgres, or `nobody` if postgres does not exist.
 func serverAccount() (account, error) {
 	if os.Geteuid() != 0 {
 		return account{uid: uint32(os.Geteuid()), gid: uint32(os.Getegid())}, nil //nolint:gosec // ids are 32 bits wide

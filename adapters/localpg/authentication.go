@@ -8,17 +8,18 @@ import (
 	"strings"
 )
 
-// These files decide who may connect. They are not the files that initdb writes in the data directory. Each start
-// writes these files again, because a cluster of an earlier version of Lockbox accepts every user who reaches the
-// socket.
+// The files hba and ident decide which users may connect. The server uses them instead of the files that initdb writes
+// in the data directory. In a cluster from an earlier version of Lockbox, the files from initdb accept every user who
+// can reach the socket. Each start writes hba and ident again, so such a cluster is protected too.
 func (h home) hba() string   { return filepath.Join(h.dir, "pg_hba.conf") }
 func (h home) ident() string { return filepath.Join(h.dir, "pg_ident.conf") }
 
 // identMap is the name of the map that lists which operating system user may connect as which database role.
 const identMap = "lockbox"
 
-// writeAuthentication writes the files so that only the current operating system user and root can connect, as the
-// superuser or as Unprivileged. If PostgreSQL runs as another user, that user can read the files but does not own them.
+// writeAuthentication writes the files hba and ident. They permit only the current operating system user and root to
+// connect. Both can choose the role superuser or the role Unprivileged. If PostgreSQL runs as another user, that user
+// can read the files but does not own them.
 func (h home) writeAuthentication() error {
 	who, err := user.Current()
 	if err != nil {
@@ -40,8 +41,9 @@ func (h home) writeAuthentication() error {
 		replaceFile(h.ident(), lines.String()))
 }
 
-// replaceFile writes a file that every user can read. It creates a new file and renames it. Writing to the existing
-// file would follow a symbolic link, which the owner of the directory could create if this program runs as root.
+// replaceFile writes a file that every user can read. It creates a new file and renames it. If it wrote to the existing
+// file, it would follow a symbolic link. When this program runs as root, the owner of the directory is another user,
+// who could create such a link.
 func replaceFile(path, content string) error {
 	file, err := os.CreateTemp(filepath.Dir(path), ".new-*")
 	if err != nil {

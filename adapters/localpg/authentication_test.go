@@ -27,8 +27,9 @@ func connectAs(t *testing.T, url string, as *syscall.Credential) string {
 	return string(out)
 }
 
-// TestOnlyItsUserConnects verifies that the kernel identifies who connects. If root runs the test, it also verifies
-// that programs of PostgreSQL's user and of other users are refused, even if they reach the socket.
+// TestOnlyItsUserConnects verifies that the kernel identifies who connects. If root runs the test, PostgreSQL runs as
+// another user. The test then also verifies that this user and a third user are refused, even if they can reach the
+// socket.
 func TestOnlyItsUserConnects(t *testing.T) {
 	t.Parallel()
 	dir := openFolder(t)
@@ -48,12 +49,13 @@ func TestOnlyItsUserConnects(t *testing.T) {
 	require.Equal(t, os.FileMode(0o700), info.Mode().Perm())
 	own := &syscall.Credential{Uid: server.account.uid, Gid: server.account.gid}
 	require.Contains(t, connectAs(t, url, own), "Peer authentication failed")
-	// The next connection must fail although these modes give its user access to the socket.
+	// These modes permit every user to reach the socket, but the server must still refuse the next connection.
 	require.NoError(t, errors.Join(os.Chmod(run, 0o711), os.Chmod(filepath.Join(run, ".s.PGSQL.5432"), 0o777)))
 	require.Contains(t, connectAs(t, url, &syscall.Credential{Uid: 2, Gid: 2}), "Peer authentication failed")
 }
 
-// TestAnOlderClusterIsClosed verifies that a cluster whose pg_hba.conf trusts every user is protected after a restart.
+// TestAnOlderClusterIsClosed starts a cluster whose own pg_hba.conf trusts every user, and verifies that the server
+// requires peer authentication.
 func TestAnOlderClusterIsClosed(t *testing.T) {
 	t.Parallel()
 	dir := openFolder(t)

@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// The range of major versions of PostgreSQL with which Lockbox is tested.
+// Lockbox is tested with these major versions of PostgreSQL and those in between.
 const oldestMajor, newestMajor = 14, 18
 
 // ErrMissing means that no supported version of PostgreSQL is installed on the machine.
@@ -39,8 +39,8 @@ type binaries struct {
 }
 
 // findBinaries searches PATH, then the directory that pg_config reports, then the package directories, newest version
-// first. wanted is the major version of an existing cluster, because no other version can open it. It is "" for a new
-// cluster.
+// first. For an existing cluster, wanted is its major version, because no other version can open the cluster. For a new
+// cluster, wanted is "".
 func findBinaries(ctx context.Context, wanted string) (binaries, error) {
 	return pickBinaries(ctx, wanted, preferredDirs(ctx), packageDirs)
 }
@@ -81,7 +81,8 @@ func pickBinaries(ctx context.Context, wanted string, preferred, patterns []stri
 		"or dump and restore the data: %w", wanted, found[0].major, wanted, ErrMissing)
 }
 
-// preferredDirs returns the directories in which a user selects a version: those in PATH and the one of pg_config.
+// preferredDirs returns the directories in PATH, and then the directory that pg_config reports. They come before the
+// package directories, so that a user can select a version.
 func preferredDirs(ctx context.Context) []string {
 	dirs := filepath.SplitList(os.Getenv("PATH"))
 	if out, err := exec.CommandContext(ctx, "pg_config", "--bindir").Output(); err == nil {

@@ -19,11 +19,12 @@ func (s *Server) EnsureDatabase(ctx context.Context, name string) error {
 	return createDatabase(ctx, conn, name, superuser)
 }
 
-// UnprivilegedDatabase creates a database unless it exists, and returns a URL that connects as the role Unprivileged,
-// the owner of the database. The role may only log in: it has no other attribute and is a member of no other role. SQL
-// under this role can change the database, but can neither read files nor run programs. Use it for SQL from a source
-// that is not trusted, and never connect to the database as the superuser afterwards: functions, defaults and checks in
-// the database would run with the superuser's rights.
+// UnprivilegedDatabase creates a database that the role Unprivileged owns, unless the database exists. It returns a URL
+// that connects to the database as this role. The role has no attribute except LOGIN and is a member of no other role.
+// SQL under this role can change the database, but it cannot read files or run programs.
+//
+// Use the database for SQL that is not trusted. Afterwards, never connect to the database as the superuser, because
+// functions, defaults and checks in it would run with the rights of the superuser.
 func (s *Server) UnprivilegedDatabase(ctx context.Context, name string) (address string, err error) {
 	conn, err := pgx.Connect(ctx, s.URL("postgres"))
 	if err != nil {

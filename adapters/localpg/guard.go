@@ -13,11 +13,11 @@ import (
 
 // guard is a shell script that stops the server when this program ends, even after SIGKILL.
 //
-// The program holds the write end of the pipe on descriptor 3. The kernel closes this end when the program ends, and
-// the watcher then sends SIGINT, which requests a fast shutdown. The watcher repeats the signal, because a background
-// process of a shell ignores SIGINT until PostgreSQL installs its handler. Descriptor 4 is open in the guard, the
-// server and every backend. When all of them have exited, the program reads end-of-file from the other end of that
-// descriptor's pipe.
+// The program holds the write end of the pipe on descriptor 3. The kernel closes this end when the program ends. The
+// watcher, a subshell of the script, waits for the end of the program. It then sends SIGINT to the server to request a
+// fast shutdown. The watcher repeats the signal, because a background process of a shell ignores SIGINT until
+// PostgreSQL installs its handler. Descriptor 4 is open in the guard, the server and every backend. When all of them
+// have exited, the program reads end-of-file from the other end of that descriptor's pipe.
 //
 // The arguments are two directories to remove at the end, or "" for none, and then the server's command line.
 const guard = `
@@ -52,9 +52,9 @@ type process struct {
 	log    *os.File // nil if the log goes to the caller's writer
 }
 
-// runGuarded starts the server's command line under the guard. temporary and stray are directories that the guard
-// removes at the end, or "" for none. The server writes its log to the writer log, or to the file logPath if log is
-// nil.
+// runGuarded starts the guard, and the guard starts the server with the command line argv. The guard removes the
+// directories temporary and stray at the end; "" means no directory. The output of the server is written to the writer
+// log. If log is nil, the output is written to the file at logPath.
 func runGuarded(
 	who account, argv []string, temporary, stray, logPath string, log io.Writer,
 ) (started *process, err error) {
@@ -115,8 +115,8 @@ func (p *process) exitedWithin(wait time.Duration) bool {
 	return !errors.Is(err, os.ErrDeadlineExceeded)
 }
 
-// await waits for the server to exit, at most for the given time, and releases its files. After errStillRunning, it can
-// be called again.
+// await waits for the server to exit, at most for the given time, and releases its files. If await returns
+// errStillRunning, the caller can call it again.
 func (p *process) await(wait time.Duration) error {
 	if !p.exitedWithin(wait) {
 		return errStillRunning

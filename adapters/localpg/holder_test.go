@@ -85,8 +85,8 @@ func TestAnOrphanWithoutItsGuardIsStopped(t *testing.T) {
 	require.Equal(t, "42", query(t, next.URL("postgres"), "SELECT n FROM kept"))
 }
 
-// When root runs the tests, the other tests run PostgreSQL as another user. This test covers a program that does not
-// run as root.
+// TestAnOrdinaryUser runs the program and PostgreSQL as the same user, who is not root. The other tests do not cover
+// this case if root runs them.
 func TestAnOrdinaryUser(t *testing.T) {
 	t.Parallel()
 	dir, ordinary := openFolder(t), (*syscall.Credential)(nil)

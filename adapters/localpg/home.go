@@ -19,13 +19,14 @@ const (
 	maxSocketPath = 103
 )
 
-// home is the directory of a cluster: the data, the sockets and the log, and the lock file.
+// home is the directory of a cluster. It contains the data, the sockets, the log and the lock file.
 type home struct {
 	dir       string
 	temporary bool // dir is removed when the server stops
 }
 
-// The parts of the directory. PostgreSQL's user owns data and run, and this program's user owns the lock file.
+// These methods return the paths of the parts. PostgreSQL's user owns the directories data and run. The user of this
+// program owns the lock file.
 func (h home) data() string { return filepath.Join(h.dir, "data") }
 func (h home) run() string  { return filepath.Join(h.dir, "run") }
 func (h home) lock() string { return filepath.Join(h.dir, "lock") }
@@ -171,7 +172,8 @@ func (s *Server) initCluster(ctx context.Context, durable bool) error {
 		return err
 	}
 	for _, dir := range unfinished {
-		// Ignore errors: an orphaned initdb may still write to the directory. The next start removes the rest.
+		// Ignore errors, because an orphaned initdb may still write to the directory. The next start removes what is
+		// left.
 		_ = os.RemoveAll(dir)
 	}
 	aside, err := os.MkdirTemp(s.home.dir, "initdb-")
@@ -183,8 +185,8 @@ func (s *Server) initCluster(ctx context.Context, durable bool) error {
 			return err
 		}
 	}
-	// These two authentication methods never apply, because launch makes the server use the file that
-	// writeAuthentication writes.
+	// The server never uses the two authentication methods in these arguments, because launch makes it use the file
+	// that writeAuthentication writes.
 	args := []string{"-D", aside, "-U", superuser, "--encoding=UTF8", "--locale=C", "--auth-local=peer",
 		"--auth-host=reject"}
 	if !durable {

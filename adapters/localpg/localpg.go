@@ -26,16 +26,16 @@ import (
 // superuser is the database superuser of a private cluster.
 const superuser = "lockbox"
 
-// Unprivileged is the role that owns the databases of UnprivilegedDatabase. The first call of UnprivilegedDatabase
-// creates the role in a cluster.
+// Unprivileged is the role that owns each database that UnprivilegedDatabase creates. The first call of
+// UnprivilegedDatabase in a cluster creates the role.
 const Unprivileged = "lockbox_unprivileged"
 
 // Config configures a Server. The zero value is a temporary server that favors speed over durability.
 type Config struct {
 	// Dir is the directory of the cluster. Start creates it if necessary. Only one program at a time can use it. If the
-	// program runs as root and the PostgreSQL user cannot reach Dir, a directory in /var/lib with a name derived from
-	// Dir is used instead. An empty Dir means a temporary directory that is removed when the server stops, even if the
-	// program was killed.
+	// program runs as root, PostgreSQL runs as another user. If that user cannot reach Dir, Start uses a directory in
+	// /var/lib whose name is derived from Dir. An empty Dir means a temporary directory that is removed when the server
+	// stops, even if the program was killed.
 	Dir string
 	// TempParent is the parent of the temporary directory. The system's temporary directory is used if TempParent is
 	// empty, or if the PostgreSQL user cannot reach it.
@@ -62,8 +62,8 @@ type Server struct {
 	ended bool
 }
 
-// running refers to all servers. PostgreSQL stops when the pipe of its Server closes. Without this reference, the
-// garbage collector could close the pipe of a Server that the caller no longer refers to.
+// The map running contains every Server that runs. Without it, the garbage collector could close the pipe of a Server
+// that the caller no longer refers to, and PostgreSQL would stop.
 var running sync.Map
 
 // Start starts a server and waits until it accepts connections. ctx limits only the start. Start first stops a server
@@ -166,7 +166,8 @@ func (s *Server) awaitReady(ctx context.Context) error {
 	}
 }
 
-// settings returns the server parameters as command line arguments: the package's own, overridden by cfg.Settings.
+// settings returns the server parameters as command line arguments. A parameter in cfg.Settings overrides the default
+// of this package.
 func (s *Server) settings(cfg Config) []string {
 	all := map[string]string{
 		"hba_file":                s.home.hba(),
@@ -192,8 +193,8 @@ func (s *Server) settings(cfg Config) []string {
 	return args
 }
 
-// URL returns the connection URL of a database. The URL stays the same after a restart in the same Dir, unless the path
-// of Dir is too long for a socket.
+// URL returns the connection URL of a database. The URL normally stays the same after a restart in the same Dir. If the
+// path of Dir is too long for a socket, each start uses another temporary directory, which changes the URL.
 func (s *Server) URL(database string) string { return s.urlOf(superuser, database) }
 
 // urlOf returns the connection URL of a database for a role.
@@ -210,8 +211,9 @@ func (s *Server) urlOf(role, database string) string {
 	return u.String()
 }
 
-// SharedAccount returns the name of the user that PostgreSQL runs as, if unrelated programs also run as this user.
-// Otherwise it returns "". Such programs cannot connect, but they can read the files of the cluster.
+// SharedAccount returns the name of PostgreSQL's operating system user if unrelated programs also run as that user.
+// Otherwise, it returns "". The unrelated programs cannot connect to the server, but they can read the files of the
+// cluster.
 func (s *Server) SharedAccount() string {
 	if s.account.name == sharedUser {
 		return sharedUser

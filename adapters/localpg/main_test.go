@@ -23,7 +23,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/memory"
 )
 
-// holdVariable is the environment variable that makes the test binary hold a server until a test kills it.
+// holdVariable is the environment variable that makes the test binary run a server and keep it running; see hold.
 const holdVariable = "LOCKBOX_TEST_HOLD"
 
 // connectVariable is the environment variable that makes the test binary connect to a URL and print the result.
@@ -96,7 +96,7 @@ func hold(dir string) error {
 	return server.Stop()
 }
 
-// holder is a separate process that holds a server.
+// holder is a separate process that keeps a server running.
 type holder struct {
 	cmd      *exec.Cmd
 	dir, url string

@@ -48,8 +48,8 @@ func acquire(path string) (*os.File, error) {
 	return lock, nil
 }
 
-// unlock releases a lock and closes its file. Closing alone does not release the lock while a child process that is
-// being started has a copy of the file descriptor.
+// unlock releases a lock and closes its file. Closing the file is not enough, because a child process that is being
+// started may have a copy of the file descriptor. The lock would last until that copy is closed.
 func unlock(lock *os.File) error {
 	return errors.Join(syscall.Flock(int(lock.Fd()), syscall.LOCK_UN), lock.Close())
 }
@@ -63,8 +63,8 @@ func (s *Server) stopOrphan(ctx context.Context) (bool, error) {
 	pid, err := readPostmasterPID(s.home.data())
 	if err == nil && isPostmaster(pid, s.home.data()) {
 		stop := s.account.commandContext(ctx, s.bin.pgctl, "stop", "-D", s.home.data(), "-m", "fast", "-w", "-t", "60")
-		// The guard may stop the server at the same time. The server removes its process id file last, so pg_ctl can
-		// fail although the server stops. If the server exits soon, the stop has succeeded.
+		// The guard may stop the server at the same time, which can make pg_ctl fail. If the server exits soon, the
+		// failure does not matter.
 		if out, err := stop.CombinedOutput(); err != nil && !endsSoon(ctx, pid, s.home.data()) {
 			return true, fmt.Errorf("cannot stop the PostgreSQL server that an earlier program left running (process "+
 				"%d): %w: %s",
@@ -72,9 +72,9 @@ func (s *Server) stopOrphan(ctx context.Context) (bool, error) {
 		}
 		return true, nil
 	}
-	// The file is empty, or its process id now belongs to another process or to a zombie. PostgreSQL would take that
-	// process for a running server and refuse to start, and pg_ctl would send a signal to that process. Remove the
-	// stale file.
+	// The process id file is empty, or its process id now belongs to another process or to a zombie. PostgreSQL would
+	// mistake that process for a running server and refuse to start. pg_ctl would send a signal to that process. Remove
+	// the stale file.
 	if err != nil || syscall.Kill(pid, 0) == nil {
 		if err := os.Remove(pidFile(s.home.data())); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return true, err
@@ -120,8 +120,8 @@ func isPostmaster(pid int, data string) bool {
 		number := strconv.Itoa(pid)
 		line, _ = exec.Command("ps", "-ww", "-o", "command=", "-p", number).Output() //nolint:gosec // pid is a number
 	}
-	// ps separates arguments by spaces, but a path may contain spaces too. So the command line cannot be split: search
-	// it for the arguments that launch passes, joined by spaces.
+	// ps separates arguments by spaces, but a path may contain spaces too. The command line therefore cannot be split
+	// into arguments. Instead, search it for a part of the command line that launch builds.
 	line = bytes.ReplaceAll(line, []byte{0}, []byte{' '})
 	return bytes.Contains(line, []byte("/postgres -D "+data+" "))
 }

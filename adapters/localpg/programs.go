@@ -5,8 +5,9 @@ import (
 	"path/filepath"
 )
 
-// ProgramDirs returns the folders in which this package looks for the programs of PostgreSQL: those in PATH, then the
-// one that pg_config reports, then those of packages. Some may not exist.
+// ProgramDirs returns the folders in which this package looks for the programs of PostgreSQL. It lists the folders in
+// PATH first, then the folder that pg_config reports, then the folders of the distributions' packages. Some may not
+// exist.
 func ProgramDirs(ctx context.Context) []string {
 	dirs := preferredDirs(ctx)
 	for _, pattern := range packageDirs {

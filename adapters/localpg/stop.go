@@ -9,9 +9,9 @@ import (
 )
 
 const (
-	// stopTimeout limits a fast shutdown, which writes a checkpoint.
+	// stopTimeout is the time limit for a fast shutdown, in which the server writes a checkpoint.
 	stopTimeout = 60 * time.Second
-	// killTimeout limits the wait for processes to exit after SIGKILL.
+	// killTimeout is how long to wait for the processes to exit after SIGKILL.
 	killTimeout = 20 * time.Second
 )
 
@@ -65,8 +65,9 @@ func (s *Server) killAll() error {
 	return errors.Join(err, s.proc.await(killTimeout))
 }
 
-// release removes the directories that the guard could not remove and unlocks the cluster. It keeps the lock file:
-// after a removal, two programs could each lock a different file with that name.
+// release removes the directories that the guard could not remove and unlocks the cluster. It does not delete the lock
+// file. Otherwise, two programs could hold locks at the same time, on a deleted file and on a new file of the same
+// name.
 func (s *Server) release() error {
 	var err error
 	if stray := s.strayDir(); stray != "" {
@@ -78,7 +79,7 @@ func (s *Server) release() error {
 	return errors.Join(err, unlock(s.lock))
 }
 
-// strayDir returns the directory of the socket if that is outside of the cluster's directory, and "" otherwise.
+// strayDir returns the temporary directory of the socket, or "" if the socket is in the cluster's directory.
 func (s *Server) strayDir() string {
 	if s.sockets == s.home.run() {
 		return ""

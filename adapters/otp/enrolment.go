@@ -12,8 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// maxAccount is the maximum length of the account in bytes; user names have at most 50. Together with maxIssuer, it
-// keeps the QR code within 80 terminal columns if both are ASCII.
+// maxAccount is the maximum length of the account, in bytes. User names have at most 50 bytes. If the account and the
+// issuer have their maximum lengths in ASCII, the QR code still fits into 80 terminal columns.
 const maxAccount = 100
 
 // Enrolment returns a secret in the forms that authenticator apps read. See ports.TOTP. The account must be 1 to 100
@@ -36,8 +36,8 @@ func (c *Codes) Enrolment(secret domain.Secret, account string) (ports.Enrolment
 	if err != nil {
 		return ports.Enrolment{}, err
 	}
-	// The lowest error correction level is enough, because a screen does not get damaged like paper. That level makes
-	// the code smaller.
+	// The lowest error correction level makes the code small. It is enough, because a code on a screen, unlike a
+	// printed code, is not damaged.
 	characters, err := draw(uri, qr.L)
 	if err != nil {
 		return ports.Enrolment{}, err
@@ -51,10 +51,10 @@ func (c *Codes) Enrolment(secret domain.Secret, account string) (ports.Enrolment
 }
 
 // keyURI returns the otpauth:// URI (github.com/google/google-authenticator/wiki/Key-Uri-Format). It contains the
-// issuer twice, as the format recommends, and the default parameters, which some apps require.
+// issuer twice, as the format recommends. It also contains the default parameters, because some apps require them.
 //
-// pquerna/otp does not escape "&", "+" and "=" in the issuer, so apps would read the issuer "A&B" as "A". url.URL does
-// not escape "/" and "+" in a path. keyURI therefore writes the URI itself.
+// keyURI does not use pquerna/otp or url.URL, because they escape too few characters. pquerna/otp does not escape "&",
+// "+" and "=" in the issuer, so apps would read the issuer "A&B" as "A". url.URL does not escape "/" and "+" in a path.
 func keyURI(issuer, account, secret string) string {
 	return "otpauth://totp/" + escape(issuer) + ":" + escape(account) +
 		"?algorithm=" + algorithm +

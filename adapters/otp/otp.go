@@ -1,5 +1,5 @@
-// Package otp implements two-factor authentication with TOTP codes (RFC 6238, based on HOTP, RFC 4226): it generates
-// secrets, verifies codes, and writes the URI and the QR codes for authenticator apps.
+// Package otp implements two-factor authentication with TOTP codes (RFC 6238, which is based on RFC 4226). It generates
+// secrets and verifies codes. For authenticator apps, it returns a secret as a URI and as a QR code.
 package otp
 
 import (
@@ -39,8 +39,8 @@ const (
 
 // Config configures Codes. Issuer is required.
 type Config struct {
-	// Issuer is the name that apps show above the account: 1 to 50 bytes of printable text without a colon, which
-	// separates issuer and account in the URI.
+	// Issuer is the name that apps show above the account. It must be 1 to 50 bytes of printable text. It must not
+	// contain a colon, because a colon separates the issuer and the account in the URI.
 	Issuer string
 	// Random is the source of secrets; nil means crypto/rand.Reader. It must be safe for concurrent use.
 	Random io.Reader
@@ -98,8 +98,8 @@ func (c *Codes) NewSecret() (domain.Secret, error) {
 // because apps show "123 456". It returns false for a code that is not six digits, and for a secret that is too short
 // or was cleared.
 //
-// If several steps have the same code, Match returns the latest step, so the caller rejects a second use of the code
-// for all these steps. If Match returned the earliest step, the code would match again for a later step.
+// If several steps have the same code, Match returns the latest step. If Match returned an earlier step, the code could
+// be used a second time, because it would match again for a later step.
 func (*Codes) Match(secret domain.Secret, code string, now time.Time) (int64, bool) {
 	given, ok := readCode(code)
 	if !ok || checkSecret(secret) != nil || now.Unix() < 0 {
@@ -151,8 +151,8 @@ func readCode(text string) (code [digits]byte, ok bool) {
 	return code, n == digits
 }
 
-// checkSecret refuses secrets whose codes are predictable: short secrets, and secrets of zeros, which were cleared too
-// early.
+// checkSecret refuses secrets whose codes are predictable. These are secrets that are too short, and secrets that
+// consist of zeros. A secret that the program clears too early consists of zeros.
 func checkSecret(secret domain.Secret) error {
 	raw := secret.Bytes()
 	switch {

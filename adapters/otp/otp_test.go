@@ -19,7 +19,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// rfcSecret is the secret of the test vectors in both RFCs.
+// rfcSecret is the secret of the test vectors in RFC 4226 and RFC 6238.
 const rfcSecret = "12345678901234567890"
 
 // rfcBase32 is rfcSecret in base32, as encoded by GNU base32.

@@ -26,8 +26,8 @@ type symbol struct {
 	code image.Image
 }
 
-// draw returns the QR code of a text. It uses byte mode: in automatic mode, an error would quote the text, which
-// contains a secret.
+// draw returns the QR code of a text. The text contains a secret. draw uses byte mode, because the errors of the
+// automatic mode quote the text.
 func draw(text string, level qr.ErrorCorrectionLevel) (symbol, error) {
 	code, err := qr.Encode(text, level, qr.Unicode)
 	if err != nil {
@@ -68,9 +68,10 @@ const (
 )
 
 // terminal returns the symbol as text. Each character covers one module in width and two in height, because characters
-// are about twice as high as wide. Block characters draw the light modules in white on black. The result is readable on
-// dark and light terminals. On dark terminals, it is readable even without colors, for example in a log. Drawing the
-// dark modules instead would invert the code on dark terminals, and some phones cannot scan an inverted code.
+// are about twice as high as wide. The block characters are white on a black background and stand for the light
+// modules. Phones can therefore scan the code on dark and on light terminals. On dark terminals, they can scan it even
+// without colors, for example in a log. If the block characters stood for the dark modules, the code without colors
+// would be inverted on dark terminals. Some phones cannot scan an inverted code.
 func (s symbol) terminal() string {
 	blocks := map[[2]bool]rune{ // key: whether the upper and the lower module are dark
 		{false, false}: '█', {false, true}: '▀', {true, false}: '▄', {true, true}: ' ',

@@ -31,10 +31,10 @@ var labels = [][2]string{
 	{strings.Repeat("ü", 25), strings.Repeat("ü", 50)},
 }
 
-// enrol returns an enrolment whose secret depends only on the label. Random secrets would make the tests fail at
-// random: for about one secret in fifty, ZXing picks wrong finder patterns when it locates the symbol. The images are
-// nevertheless correct: zbar read all of 1,080 images with random secrets. ZXing also reads these images if it does not
-// have to locate the symbol; see TestPNGOfAnySecret.
+// enrol returns an enrolment whose secret depends only on the label. Random secrets would make the tests fail
+// occasionally, because ZXing cannot locate the symbol for about one secret in fifty. The images of these secrets are
+// correct: zbar read all of 1,080 images with random secrets. ZXing also reads them if it need not locate the symbol;
+// see TestPNGOfAnySecret.
 func enrol(t *testing.T, label [2]string) ports.Enrolment {
 	t.Helper()
 	secret := sha256.Sum256([]byte(label[0] + label[1]))
@@ -44,8 +44,8 @@ func enrol(t *testing.T, label [2]string) ports.Enrolment {
 }
 
 // read decodes a QR code with ZXing, an implementation that is independent of the one under test. Like many phones,
-// ZXing does not read inverted codes here. Unless hints say so, ZXing does not know that the image contains only a
-// code.
+// ZXing does not read inverted codes here. By default, ZXing first locates the code in the image. A hint can state that
+// the image contains only a code.
 func read(picture image.Image, hints map[gozxing.DecodeHintType]any) (string, error) {
 	bitmap, err := gozxing.NewBinaryBitmapFromImage(picture)
 	if err != nil {
@@ -55,7 +55,8 @@ func read(picture image.Image, hints map[gozxing.DecodeHintType]any) (string, er
 	if err != nil {
 		return "", err
 	}
-	// ZXing reads mirrored codes and then swaps the corners. Phones may not read them.
+	// ZXing also reads mirrored codes, but some phones may not. For a mirrored code, ZXing returns the corners in
+	// another order.
 	if corners := result.GetResultPoints(); len(corners) > 0 && corners[0].GetY() < corners[2].GetY() {
 		return "", errors.New("the code is mirrored")
 	}

@@ -1,4 +1,4 @@
-// Package passwords hashes passwords with Argon2id (RFC 9106) and encodes the hashes as PHC strings, the common format
+// Package passwords hashes passwords with Argon2id (RFC 9106). It encodes the hashes as PHC strings, the common format
 // for password hashes: "$argon2id$v=19$m=19456,t=2,p=1$salt$hash".
 package passwords
 
@@ -22,7 +22,7 @@ var DefaultParams = ports.Argon2Params{MemoryKiB: 19456, Time: 2, Threads: 1}
 
 // Config configures a Hasher. Derive is required.
 type Config struct {
-	// Derive computes Argon2id, in production with kdf.Pool.
+	// Derive computes Argon2id. In production, it is a method of kdf.Pool.
 	Derive ports.DeriveFunc
 	// Params are the parameters for new hashes; zero means DefaultParams.
 	Params ports.Argon2Params
@@ -36,8 +36,9 @@ type Config struct {
 // Hasher implements ports.Passwords. It is safe for concurrent use.
 type Hasher struct {
 	config Config
-	// The field used holds the configured parameters and those of stored hashes, each once and in a fixed order. Every
-	// check derives a key with each of these parameters, so the duration of a check does not depend on the stored hash.
+	// The field used lists the configured parameters, and all other parameters that were found in stored hashes. The
+	// order is fixed, and the list contains no duplicates. Every check derives a key with each of these parameters, so
+	// the duration of a check does not depend on the stored hash.
 	used atomic.Pointer[[]ports.Argon2Params]
 }
 
@@ -87,10 +88,10 @@ func (h *Hasher) Hash(ctx context.Context, password domain.Secret) ([]byte, erro
 // Check compares a password with a stored hash. See ports.Passwords. It also returns a *ports.TamperedError, without
 // any key derivation, if the stored hash does not have the format that Hash writes.
 //
-// A nil hash stands for an unknown user. Check then derives the same keys and reports no match. For every hash, it runs
-// the same derivations in the same order, so the duration does not reveal whether a user exists, or when a user chose
-// the password. One derivation of equal work with other parameters would not be enough, because the time of a
-// derivation is not proportional to its memory and passes.
+// For an unknown user, the caller passes a nil hash, and Check reports no match. Check runs the same derivations in the
+// same order for every hash, even a nil hash. The duration therefore does not reveal whether a user exists, or which
+// parameters a stored hash has. A single derivation with parameters of similar cost would not be enough, because the
+// time of a derivation is not proportional to its memory and passes.
 func (h *Hasher) Check(ctx context.Context, password domain.Secret, stored []byte) (ports.PasswordCheck, error) {
 	known := stored != nil
 	var want phc
@@ -118,8 +119,8 @@ func (h *Hasher) Check(ctx context.Context, password domain.Secret, stored []byt
 	return ports.PasswordCheck{Match: match, Outdated: match && weaker(want.params, h.config.Params)}, nil
 }
 
-// Learn makes every later check also derive a key with the parameters of a stored hash. See ports.Passwords. It ignores
-// a malformed hash, because Check returns an error for such a hash.
+// Learn reads the parameters of a stored hash. Every later call of Check also derives a key with these parameters. See
+// ports.Passwords. Learn ignores a malformed hash, because Check returns an error for such a hash.
 func (h *Hasher) Learn(stored []byte) {
 	if made, ok := parsePHC(stored, h.config.MaxStoredMemoryKiB); ok {
 		h.learn(made.params)
@@ -157,8 +158,8 @@ func (h *Hasher) derive(ctx context.Context, password domain.Secret, with phc) (
 	return [hashLen]byte(made), nil
 }
 
-// weaker reports whether a stored hash has less memory, fewer passes or fewer threads than the configured parameters.
-// More of one does not compensate for less of another.
+// weaker reports whether any of the three stored parameters is lower than the configured parameter. A higher value of
+// another parameter does not compensate for the lower one.
 func weaker(stored, current ports.Argon2Params) bool {
 	return stored.MemoryKiB < current.MemoryKiB || stored.Time < current.Time || stored.Threads < current.Threads
 }

@@ -61,8 +61,8 @@ func TestHashAndCheck(t *testing.T) {
 	require.Len(t, *done, 6)
 }
 
-// TestKnownString verifies a hash that libargon2 computed through OpenSSL, which shows that the format is compatible
-// with other programs.
+// TestKnownString checks a password against a hash from another program: libargon2, called through OpenSSL. The test
+// shows that the format is compatible with other programs.
 func TestKnownString(t *testing.T) {
 	t.Parallel()
 	h, _ := hasher(t, cheap)

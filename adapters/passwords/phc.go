@@ -12,8 +12,8 @@ const (
 	saltLen = 16
 	hashLen = 32
 
-	// The limits for stored parameters. They are checked before any key derivation, so a manipulated hash cannot
-	// exhaust memory or processor time.
+	// The next three constants limit stored parameters. Stored parameters are checked before any key derivation, so a
+	// manipulated hash cannot exhaust memory or processor time.
 	maxStoredTime    = 16
 	maxStoredThreads = 4
 	maxStoredKiB     = 256 << 10
@@ -68,8 +68,8 @@ func decodeInto(to, text []byte) bool {
 	return err == nil && len(raw) == len(to) && copy(to, raw) == len(to)
 }
 
-// withinLimits reports whether Argon2id is defined for the parameters (RFC 9106, section 3.1) and no parameter exceeds
-// its limit.
+// withinLimits reports whether the parameters are valid for Argon2id (RFC 9106, section 3.1) and within the limits of
+// Lockbox.
 func withinLimits(p ports.Argon2Params, maxKiB uint32) bool {
 	return p.Threads >= 1 && p.Threads <= maxStoredThreads && p.Time >= 1 && p.Time <= maxStoredTime &&
 		p.MemoryKiB >= 8*uint32(p.Threads) && p.MemoryKiB <= maxKiB

@@ -30,7 +30,8 @@ type AccountSealer struct {
 	random io.Reader
 }
 
-// NewAccountSealer returns a sealer. random is the source of nonces; nil means crypto/rand.Reader.
+// NewAccountSealer returns a sealer that reads nonces from the given reader. If the reader is nil, the source is
+// crypto/rand.Reader.
 func NewAccountSealer(keys *Keyring, random io.Reader) *AccountSealer {
 	if random == nil {
 		random = rand.Reader

@@ -21,7 +21,7 @@ type entryCipher struct {
 	derived []derived
 }
 
-// derived is the input key material for HKDF that one derivation produced.
+// derived is the output of one derivation. It is the input key material of HKDF.
 type derived struct {
 	from derivation
 	ikm  [keyBytes]byte
@@ -29,7 +29,8 @@ type derived struct {
 
 var errVersions = errors.New("for a new value, SealedAs must equal Version")
 
-// derive adds the key material for one derivation. A passphrase requires a run of Argon2id; a generated key does not.
+// derive adds the key material for one derivation. For a passphrase, it runs Argon2id. A generated key needs no
+// computation.
 func (c *entryCipher) derive(ctx context.Context, key domain.EncryptionKey, from derivation) error {
 	ikm := key.Bytes()
 	if from.kdf == kdfArgon2id {
@@ -47,8 +48,8 @@ func (c *entryCipher) derive(ctx context.Context, key domain.EncryptionKey, from
 	return nil
 }
 
-// sameKind reports whether the blob was sealed under the kind of key that the client has: a generated key or a
-// passphrase.
+// sameKind reports whether the key of the blob and the key of the client are of the same kind. A key is either a
+// generated key or a passphrase.
 func (c *entryCipher) sameKind(b *blob) bool { return c.generated == (b.kdf == kdfGenerated) }
 
 // find returns the key material for a derivation, or nil if Prepare did not derive it.
@@ -128,8 +129,10 @@ func (c *entryCipher) sealBlob(place ports.Place, fresh *randomParts) ([]byte, e
 	return b.append(make([]byte, 0, blobLen)), nil
 }
 
-// Open decrypts a value. See ports.EntryCipher. It also returns ErrNotPrepared if the envelope was not given to
-// Prepare, and ports.ErrStaleServerKey if the envelope's server key is not in memory.
+// Open decrypts a value. See ports.EntryCipher. Open also returns these errors:
+//
+//   - ErrNotPrepared, if the envelope was not passed to Prepare
+//   - ports.ErrStaleServerKey, if the envelope's server key is not in memory
 func (c *entryCipher) Open(place ports.Place, sealed ports.SealedValue) ([]byte, error) {
 	b, err := c.sealer.openBlob(c.sealer.keyInMemory, place, sealed.Envelope)
 	if err != nil {

@@ -75,9 +75,10 @@ func openBoth(t *testing.T, keys [2][]byte, sealed, aad []byte) (opened [2][]byt
 
 // forge returns two ciphertext blocks and a tag that are valid under both keys. The tag is
 //
-//	GHASH(H, aad, C1, C2, lengths) + AES(key, nonce|1), where C2 stands in GHASH with the factor H²,
+//	GHASH(H, aad, C1, C2, lengths) + AES(key, nonce|1)
 //
-// so it is linear in C2. If the tags under both keys are equal, C2 = (difference of the rest) / (H₁² + H₂²).
+// GHASH multiplies C2 by H², so the tag is a linear function of C2. The tags under both keys are equal if
+// C2 = (difference of the rest) / (H₁² + H₂²).
 func forge(t *testing.T, keys [2][]byte, nonce [nonce12]byte, aad []byte) []byte {
 	t.Helper()
 	c1 := [16]byte{0xc1}

@@ -22,7 +22,7 @@ func TestContracts(t *testing.T) {
 	t.Run("Digests", func(t *testing.T) { contracts.Digests(t, openDigestsFixture) })
 }
 
-// replica opens another key ring over the store of a fixture.
+// replica returns a second key ring that uses the same store as r. It stands for another server.
 func (r *rig) replica(t testing.TB) *Keyring {
 	t.Helper()
 	keys, err := OpenKeyring(t.Context(), config(t, r.store, secretOf(t, 1)))

@@ -7,24 +7,25 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// Digests computes keyed digests of the names and addresses for which rate limits keep counters. The database stores
-// only the digests. A digest is HMAC-SHA256 over parts, under the server key of purpose throttle. Each part has a
-// length prefix, so different lists of parts never have the same encoding. It implements ports.Digests and is safe for
-// concurrent use.
+// Digests computes keyed digests of names and addresses. The rate limits have a counter for each name and each address,
+// and the database stores only the digests. A digest is the HMAC-SHA256 of a list of parts. The key of this HMAC is the
+// server key for the purpose "throttle". Each part has a length prefix, so different lists of parts never have the same
+// encoding. It implements ports.Digests and is safe for concurrent use.
 type Digests struct{ keys *Keyring }
 
-// NewDigests returns Digests with the keys of a ring.
+// NewDigests returns Digests that use the given key ring.
 func NewDigests(keys *Keyring) *Digests { return &Digests{keys} }
 
 // Digest returns the digest of a label and its parts under the current key. See ports.Digests. It performs no I/O. A
-// new server key changes all digests and so resets all counters.
+// new server key changes all digests, and this resets all counters.
 func (d *Digests) Digest(label string, parts ...string) domain.Digest {
 	_, key := d.keys.Current(domain.KeyForThrottle)
 	defer clear(key[:])
 	return keyedDigest(&key, label, parts...)
 }
 
-// keyedDigest returns HMAC-SHA256 under key over the length-prefixed label and parts.
+// keyedDigest computes HMAC-SHA256 with the given key. The message consists of the label and the parts, each with its
+// length as a prefix.
 func keyedDigest(key *[keyBytes]byte, label string, parts ...string) domain.Digest {
 	message := appendPart(nil, label)
 	for _, part := range parts {

@@ -25,7 +25,7 @@ var errRebind = errors.New("an envelope can be rebound only to another version o
 // EntryConfig configures an EntrySealer. Keys and Derive are required.
 type EntryConfig struct {
 	Keys *Keyring
-	// Derive computes Argon2id, in production with kdf.Pool.
+	// Derive computes Argon2id. In production, it is a method of kdf.Pool.
 	Derive ports.DeriveFunc
 	// Params are the parameters for newly sealed values under passphrases; zero means DefaultParams.
 	Params ports.Argon2Params
@@ -70,8 +70,8 @@ func NewEntrySealer(config EntryConfig) (*EntrySealer, error) {
 	return &EntrySealer{config}, nil
 }
 
-// Prepare returns a cipher that seals values of a box and opens the given envelopes. See ports.EntrySealer. Call it
-// outside of transactions: it performs key derivations, and it may read the database for server keys.
+// Prepare returns a cipher that seals values of a box and opens the given envelopes. See ports.EntrySealer. Do not call
+// Prepare inside a transaction, because it performs key derivations and can read server keys from the database.
 func (s *EntrySealer) Prepare(
 	ctx context.Context, key domain.EncryptionKey, salt domain.BoxSalt, sealed ...ports.Sealed,
 ) (ports.EntryCipher, error) {
@@ -89,9 +89,10 @@ func (s *EntrySealer) PrepareOpen(
 	return s.prepare(ctx, key, nil, sealed)
 }
 
-// prepare performs each distinct derivation that sealing or one of the envelopes requires. current is the derivation
-// for sealing, or nil if the cipher only opens. It authenticates all envelopes before the first key derivation, so a
-// manipulated envelope cannot cause expensive work.
+// prepare performs the derivations that current and the envelopes require, and returns a cipher with the results. The
+// argument current is the derivation for sealing, or nil if the cipher only opens. prepare performs equal derivations
+// only once. It authenticates all envelopes before the first key derivation, so a manipulated envelope cannot cause
+// expensive work.
 func (s *EntrySealer) prepare(
 	ctx context.Context, key domain.EncryptionKey, current *derivation, sealed []ports.Sealed,
 ) (ports.EntryCipher, error) {

@@ -244,8 +244,8 @@ func TestRestoreAndRewrap(t *testing.T) {
 	}
 }
 
-// TestServerKeyNotInMemory opens an envelope under a server key that another replica created. The key is not in
-// memory.
+// TestServerKeyNotInMemory opens an envelope under a server key that another replica created. This replica does not
+// have the key in memory.
 func TestServerKeyNotInMemory(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -8,8 +8,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// Extend derives the keys that the cipher still needs to open more envelopes. See ports.EntryCipher. All envelopes are
-// checked before the first derivation, so that a tampered envelope causes no derivation.
+// Extend prepares the cipher for more envelopes. See ports.EntryCipher. It derives only keys that the cipher does not
+// have yet. It authenticates all envelopes before the first derivation, so a tampered envelope causes no derivation.
 func (c *entryCipher) Extend(ctx context.Context, key domain.EncryptionKey, sealed ...ports.Sealed) error {
 	var missing []derivation
 	for _, each := range sealed {

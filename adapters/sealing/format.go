@@ -41,9 +41,10 @@ import (
 // version. Suite 1 is all of the above.
 //
 // Rationale: kek32 and dek32 each encrypt exactly one message, so GCM's short nonces cannot repeat under a key (NIST SP
-// 800-38D, section 8). commit32 is compared first, because an attacker can construct a GCM ciphertext that opens under
-// two keys (Dodis, Grubbs, Ristenpart, Woodage: "Fast Message Franking", CRYPTO 2018). salt32 enters the extraction, so
-// two versions under the same client key share no derived bytes; this includes commit32.
+// 800-38D, section 8). An attacker can construct a GCM ciphertext that opens under two keys (Dodis, Grubbs, Ristenpart,
+// Woodage: "Fast Message Franking", CRYPTO 2018). For this reason, commit32 is compared before dek32 is decrypted. Each
+// version has its own salt32. Two versions under the same client key therefore have different values of prk32, kek32
+// and commit32.
 
 const (
 	formatOne = 1
@@ -52,8 +53,8 @@ const (
 	kdfGenerated = 0
 	kdfArgon2id  = 1
 
-	// The limits for stored parameters. They are checked before any key derivation, so manipulated data cannot exhaust
-	// memory or processor time.
+	// The next three constants limit stored parameters. Stored parameters are checked before any key derivation, so
+	// manipulated data cannot exhaust memory or processor time.
 	maxStoredTime    = 16
 	maxStoredThreads = 4
 	maxStoredKiB     = 256 << 10
@@ -111,7 +112,8 @@ func (b *blob) append(to []byte) []byte {
 	return append(to, b.wrapped[:]...)
 }
 
-// parseBlob parses the bytes that append writes. ok is false for all other bytes and for parameters over the limits.
+// parseBlob parses the bytes that append writes. The second result is false for all other bytes, and for parameters
+// that exceed the limits.
 func parseBlob(raw []byte, maxKiB uint32) (b blob, ok bool) {
 	if len(raw) != blobLen || raw[0] != formatOne || raw[1] != suiteOne {
 		return blob{}, false
@@ -131,7 +133,7 @@ func parseBlob(raw []byte, maxKiB uint32) (b blob, ok bool) {
 	return b, true
 }
 
-// wellFormed reports whether format 1 allows the derivation and no parameter exceeds its limit.
+// wellFormed reports whether format 1 allows the derivation and whether all parameters are within their limits.
 func (d derivation) wellFormed(maxKiB uint32) bool {
 	switch d.kdf {
 	case kdfGenerated:

@@ -10,8 +10,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// FuzzBlob checks that a blob, if parseBlob accepts its bytes, is within the limits and is encoded to the same bytes
-// again.
+// FuzzBlob passes arbitrary bytes to parseBlob. If parseBlob accepts them, the blob must be within the limits, and
+// append must return the same bytes.
 func FuzzBlob(f *testing.F) {
 	generated := blob{header: header{salt32: [32]byte{1}}, commit: [32]byte{2}}
 	slow := blob{header: header{derivation: derivation{kdf: kdfArgon2id, params: DefaultParams, salt: boxSalt}}}

@@ -26,8 +26,8 @@ const (
 	// reloadInterval is the minimum time between two reloads for unknown key ids in tokens. These reloads are limited
 	// because anyone can forge such an id.
 	reloadInterval = time.Second
-	// reloadTimeout limits a reload for an unknown key id. Such a reload does not use the context of the request:
-	// requests that are cancelled immediately could otherwise prevent every reload.
+	// reloadTimeout is the time limit of a reload for an unknown key id. Such a reload does not end with the context of
+	// the request. Otherwise, requests that are cancelled immediately could prevent every reload.
 	reloadTimeout = 4 * time.Second
 )
 
@@ -55,8 +55,8 @@ type Keyring struct {
 	reloading chan struct{}
 	// begun counts the reloads that have begun; see Reload.
 	begun atomic.Uint64
-	// reloadedAt is the time of the last reload for an unknown key id in a token. Only the holder of reloading accesses
-	// it.
+	// reloadedAt is the time of the last reload for an unknown key id in a token. Acquire the lock reloading before
+	// access.
 	reloadedAt time.Time
 }
 
@@ -76,10 +76,11 @@ type openKey struct {
 }
 
 // OpenKeyring reads and unwraps all server keys, and creates the first key of each purpose that has none. If several
-// replicas create keys at the same time, the database keeps the keys of one of them, and all replicas use these keys.
+// replicas create keys for a purpose at the same time, the database stores only the key of one replica, and all
+// replicas use that key.
 //
-// If there is a key that neither secret unwraps, the error wraps ErrWrongSecret, and nothing is written. Other errors
-// are those of the store.
+// If a key cannot be unwrapped with the current or the previous secret, OpenKeyring writes nothing, and its error wraps
+// ErrWrongSecret. Other errors are those of the store.
 func OpenKeyring(ctx context.Context, config KeyringConfig) (*Keyring, error) {
 	k, err := newKeyring(config)
 	if err != nil {
@@ -89,8 +90,8 @@ func OpenKeyring(ctx context.Context, config KeyringConfig) (*Keyring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list the server keys: %w", err)
 	}
-	// Unwrap the existing keys before adding any: a program with a wrong secret must not add keys that only the wrong
-	// secret unwraps.
+	// Unwrap the existing keys before adding new ones. If the secret is wrong, this step fails. Without it, the program
+	// would add keys that the right secret cannot unwrap.
 	if _, err := k.openAll(rows); err != nil {
 		return nil, err
 	}
@@ -131,7 +132,8 @@ func newKeyring(config KeyringConfig) (*Keyring, error) {
 }
 
 // Reload reads the server keys from the database again. On an error, or if a key cannot be unwrapped, the keys in
-// memory stay in use. Concurrent calls share a query if the query begins after each of these calls.
+// memory stay in use. A call that waits for another reload uses the result of that reload if the reload began after the
+// call.
 func (k *Keyring) Reload(ctx context.Context) error {
 	before := k.begun.Load()
 	if err := k.lock(ctx); err != nil {
@@ -238,13 +240,15 @@ func (k *Keyring) Current(purpose domain.KeyPurpose) (domain.ServerKeyID, [32]by
 	return key.ID, key.key
 }
 
-// ByID returns the key with an id and a purpose, to open or verify existing data. It returns retired keys only for the
-// purposes entries and accounts, because these keys still open existing data.
+// ByID returns the key with the given id and purpose. Callers use the key to open or verify existing data. If the
+// purpose is entries or accounts, ByID also returns retired keys, because they still open existing data.
 //
-// If the id is not in memory, ByID reads the database. For ids in tokens, which anyone can forge, it does so at most
-// once per second. For ids of sealed data, which come from the database, there is no such limit: during a rekey,
-// entries must stay readable. It returns ErrUnknownKey if the database has no such key, domain.ErrBusy if the limit
-// prevents the query, and otherwise the error of the store or of ctx.
+// If the id is not in memory, ByID reads the database. Anyone can forge an id in a token, so ByID reads the database at
+// most once per second for ids in tokens. The ids of sealed data come from the database. For these ids, ByID has no
+// rate limit, because entries must stay readable during a rekey.
+//
+// ByID returns ErrUnknownKey if the database has no such key, and domain.ErrBusy if the rate limit prevents the query.
+// All other errors are those of the store or of ctx.
 func (k *Keyring) ByID(ctx context.Context, purpose domain.KeyPurpose, id domain.ServerKeyID) ([32]byte, error) {
 	if key, known, err := k.inMemory(purpose, id); known {
 		return key, err
@@ -275,8 +279,8 @@ func (k *Keyring) ByID(ctx context.Context, purpose domain.KeyPurpose, id domain
 	return [32]byte{}, ErrUnknownKey
 }
 
-// inMemory is ByID without a reload. known reports whether the id is in memory. For a known key that must not be used
-// for this purpose, the error is ErrUnknownKey.
+// inMemory is like ByID, but never reads the database. The result known is true if the id is in memory. If the key with
+// this id has another purpose, or may no longer be used because it was retired, the error is ErrUnknownKey.
 func (k *Keyring) inMemory(purpose domain.KeyPurpose, id domain.ServerKeyID) (key [keyBytes]byte, known bool,
 	err error) {
 	found := k.ring.Load().keys[id]

@@ -96,8 +96,8 @@ func (k *Keyring) firstKeys(rows []ports.ServerKey) ([]ports.ServerKey, error) {
 }
 
 // Rewrap wraps the given keys again, under the current secret, and returns the result without storing it. The keys
-// themselves do not change, so sealed data and tokens stay valid. Like OpenKeyring, it returns ErrWrongSecret if there
-// is a key that neither secret unwraps.
+// themselves do not change, so sealed data and tokens stay valid. Like OpenKeyring, it returns an error that wraps
+// ErrWrongSecret if a key cannot be unwrapped.
 func (k *Keyring) Rewrap(keys []ports.ServerKey) ([]ports.ServerKey, error) {
 	opened, err := k.openAll(keys)
 	if err != nil {

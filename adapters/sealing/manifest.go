@@ -21,9 +21,9 @@ const (
 )
 
 // ManifestAuthenticator computes and checks the authentication codes of manifests under one secret. Only a program with
-// the secret can compute a code, so such a program made every dump whose hash is in an authentic manifest. The dump may
-// still contain hostile SQL: a user who can change the database can add functions and constraints, and a restore runs
-// them. A ManifestAuthenticator is safe for concurrent use.
+// the secret can compute a code. If a manifest is authentic, such a program therefore made the dump whose hash is in
+// the manifest. But the dump can contain hostile SQL. A user who can change the database can add functions and
+// constraints to it, and a restore runs this code. A ManifestAuthenticator is safe for concurrent use.
 type ManifestAuthenticator struct{ secret Secret }
 
 // NewManifestAuthenticator returns an authenticator.
@@ -58,8 +58,8 @@ func manifestCode(secret Secret, manifest []byte) ([]byte, error) {
 
 // CheckSecret checks that the secrets unwrap all server keys of the database. If a key cannot be unwrapped, CheckSecret
 // returns an error that wraps [ErrWrongSecret] and names the setting to correct. Unlike [OpenKeyring], it writes
-// nothing. It returns the number of keys, which is 0 for a new database, and the number of keys that are still wrapped
-// under the previous secret.
+// nothing. The first result is the number of keys, which is 0 for a new database. The second result is the number of
+// keys that are still wrapped under the previous secret.
 func CheckSecret(ctx context.Context, config KeyringConfig) (keys, underPrevious int, err error) {
 	k, err := newKeyring(config)
 	if err != nil {

@@ -18,8 +18,8 @@ func TestManifestVector(t *testing.T) {
 	require.Equal(t, "e9e897db0349b0fdb25cb50126f550a596e3abc51d37dddda372f1c5a1ec5963", hex.EncodeToString(code))
 }
 
-// TestManifestCode verifies that a code is accepted only under its secret, and that a change of any byte of the
-// manifest or of the code is refused.
+// TestManifestCode verifies that Authentic accepts a code only with the secret that computed it. It also changes each
+// byte of the manifest and of the code, and Authentic must then return false.
 func TestManifestCode(t *testing.T) {
 	t.Parallel()
 	manifest := []byte(`{"format":1,"file":"a.dump"}`)

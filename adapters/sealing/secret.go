@@ -22,8 +22,9 @@ type Secret struct{ domain.Secret }
 // IsZero reports whether no secret was set.
 func (s Secret) IsZero() bool { return len(s.Bytes()) == 0 }
 
-// ParseSecret parses a secret of at least 32 random bytes, in hexadecimal or in base64 with either alphabet and with or
-// without padding. Text that consists of hexadecimal digits is read as hexadecimal. Errors do not repeat the text.
+// ParseSecret parses a secret of at least 32 random bytes. The text must be hexadecimal or base64. Both alphabets of
+// base64 are accepted, with or without padding. Text that consists of hexadecimal digits is read as hexadecimal. Errors
+// do not repeat the text.
 func ParseSecret(text string) (Secret, error) {
 	raw, err := hex.DecodeString(text)
 	if err != nil {

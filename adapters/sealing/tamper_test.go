@@ -34,8 +34,8 @@ func sealRow(t *testing.T, r *rig, key domain.EncryptionKey) sealedRow {
 	return sealedRow{key, sealed}
 }
 
-// refusesAll fails the test if a changed row can be opened. If Prepare refuses the changed envelope, refusesAll calls
-// Prepare without that envelope and then opens the row.
+// refusesAll fails the test if a changed row can be opened. Prepare can refuse the changed envelope. In this case,
+// refusesAll also tests Open, with a cipher that was prepared without that envelope.
 func refusesAll(t *testing.T, r *rig, key domain.EncryptionKey, at ports.Place, changed ports.SealedValue,
 	what string) {
 	t.Helper()

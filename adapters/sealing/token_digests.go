@@ -17,11 +17,12 @@ import (
 // and is safe for concurrent use.
 type TokenDigests struct{ keys *Keyring }
 
-// NewTokenDigests returns TokenDigests with the keys of a ring.
+// NewTokenDigests returns TokenDigests that use the given key ring.
 func NewTokenDigests(keys *Keyring) *TokenDigests { return &TokenDigests{keys} }
 
-// Tokens returns the digests of opaque tokens. See ports.TokenDigests. The digest covers the id of the session key, so
-// a new session key invalidates the tokens even if an attacker restores their rows.
+// Tokens returns the digests of opaque tokens. See ports.TokenDigests. Each digest depends on the id of the session
+// key, so a new session key invalidates all tokens. This also protects against an attacker who restores deleted rows of
+// tokens.
 func (d *TokenDigests) Tokens(tokens ...domain.OpaqueToken) ([]domain.Digest, domain.TokenKeys) {
 	session, _ := d.keys.Current(domain.KeyForSessions)
 	id, key := d.keys.Current(domain.KeyForTokens)

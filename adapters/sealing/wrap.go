@@ -19,7 +19,8 @@ import (
 //
 // secret is the decoded secret; nonce24 is random; id16 is the key's id as raw bytes. purpose is ASCII text; it is the
 // last part of the aad, so it needs no length prefix. wrapped has 72 bytes. Lockbox uses XChaCha20-Poly1305
-// (draft-irtf-cfrg-xchacha-03) where one key seals many messages, because its nonces are long enough to be random.
+// (draft-irtf-cfrg-xchacha-03) for every key that seals many messages. The nonces of this cipher are so long that
+// random nonces do not repeat in practice.
 
 const (
 	wrapInfo   = "lockbox/v1/wrap"
@@ -55,7 +56,8 @@ func (w wrapper) wrap(random io.Reader, id domain.ServerKeyID, purpose domain.Ke
 	return w.aead.Seal(wrapped, wrapped, key, wrapContext(id, purpose)), nil
 }
 
-// unwrap decrypts a server key. ok is false if it was not wrapped under this secret for this id and purpose.
+// unwrap decrypts a server key. The second result is false if the bytes were wrapped with another secret, or for
+// another id or purpose.
 func (w wrapper) unwrap(id domain.ServerKeyID, purpose domain.KeyPurpose, wrapped []byte) (key [keyBytes]byte,
 	ok bool) {
 	if w.aead == nil || len(wrapped) != wrappedLen {

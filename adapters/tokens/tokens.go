@@ -17,10 +17,11 @@ import (
 
 // Keys provides the server keys. sealing.Keyring implements it.
 type Keys interface {
-	// Current returns the key that signs new tokens of a purpose.
+	// Current returns the key that signs new tokens for the given purpose, and the id of that key.
 	Current(purpose domain.KeyPurpose) (domain.ServerKeyID, [32]byte)
-	// ByID returns a key of a purpose that may still verify tokens. The error is domain.NotFound for an unknown id, and
-	// domain.ErrBusy if lookups of unknown ids are currently limited. Callers pass ids from unverified tokens.
+	// ByID returns the key with the given id and purpose if the key may still verify tokens. For an unknown id, it
+	// returns domain.NotFound. While it limits the rate of lookups of unknown ids, it returns domain.ErrBusy instead.
+	// Callers pass ids from unverified tokens.
 	ByID(ctx context.Context, purpose domain.KeyPurpose, id domain.ServerKeyID) ([32]byte, error)
 }
 
@@ -123,8 +124,8 @@ func (s *Signer) Mint(_ context.Context, from ports.TokenClaims) (string, domain
 	return token, id, err
 }
 
-// MintUnder is like Mint, but signs with the key that has the given id. See ports.Tokens. It returns the errors of
-// Mint, and the key ring's errors if the key is not in memory and cannot be loaded.
+// MintUnder is like Mint, but signs with the key that has the given id. See ports.Tokens. Its errors are those of Mint
+// and those of Keys.ByID.
 func (s *Signer) MintUnder(ctx context.Context, id domain.ServerKeyID, from ports.TokenClaims) (string, error) {
 	of, body, err := s.bodyOf(from)
 	if err != nil {
@@ -207,7 +208,7 @@ func (c claims) GetSubject() (string, error) { return c.Subject, nil }
 // GetAudience returns the audience, which names the kind of token.
 func (c claims) GetAudience() (jwt.ClaimStrings, error) { return jwt.ClaimStrings{c.Audience}, nil }
 
-// date converts Unix seconds. If the claim is missing, seconds and the result are nil.
+// date converts Unix seconds. A nil argument means that the claim is missing. The result is then nil too.
 func date(seconds *int64) *jwt.NumericDate {
 	if seconds == nil {
 		return nil

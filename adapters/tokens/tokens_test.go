@@ -193,8 +193,8 @@ func TestDatabaseErrorIsNotUnauthenticated(t *testing.T) {
 	require.ErrorIs(t, err, domain.Unavailable)
 }
 
-// TestForgedKeyIDsAreRefused verifies that a token is refused as unauthenticated when the key ring returns ErrBusy. The
-// key ring does so while it limits lookups of unknown ids.
+// TestForgedKeyIDsAreRefused verifies that Verify returns an Unauthenticated error when the key ring returns ErrBusy.
+// The key ring returns ErrBusy while it limits lookups of unknown key ids.
 func TestForgedKeyIDsAreRefused(t *testing.T) {
 	t.Parallel()
 	s, err := New(Config{Keys: ring{down: domain.ErrBusy.Because(errors.New("just now"))}, Clock: &clock{issued},

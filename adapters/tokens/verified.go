@@ -12,12 +12,12 @@ import (
 const maxVerified = 4096
 
 // verifiedTokens remembers tokens whose signature and claims were valid. A client sends the same token with each
-// request, and a lookup costs a tenth of a verification. An entry replaces only the checks whose result never changes.
-// The caller repeats the checks whose result can change: the expiry, and the key that signed the token. Each request
-// also reads from the database whether the credential is revoked.
+// request, and a lookup costs a tenth of a verification. For a remembered token, the caller skips only checks whose
+// result never changes, such as the signature. It still checks the expiry of the token and whether the signing key is
+// valid. Each request also reads from the database whether the credential is revoked.
 //
-// The map is indexed by the digest of the whole token, including its signature. No other token therefore finds the
-// entry, and the time of a lookup reveals nothing about tokens that a client does not have. verifiedTokens is safe for
+// The key of the map is the digest of the whole token, including its signature. A lookup with any other token therefore
+// finds nothing. The duration of a lookup reveals nothing about the tokens of other clients. verifiedTokens is safe for
 // concurrent use.
 type verifiedTokens struct {
 	mu    sync.RWMutex // guards items
@@ -51,8 +51,8 @@ func (v *verifiedTokens) get(digest tokenDigest) (verifiedToken, bool) {
 	return item, ok
 }
 
-// add remembers a token. If maxVerified tokens are remembered, add first forgets all of them. This costs little,
-// because each forgotten token only has to be verified once more.
+// add remembers a token. If the map already has maxVerified tokens, add first deletes all of them. This costs little,
+// because each deleted token only has to be verified once more.
 func (v *verifiedTokens) add(digest tokenDigest, item verifiedToken) {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -13,7 +13,7 @@ import (
 // maxTokenBytes is far above the length of any token that Mint returns. It limits how much unverified input is decoded.
 const maxTokenBytes = 4 << 10
 
-// These errors are the causes of a refusal, for the log. They are fixed texts, because the library's errors repeat
+// These errors state for the log why a token was refused. They are fixed texts, because the library's errors quote
 // parts of the token.
 var (
 	errTooLong   = errors.New("the token is longer than 4 KiB")
@@ -52,7 +52,7 @@ func (s *Signer) read(ctx context.Context, token string, ignoreExpiry bool) (dom
 	return credential, nil
 }
 
-// parse verifies a token. Its errors are the fixed causes above, or a *lookupError.
+// parse verifies a token. Each error that it returns is one of the fixed errors above or a *lookupError.
 func (s *Signer) parse(ctx context.Context, token string, ignoreExpiry bool) (domain.Credential, error) {
 	if err := checkText(token); err != nil {
 		return domain.Credential{}, err
@@ -94,8 +94,8 @@ func (s *Signer) parse(ctx context.Context, token string, ignoreExpiry bool) (do
 	return credential, nil
 }
 
-// checkText refuses text that cannot be a token. The base64 decoder skips line breaks even in strict mode, so without
-// this check one token would have many spellings.
+// checkText refuses text that cannot be a token. This check is necessary because the base64 decoder skips line breaks
+// even in strict mode. Without the check, a token with added line breaks would be valid too.
 func checkText(token string) error {
 	if len(token) > maxTokenBytes {
 		return errTooLong
@@ -110,8 +110,9 @@ func checkText(token string) error {
 	return nil
 }
 
-// keyOf returns the signing key that the token header names, and its id. The audience determines the purpose of the
-// key, so a token that claims one kind is never accepted with a signature of another kind.
+// keyOf returns the signing key that the token header names, and its id. The audience claim names the kind of the token
+// and determines the purpose of the key. A token is therefore never accepted with a signature by a key for another
+// kind.
 func (s *Signer) keyOf(ctx context.Context, header map[string]any, audience string) (key []byte,
 	id domain.ServerKeyID, of kind, err error) {
 	if _, has := header["crit"]; has {
@@ -131,8 +132,8 @@ func (s *Signer) keyOf(ctx context.Context, header map[string]any, audience stri
 	return key, id, of, err
 }
 
-// key returns a key that may verify tokens. The error is errKey for an unknown or retired key, errKeyLookup if the key
-// ring limits lookups, and otherwise a *lookupError.
+// key returns the key with the given id and purpose, for verifying a token. If the key is unknown or retired, the error
+// is errKey. If the key ring limits lookups, the error is errKeyLookup. All other errors are a *lookupError.
 func (s *Signer) key(ctx context.Context, purpose domain.KeyPurpose, id domain.ServerKeyID) ([]byte, error) {
 	key, err := s.config.Keys.ByID(ctx, purpose, id)
 	switch {
@@ -150,7 +151,7 @@ func (s *Signer) key(ctx context.Context, purpose domain.KeyPurpose, id domain.S
 // lookupError wraps an error of the key ring. The token may still be valid.
 type lookupError struct{ error }
 
-// serverKeyOf stands in for the type argument of domain.ServerKeyID, because that type argument is unexported.
+// serverKeyOf is a type argument for domain.ParseID, because the type argument of domain.ServerKeyID is unexported.
 type serverKeyOf struct{}
 
 // causeOf maps an error of the library to one of the fixed causes.

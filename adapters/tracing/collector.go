@@ -24,8 +24,8 @@ type collector struct {
 const (
 	// retryDelay is the wait before the first retry of a request. The wait doubles with each further retry.
 	retryDelay = time.Second
-	// maxAnswer limits how much of a response body is read, in bytes. The body is read only to make the connection
-	// reusable.
+	// maxAnswer is the maximum number of bytes that are read from a response body. The body is read only so that the
+	// connection can be used again.
 	maxAnswer = 64 << 10
 )
 
@@ -53,8 +53,8 @@ func (c *collector) Stop(context.Context) error {
 	return nil
 }
 
-// UploadTraces sends spans. It retries a request that failed for a temporary reason, until ctx ends. Its errors contain
-// neither the URL, which may have a secret in its query, nor the headers, nor the response.
+// UploadTraces sends spans. If a request fails for a temporary reason, UploadTraces retries it until ctx ends. Its
+// errors do not contain the URL, the headers or the response. The URL and the headers may contain secrets.
 func (c *collector) UploadTraces(ctx context.Context, spans []*wire.ResourceSpans) error {
 	// TracesData and an OTLP request have the same encoding.
 	body, err := proto.Marshal(&wire.TracesData{ResourceSpans: spans})

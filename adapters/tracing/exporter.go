@@ -31,7 +31,8 @@ func (e *exporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpa
 	return nil
 }
 
-// warn logs a failure, unless it has logged one within warnInterval.
+// warn logs a failure if warnInterval has passed since the last warning. Otherwise, it only counts the lost spans for
+// the next warning.
 func (e *exporter) warn(lost int, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -46,8 +46,8 @@ func failureOf(err error) error {
 	return errors.New("the connection failed, or the response is malformed or too large")
 }
 
-// isLocalText reports whether this machine produces the text of network errors of an operation. Such a text comes from
-// the operating system, the resolver or the table of TLS alerts, and not from the remote side.
+// isLocalText reports whether the text of a net.OpError with the given Op is free of bytes from the remote side. For
+// the operations below, the text comes from the operating system, the resolver or the table of TLS alerts.
 func isLocalText(operation string) bool {
 	switch operation {
 	case "dial", "read", "write", "remote error", "local error":

@@ -1,5 +1,6 @@
-// Package tracing sends OpenTelemetry traces to a collector, with OTLP over HTTP. Spans are queued and sent in the
-// background: a slow or absent collector never delays a request, and the length of the queue limits the memory.
+// Package tracing sends OpenTelemetry traces to a collector, with OTLP over HTTP. Spans enter a queue and are sent in
+// the background, so a slow or absent collector never delays a request. The queue has a maximum length, so its memory
+// is limited.
 //
 // Other packages create spans through the OpenTelemetry API, with a tracer from this package. Without a tracer, they
 // create no spans. No attribute may contain a secret, a name from a request, or an address.
@@ -27,8 +28,7 @@ const (
 	maxQueued = 2048
 	// maxExported is the maximum number of spans in one request to the collector.
 	maxExported = 512
-	// sendInterval is how long a span waits for further spans, which are sent in the same request. It is the longest
-	// delay that batching adds before a trace can be seen.
+	// sendInterval is how long spans can wait in the queue before they are sent together in one request.
 	sendInterval = 2 * time.Second
 	// exportTimeout is the time limit of one export, including its retries. During an export, further spans wait in the
 	// queue.
@@ -48,9 +48,9 @@ type Config struct {
 	Collector *url.URL
 	// Headers are HTTP headers for each request, for example with a credential. Nil means none.
 	Headers http.Header
-	// Ratio is the fraction of traces that this server records, from 0 to 1. It applies to traces that begin here. If a
-	// request belongs to a trace of its caller, the caller decides whether the request is recorded. With a ratio of 0,
-	// however, nothing is recorded.
+	// Ratio is the fraction of traces that this server records, from 0 to 1. It applies to traces that begin in this
+	// server. If a request belongs to a trace of its caller, the caller decides whether the request is recorded. If
+	// Ratio is 0, no request is recorded, even if the caller wants it.
 	Ratio float64
 	// Version is the version of the program.
 	Version string
@@ -89,8 +89,8 @@ func New(ctx context.Context, config Config) (*Provider, error) {
 	)}, nil
 }
 
-// samplerOf returns the sampler for a ratio. A ratio of 0 also applies to the traces of callers, because any client can
-// send the header that asks for a recording.
+// samplerOf returns the sampler for a ratio. If the ratio is 0, requests that belong to a trace of their caller are not
+// recorded either. Otherwise, any client could start a recording with a header.
 func samplerOf(ratio float64) sdktrace.Sampler {
 	if ratio == 0 {
 		return sdktrace.NeverSample()
@@ -106,7 +106,8 @@ func (p *Provider) Tracer() trace.Tracer {
 	return p.sdk.Tracer("github.com/lockbox-go/lockbox")
 }
 
-// Close sends the queued spans, for at most closeTimeout, and drops the rest. It does nothing for a nil Provider.
+// Close spends at most closeTimeout on sending the queued spans, and drops the rest. It does nothing for a nil
+// Provider.
 func (p *Provider) Close() {
 	if p == nil {
 		return

@@ -72,7 +72,7 @@ func TestQueueIsBounded(t *testing.T) {
 	require.Less(t, bytes, 8000*60, "a span has at least 60 bytes, and the queue holds 2048")
 }
 
-// TestRatio verifies that a ratio of 0 sends no trace that begins here, and no trace that a caller wants to record.
+// TestRatio verifies that with a ratio of 0, no trace is sent. This includes traces that a caller wants to record.
 func TestRatio(t *testing.T) {
 	t.Parallel()
 	provider := open(t, io.Discard, 0, func(_ http.ResponseWriter, r *http.Request) {
@@ -142,8 +142,8 @@ func TestRedirectsAreRefused(t *testing.T) {
 	require.NotContains(t, log.String(), "secret")
 }
 
-// hostile returns the URL of a server that answers every request with the given bytes. The URL has a secret in its
-// query.
+// hostile returns the URL of a server that answers every request with the given bytes. The query string of the URL
+// contains a secret.
 func hostile(t *testing.T, answer string) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
