@@ -21,7 +21,7 @@ func TestInterfacesHaveASecondReason(t *testing.T) {
 	}
 }
 
-// TestInterfaceCheckCatches adds files to a module with the interface ports.Door.
+// TestInterfaceCheckCatches runs the check on a module with the interface ports.Door and different further files.
 func TestInterfaceCheckCatches(t *testing.T) {
 	t.Parallel()
 	const imports = "import (\n\t\"" + arch.Module + "/ports\"\n\t\"" + arch.Module + "/tests/contracts\"\n)\n"

@@ -24,12 +24,12 @@ const environment = "LOCKBOX_TEST_ATTACK"
 
 // Attack describes one attack.
 type Attack struct {
-	// Name is a key of attacks.
+	// Name is the name of an attack in the map named attacks.
 	Name string
 	// Address is the host and port of the server.
 	Address string
-	// Token is a token of the attacker. Box and Key name an entry that the attacker may read. EncryptionKey opens the
-	// entry.
+	// Token is a token of the attacker. The attacker may read the entry named Key in the box named Box. EncryptionKey
+	// decrypts this entry.
 	Token, Box, Key, EncryptionKey string
 	// Duration is the length of the attack.
 	Duration time.Duration
@@ -48,8 +48,8 @@ var attacks = map[string]func(*attacker, context.Context){
 	"audit":   (*attacker).audit,
 }
 
-// Start runs an attack in a second process of the test binary. The test binary must call Main. wait returns the counts
-// of the attack, as text.
+// Start runs an attack in a second process of the test binary. The TestMain function of the binary must call Main. The
+// returned function waits until the attack ends, and returns the counts of the attack as text.
 func Start(a Attack) (wait func() (string, error), err error) {
 	text, err := json.Marshal(a)
 	if err != nil {
@@ -90,7 +90,7 @@ func Main() bool {
 	return true
 }
 
-// attacker is a running attack. It counts the results, such as statuses.
+// attacker is a running attack. It counts each kind of result, such as each HTTP status.
 type attacker struct {
 	Attack
 
@@ -104,8 +104,8 @@ func (a *attacker) count(what string) {
 	a.counts[what]++
 }
 
-// repeat runs n workers. Each worker starts at a random time in the first second and calls work until ctx ends. It
-// waits for the given pause after each call.
+// repeat runs n workers. Each worker starts at a random time in the first second and calls work until ctx ends. After
+// each call, the worker sleeps for the given pause.
 func (a *attacker) repeat(ctx context.Context, n int, pause time.Duration, work func() error) {
 	var workers sync.WaitGroup
 	for range n {
@@ -252,7 +252,7 @@ func newClient(n int) *http.Client {
 	return &http.Client{Transport: &http.Transport{DialContext: dialer.DialContext, MaxIdleConnsPerHost: n}}
 }
 
-// oneBox changes one box over 50 connections. The requests wait for the same lock.
+// oneBox is an attack with 50 connections. All its requests change the same box, so they wait for the same lock.
 func (a *attacker) oneBox(ctx context.Context) {
 	client := newClient(50)
 	serial := make(chan int)

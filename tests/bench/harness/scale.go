@@ -14,7 +14,7 @@ const (
 	fewUsers, manyUsers     = 10, 10_000
 )
 
-// scaleReport holds the read rate of a large box divided by the read rate of a small box.
+// scaleReport contains, for each round, the read rate of a large box divided by the read rate of a small box.
 type scaleReport struct {
 	Machine machine   `json:"machine"`
 	Entries []contest `json:"million_entries_to_thousand"`
@@ -87,8 +87,8 @@ func (b *bench) grown(ctx context.Context, name string, size load.Size) (*target
 	if _, err = t.load.tell(load.Order{Adopt: &place}); err != nil {
 		return nil, err
 	}
-	// Every entry is read once before the measurement. This verifies the added rows and maps their pages in the
-	// PostgreSQL processes, as in a long-running server.
+	// Every entry is read once before the measurement. These reads verify the added rows. They also bring the
+	// PostgreSQL processes into the state of a long-running server, which has touched most pages of its shared memory.
 	begin = time.Now()
 	_, err = t.load.tell(load.Order{Check: true})
 	say("reading every entry took %s", time.Since(begin).Round(time.Second))

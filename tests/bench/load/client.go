@@ -42,7 +42,8 @@ type conn struct {
 	got     answer
 }
 
-// do sends a request and reads the whole answer. After an error the next request opens a new connection.
+// do sends a request and reads the whole answer. After an error, do closes the connection, and the next request opens a
+// new one.
 func (c *conn) do(r request) (*answer, error) {
 	if c.net == nil {
 		var err error
