@@ -9,7 +9,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// DigestsFixture is an implementation of ports.Digests with three servers.
+// DigestsFixture holds an implementation of ports.Digests for each of three servers.
 type DigestsFixture struct {
 	Digests ports.Digests
 	// Replica is a server that shares the database of Digests.
@@ -37,14 +37,15 @@ func Digests(t *testing.T, open func(t *testing.T) DigestsFixture) {
 	}
 }
 
-// TokenDigestsFixture is an implementation of ports.TokenDigests with three servers.
+// TokenDigestsFixture holds an implementation of ports.TokenDigests for each of three servers.
 type TokenDigestsFixture struct {
 	Digests ports.TokenDigests
 	// Replica is a server that shares the database of Digests.
 	Replica ports.TokenDigests
 	// Elsewhere is a server with a separate database.
 	Elsewhere ports.TokenDigests
-	// Rekey replaces the server key for a purpose in the database of Digests, and reloads the key ring of Digests.
+	// Rekey replaces the server key for a purpose in the database that Digests uses. It then reloads the key ring of
+	// Digests, but not the key ring of Replica.
 	Rekey func(t *testing.T, purpose domain.KeyPurpose)
 }
 

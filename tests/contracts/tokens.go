@@ -11,12 +11,13 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// TokensFixture holds what the suite of ports.Tokens needs.
+// TokensFixture holds an implementation of ports.Tokens, and what else the tests need.
 type TokensFixture struct {
 	Tokens ports.Tokens
 	// SetTime sets the clock of Tokens.
 	SetTime func(now time.Time)
-	// Older holds, for each kind of credential, the id of a server key that has been replaced but not retired.
+	// Older contains the identifier of an older server key for each kind of credential. Each of these keys is no longer
+	// the current one, but is not retired.
 	Older map[domain.CredentialKind]domain.ServerKeyID
 	// Elsewhere issues tokens for another installation with the same server keys.
 	Elsewhere ports.Tokens

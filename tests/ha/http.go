@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// maxAnswer is the number of bytes of a response after which exchange stops reading.
+// maxAnswer is the maximum length of a response body in bytes. exchange ignores all further bytes.
 const maxAnswer = 4 << 20
 
 // exchange sends a request and returns the status and the body of the response.
