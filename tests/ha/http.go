@@ -16,7 +16,7 @@ func exchange(ctx context.Context, method, address, body string, header map[stri
 	return status, text, err
 }
 
-// exchangeWith is exchange with the given client. It also returns the header of the response.
+// exchangeWith is like exchange, but uses the given client and also returns the response header.
 func exchangeWith(ctx context.Context, client *http.Client, method, address, body string,
 	header map[string]string) (int, http.Header, string, error) {
 	request, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(body))
