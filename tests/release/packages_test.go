@@ -77,8 +77,8 @@ func buildNewerPackages(t *testing.T, folder string) {
 		filepath.Join(source, "scripts/package"), "v0.0.2", runtime.GOARCH, folder)
 }
 
-// checkPackage installs, upgrades and removes a package. If changed is set, it changes lockbox.env before the upgrade,
-// as an operator would.
+// checkPackage installs, upgrades and removes a package. If changed is set, checkPackage edits lockbox.env before the
+// upgrade, as an operator would.
 func checkPackage(t *testing.T, format packageFormat, folder string, changed bool) {
 	t.Helper()
 	s := newScratch(t, folder)
@@ -103,7 +103,8 @@ func checkPackage(t *testing.T, format packageFormat, folder string, changed boo
 	}
 }
 
-// checkInstalled verifies the files, their owners and modes, the user and the unit after an installation.
+// checkInstalled verifies what an installation creates: the files with their owners and modes, the user lockbox, and
+// the systemd unit.
 func checkInstalled(t *testing.T, s scratch, format packageFormat) {
 	t.Helper()
 	require.Empty(t, s.sh(format.verify))
@@ -129,8 +130,8 @@ drwxr-xr-x root:root /usr/share/doc/lockbox/docs
 	require.Empty(t, s.sh("find /etc/systemd/system -name 'lockbox*'"), "the service is not enabled")
 }
 
-// checkUpgraded verifies that an upgrade keeps a changed lockbox.env and puts the new default into another file. An
-// unchanged lockbox.env must be replaced.
+// checkUpgraded verifies the files after an upgrade. If lockbox.env was changed, the upgrade must keep it, and install
+// the new default file under another name. Otherwise, the upgrade must replace lockbox.env.
 func checkUpgraded(t *testing.T, s scratch, format packageFormat, changed bool) {
 	t.Helper()
 	require.Equal(t, "drwxr-x--- root:lockbox\n", s.sh("stat -c '%A %U:%G' /etc/lockbox"))
