@@ -8,7 +8,8 @@ package migrations
 
 import "embed"
 
-// Files contains the migrations, NNNNNN_name.up.sql and NNNNNN_name.down.sql.
+// Files contains the SQL files of the migrations. Each migration has two files: NNNNNN_name.up.sql and
+// NNNNNN_name.down.sql.
 //
 //go:embed *.sql
 var Files embed.FS

@@ -16,7 +16,7 @@ type Package struct {
 	TestImports []string
 }
 
-// Check returns the violations of the policy, one sentence for each import, in the order of the packages.
+// Check returns the violations of the policy: one sentence for each forbidden import. The order is that of packages.
 func Check(packages []Package) []string {
 	var found []string
 	for _, p := range packages {
@@ -39,7 +39,7 @@ func Check(packages []Package) []string {
 	return found
 }
 
-// forbidden returns the reason why a package may not import a path, or "" if it may.
+// forbidden returns the reason why a package must not import a path, or "" if the import is allowed.
 func forbidden(pkg string, rule Rule, imported string) string {
 	if own, ok := inModule(imported); ok {
 		if sameRoom(pkg, own) || matchesAny(rule.May, own) {
@@ -68,7 +68,7 @@ func forbiddenInTest(pkg string, rule Rule, imported string) string {
 	return forbidden(pkg, rule, imported)
 }
 
-// unconfined returns the reason why a package may not import a library, or "" if it may.
+// unconfined returns the reason why a package must not import a library, or "" if the import is allowed.
 func unconfined(pkg, imported string, inTest bool) string {
 	for _, c := range confined {
 		if !isOrBelow(imported, c.Library) || matchesAny(c.To, pkg) || (inTest && c.InTests) {

@@ -13,8 +13,8 @@ const (
 	ThirdParty   Libraries = true
 )
 
-// Rule is one line of the policy. It applies to the packages whose path matches the pattern in Packages. Of this
-// module, these packages may import only those whose path matches one of the patterns in May.
+// Rule is one line of the policy. It applies to the packages whose path matches the pattern in Packages. From this
+// module, they may import only packages whose path matches one of the patterns in the field May.
 //
 // A pattern is a path inside the module. "domain/*" matches paths with one more element, "tests/..." matches tests and
 // everything under it, and "." is the root.
@@ -67,9 +67,9 @@ var policy = []Rule{
 	{"tests/...", []string{"..."}, ThirdParty},
 }
 
-// testsOf lists what the _test.go files of a package may import in addition to what the package itself may import. The
-// domain is tested without I/O, use cases on a real database without HTTP, and everything else with a real database and
-// the real program.
+// testsOf lists additional imports that are allowed only in the _test.go files of a package. The domain is tested
+// without I/O, use cases on a real database without HTTP, and everything else with a real database and the real
+// program.
 var testsOf = []Rule{
 	{"domain", nil, StandardOnly},
 	// The tests of droplets use the vault, because the vault implements a port that droplets calls.

@@ -24,7 +24,7 @@ const environment = "LOCKBOX_TEST_ATTACK"
 
 // Attack describes one attack.
 type Attack struct {
-	// Name is the name of an attack in the map named attacks.
+	// Name is the attack's name, as in the map attacks.
 	Name string
 	// Address is the host and port of the server.
 	Address string

@@ -54,7 +54,7 @@ func TokenDigests(t *testing.T, open func(t *testing.T) TokenDigestsFixture) {
 	t.Helper()
 	f := open(t)
 	seen := map[domain.Digest]bool{}
-	// all computes digests of every kind, each from a different input.
+	// The function all computes digests of every kind, each from a different input.
 	all := func(digests ports.TokenDigests) []domain.Digest {
 		tokens, _ := digests.Tokens(domain.OpaqueToken{1}, domain.OpaqueToken{2})
 		list := tokens

@@ -100,8 +100,8 @@ func hostList(t *testing.T, f DropletHostFixture) {
 	require.Equal(t, slices.Delete(droplets, 1, 2), f.list(t), "the others are unchanged")
 }
 
-// hostNames lets several servers concurrently create a droplet with the same name, and verifies that exactly one of
-// them succeeds.
+// hostNames creates droplets with the same name concurrently, as several servers could. Exactly one of the calls must
+// succeed.
 func hostNames(t *testing.T, f DropletHostFixture) {
 	var created atomic.Int32
 	var done sync.WaitGroup

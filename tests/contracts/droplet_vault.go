@@ -41,7 +41,7 @@ func DropletBox(t *testing.T, open func(t *testing.T) DropletVaultFixture) {
 	})
 }
 
-// request is a request for the box with a generated key.
+// The method request returns a request to open the box with a generated encryption key.
 func (f DropletVaultFixture) request(t *testing.T, permissions domain.Permissions) ports.OpenBox {
 	return ports.OpenBox{
 		Box:           string(f.Box),
@@ -69,7 +69,7 @@ func (f DropletVaultFixture) addRecord(t *testing.T) domain.DropletID {
 	return record.ID
 }
 
-// noted returns the entry version to which the droplet record with the given identifier refers.
+// noted returns the VersionRef of the stored droplet record with the given identifier.
 func (f DropletVaultFixture) noted(t *testing.T, id domain.DropletID) domain.VersionRef {
 	t.Helper()
 	records, err := f.Store.Read().Droplets.List(t.Context())
@@ -180,7 +180,7 @@ func boxAbandoned(t *testing.T, f DropletVaultFixture) {
 	require.ErrorIs(t, err, domain.NotFound)
 }
 
-// boxAuthorises verifies that a removed member loses access even through a box that was opened before the removal.
+// boxAuthorises verifies that a removed member loses access, even if the box was opened before the removal.
 func boxAuthorises(t *testing.T, f DropletVaultFixture) {
 	writable := f.open(t, f.Manager, domain.CreateEntry)
 	require.NoError(t, writable.Write(t.Context(), "entry", []byte(`1`), f.addRecord(t)))

@@ -48,7 +48,7 @@ var (
 	entrySalt = domain.BoxSalt{2}
 )
 
-// entryKeys returns an encryption key of each kind, by the name of the kind.
+// entryKeys returns one encryption key of each kind. The map key is the name of the kind.
 func entryKeys(t *testing.T) map[string]domain.EncryptionKey {
 	t.Helper()
 	return map[string]domain.EncryptionKey{

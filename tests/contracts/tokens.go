@@ -112,7 +112,7 @@ func tokensOfOlderKeys(t *testing.T, f TokensFixture) {
 	}
 }
 
-// requireNoToken requires that Verify and Identify refuse text as a token.
+// requireNoToken requires that Verify and Identify refuse the given text.
 func (f TokensFixture) requireNoToken(t *testing.T, text string) {
 	t.Helper()
 	for _, verify := range []func(string) (domain.Credential, error){

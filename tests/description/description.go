@@ -23,8 +23,8 @@ import (
 // accountsPath is the path prefix of the accounts API.
 const accountsPath = "/api/v1"
 
-// unlisted contains prefixes of the names of those response headers that the description does not list. HTTP itself
-// defines some of them, and the server adds the others to every response.
+// unlisted contains names, or beginnings of names, of response headers that the description need not list. HTTP itself
+// defines some of these headers, and the server adds the others to every response.
 var unlisted = []string{
 	"Date", "Content-Type", "Content-Length", "Connection", "X-Content-Type-Options", "Vary", "Access-Control-",
 }
@@ -57,8 +57,8 @@ var Load = sync.OnceValues(func() (*Description, error) {
 	return Parse(api.Description)
 })
 
-// decodeJSON accepts an object in which a name occurs twice, because Lockbox returns a value exactly as the client
-// wrote it. It does so with every version of Go.
+// decodeJSON accepts an object in which a name occurs twice. Such an object can be valid, because Lockbox returns a
+// value exactly as the client wrote it.
 func decodeJSON(body io.Reader, _ http.Header, _ *openapi3.SchemaRef, _ openapi3filter.EncodingFn) (any, error) {
 	var value any
 	decoder := json.NewDecoder(body)

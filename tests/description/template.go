@@ -32,7 +32,7 @@ func (t template) compare(other template) int {
 	return cmp.Compare(t.path, other.path)
 }
 
-// match matches an encoded path and returns its parameters, decoded once.
+// match reports whether an encoded path matches the template. It returns the path's parameters, each decoded once.
 func (t template) match(path string) (map[string]string, bool) {
 	segments := strings.Split(path, "/")
 	if len(segments) != len(t.segments) || segments[len(segments)-1] == "" && isParameter(t.segments[len(segments)-1]) {

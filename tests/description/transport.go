@@ -6,7 +6,7 @@ import (
 	"net/http"
 )
 
-// Transport is an http.RoundTripper that checks each exchange. If the description does not allow an exchange, it
+// Transport is an http.RoundTripper that checks each exchange. If the description does not allow an exchange, RoundTrip
 // returns a [Mismatch].
 type Transport struct {
 	Base http.RoundTripper

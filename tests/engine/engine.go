@@ -1,6 +1,6 @@
 //go:build e2e && linux
 
-// Package engine provides a Docker engine for tests, reached with the docker command or over its socket.
+// Package engine provides a Docker engine for tests. Tests use it with the docker command or over its socket.
 package engine
 
 import (

@@ -14,9 +14,9 @@ const (
 )
 
 // reservePorts reserves the ports of droplets until the test ends. These ports are in the range that Linux uses for
-// outgoing connections. Without the reservation, a connection of another test could occupy one of the ports. A test
-// without permission to write the kernel setting goes on without the reservation. About one in several hundred such
-// runs fails because a port is in use.
+// outgoing connections. Without the reservation, a connection of another test could occupy one of the ports. If the
+// test has no permission to write the kernel setting, it runs without the reservation. About one in several hundred of
+// these runs fails, because a port is in use.
 func reservePorts(t testing.TB) {
 	before, err := os.ReadFile(reservedPorts)
 	if err != nil || strings.Contains(string(before), dropletPorts) {

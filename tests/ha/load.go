@@ -35,8 +35,8 @@ type load struct {
 	cancel  context.CancelFunc
 }
 
-// stream sends the requests of one user, who has one entry. It writes the entry through one server and reads it through
-// all servers in turn.
+// stream sends the requests of one user, who has one entry. The stream writes the entry through one server and reads it
+// through all servers in turn.
 type stream struct {
 	account account
 	servers []*lockbox
@@ -206,7 +206,7 @@ func versionOf(header http.Header) int64 {
 	return version
 }
 
-// raise sets a number to at least the given value.
+// raise increases a number to the given value, unless the number is already larger.
 func raise(number *atomic.Int64, to int64) {
 	for {
 		now := number.Load()

@@ -42,8 +42,8 @@ func inside(ctx context.Context, args []string) error {
 // network holds the two networks of a run.
 type network struct{ nodes []*namespace }
 
-// namespace is the network namespace of one node. The kernel keeps the namespace as long as the process named holder
-// runs, which only sleeps.
+// namespace is the network namespace of one node. The process named holder only sleeps: the kernel keeps the namespace
+// as long as this process runs.
 type namespace struct {
 	index  int
 	holder *exec.Cmd

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// node is one machine of the cluster: a member of etcd, Patroni, and the PostgreSQL server that Patroni manages.
+// node is one machine of the cluster. It runs etcd, Patroni, and the PostgreSQL server that Patroni manages.
 type node struct {
 	*namespace
 	name   string

@@ -57,8 +57,8 @@ http {
 			require.NoError(t, os.WriteFile(outer, []byte(text), 0o600))
 			return []string{"nginx", "-p", dir, "-c", outer}
 		},
-		// With the default size of the send buffer, the kernel could buffer a whole response, and nginx would never
-		// have to write one to a file.
+		// With the default size of the send buffer, the kernel could buffer a whole response. nginx would then need no
+		// file, and the test would prove nothing.
 		substitute: []string{"listen 443 ssl", "listen ADDRESS ssl sndbuf=16k"},
 	},
 	"haproxy": {

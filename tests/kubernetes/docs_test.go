@@ -77,8 +77,8 @@ func section(t *testing.T, page, heading string) string {
 	return strings.Join(commands, "\n")
 }
 
-// checkout is a folder that contains what the commands need: the folder deploy, and bin with the program, as in a clone
-// of the repository after a build.
+// checkout is a folder that looks like a clone of the repository after a build. It contains what the commands need: the
+// folder deploy, and the program in the folder bin.
 type checkout struct {
 	t   *testing.T
 	dir string
@@ -112,9 +112,9 @@ func (c checkout) keys(secret string) string {
 	return strings.TrimSpace(c.run("kubectl -n lockbox get secret " + secret + " -o '" + names + "'"))
 }
 
-// clean deletes the objects that a section of the page has created. It deletes Secrets only if a Secret
-// lockbox-postgres exists, which only the section "Try it" creates. The Secrets of the section "Production" remain for
-// the section "Helm".
+// clean deletes the objects that a section of the page has created. It deletes the Secrets of the section "Try it",
+// which include lockbox-postgres. It keeps the Secrets of the section "Production", because the section "Helm" uses
+// them.
 func (c checkout) clean() {
 	c.t.Helper()
 	kinds := "deployment,statefulset,job,service,serviceaccount,configmap,networkpolicy,poddisruptionbudget"

@@ -26,8 +26,8 @@ const Secret = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 // Server is a running Lockbox server.
 type Server struct {
 	URL string
-	// MetricsURL is the URL of the separate address for metrics, LOCKBOX_METRICS_ADDR. It is "" if that setting is
-	// empty.
+	// MetricsURL is the URL of the server's separate address for metrics. It is "" if the setting LOCKBOX_METRICS_ADDR
+	// is empty.
 	MetricsURL string
 	// Database is the URL of the server's database.
 	Database string

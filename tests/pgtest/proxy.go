@@ -73,8 +73,8 @@ func (p *Proxy) LoseOpen() {
 	}
 }
 
-// LoseNew switches the loss of new connections on or off. While it is on, the proxy loses each new connection at once.
-// Such a connection stays lost after LoseNew(false).
+// LoseNew switches the loss of new connections on or off. While it is on, the proxy loses each new connection
+// immediately. Such a connection stays lost after LoseNew(false).
 func (p *Proxy) LoseNew(lose bool) { p.loseNew.Store(lose) }
 
 // LimitOpen sets the maximum number of open connections. The proxy refuses further connections with the error of a

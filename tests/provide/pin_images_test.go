@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// pinned are the files that scripts/pin-images changes.
+// pinned lists the files that scripts/pin-images changes.
 var pinned = []string{"docker-compose.yml", "deploy/Dockerfile", "deploy/kubernetes/overlays/dev/postgres.yaml"}
 
 // pins is a folder with copies of the pinned files and of the script, and a registry of images for the script.

@@ -127,8 +127,8 @@ func eventQueueEveryEvent(f *fixture) {
 	require.Subset(f, f.targets(), []string{"append", "writer", "batch"}, "the audit log keeps delivered events")
 }
 
-// eventQueueOrder verifies that the queue has the order of the commits, even if the identifiers of the events have
-// another order. This can happen if the clocks of servers differ.
+// eventQueueOrder verifies that the queue delivers events in the order of their commits. The identifiers of the events
+// can have another order if the clocks of servers differ.
 func eventQueueOrder(f *fixture) {
 	f.stream()
 	want := []string{}

@@ -45,7 +45,7 @@ func eventsAppendAndList(f *fixture) {
 	require.NoError(f, err)
 	require.Equal(f, []domain.Event{event}, list.Events)
 
-	// An event with the identifier of another event makes the unit of work fail. Its other events must not be stored
+	// If an event has the identifier of a stored event, the unit of work fails. Its other events must not be stored
 	// either.
 	require.Error(f, f.Do(f.Context(), func(ctx context.Context, repos ports.Repos) error {
 		require.NoError(f, repos.Events.Append(ctx, f.event("lost")))

@@ -13,7 +13,7 @@ import (
 
 const root = "../.."
 
-// relative returns a path from the module's root.
+// relative converts a path to a path relative to the module's root.
 func relative(t *testing.T, path string) string {
 	t.Helper()
 	short, err := filepath.Rel(root, path)

@@ -17,7 +17,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// FreePassphrases is the number of wrong passphrases after which Boxes locks the caller out.
+// FreePassphrases is the number of wrong passphrases that are allowed before a lockout.
 const FreePassphrases = 3
 
 // GeneratedKey is a generated encryption key in the form that a client sends.

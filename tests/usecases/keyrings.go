@@ -129,7 +129,7 @@ func (p KeyringPlan) seal(t testing.TB, head []byte) []byte {
 }
 
 // OpenChain returns the earlier keys in the chain of a keyring. ok is false if the key does not decrypt the chain.
-// OpenChain does not check the commitment to the key, as an attacker would not.
+// OpenChain skips the check of the commitment to the key. An attacker would skip it too.
 func OpenChain(t testing.TB, key [32]byte, head, chain []byte) (earlier [][32]byte, ok bool) {
 	t.Helper()
 	require.Greater(t, len(chain), 64)

@@ -24,7 +24,7 @@ type bench struct {
 	wrong   []string
 }
 
-// target is a program with its own database and load.
+// target is a program with its own database and its own load driver.
 type target struct {
 	name     string
 	program  string

@@ -100,7 +100,8 @@ func (c *cluster) look(ctx context.Context) error {
 	return nil
 }
 
-// findPgbench returns the pgbench beside the running server's binaries. Distributions keep it outside PATH.
+// findPgbench returns the path of pgbench. It prefers the pgbench in the folder of the running server's program,
+// because distributions install pgbench outside PATH.
 func (c *cluster) findPgbench() string {
 	if program, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", c.postmaster)); err == nil {
 		beside := filepath.Join(filepath.Dir(program), "pgbench")
@@ -158,9 +159,9 @@ func (c *cluster) floor(ctx context.Context, database, script string, connection
 	return floorSlice{rate, used / count}, nil
 }
 
-// warmRate parses pgbench's output. rate is the number of transactions per second after the first of pgbench's reports,
-// which appear every second. count is the number of all transactions, including those of the first second. If the
-// output has an unexpected form, rate is 0.
+// warmRate parses pgbench's output. count is the number of all transactions. rate is the number of transactions per
+// second, without those before pgbench's first report, which covers the first second. If the output has an unexpected
+// form, rate is 0.
 func warmRate(out string) (rate, count float64) {
 	all, count := numberAfter(out, "tps = "), numberAfter(out, "number of transactions actually processed: ")
 	seconds := numberAfter(out, "progress: ")

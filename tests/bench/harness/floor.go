@@ -13,9 +13,9 @@ import (
 // The floor is the work of PostgreSQL for a single request: one prepared statement and its commit, without Lockbox
 // between the client and PostgreSQL. The floor's tables have the columns and indexes of the real tables, without
 // foreign keys. They contain copies of the real rows, so the floor reads and writes the same bytes. Two differences
-// make the floor faster: identifiers come from a sequence instead of random numbers, and written values come from the
-// plan instead of the connection. Lockbox has an advantage too: it batches concurrent requests into shared statements
-// and commits, which the floor does not do.
+// make the floor faster: identifiers come from a sequence instead of random numbers, and the written value is a
+// constant in the prepared statement instead of data that the client sends. Lockbox has an advantage too: it batches
+// concurrent requests into shared statements and commits, which the floor does not do.
 const floorTables = `
 CREATE SCHEMA floor;
 CREATE TABLE floor.entries (LIKE public.entries INCLUDING ALL);

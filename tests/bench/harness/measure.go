@@ -12,8 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/bench/load"
 )
 
-// The scenarios in the order of execution. Scenarios that hash passwords or derive keys come last, so that the memory
-// use of reads and writes is measured before them.
+// These are the scenarios in the order of execution. Scenarios that hash passwords or derive keys come last, so that
+// the memory use of reads and writes is measured before them.
 var (
 	plain   = []string{"read", "write", "mixed", "list", load.Alone}
 	hashing = []string{"revoke", "passphrase", "sign-in"}
@@ -180,8 +180,8 @@ func (b *bench) addTimes(t *target, r *report) error {
 	return err
 }
 
-// count runs every scenario once more, with a proxy between the program and the database that counts statements and
-// round trips. The timed slices do without the proxy, because it costs time.
+// count runs every scenario once more through a proxy. The proxy is between the program and the database, and counts
+// statements and round trips. The timed slices run without the proxy, because it costs time.
 func (b *bench) count(ctx context.Context, t *target, r *report) error {
 	w, err := startWire(b.cluster.server)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 // ticks is the number of clock ticks per second in /proc/…/stat. It is the same on every architecture that Go supports.
 const ticks = 100
 
-// statOf returns the third and all later fields of /proc/PID/stat. The manual page proc(5) numbers the fields.
+// statOf returns the third and all later fields of /proc/PID/stat. The manual page proc(5) describes them.
 func statOf(pid int) []string {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {

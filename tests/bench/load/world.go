@@ -35,8 +35,8 @@ func UserName(user int) string { return "user-" + strconv.Itoa(user) }
 
 func password(user int) string { return "password-of-" + strconv.Itoa(user) }
 
-// AppendValue appends the JSON value of a write, which depends on the entry and the number of the write. Each write has
-// a different value.
+// AppendValue appends the JSON value that a write stores. The value depends on the entry and on the number of the
+// write, so each write stores a different value.
 func AppendValue(to []byte, box, entry int, write uint64) []byte {
 	begin := len(to)
 	to = append(append(append(append(append(to, `{"of":"`...), BoxName(box)...), '/'), EntryKey(entry)...),
@@ -97,7 +97,7 @@ func (e *entry) newest() (version, write uint64) {
 	return e.version, e.write
 }
 
-// newWorld assumes that every entry is at version 1, from write 0.
+// newWorld assumes that every entry has only version 1, which write number 0 has created.
 func newWorld(place Place) *world {
 	w := &world{Place: place, entries: make([]entry, place.Boxes*place.Entries),
 		paths: make([]string, place.Boxes*place.Entries)}
@@ -130,7 +130,7 @@ func (w *world) checkVersions() error {
 	return nil
 }
 
-// fill creates the data of a Place over HTTP in a Lockbox without an owner.
+// fill fills a new Lockbox over HTTP. It begins with the creation of the owner.
 func (d *Driver) fill(size Size, key string) error {
 	place := Place{Size: size, Key: key, Tokens: make([]string, size.Users)}
 	var made struct{ APIKey string }
