@@ -16,7 +16,8 @@ type Package struct {
 	TestImports []string
 }
 
-// Check returns the violations of the policy: one sentence for each forbidden import. The order is that of packages.
+// Check returns the violations of the policy: one sentence for each forbidden import. The sentences are in the order of
+// the packages.
 func Check(packages []Package) []string {
 	var found []string
 	for _, p := range packages {
@@ -82,8 +83,8 @@ func unconfined(pkg, imported string, inTest bool) string {
 	return ""
 }
 
-// sameRoom reports whether two packages belong to the same adapter or command, or to the client. An adapter, a command
-// or the client can consist of several packages that import each other.
+// sameRoom reports whether two packages belong to the same adapter, to the same command, or to the client. An adapter,
+// a command or the client can consist of several packages that import each other.
 func sameRoom(a, b string) bool {
 	room := func(path string) string {
 		parts := strings.SplitN(path, "/", 3)
@@ -135,7 +136,7 @@ func matches(pattern, path string) bool {
 	return pattern == path
 }
 
-// isOrBelow reports whether path is base or is under it: "a/v5" is under "a", "ab" is not.
+// isOrBelow reports whether path is base or is under it. For example, "a/v5" is under "a", but "ab" is not.
 func isOrBelow(path, base string) bool {
 	return path == base || strings.HasPrefix(path, base+"/")
 }

@@ -67,9 +67,9 @@ var policy = []Rule{
 	{"tests/...", []string{"..."}, ThirdParty},
 }
 
-// testsOf lists additional imports that are allowed only in the _test.go files of a package. The domain is tested
-// without I/O, use cases on a real database without HTTP, and everything else with a real database and the real
-// program.
+// testsOf lists additional imports that are allowed only in the _test.go files of a package. The tests of package
+// domain perform no I/O. The tests of use cases use a real database, but no HTTP. All other tests may import
+// everything.
 var testsOf = []Rule{
 	{"domain", nil, StandardOnly},
 	// The tests of droplets use the vault, because the vault implements a port that droplets calls.

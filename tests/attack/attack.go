@@ -133,8 +133,8 @@ func sleep(ctx context.Context, wait time.Duration) {
 // dialer connects from the attacker's address.
 var dialer = net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}, Timeout: 5 * time.Second}
 
-// stall opens a connection, sends the text and waits until the server closes the connection or ctx ends. If deaf is
-// set, stall does not read the response.
+// stall opens a connection, sends the text and reads the response. If deaf is set, it reads nothing, and keeps the
+// connection open until ctx ends.
 func (a *attacker) stall(ctx context.Context, text string, deaf bool) error {
 	conn, err := dialer.DialContext(ctx, "tcp", a.Address)
 	if err != nil {
@@ -210,14 +210,15 @@ func (a *attacker) hangups(ctx context.Context) {
 	})
 }
 
-// bodies sends 1,100 large bodies without a token, and never finishes them.
+// bodies is an attack without a token: over 1,100 connections, it sends the beginning of a large body and then nothing.
 func (a *attacker) bodies(ctx context.Context) {
 	text := "POST /api/v1/user/add HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" +
 		"Content-Length: 60000\r\n\r\n" + strings.Repeat(" ", 8<<10)
 	a.repeat(ctx, 1100, time.Second, func() error { return a.stall(ctx, text, false) })
 }
 
-// revoked is an attack with a revoked API key: it sends 64 large bodies and never finishes them.
+// revoked is an attack with a revoked API key: over 64 connections, it sends the beginning of a large body and then
+// nothing.
 func (a *attacker) revoked(ctx context.Context) {
 	text := "POST /boxes/" + a.Box + "/entries HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" +
 		"Authorization: Bearer " + a.Token + "\r\nX-Encryption-Key: " + a.EncryptionKey +

@@ -114,7 +114,7 @@ func (s *server) call(b *testing.B, method, path, body string) []byte {
 	return content
 }
 
-// write sends count writes in total from all writers, and returns how long this took.
+// write runs all writers until they have sent the given number of writes in total, and returns how long this took.
 func (s *server) write(b *testing.B, count int, place func(writer int) (box, key string)) time.Duration {
 	b.Helper()
 	var group sync.WaitGroup

@@ -31,7 +31,7 @@ func run[F any](t *testing.T, open func(t *testing.T) F, tests map[string]func(*
 	}
 }
 
-// requireRefusal requires a refusal with a kind and a code.
+// requireRefusal requires that err has the given kind and the given code.
 func requireRefusal(t *testing.T, err error, kind domain.Kind, code string) {
 	t.Helper()
 	require.ErrorIs(t, err, kind)

@@ -16,7 +16,7 @@ import (
 // nodeCount is the smallest number of nodes with which etcd survives the loss of one node.
 const nodeCount = 3
 
-// cluster is three nodes that elect a primary.
+// cluster is a group of three nodes, which elect a primary.
 type cluster struct {
 	setup *setup
 	nodes []*node
@@ -227,7 +227,7 @@ func (c *cluster) streams(ctx context.Context, n *node) bool {
 	return err == nil && streams
 }
 
-// named returns the node with a name, or nil.
+// named returns the node with the given name, or nil.
 func (c *cluster) named(name string) *node {
 	for _, each := range c.nodes {
 		if each.name == name {
@@ -264,7 +264,7 @@ func (c *cluster) healthy(ctx context.Context) error {
 	return nil
 }
 
-// sleep waits for a duration, or returns the error of the context.
+// sleep waits for the given duration. If the context ends first, sleep returns the context's error.
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

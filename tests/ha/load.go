@@ -124,7 +124,7 @@ func (s *stream) run(ctx context.Context, interval time.Duration) {
 	}
 }
 
-// write stores the number of the attempt as a new version of the entry.
+// write writes a new version of the entry. The value of the version contains the number of the attempt.
 func (s *stream) write(attempt int64) {
 	a := answered{
 		id:      fmt.Sprintf("w-%s-%d", s.account.name, attempt),
@@ -193,7 +193,7 @@ func (s *stream) send(a *answered, method, path, body string, want int) (http.He
 	return header, text
 }
 
-// refuse counts a request that failed.
+// The method refuse counts a failed request under the reason of its failure.
 func (s *stream) refuse(reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -9,8 +9,8 @@
 // send requests while the nodes are killed, frozen and partitioned. Afterwards, the program compares the responses with
 // the content of the database, including the audit log. It exits with 1 if a promise was broken.
 //
-// Everything runs in separate network and process namespaces. The program therefore needs root, and no process or
-// network interface remains afterwards.
+// Everything runs in separate network and process namespaces. The program therefore needs root rights. After a run, no
+// process and no network interface remains.
 package main
 
 import (

@@ -112,7 +112,7 @@ func (n node) serve(c container) (stop func() string) {
 	}
 }
 
-// status sends a request to the server and returns the status, or 0 without a response.
+// status sends a request to the server and returns the status of the response. If there is no response, it returns 0.
 func (n node) status(method, path, body string) int {
 	n.t.Helper()
 	certificate, err := os.ReadFile(filepath.Join(n.dir, "run/tls/tls.crt"))

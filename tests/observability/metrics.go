@@ -44,7 +44,7 @@ func scrape(t *testing.T) map[string]*Family {
 	return parse(get(t, client, server.MetricsURL+"/metrics"))
 }
 
-// get returns the body of a response with status 200.
+// get sends a GET request and returns the body of the response. The test fails if the status is not 200.
 func get(t *testing.T, client *http.Client, url string) string {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)

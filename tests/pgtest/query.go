@@ -23,7 +23,7 @@ func Column(t testing.TB, database, sql string, args ...any) []string {
 	return all
 }
 
-// WithParameter returns the database URL with a connection parameter set.
+// WithParameter returns a copy of a database URL in which the connection parameter name has the given value.
 func WithParameter(t testing.TB, database, name, value string) string {
 	t.Helper()
 	u, err := url.Parse(database)

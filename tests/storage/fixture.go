@@ -113,7 +113,7 @@ func (f *fixture) saveUser(name domain.UserName, change func(*domain.User)) {
 	})
 }
 
-// addAPIKey stores an API key that never expires and returns its credential.
+// addAPIKey stores an API key that never expires, and returns the credential of the key.
 func (f *fixture) addAPIKey(user domain.User) domain.Credential {
 	f.Helper()
 	key := domain.APIKey{
@@ -127,7 +127,7 @@ func (f *fixture) addAPIKey(user domain.User) domain.Credential {
 	return domain.Credential{Kind: domain.APIKeyCredential, ID: key.ID, User: user.ID}
 }
 
-// addSession stores a session of an hour and returns its credential.
+// addSession stores a session that expires after an hour, and returns its credential.
 func (f *fixture) addSession(user domain.User) domain.Credential {
 	f.Helper()
 	session := domain.NewSession(f.id(), user, f.now, time.Hour)

@@ -14,8 +14,8 @@ import (
 	"strings"
 )
 
-// Files returns the paths below root whose extension is one of ext, in lexical order. It omits generated files, built
-// binaries, vendored modules and hidden folders.
+// Files returns the paths of all files below root that have one of the given extensions, in lexical order. It omits
+// generated files, built binaries, vendored modules and hidden folders.
 func Files(root string, ext ...string) ([]string, error) {
 	var files []string
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {

@@ -160,8 +160,8 @@ func (c *cluster) floor(ctx context.Context, database, script string, connection
 }
 
 // warmRate parses pgbench's output. count is the number of all transactions. rate is the number of transactions per
-// second, without those before pgbench's first report, which covers the first second. If the output has an unexpected
-// form, rate is 0.
+// second after the first second, for which pgbench prints a separate report. If the output has an unexpected form, rate
+// is 0.
 func warmRate(out string) (rate, count float64) {
 	all, count := numberAfter(out, "tps = "), numberAfter(out, "number of transactions actually processed: ")
 	seconds := numberAfter(out, "progress: ")

@@ -56,7 +56,8 @@ func (m machine) String() string {
 		strings.Join(append([]string{cmp.Or(m.Commit, "as given")}, m.Lockbox...), " "), m.Load)
 }
 
-// named returns the value of the first line that begins with name.
+// named returns the value in the first line that consists of name, the separator and a value. If there is none, it
+// returns "".
 func named(text, name, separator string) string {
 	for line := range strings.Lines(text) {
 		if found, value, ok := strings.Cut(line, separator); ok && strings.TrimSpace(found) == name {

@@ -92,7 +92,7 @@ func median(of []float64) float64 {
 	return (sorted[middle-1] + sorted[middle]) / 2
 }
 
-// rates formats the progress of scenarios as one line.
+// rates returns one line of text with the current rate of each scenario.
 func (r *report) rates(scenarios []string) string {
 	var parts []string
 	for _, name := range scenarios {
