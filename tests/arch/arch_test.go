@@ -172,7 +172,7 @@ func TestPolicyOfTests(t *testing.T) {
 	}
 }
 
-// TestLoadSeesEveryFile checks that Load finds an import behind a build tag, and skips other modules and ignored
+// TestLoadSeesEveryFile verifies that Load finds an import behind a build tag. Load must skip other modules and ignored
 // folders.
 func TestLoadSeesEveryFile(t *testing.T) {
 	t.Parallel()

@@ -54,7 +54,7 @@ func forbidden(pkg string, rule Rule, imported string) string {
 	return unconfined(pkg, imported, false)
 }
 
-// forbiddenInTest is like forbidden, for imports in the _test.go files of a package.
+// forbiddenInTest is like forbidden, but for an import in the _test.go files of a package.
 func forbiddenInTest(pkg string, rule Rule, imported string) string {
 	if slices.ContainsFunc(testLibraries, func(lib string) bool { return isOrBelow(imported, lib) }) {
 		return ""

@@ -122,7 +122,7 @@ func (a *attacker) repeat(ctx context.Context, n int, pause time.Duration, work 
 	workers.Wait()
 }
 
-// sleep waits for a time, or until ctx ends.
+// sleep waits for the given time, but at most until ctx ends.
 func sleep(ctx context.Context, wait time.Duration) {
 	select {
 	case <-ctx.Done():
@@ -182,7 +182,7 @@ func (a *attacker) headers(ctx context.Context) {
 	third.Wait()
 }
 
-// entry returns the request for the attacker's entry.
+// The method entry returns a request that reads the attacker's entry.
 func (a *attacker) entry() string {
 	return "GET /boxes/" + a.Box + "/entries/" + a.Key + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + a.Token +
 		"\r\nX-Encryption-Key: " + a.EncryptionKey + "\r\n\r\n"

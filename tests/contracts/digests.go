@@ -12,9 +12,9 @@ import (
 // DigestsFixture holds an implementation of ports.Digests for each of three servers.
 type DigestsFixture struct {
 	Digests ports.Digests
-	// Replica is a server that shares the database of Digests.
+	// Replica belongs to another server on the database that Digests uses.
 	Replica ports.Digests
-	// Elsewhere is a server with a separate database.
+	// Elsewhere belongs to a server with a separate database.
 	Elsewhere ports.Digests
 }
 
@@ -40,9 +40,9 @@ func Digests(t *testing.T, open func(t *testing.T) DigestsFixture) {
 // TokenDigestsFixture holds an implementation of ports.TokenDigests for each of three servers.
 type TokenDigestsFixture struct {
 	Digests ports.TokenDigests
-	// Replica is a server that shares the database of Digests.
+	// Replica belongs to another server on the database that Digests uses.
 	Replica ports.TokenDigests
-	// Elsewhere is a server with a separate database.
+	// Elsewhere belongs to a server with a separate database.
 	Elsewhere ports.TokenDigests
 	// Rekey replaces the server key for a purpose in the database that Digests uses. It then reloads the key ring of
 	// Digests, but not the key ring of Replica.

@@ -37,7 +37,7 @@ func Tokens(t *testing.T, open func(t *testing.T) TokensFixture) {
 
 var tokenIssued = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// tokenClaims returns claims of each kind of token. The tokens expire an hour after tokenIssued.
+// tokenClaims returns the claims of one token of each kind. The tokens expire an hour after tokenIssued.
 func tokenClaims() []ports.TokenClaims {
 	var all []ports.TokenClaims
 	for _, kind := range []domain.CredentialKind{domain.APIKeyCredential, domain.SessionCredential} {

@@ -193,7 +193,7 @@ func (s *stream) send(a *answered, method, path, body string, want int) (http.He
 	return header, text
 }
 
-// The method refuse counts a failed request under the reason of its failure.
+// The method refuse counts a failed request. Each reason has its own counter.
 func (s *stream) refuse(reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

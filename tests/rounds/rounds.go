@@ -19,7 +19,8 @@ func Choose(few, many int) int {
 	return few
 }
 
-// Configured returns the number of rounds in the environment variable. If the variable is not set, it returns few.
+// Configured returns the number of rounds in the environment variable. If the variable is not set, Configured returns
+// the argument few.
 func Configured(few int) int {
 	if n, err := strconv.Atoi(os.Getenv(Variable)); err == nil && n > 0 {
 		return n

@@ -95,8 +95,8 @@ func (f *fixture) conditionChanges(o office) map[string]conditionChange {
 	}
 }
 
-// writerConditions prepares conditional writes. Before each write is stored, one of its conditions becomes false. The
-// store must then store neither a version nor an event.
+// writerConditions prepares conditional writes. Before each write is executed, one of its conditions becomes false. The
+// write must then store neither a version nor an event.
 func writerConditions(f *fixture) {
 	o := f.office()
 	for name, change := range f.conditionChanges(o) {

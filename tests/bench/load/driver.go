@@ -34,7 +34,7 @@ type Fill struct {
 	Key  string `json:"key"`
 }
 
-// Run runs a scenario for a duration.
+// Run is an order to run a scenario for the given time.
 type Run struct {
 	Scenario string        `json:"scenario"`
 	For      time.Duration `json:"for"`
