@@ -1,14 +1,15 @@
 // Package migrations embeds the migrations of the database schema.
 //
-// The SQL of a released migration never changes: the next change is a new pair of files. The first
-// three digits of a version are the release line. Within a line, migrations only add to the schema,
-// so a program accepts a newer schema of its own line. A migration that removes something begins
-// the next line.
+// The SQL of a released migration never changes: the next change is a new pair of files. The first three digits of a
+// version are the release line. All migrations of a release line, except the first, only add to the schema. A program
+// therefore accepts a newer schema of its own release line. A migration that removes something begins a new release
+// line.
 package migrations
 
 import "embed"
 
-// Files contains the migrations, NNNNNN_name.up.sql and NNNNNN_name.down.sql.
+// Files contains the SQL files of the migrations. Each migration has two files: NNNNNN_name.up.sql and
+// NNNNNN_name.down.sql.
 //
 //go:embed *.sql
 var Files embed.FS

@@ -12,7 +12,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/arch"
 )
 
-// TestImportRules checks the module against its policy.
+// TestImportRules verifies that the imports of the module follow the policy.
 func TestImportRules(t *testing.T) {
 	t.Parallel()
 	root, err := filepath.Abs("../..")
@@ -34,7 +34,7 @@ func TestImportRules(t *testing.T) {
 	}
 }
 
-// TestPolicyCatches checks imports that the rules allow and imports that they refuse.
+// TestPolicyCatches verifies that Check reports forbidden imports and accepts allowed ones.
 func TestPolicyCatches(t *testing.T) {
 	t.Parallel()
 	const (
@@ -140,7 +140,7 @@ func TestPolicyCatches(t *testing.T) {
 	}
 }
 
-// TestPolicyOfTests checks the imports that the rules allow and refuse in _test.go files.
+// TestPolicyOfTests verifies that Check reports forbidden imports in _test.go files and accepts allowed ones.
 func TestPolicyOfTests(t *testing.T) {
 	t.Parallel()
 	const mod = arch.Module + "/"
@@ -172,7 +172,7 @@ func TestPolicyOfTests(t *testing.T) {
 	}
 }
 
-// TestLoadSeesEveryFile checks that Load finds an import behind a build tag, and skips other modules and ignored
+// TestLoadSeesEveryFile verifies that Load finds an import behind a build tag. Load must skip other modules and ignored
 // folders.
 func TestLoadSeesEveryFile(t *testing.T) {
 	t.Parallel()

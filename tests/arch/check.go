@@ -16,7 +16,8 @@ type Package struct {
 	TestImports []string
 }
 
-// Check returns the violations of the policy, one sentence for each import, in the order of the packages.
+// Check returns the violations of the policy: one sentence for each forbidden import. The sentences are in the order of
+// the packages.
 func Check(packages []Package) []string {
 	var found []string
 	for _, p := range packages {
@@ -39,7 +40,7 @@ func Check(packages []Package) []string {
 	return found
 }
 
-// forbidden returns the reason why a package may not import a path, or "" if it may.
+// forbidden returns the reason why a package must not import a path, or "" if the import is allowed.
 func forbidden(pkg string, rule Rule, imported string) string {
 	if own, ok := inModule(imported); ok {
 		if sameRoom(pkg, own) || matchesAny(rule.May, own) {
@@ -53,7 +54,7 @@ func forbidden(pkg string, rule Rule, imported string) string {
 	return unconfined(pkg, imported, false)
 }
 
-// forbiddenInTest is like forbidden, for imports in the _test.go files of a package.
+// forbiddenInTest is like forbidden, but for an import in the _test.go files of a package.
 func forbiddenInTest(pkg string, rule Rule, imported string) string {
 	if slices.ContainsFunc(testLibraries, func(lib string) bool { return isOrBelow(imported, lib) }) {
 		return ""
@@ -68,7 +69,7 @@ func forbiddenInTest(pkg string, rule Rule, imported string) string {
 	return forbidden(pkg, rule, imported)
 }
 
-// unconfined returns the reason why a package may not import a library, or "" if it may.
+// unconfined returns the reason why a package must not import a library, or "" if the import is allowed.
 func unconfined(pkg, imported string, inTest bool) string {
 	for _, c := range confined {
 		if !isOrBelow(imported, c.Library) || matchesAny(c.To, pkg) || (inTest && c.InTests) {
@@ -82,8 +83,8 @@ func unconfined(pkg, imported string, inTest bool) string {
 	return ""
 }
 
-// sameRoom reports whether two packages belong to the same adapter or command, or to the client. An adapter, a command
-// or the client can consist of several packages that import each other.
+// sameRoom reports whether two packages belong to the same adapter, to the same command, or to the client. An adapter,
+// a command or the client can consist of several packages that import each other.
 func sameRoom(a, b string) bool {
 	room := func(path string) string {
 		parts := strings.SplitN(path, "/", 3)
@@ -135,7 +136,7 @@ func matches(pattern, path string) bool {
 	return pattern == path
 }
 
-// isOrBelow reports whether path is base or is under it: "a/v5" is under "a", "ab" is not.
+// isOrBelow reports whether path is base or is under it. For example, "a/v5" is under "a", but "ab" is not.
 func isOrBelow(path, base string) bool {
 	return path == base || strings.HasPrefix(path, base+"/")
 }

@@ -3,7 +3,7 @@
 // The rules are tables in policy.go. They list the packages of the module that each package may import, and the
 // packages that may use each third-party library. A package without a rule is a violation, because a new package must
 // be a deliberate decision. The linter depguard checks a simplified copy of the rules, in .golangci.yml, so that
-// editors can show violations. If the two differ, this package is right.
+// editors can show violations. If the copy and this package differ, this package is right.
 //
 // An interface must have a conformance suite or a second implementation; see CheckInterfaces.
 package arch

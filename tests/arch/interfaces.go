@@ -13,8 +13,9 @@ import (
 	"strings"
 )
 
-// These packages hold the conformance suites of the ports. The storage suite is one table, whose keys begin with the
-// port's name and a slash. Package contracts has one function per port, with the port's name.
+// These packages hold the conformance suites of the ports. The storage suite is a table of tests: the name of each test
+// is the name of a port, a slash, and more text. In package contracts, the suite of a port is the function with the
+// port's name.
 const (
 	storageSuite  = "tests/storage"
 	contractSuite = "tests/contracts"
@@ -24,7 +25,7 @@ const (
 // breaks the following rule.
 //
 // An interface of package ports must have a suite that a test runs, or two implementations. Any other interface must
-// have two implementations. A declaration such as the following, in any file, asserts an implementation:
+// have two implementations. The check counts a type as an implementation if any file contains a declaration such as:
 //
 //	var _ Port = (*implementation)(nil)
 //
@@ -52,13 +53,14 @@ func CheckInterfaces(root string) ([]string, error) {
 	return found, nil
 }
 
-// interfaceCheck collects the names that CheckInterfaces compares. The name of a type is the path of its package in the
-// module (for another module, the import path), a dot, and the type's own name: "ports.TOTP".
+// interfaceCheck collects the names that CheckInterfaces compares. The name of a type consists of the path of its
+// package inside the module, a dot, and the type's own name: "ports.TOTP". For a type of another module, the path is
+// the import path.
 type interfaceCheck struct {
 	declared []string
-	// asserted holds, for each interface, the types that declarations assert to implement it.
+	// asserted maps each interface to its implementations, as found in declarations var _ Interface = value.
 	asserted map[string][]string
-	// suites holds each interface for which a test runs a suite.
+	// suites contains the names of the interfaces for which a test runs a suite.
 	suites map[string]bool
 }
 
@@ -102,7 +104,8 @@ func (c *interfaceCheck) addFile(root, name string) error {
 	return nil
 }
 
-// addAssertion adds a declaration var _ Interface = value.
+// addAssertion adds the implementation that a declaration such as "var _ Interface = value" names. It ignores other
+// declarations.
 func (c *interfaceCheck) addAssertion(file sourceFile, spec *ast.ValueSpec) {
 	if len(spec.Names) != 1 || spec.Names[0].Name != "_" || spec.Type == nil || len(spec.Values) != 1 {
 		return
@@ -113,7 +116,8 @@ func (c *interfaceCheck) addAssertion(file sourceFile, spec *ast.ValueSpec) {
 	}
 }
 
-// isConstraint reports whether an interface lists types. Such an interface cannot be the type of a variable.
+// isConstraint reports whether an interface is a type constraint, such as ~int | ~string. Such an interface cannot be
+// the type of a variable.
 func isConstraint(it *ast.InterfaceType) bool {
 	return slices.ContainsFunc(it.Methods.List, func(field *ast.Field) bool {
 		switch field.Type.(type) {

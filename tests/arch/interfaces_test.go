@@ -11,7 +11,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/arch"
 )
 
-// TestInterfacesHaveASecondReason checks every interface of the module.
+// TestInterfacesHaveASecondReason verifies that every interface of the module has a conformance suite or a second
+// implementation.
 func TestInterfacesHaveASecondReason(t *testing.T) {
 	t.Parallel()
 	found, err := arch.CheckInterfaces("../..")
@@ -21,7 +22,8 @@ func TestInterfacesHaveASecondReason(t *testing.T) {
 	}
 }
 
-// TestInterfaceCheckCatches adds files to a module with the interface ports.Door.
+// TestInterfaceCheckCatches runs CheckInterfaces on small modules. Each module contains the interface ports.Door and
+// the files of one test case.
 func TestInterfaceCheckCatches(t *testing.T) {
 	t.Parallel()
 	const imports = "import (\n\t\"" + arch.Module + "/ports\"\n\t\"" + arch.Module + "/tests/contracts\"\n)\n"

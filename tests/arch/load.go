@@ -57,7 +57,7 @@ func walk(root string, visit func(name string) error) error {
 	return nil
 }
 
-// ignored reports whether the go command ignores a folder of that name.
+// ignored reports whether the go command ignores a folder with the given name.
 func ignored(name string) bool {
 	return strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") ||
 		name == "testdata" || name == "vendor" || name == "node_modules"

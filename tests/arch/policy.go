@@ -3,8 +3,8 @@ package arch
 // Module is the import path that every package of the project starts with.
 const Module = "github.com/lockbox-go/lockbox"
 
-// Libraries states whether a package may import third-party code. The table confined contains further restrictions for
-// single libraries.
+// Libraries states whether a package may import third-party code. The table named confined restricts individual
+// libraries further.
 type Libraries bool
 
 // The values of Libraries.
@@ -13,8 +13,8 @@ const (
 	ThirdParty   Libraries = true
 )
 
-// Rule is one line of the policy. It applies to the packages whose path matches the pattern in Packages. Within the
-// module, they may import only packages whose path matches a pattern in May.
+// Rule is one line of the policy. It applies to the packages whose path matches the pattern in Packages. From this
+// module, they may import only packages whose path matches one of the patterns in the field May.
 //
 // A pattern is a path inside the module. "domain/*" matches paths with one more element, "tests/..." matches tests and
 // everything under it, and "." is the root.
@@ -27,7 +27,8 @@ type Rule struct {
 // policy is read from the top: the first rule that matches a package applies. Packages that belong to the same adapter,
 // to the same command or to the client may always import each other.
 var policy = []Rule{
-	// The domain has rules without I/O; the ports are the interfaces that the domain and the use cases call.
+	// The domain contains business rules and performs no I/O. The ports are the interfaces that the domain and the use
+	// cases call.
 	{"domain", nil, StandardOnly},
 	{"ports", []string{"domain"}, StandardOnly},
 
@@ -45,7 +46,8 @@ var policy = []Rule{
 	{"adapters/localpg/...", nil, ThirdParty},
 	{"adapters/...", []string{"domain", "ports"}, ThirdParty},
 
-	// Packages with embedded files, and packages for other modules, import nothing of this module.
+	// These packages contain embedded files, or are public packages that other modules import. They import no package
+	// of this module.
 	{"migrations", nil, StandardOnly},
 	{"api", nil, StandardOnly},
 	// This package generates one of the embedded files and is not part of the program.
@@ -65,27 +67,28 @@ var policy = []Rule{
 	{"tests/...", []string{"..."}, ThirdParty},
 }
 
-// testsOf lists the imports that only the _test.go files of a package may have, in addition to the imports of the
-// package. The domain is tested without I/O, use cases on a real database without HTTP, and everything else with a real
-// database and the real program.
+// testsOf lists additional imports that are allowed only in the _test.go files of a package. The tests of package
+// domain perform no I/O. The tests of use cases use a real database, but no HTTP. All other tests may import
+// everything.
 var testsOf = []Rule{
 	{"domain", nil, StandardOnly},
-	// The vault implements a port of droplets.
+	// The tests of droplets use the vault, because the vault implements a port that droplets calls.
 	{"domain/droplets", []string{"adapters/...", "domain/vault", "tests/contracts", "tests/usecases"}, StandardOnly},
 	{"domain/*", []string{"adapters/...", "tests/contracts", "tests/pgtest", "tests/usecases"}, StandardOnly},
 	{"ports", []string{"domain/..."}, StandardOnly},
 	{"...", []string{"..."}, ThirdParty},
 }
 
-// Confined restricts a third-party library: only the packages in To may import packages whose path begins with Library.
-// If InTests is set, every _test.go file may import them too.
+// Confined restricts a third-party library, which consists of all packages whose path begins with Library. Only the
+// packages that the field To lists may import the library. If InTests is set, every _test.go file may import it too.
 type Confined struct {
 	Library string
 	To      []string
 	InTests bool
 }
 
-// confined restricts each library to the package that has to change when the library changes.
+// confined allows each library only in the packages that wrap it, so that a new version of the library affects no other
+// package.
 var confined = []Confined{
 	{"github.com/labstack/echo", []string{"adapters/httpapi/..."}, false},
 	{"github.com/jackc/pgx", []string{"adapters/postgres/...", "adapters/localpg/...", "adapters/backup", "tests/..."},

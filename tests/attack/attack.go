@@ -24,12 +24,12 @@ const environment = "LOCKBOX_TEST_ATTACK"
 
 // Attack describes one attack.
 type Attack struct {
-	// Name is a key of attacks.
+	// Name is the attack's name, as in the map attacks.
 	Name string
 	// Address is the host and port of the server.
 	Address string
-	// Token is a token of the attacker. Box and Key name an entry that the attacker may read. EncryptionKey opens the
-	// entry.
+	// Token is a token of the attacker. The attacker may read the entry named Key in the box named Box. EncryptionKey
+	// decrypts this entry.
 	Token, Box, Key, EncryptionKey string
 	// Duration is the length of the attack.
 	Duration time.Duration
@@ -48,8 +48,8 @@ var attacks = map[string]func(*attacker, context.Context){
 	"audit":   (*attacker).audit,
 }
 
-// Start runs an attack in a second process of the test binary. The test binary must call Main. wait returns the counts
-// of the attack, as text.
+// Start runs an attack in a second process of the test binary. The TestMain function of the binary must call Main. The
+// returned function waits until the attack ends, and returns the counts of the attack as text.
 func Start(a Attack) (wait func() (string, error), err error) {
 	text, err := json.Marshal(a)
 	if err != nil {
@@ -90,7 +90,7 @@ func Main() bool {
 	return true
 }
 
-// attacker is a running attack. It counts the results, such as statuses.
+// attacker is a running attack. It counts each kind of result, such as each HTTP status.
 type attacker struct {
 	Attack
 
@@ -104,8 +104,8 @@ func (a *attacker) count(what string) {
 	a.counts[what]++
 }
 
-// repeat runs n workers. Each worker starts at a random time in the first second and calls work until ctx ends. It
-// waits for the given pause after each call.
+// repeat runs n workers. Each worker starts at a random time in the first second and calls work until ctx ends. After
+// each call, the worker sleeps for the given pause.
 func (a *attacker) repeat(ctx context.Context, n int, pause time.Duration, work func() error) {
 	var workers sync.WaitGroup
 	for range n {
@@ -122,7 +122,7 @@ func (a *attacker) repeat(ctx context.Context, n int, pause time.Duration, work 
 	workers.Wait()
 }
 
-// sleep waits for a time, or until ctx ends.
+// sleep waits for the given time, but at most until ctx ends.
 func sleep(ctx context.Context, wait time.Duration) {
 	select {
 	case <-ctx.Done():
@@ -133,8 +133,8 @@ func sleep(ctx context.Context, wait time.Duration) {
 // dialer connects from the attacker's address.
 var dialer = net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}, Timeout: 5 * time.Second}
 
-// stall opens a connection, sends the text and waits until the server closes the connection or ctx ends. If deaf is
-// set, stall does not read the response.
+// stall opens a connection, sends the text and reads the response. If deaf is set, it reads nothing, and keeps the
+// connection open until ctx ends.
 func (a *attacker) stall(ctx context.Context, text string, deaf bool) error {
 	conn, err := dialer.DialContext(ctx, "tcp", a.Address)
 	if err != nil {
@@ -182,7 +182,7 @@ func (a *attacker) headers(ctx context.Context) {
 	third.Wait()
 }
 
-// entry returns the request for the attacker's entry.
+// The method entry returns a request that reads the attacker's entry.
 func (a *attacker) entry() string {
 	return "GET /boxes/" + a.Box + "/entries/" + a.Key + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + a.Token +
 		"\r\nX-Encryption-Key: " + a.EncryptionKey + "\r\n\r\n"
@@ -210,14 +210,15 @@ func (a *attacker) hangups(ctx context.Context) {
 	})
 }
 
-// bodies sends 1,100 large bodies without a token, and never finishes them.
+// bodies is an attack without a token: over 1,100 connections, it sends the beginning of a large body and then nothing.
 func (a *attacker) bodies(ctx context.Context) {
 	text := "POST /api/v1/user/add HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" +
 		"Content-Length: 60000\r\n\r\n" + strings.Repeat(" ", 8<<10)
 	a.repeat(ctx, 1100, time.Second, func() error { return a.stall(ctx, text, false) })
 }
 
-// revoked is an attack with a revoked API key: it sends 64 large bodies and never finishes them.
+// revoked is an attack with a revoked API key: over 64 connections, it sends the beginning of a large body and then
+// nothing.
 func (a *attacker) revoked(ctx context.Context) {
 	text := "POST /boxes/" + a.Box + "/entries HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" +
 		"Authorization: Bearer " + a.Token + "\r\nX-Encryption-Key: " + a.EncryptionKey +
@@ -252,7 +253,7 @@ func newClient(n int) *http.Client {
 	return &http.Client{Transport: &http.Transport{DialContext: dialer.DialContext, MaxIdleConnsPerHost: n}}
 }
 
-// oneBox changes one box over 50 connections. The requests wait for the same lock.
+// oneBox is an attack with 50 connections. All its requests change the same box, so they wait for the same lock.
 func (a *attacker) oneBox(ctx context.Context) {
 	client := newClient(50)
 	serial := make(chan int)

@@ -18,14 +18,15 @@ import (
 // machine affects all kinds equally.
 const tries = 500
 
-// kind is one kind of wrong sign-in; body returns a new body for each try.
+// kind is one kind of wrong sign-in. The function body returns a new request body for each sign-in.
 type kind struct {
 	name string
 	body func() any
 }
 
-// BenchmarkWrongSignIns compares the durations of refused sign-ins, which must not reveal the reason. It reports the
-// median of each kind and, for each request, the largest difference between two kinds.
+// BenchmarkWrongSignIns compares the durations of refused sign-ins. The duration must not reveal why the server refused
+// the sign-in. The benchmark logs the median of each kind. For each type of request, it reports how much longer the
+// slowest kind takes than the fastest, in percent.
 func BenchmarkWrongSignIns(b *testing.B) {
 	s := start(b, "KDF_MEMORY_KIB=19456", "KDF_TIME=2", "THROTTLE_FREE_ATTEMPTS=1000000")
 	secrets := s.cast(b)
@@ -61,7 +62,7 @@ func BenchmarkWrongSignIns(b *testing.B) {
 	}
 }
 
-// cast creates users of all kinds and returns their TOTP secrets.
+// cast creates a user for each kind of wrong sign-in, and returns the TOTP secrets of those users that have one.
 func (s *server) cast(b *testing.B) map[string]string {
 	b.Helper()
 	secrets := make(map[string]string)

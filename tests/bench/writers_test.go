@@ -22,8 +22,8 @@ import (
 )
 
 const (
-	// parallel is the number of writers. Each writer has its own entry. In the second case, each writer also has its
-	// own box.
+	// parallel is the number of writers. Each writer has its own entry. In the case with ten boxes, each writer also
+	// has its own box.
 	parallel = 10
 	// slice is the number of writes in one turn. Turns with one box and turns with ten boxes alternate, so other load
 	// on the machine affects both cases equally.
@@ -31,7 +31,8 @@ const (
 )
 
 // BenchmarkWriters compares writers that share one box with writers that each have a box. Every writer writes its own
-// entry. Writers that share a box must not wait for each other. one/ten is the ratio of the two rates.
+// entry. Writers that share a box must not wait for each other. The metric one/ten is the rate with one box divided by
+// the rate with ten boxes.
 func BenchmarkWriters(b *testing.B) {
 	s := start(b)
 	var one, ten time.Duration
@@ -58,8 +59,8 @@ type server struct {
 	client     *http.Client
 }
 
-// start runs a Lockbox. Settings are NAME=value without the prefix LOCKBOX_; they override the defaults of the
-// benchmark.
+// start runs a Lockbox. A setting has the form NAME=value, without the prefix LOCKBOX_. It overrides the benchmark's
+// default.
 func start(b *testing.B, settings ...string) *server {
 	b.Helper()
 	environ := []string{"LOCKBOX_DATABASE_URL=" + pgtest.New(b), "LOCKBOX_SECRET_KEY=" + boot.NewSecret(),
@@ -113,7 +114,7 @@ func (s *server) call(b *testing.B, method, path, body string) []byte {
 	return content
 }
 
-// write sends the given number of writes from parallel writers, and returns the duration.
+// write runs all writers until they have sent the given number of writes in total, and returns how long this took.
 func (s *server) write(b *testing.B, count int, place func(writer int) (box, key string)) time.Duration {
 	b.Helper()
 	var group sync.WaitGroup

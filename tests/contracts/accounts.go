@@ -9,7 +9,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// AccountSealerFixture is an implementation of ports.AccountSealer with its server keys.
+// AccountSealerFixture holds an implementation of ports.AccountSealer, and a function that replaces its server key.
 type AccountSealerFixture struct {
 	Sealer ports.AccountSealer
 	// Rekey adds a server key for accounts, retires the current one, and returns the identifier of the new one.

@@ -9,12 +9,12 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// DigestsFixture is an implementation of ports.Digests with three servers.
+// DigestsFixture holds an implementation of ports.Digests for each of three servers.
 type DigestsFixture struct {
 	Digests ports.Digests
-	// Replica is a server that shares the database of Digests.
+	// Replica belongs to another server on the database that Digests uses.
 	Replica ports.Digests
-	// Elsewhere is a server with a separate database.
+	// Elsewhere belongs to a server with a separate database.
 	Elsewhere ports.Digests
 }
 
@@ -37,14 +37,15 @@ func Digests(t *testing.T, open func(t *testing.T) DigestsFixture) {
 	}
 }
 
-// TokenDigestsFixture is an implementation of ports.TokenDigests with three servers.
+// TokenDigestsFixture holds an implementation of ports.TokenDigests for each of three servers.
 type TokenDigestsFixture struct {
 	Digests ports.TokenDigests
-	// Replica is a server that shares the database of Digests.
+	// Replica belongs to another server on the database that Digests uses.
 	Replica ports.TokenDigests
-	// Elsewhere is a server with a separate database.
+	// Elsewhere belongs to a server with a separate database.
 	Elsewhere ports.TokenDigests
-	// Rekey replaces the server key for a purpose in the database of Digests, and reloads the key ring of Digests.
+	// Rekey replaces the server key for a purpose in the database that Digests uses. It then reloads the key ring of
+	// Digests, but not the key ring of Replica.
 	Rekey func(t *testing.T, purpose domain.KeyPurpose)
 }
 
@@ -53,7 +54,7 @@ func TokenDigests(t *testing.T, open func(t *testing.T) TokenDigestsFixture) {
 	t.Helper()
 	f := open(t)
 	seen := map[domain.Digest]bool{}
-	// all computes digests of every kind, each from a different input.
+	// The function all computes digests of every kind, each from a different input.
 	all := func(digests ports.TokenDigests) []domain.Digest {
 		tokens, _ := digests.Tokens(domain.OpaqueToken{1}, domain.OpaqueToken{2})
 		list := tokens

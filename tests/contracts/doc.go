@@ -1,14 +1,13 @@
 // Package contracts holds the conformance suites of the ports. The suites of the storage ports are in package storage.
 //
-// The suite of a port has the port's name. The suite calls only the methods of the port, so each test checks a promise
-// in the comments of the interface. Every implementation, including each test double, runs the suite in a test beside
-// its code:
+// A suite is a function with the name of its port. It calls only the methods of the port, and checks what the comments
+// of the interface promise. Every implementation, including each test double, runs the suite in a test beside its code:
 //
 //	func TestContract(t *testing.T) { contracts.Clock(t, system.Clock{}) }
 //
-// If a suite needs more than the port itself, it takes a function that opens a fixture. Each test opens its own
-// fixture. The formats and mechanisms of one implementation are tested beside its code. tests/arch reports interfaces
-// without a suite.
+// Some suites need more than an implementation of the port. Such a suite takes a function that opens a fixture, and
+// calls it once for each test. Formats and other details of a single implementation are tested beside its code.
+// tests/arch reports interfaces without a suite.
 package contracts
 
 import (
@@ -32,7 +31,7 @@ func run[F any](t *testing.T, open func(t *testing.T) F, tests map[string]func(*
 	}
 }
 
-// requireRefusal requires a refusal with a kind and a code.
+// requireRefusal requires that err has the given kind and the given code.
 func requireRefusal(t *testing.T, err error, kind domain.Kind, code string) {
 	t.Helper()
 	require.ErrorIs(t, err, kind)
@@ -45,7 +44,8 @@ func requireTampered(t *testing.T, err error, about ...any) {
 	require.True(t, ports.IsTampered(err), append([]any{err}, about...))
 }
 
-// damaged returns damaged copies of sealed data: with one changed byte, without the end, or with an additional byte.
+// damaged returns damaged copies of sealed data: each copy has one changed byte, lacks one or more bytes at the end, or
+// has an additional byte.
 func damaged(sealed []byte) [][]byte {
 	var all [][]byte
 	for i := range sealed {

@@ -15,13 +15,14 @@ import (
 // DropletHostFixture holds an implementation of ports.DropletHost. The host has no containers at first.
 type DropletHostFixture struct {
 	Host ports.DropletHost
-	// Prefix is the prefix of the names that the host lists.
+	// Prefix begins the name of each droplet. The host lists only containers whose names have this prefix.
 	Prefix domain.DropletPrefix
 	// Image is an image whose program runs until it is stopped.
 	Image string
 }
 
-// DropletHost is the suite of ports.DropletHost. It does not test time limits or faults of a host.
+// DropletHost is the suite of ports.DropletHost. The suite tests neither time limits nor how an implementation handles
+// a host that fails.
 func DropletHost(t *testing.T, open func(t *testing.T) DropletHostFixture) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, DropletHostFixture){
@@ -29,7 +30,8 @@ func DropletHost(t *testing.T, open func(t *testing.T) DropletHostFixture) {
 		"List":      hostList,
 		"Names":     hostNames,
 	} {
-		// The tests do not run in parallel, because a real host is slow to open and the tests may share a host.
+		// The tests do not run in parallel, because open may return the same host for all tests: a real host is slow to
+		// start.
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
 }
@@ -98,8 +100,8 @@ func hostList(t *testing.T, f DropletHostFixture) {
 	require.Equal(t, slices.Delete(droplets, 1, 2), f.list(t), "the others are unchanged")
 }
 
-// hostNames lets several servers concurrently create a droplet with the same name, and verifies that exactly one of
-// them succeeds.
+// hostNames creates droplets with the same name concurrently, as several servers could. Exactly one of the calls must
+// succeed.
 func hostNames(t *testing.T, f DropletHostFixture) {
 	var created atomic.Int32
 	var done sync.WaitGroup

@@ -30,7 +30,7 @@ func DropletVault(t *testing.T, open func(t *testing.T) DropletVaultFixture) {
 	})
 }
 
-// DropletBox is the suite of ports.DropletBox. It tests boxes that a vault opens.
+// DropletBox is the suite of ports.DropletBox. The tests obtain each DropletBox from the OpenBox method of a vault.
 func DropletBox(t *testing.T, open func(t *testing.T) DropletVaultFixture) {
 	t.Helper()
 	run(t, open, map[string]func(*testing.T, DropletVaultFixture){
@@ -41,7 +41,7 @@ func DropletBox(t *testing.T, open func(t *testing.T) DropletVaultFixture) {
 	})
 }
 
-// request is a request for the box with a generated key.
+// The method request returns a request to open the box with a generated encryption key.
 func (f DropletVaultFixture) request(t *testing.T, permissions domain.Permissions) ports.OpenBox {
 	return ports.OpenBox{
 		Box:           string(f.Box),
@@ -51,7 +51,7 @@ func (f DropletVaultFixture) request(t *testing.T, permissions domain.Permission
 	}
 }
 
-// open opens the box until the test ends.
+// open opens the box and closes it when the test ends.
 func (f DropletVaultFixture) open(t *testing.T, by domain.Requester, permissions domain.Permissions) ports.DropletBox {
 	t.Helper()
 	box, err := f.Vault.OpenBox(t.Context(), by, f.request(t, permissions))
@@ -60,7 +60,7 @@ func (f DropletVaultFixture) open(t *testing.T, by domain.Requester, permissions
 	return box
 }
 
-// addRecord stores the record of a build and returns its identifier.
+// addRecord stores a record, as for a droplet that is being built, and returns the record's identifier.
 func (f DropletVaultFixture) addRecord(t *testing.T) domain.DropletID {
 	t.Helper()
 	now := time.Now().UTC().Truncate(time.Microsecond)
@@ -69,7 +69,7 @@ func (f DropletVaultFixture) addRecord(t *testing.T) domain.DropletID {
 	return record.ID
 }
 
-// noted returns the reference to an entry version in the record of a build.
+// noted returns the VersionRef of the stored droplet record with the given identifier.
 func (f DropletVaultFixture) noted(t *testing.T, id domain.DropletID) domain.VersionRef {
 	t.Helper()
 	records, err := f.Store.Read().Droplets.List(t.Context())
@@ -171,8 +171,8 @@ func boxWrite(t *testing.T, f DropletVaultFixture) {
 	}
 }
 
-// boxAbandoned verifies that a write stores nothing if it finds no record of its build, as after another server has
-// removed the build.
+// boxAbandoned verifies that Write stores nothing if the droplet has no record. A record is missing if, for example,
+// another server has removed an abandoned build.
 func boxAbandoned(t *testing.T, f DropletVaultFixture) {
 	box := f.open(t, f.Manager, domain.AllPermissions)
 	require.ErrorIs(t, box.Write(t.Context(), "entry", []byte(`1`), f.IDs.New()), domain.ErrDropletAbandoned)
@@ -180,7 +180,7 @@ func boxAbandoned(t *testing.T, f DropletVaultFixture) {
 	require.ErrorIs(t, err, domain.NotFound)
 }
 
-// boxAuthorises verifies that a removed member loses access even through a box that was opened before the removal.
+// boxAuthorises verifies that a removed member loses access, even if the box was opened before the removal.
 func boxAuthorises(t *testing.T, f DropletVaultFixture) {
 	writable := f.open(t, f.Manager, domain.CreateEntry)
 	require.NoError(t, writable.Write(t.Context(), "entry", []byte(`1`), f.addRecord(t)))

@@ -10,14 +10,15 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// EntrySealerFixture is an implementation of ports.EntrySealer with its server keys.
+// EntrySealerFixture holds an implementation of ports.EntrySealer, and functions and further sealers that tests need.
 type EntrySealerFixture struct {
 	Sealer ports.EntrySealer
-	// Former is a sealer with the server keys of Sealer, but with other Argon2id parameters for key derivation.
+	// Former has the same server keys as Sealer, but derives keys from passphrases with other Argon2id parameters.
 	Former ports.EntrySealer
 	// Rekey adds a server key for entries, retires the current one, and returns the identifier of the new one.
 	Rekey func(t *testing.T) domain.ServerKeyID
-	// Replica is another server on the same database. It has not read the server keys that Rekey adds.
+	// Replica is the sealer of another server on the same database. It has not yet read the server keys that Rekey
+	// adds.
 	Replica ports.EntrySealer
 }
 
@@ -47,7 +48,7 @@ var (
 	entrySalt = domain.BoxSalt{2}
 )
 
-// entryKeys returns an encryption key of each kind, by the name of the kind.
+// entryKeys returns one encryption key of each kind. The map key is the name of the kind.
 func entryKeys(t *testing.T) map[string]domain.EncryptionKey {
 	t.Helper()
 	return map[string]domain.EncryptionKey{
@@ -79,7 +80,7 @@ func seal(t *testing.T, sealer ports.EntrySealer, key domain.EncryptionKey) port
 	return sealed
 }
 
-// requireOpens requires that a cipher opens a value as entryValue.
+// requireOpens requires that a cipher decrypts a sealed value, and that the result is entryValue.
 func requireOpens(t *testing.T, cipher ports.EntryCipher, place ports.Place, sealed ports.SealedValue) {
 	t.Helper()
 	require.True(t, cipher.Fits(ports.Sealed{Place: place, Envelope: sealed.Envelope}))
@@ -92,8 +93,8 @@ func envelopeOf(sealed ports.SealedValue) ports.Sealed {
 	return ports.Sealed{Place: entryPlace, Envelope: sealed.Envelope}
 }
 
-// sealerCheckOuter verifies that the outer layer opens without a client's key, even if the server key is retired. It
-// also verifies that every change of the envelope, and every change of its place, is detected.
+// sealerCheckOuter verifies that CheckOuter needs no client's key and accepts an envelope under a retired server key.
+// CheckOuter must detect every change of the envelope and every change of the place.
 func sealerCheckOuter(t *testing.T, f EntrySealerFixture) {
 	for name, key := range entryKeys(t) {
 		sealed := seal(t, f.Sealer, key)
@@ -125,7 +126,8 @@ func sealerPrepareOpen(t *testing.T, f EntrySealerFixture) {
 	}
 }
 
-// sealerRebind verifies that a version can be restored as a newer version after the server key was replaced.
+// sealerRebind verifies that an old version can be restored as the newest version, even if the server key was replaced
+// after the old version was written.
 func sealerRebind(t *testing.T, f EntrySealerFixture) {
 	keys := entryKeys(t)
 	before := map[string]ports.SealedValue{}
@@ -189,7 +191,7 @@ func sealerTampering(t *testing.T, f EntrySealerFixture) {
 	}
 }
 
-// sealerUnavailable verifies that no key is derived for a request that has ended.
+// sealerUnavailable verifies that the sealer derives no key if the context of the request is already canceled.
 func sealerUnavailable(t *testing.T, f EntrySealerFixture) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()

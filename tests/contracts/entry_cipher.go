@@ -111,8 +111,8 @@ func cipherTampering(t *testing.T, f EntrySealerFixture) {
 	}
 }
 
-// cipherStaleServerKey verifies that a cipher reads no server keys, because use cases also use ciphers inside
-// transactions. Extend reads them.
+// cipherStaleServerKey verifies that Open does not read server keys from storage, because use cases call Open inside
+// transactions. Open must return ErrStaleServerKey for an unknown server key. Extend reads the key.
 func cipherStaleServerKey(t *testing.T, f EntrySealerFixture) {
 	key := entryKeys(t)["generated"]
 	cipher := prepare(t, f.Replica, key)

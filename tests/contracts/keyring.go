@@ -11,14 +11,14 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// KeyringFixture is an implementation of ports.Keyring with its store.
+// KeyringFixture holds an implementation of ports.Keyring and the store of its server keys.
 type KeyringFixture struct {
 	Keyring ports.Keyring
 	Store   ports.ServerKeys
-	// FailStore makes every later call of Store return err. If err is nil, Store works again.
+	// FailStore makes all later calls of the methods of Store return err. If err is nil, the methods work again.
 	FailStore func(err error)
-	// OpenRotated opens a second key ring over Store. The second key ring has a new secret, and it has the secret of
-	// Keyring as its previous secret.
+	// OpenRotated opens a second key ring over Store. The second key ring has a new installation secret. Its previous
+	// secret is the current secret of Keyring.
 	OpenRotated func(t *testing.T) ports.Keyring
 }
 

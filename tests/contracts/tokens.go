@@ -11,12 +11,13 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// TokensFixture holds what the suite of ports.Tokens needs.
+// TokensFixture holds an implementation of ports.Tokens, and what else the tests need.
 type TokensFixture struct {
 	Tokens ports.Tokens
 	// SetTime sets the clock of Tokens.
 	SetTime func(now time.Time)
-	// Older holds, for each kind of credential, the id of a server key that has been replaced but not retired.
+	// Older contains the identifier of an older server key for each kind of credential. Each of these keys is no longer
+	// the current one, but is not retired.
 	Older map[domain.CredentialKind]domain.ServerKeyID
 	// Elsewhere issues tokens for another installation with the same server keys.
 	Elsewhere ports.Tokens
@@ -36,7 +37,7 @@ func Tokens(t *testing.T, open func(t *testing.T) TokensFixture) {
 
 var tokenIssued = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// tokenClaims returns claims of each kind of token. The tokens expire an hour after tokenIssued.
+// tokenClaims returns the claims of one token of each kind. The tokens expire an hour after tokenIssued.
 func tokenClaims() []ports.TokenClaims {
 	var all []ports.TokenClaims
 	for _, kind := range []domain.CredentialKind{domain.APIKeyCredential, domain.SessionCredential} {
@@ -111,7 +112,7 @@ func tokensOfOlderKeys(t *testing.T, f TokensFixture) {
 	}
 }
 
-// requireNoToken requires that Verify and Identify refuse text as a token.
+// requireNoToken requires that Verify and Identify refuse the given text.
 func (f TokensFixture) requireNoToken(t *testing.T, text string) {
 	t.Helper()
 	for _, verify := range []func(string) (domain.Credential, error){

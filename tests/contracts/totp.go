@@ -32,8 +32,8 @@ func TOTP(t *testing.T, codes ports.TOTP) {
 	}
 }
 
-// totpVectors uses the vectors of RFC 6238, appendix B. The vectors have eight digits; a six-digit code consists of
-// the last six.
+// totpVectors uses the vectors of RFC 6238, appendix B. The codes in the RFC have eight digits. Their last six digits
+// are the six-digit code.
 func totpVectors(t *testing.T, codes ports.TOTP) {
 	for seconds, code := range map[int64]string{
 		59: "94287082", 1111111109: "07081804", 1111111111: "14050471", 1234567890: "89005924",
@@ -47,7 +47,7 @@ func totpVectors(t *testing.T, codes ports.TOTP) {
 	}
 }
 
-// totpWindow checks one code during the three steps in which it is accepted, and just before and after them.
+// totpWindow verifies that a code is accepted during three time steps, and refused just before and just after them.
 func totpWindow(t *testing.T, codes ports.TOTP) {
 	const code, at = "005924", 1234567890 // the first second of its step
 	for offset, want := range map[int64]bool{

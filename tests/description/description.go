@@ -1,5 +1,5 @@
-// Package description validates HTTP exchanges against api/openapi.yaml. A response that the description does not allow
-// fails the test that received it.
+// Package description validates the HTTP requests and responses of tests against api/openapi.yaml. A test fails if it
+// receives a response that api/openapi.yaml does not allow.
 package description
 
 import (
@@ -23,8 +23,8 @@ import (
 // accountsPath is the path prefix of the accounts API.
 const accountsPath = "/api/v1"
 
-// unlisted holds prefixes of response headers that the description does not list. HTTP itself defines some of them,
-// and the server adds the others to every response.
+// unlisted contains names, or beginnings of names, of response headers that the description need not list. HTTP itself
+// defines some of these headers, and the server adds the others to every response.
 var unlisted = []string{
 	"Date", "Content-Type", "Content-Length", "Connection", "X-Content-Type-Options", "Vary", "Access-Control-",
 }
@@ -38,7 +38,8 @@ type Description struct {
 // Exchange is a request and its response.
 type Exchange struct {
 	Request *http.Request
-	// Sent is the request body. SentUnknown is set if the body could not be copied. The request is then not checked.
+	// Sent is the request body. If SentUnknown is set, the request body could not be copied, and Check does not check
+	// the request.
 	Sent        []byte
 	SentUnknown bool
 	Status      int
@@ -56,8 +57,8 @@ var Load = sync.OnceValues(func() (*Description, error) {
 	return Parse(api.Description)
 })
 
-// decodeJSON accepts an object in which a name occurs twice, because Lockbox returns a value exactly as the client
-// wrote it. It does so with every version of Go.
+// decodeJSON accepts an object in which a name occurs twice. Such an object can be valid, because Lockbox returns a
+// value exactly as the client wrote it.
 func decodeJSON(body io.Reader, _ http.Header, _ *openapi3.SchemaRef, _ openapi3filter.EncodingFn) (any, error) {
 	var value any
 	decoder := json.NewDecoder(body)
@@ -85,8 +86,8 @@ func Parse(text []byte) (*Description, error) {
 	return d, nil
 }
 
-// Check returns an error that names the first difference between an exchange and the description, or nil. It checks a
-// request only if the request succeeded, because tests send invalid requests on purpose.
+// Check returns an error that names the first difference between an exchange and the description, or nil. If the server
+// refused the request, Check examines only the response, because tests send invalid requests on purpose.
 func (d *Description) Check(e Exchange) error {
 	route, parameters := d.find(e.Request)
 	input := &openapi3filter.RequestValidationInput{
@@ -150,8 +151,8 @@ func checkHeaders(got http.Header, described *openapi3.Response) error {
 	return nil
 }
 
-// find returns the operation for a request and the path parameters. For an unknown path or method it returns an
-// operation with the described error response.
+// find returns the route for a request, and the values of the path parameters. If the path or the method is unknown,
+// the operation of the route has a single response: the error that the description defines for this case.
 func (d *Description) find(r *http.Request) (*routers.Route, map[string]string) {
 	for _, each := range d.templates {
 		parameters, ok := each.match(r.URL.EscapedPath())
@@ -179,8 +180,8 @@ func (d *Description) find(r *http.Request) (*routers.Route, map[string]string) 
 	}, nil
 }
 
-// described returns the method under which the description lists an operation. For HEAD, it returns GET, because the
-// description covers HEAD for all paths in one place.
+// described returns the method whose operation describes a request. For HEAD, this is GET: the description has no HEAD
+// operations, but states once that every GET operation accepts HEAD.
 func described(method string) string {
 	if method == http.MethodHead {
 		return http.MethodGet
@@ -188,7 +189,7 @@ func described(method string) string {
 	return method
 }
 
-// withoutMethod returns the operation for a method that the path does not support.
+// withoutMethod returns an operation for a request whose method the path does not support.
 func (d *Description) withoutMethod(r *http.Request) *openapi3.Operation {
 	switch {
 	case r.Method == http.MethodOptions:
@@ -200,15 +201,15 @@ func (d *Description) withoutMethod(r *http.Request) *openapi3.Operation {
 	}
 }
 
-// The result of always is an operation that has a single response. The argument is the name of that response in the
-// components of the description.
+// always returns an operation whose only response has the given status. The argument named response is the name of the
+// response under components/responses in the description.
 func (d *Description) always(status int, response string) *openapi3.Operation {
 	return &openapi3.Operation{Responses: openapi3.NewResponses(
 		openapi3.WithName(strconv.Itoa(status), d.Document.Components.Responses[response].Value))}
 }
 
-// inAccountsAPI returns the value yes for requests of the accounts API, and the value no for all other requests. The
-// accounts API has its own error format.
+// inAccountsAPI returns its argument yes for a request of the accounts API, and its argument no for any other request.
+// The accounts API has its own error format.
 func inAccountsAPI[T any](r *http.Request, yes, no T) T {
 	if r.URL.Path == accountsPath || strings.HasPrefix(r.URL.Path, accountsPath+"/") {
 		return yes

@@ -18,7 +18,8 @@ type exchange struct {
 	method, path, sent string
 	status             int
 	kind, answer       string
-	// The method with adds headers to the response. The method without removes a header.
+	// The field with contains headers that are added to the response. The field without is the name of a header that is
+	// removed from the response.
 	with    http.Header
 	without string
 }
@@ -99,7 +100,7 @@ func invite(sent string) exchange {
 	}
 }
 
-// replace returns a function that replaces text in the response body.
+// replace returns a function that replaces the first occurrence of a text in the response body.
 func replace(old, replacement string) func(*exchange) {
 	return func(e *exchange) { e.answer = strings.Replace(e.answer, old, replacement, 1) }
 }

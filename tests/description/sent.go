@@ -12,8 +12,8 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 )
 
-// checkRequest validates a request that succeeded. It first normalizes spellings that the server accepts and the schema
-// does not.
+// checkRequest validates a request that succeeded. Before that, it normalizes the body, because the server accepts
+// spellings that the schema does not.
 func checkRequest(e Exchange, input *openapi3filter.RequestValidationInput) error {
 	if e.Status >= http.StatusMultipleChoices || e.SentUnknown {
 		return nil
@@ -40,9 +40,10 @@ func isJSON(contentType string) bool {
 		strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")
 }
 
-// plain normalizes a body by three rules: field names are case-insensitive, enum values are case-insensitive, and null
-// or an empty enum value means that the field is absent. The description states these rules in prose, because a schema
-// cannot express them. All other bodies are returned unchanged, so that validation rejects them.
+// plain normalizes a body by three rules: field names are case-insensitive; enum values are case-insensitive; a field
+// is absent if its value is null or is an empty string instead of an enum value. The description states these rules in
+// prose, because a schema cannot express them. plain does not change anything else in a body, so validation still finds
+// all other faults.
 func plain(body []byte, schema *openapi3.Schema) []byte {
 	var value any
 	if json.Unmarshal(body, &value) != nil {
@@ -90,7 +91,7 @@ func plainObject(sent map[string]any, schema *openapi3.Schema) map[string]any {
 	return object
 }
 
-// plainWord returns an enum value in the spelling of the schema, and other values unchanged.
+// plainWord returns an enum value in the spelling of the schema. It returns any other value unchanged.
 func plainWord(value any, schema *openapi3.Schema) any {
 	word, ok := value.(string)
 	for _, listed := range schema.Enum {

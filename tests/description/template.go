@@ -8,8 +8,8 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// template is a path of the description. This package matches paths itself because the routers of kin-openapi either
-// treat an encoded slash as a separator or return parameters encoded.
+// template is a path in the description, such as /boxes/{box}. This package matches paths itself, because each router
+// of kin-openapi has a fault: one treats an encoded slash as a separator, the other does not decode parameters.
 type template struct {
 	path     string
 	segments []string
@@ -18,7 +18,8 @@ type template struct {
 
 func isParameter(segment string) bool { return strings.HasPrefix(segment, "{") }
 
-// compare orders templates so that a literal segment comes before a parameter in the same place.
+// compare defines the order in which templates are tried. If one template has a literal segment where the other has a
+// parameter, the template with the literal segment comes first.
 func (t template) compare(other template) int {
 	for i := range min(len(t.segments), len(other.segments)) {
 		if a, b := isParameter(t.segments[i]), isParameter(other.segments[i]); a != b {
@@ -31,7 +32,7 @@ func (t template) compare(other template) int {
 	return cmp.Compare(t.path, other.path)
 }
 
-// match matches an encoded path and returns its parameters, decoded once.
+// match reports whether an encoded path matches the template. It returns the path's parameters, each decoded once.
 func (t template) match(path string) (map[string]string, bool) {
 	segments := strings.Split(path, "/")
 	if len(segments) != len(t.segments) || segments[len(segments)-1] == "" && isParameter(t.segments[len(segments)-1]) {

@@ -6,7 +6,7 @@ import (
 	"net/http"
 )
 
-// Transport is an http.RoundTripper that checks each exchange. If the description does not allow an exchange, it
+// Transport is an http.RoundTripper that checks each exchange. If the description does not allow an exchange, RoundTrip
 // returns a [Mismatch].
 type Transport struct {
 	Base http.RoundTripper
@@ -22,7 +22,7 @@ func (m *Mismatch) Error() string {
 // Unwrap returns the difference.
 func (m *Mismatch) Unwrap() error { return m.Cause }
 
-// RoundTrip sends a request, reads the whole response and checks both.
+// RoundTrip sends a request, reads the whole response, and checks the request and the response.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	described, err := Load()
 	if err != nil {
@@ -49,8 +49,8 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// readSent copies the request body. Without GetBody, a copy would consume the body, so readSent sets SentUnknown
-// instead.
+// readSent copies the request body from GetBody. If the request has a body but no GetBody, readSent sets SentUnknown,
+// because reading the body would consume it.
 func (e *Exchange) readSent(r *http.Request) error {
 	switch {
 	case r.Body == nil || r.Body == http.NoBody:

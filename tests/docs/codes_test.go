@@ -21,19 +21,19 @@ var statusOf = map[string]string{
 	"0": "500",
 }
 
-// statusWithoutKind maps error codes to statuses. It holds the codes that do not come from a rule of the domain.
+// statusWithoutKind maps error codes to their HTTP statuses. It contains codes of the HTTP layer. No kind of error
+// stands for their statuses.
 var statusWithoutKind = map[string]string{
 	"method_not_allowed": "405", "expectation_failed": "417", "header_too_large": "431", "client_closed_request": "499",
 	"condition_required": "428", "unsupported_transfer_encoding": "501", "unsupported_http_version": "505",
 }
 
-// refusals lists the functions of domain that build an error from a kind and a code.
+// refusals contains the names of the functions in package domain that create an error with a code.
 var refusals = []string{"Refuse", "InvalidField"}
 
-// codesIn extracts each error code and its status from the server's sources, without running them. A code is the
-// argument of Refuse or InvalidField, or the field Code of an Error. It can be a literal, a constant, or a
-// concatenation of literals and parameters. To find the values of a parameter, codesIn inspects all callers in the same
-// package.
+// codesIn finds each error code and its HTTP status by parsing the server's source code. A code is the argument of
+// Refuse or InvalidField, or the field Code of an Error. It can be a literal, a constant, or a concatenation of
+// literals and parameters. To find the values of a parameter, codesIn inspects all callers in the same package.
 func codesIn(t *testing.T, root string) map[string]string {
 	t.Helper()
 	codes := map[string]string{}
@@ -145,7 +145,7 @@ func (p *source) collect(declaration ast.Decl, codes map[string]string) {
 	})
 }
 
-// texts returns the possible values of a string inside a function.
+// texts returns the possible values of a string expression. within is the function that contains the expression.
 func (p *source) texts(of ast.Expr, within *ast.FuncDecl) []string {
 	switch of := of.(type) {
 	case *ast.BasicLit:
@@ -171,7 +171,7 @@ func (p *source) texts(of ast.Expr, within *ast.FuncDecl) []string {
 	return nil
 }
 
-// arguments returns the possible values of a function's parameter, from all callers in the package.
+// arguments returns the possible values of a function's parameter: the arguments in all calls in the package.
 func (p *source) arguments(function string, index int) []string {
 	var texts []string
 	for _, file := range p.files {
@@ -213,7 +213,7 @@ func literal(of ast.Expr) (string, bool) {
 	return text, err == nil
 }
 
-// nameOf returns the last part of a qualified name, or a number literal.
+// nameOf returns the last part of a name, such as Refuse in domain.Refuse. For a literal, it returns the source text.
 func nameOf(of ast.Expr) string {
 	switch of := of.(type) {
 	case *ast.Ident:

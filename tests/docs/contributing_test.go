@@ -10,11 +10,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// ruleRow matches a row of the table of rules: the rule, its files and the names in them.
+// ruleRow matches a row of the table that names a rule, the files that contain the rule, and the declarations in these
+// files.
 var ruleRow = regexp.MustCompile("(?m)^\\| .+ \\| (`[a-z/_]+\\.go`(?:, `[a-z/_]+\\.go`)*) \\| (.+) \\|$")
 
-// TestRulesAreInTheirFiles verifies each row of the table in CONTRIBUTING.md: the files of the row must contain its
-// names.
+// TestRulesAreInTheirFiles verifies the table "Where a rule is" in CONTRIBUTING.md: the files in each row must contain
+// the declarations in the row.
 func TestRulesAreInTheirFiles(t *testing.T) {
 	t.Parallel()
 	rules := ruleRow.FindAllStringSubmatch(page(t, "CONTRIBUTING.md"), -1)

@@ -37,8 +37,8 @@ func operations(t *testing.T) map[string]*openapi3.Operation {
 	return found
 }
 
-// TestDescriptionHasAllRequests compares the description with the routes in both directions, including the required
-// credentials.
+// TestDescriptionHasAllRequests verifies that the description and the routes of the server contain the same requests
+// with the same required credentials.
 func TestDescriptionHasAllRequests(t *testing.T) {
 	t.Parallel()
 	parameter := regexp.MustCompile(`:(\w+)`)
@@ -86,7 +86,7 @@ func security(document *openapi3.T, operation *openapi3.Operation) string {
 }
 
 // TestDescriptionHasAllCodes compares the error codes in the description with the codes in the sources, and the error
-// numbers with the errors of the accounts API. Neither side may contain an error that the other side lacks.
+// numbers with the errors of the accounts API. The description and the code must contain exactly the same errors.
 func TestDescriptionHasAllCodes(t *testing.T) {
 	t.Parallel()
 	codes := map[string]string{}
@@ -170,8 +170,8 @@ func pathOf(request string) string {
 	return path
 }
 
-// hasExamples requires an example for each content type that has a schema. Two empty answers with a JSON content type
-// have no schema.
+// hasExamples requires an example for each content type that has a schema. Two answers have the content type of JSON
+// but an empty body, so they have no schema.
 func hasExamples(t *testing.T, where string, content openapi3.Content) {
 	t.Helper()
 	for kind, media := range content {

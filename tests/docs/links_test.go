@@ -51,7 +51,7 @@ func TestEveryPageIsInTheReadme(t *testing.T) {
 	}
 }
 
-// anchors returns the link targets of a page's headings.
+// anchors returns the fragments, as in page.md#fragment, that link to the headings of a page.
 func anchors(text string) []string {
 	var names []string
 	for _, heading := range regexp.MustCompile(`(?m)^#+ (.+)$`).FindAllStringSubmatch(text, -1) {

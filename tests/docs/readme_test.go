@@ -28,7 +28,7 @@ func page(t *testing.T, name string) string {
 	return string(text)
 }
 
-// rows returns the table rows of a page whose first cell matches.
+// rows returns those table rows of a page whose first cell matches the regular expression firstCell.
 func rows(t *testing.T, name, firstCell string) []string {
 	t.Helper()
 	found := regexp.MustCompile(`(?m)^\| `+firstCell+` \|.*$`).FindAllString(page(t, name), -1)
@@ -76,7 +76,7 @@ func TestRequests(t *testing.T) {
 	assert.Equal(t, want, got)
 }
 
-// problemCodes returns the codes of the Lockbox API with their statuses, from the sources: see codesIn.
+// problemCodes returns the error codes of the Lockbox API and their HTTP statuses. See codesIn.
 func problemCodes(t *testing.T) map[string]string {
 	t.Helper()
 	want := codesIn(t, root)
@@ -122,7 +122,7 @@ func TestActions(t *testing.T) {
 	assert.Contains(t, page(t, "docs/operating.md"), "\nActions: "+strings.Join(names, ", ")+".\n")
 }
 
-// TestFormats compares the formulas of the pages with the formulas in the code, ignoring white space.
+// TestFormats verifies that the pages contain the same formulas as the comments in the code, apart from white space.
 func TestFormats(t *testing.T) {
 	t.Parallel()
 	for name, documented := range map[string]string{

@@ -12,15 +12,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// byDefinition marks a row of SECURITY.md that states what an attacker has, and promises nothing that a test could
-// check.
+// byDefinition marks a row of SECURITY.md that only states what an attacker can do. Such a row makes no promise, so no
+// test can check it.
 const byDefinition = "by definition"
 
-// maxByDefinition is the largest allowed number of rows without a test.
+// maxByDefinition is the maximum number of rows that may be marked with byDefinition.
 const maxByDefinition = 4
 
-// TestSecurityTablesNameTheirTests verifies that, in each table of SECURITY.md, the column "Proved by" of each row
-// names tests, and that these tests exist.
+// TestSecurityTablesNameTheirTests verifies that every row of every table in SECURITY.md names tests in the column
+// "Proved by", and that these tests exist.
 func TestSecurityTablesNameTheirTests(t *testing.T) {
 	t.Parallel()
 	existing := testNames(t)

@@ -13,14 +13,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The ioctl requests for bridges, from linux/sockios.h.
+// These are the numbers of the ioctl requests that create and remove a bridge, from linux/sockios.h.
 const (
 	addBridgeCall    = 0x89a0 // SIOCBRADDBR
 	removeBridgeCall = 0x89a1 // SIOCBRDELBR
 )
 
-// addBridge creates a network bridge and returns its name. The bridge is removed when the test ends. The engine assigns
-// unused addresses to it.
+// addBridge creates a network bridge and returns its name. The bridge is removed when the test ends. The bridge has no
+// IP address yet: the engine that uses the bridge assigns one.
 func addBridge(t testing.TB) string {
 	t.Helper()
 	random := make([]byte, 4)
@@ -39,7 +39,7 @@ func bridgeCall(call uintptr, name string) error {
 	return interfaceCall(call, unsafe.Pointer(&text[0]))
 }
 
-// setDown takes an interface down, because the kernel does not remove a bridge that is up.
+// setDown sets the state of a network interface to "down". The kernel does not remove a bridge that is up.
 func setDown(name string) {
 	var request struct { // struct ifreq
 		name  [syscall.IFNAMSIZ]byte

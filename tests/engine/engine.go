@@ -1,6 +1,6 @@
 //go:build e2e && linux
 
-// Package engine provides a Docker engine for tests, reached with the docker command or over its socket.
+// Package engine provides a Docker engine for tests. Tests use it with the docker command or over its socket.
 package engine
 
 import (
@@ -24,7 +24,7 @@ type Network bool
 
 // The networks.
 const (
-	// NoBridge restricts containers to the host's network or to no network.
+	// NoBridge creates no container network. A container can use only the host's network or no network at all.
 	NoBridge Network = false
 	// Bridge gives containers a bridge network with published ports. The bridge belongs to the test, so other engines
 	// on the machine are not affected.
@@ -44,7 +44,8 @@ type Engine struct {
 	log     *bytes.Buffer
 }
 
-// Running returns the default engine if that engine responds. Otherwise, it starts an engine without a bridge.
+// Running returns the default engine of the machine if that engine responds. Otherwise, Running starts an engine with
+// the option NoBridge.
 func Running(t testing.TB) *Engine {
 	t.Helper()
 	running := &Engine{t: t, environ: os.Environ()}
@@ -60,7 +61,7 @@ func Start(t testing.TB, network Network) *Engine {
 	t.Helper()
 	require.Zero(t, os.Geteuid(), "the test needs a Docker engine, and only root can start one: run it as root")
 	var logs string
-	// vfs works on every file system but is slow. overlay2 is faster but does not work on every file system.
+	// The storage driver overlay2 is faster, but does not work on every file system. vfs is slow, but works everywhere.
 	for _, driver := range []string{"overlay2", "vfs"} {
 		e := prepare(t, driver, network)
 		if e.run() {
@@ -109,7 +110,7 @@ func (e *Engine) run() bool {
 	e.log = &bytes.Buffer{}
 	e.daemon = exec.Command(dockerd(), e.options...)
 	e.daemon.Stdout, e.daemon.Stderr = e.log, e.log
-	// The daemon stops with this process, even after a kill -9.
+	// The kernel stops the daemon when this process ends, even if this process was killed with SIGKILL.
 	e.daemon.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	require.NoError(e.t, e.daemon.Start())
 	e.ended = make(chan struct{})
@@ -154,7 +155,8 @@ func (e *Engine) endShims() {
 	}
 }
 
-// unmount unmounts the file systems that an engine left mounted below a directory, in reverse order of mounting.
+// unmount unmounts the file systems that are still mounted below the directory of a stopped engine. It begins with the
+// one that was mounted last.
 func unmount(dir string) {
 	text, _ := os.ReadFile("/proc/self/mountinfo")
 	lines := strings.Split(string(text), "\n")
@@ -165,9 +167,9 @@ func unmount(dir string) {
 	}
 }
 
-// Kill kills the daemon and its containerd; the containers keep running. It removes containerd's PID file, because
-// without an init process the killed containerd stays a zombie, and the next daemon would treat the zombie as a running
-// containerd.
+// Kill kills the daemon and its containerd. The containers keep running. Kill also removes containerd's PID file: on a
+// machine without an init process, the killed containerd remains as a zombie, and the next daemon would mistake the
+// zombie for a running containerd.
 func (e *Engine) Kill() {
 	_ = e.daemon.Process.Kill()
 	<-e.ended
@@ -182,7 +184,7 @@ func (e *Engine) Kill() {
 	_ = os.Remove(numbers)
 }
 
-// Again restarts the daemon with its previous data.
+// Again starts the daemon again, after Kill, with the same data.
 func (e *Engine) Again() {
 	e.t.Helper()
 	require.True(e.t, e.run(), "dockerd did not start again:\n%s", e.log)
@@ -194,7 +196,8 @@ func (e *Engine) Freeze() { _ = e.daemon.Process.Signal(syscall.SIGSTOP) }
 // Thaw resumes a suspended daemon.
 func (e *Engine) Thaw() { _ = e.daemon.Process.Signal(syscall.SIGCONT) }
 
-// dockerd returns the path of the daemon. Distributions install it outside the PATH of ordinary users.
+// dockerd returns the path of the daemon's program. Distributions install it in a directory that is not in the PATH of
+// ordinary users.
 func dockerd() string {
 	if found, err := exec.LookPath("dockerd"); err == nil {
 		return found
@@ -215,7 +218,8 @@ func (e *Engine) Docker(args ...string) string {
 	return out
 }
 
-// Command runs a program in the root of the repository, with DOCKER_HOST set for the engine, for at most five minutes.
+// Command runs a program with DOCKER_HOST set to the engine, and returns its output. The working directory is the root
+// of the repository. The program is killed after five minutes.
 func (e *Engine) Command(name string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()

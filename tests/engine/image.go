@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// BuildImages builds these images from one program. The program reports the state of its container (see server).
+// BuildImages builds these images. All of them contain the program in tests/engine/server, which reports the state of
+// its container.
 const (
 	// Image stops on SIGTERM.
 	Image = "droplet-test:1"
@@ -18,11 +19,11 @@ const (
 	StubbornImage = "droplet-test:stubborn"
 	// FailingImage exits immediately with code 3.
 	FailingImage = "droplet-test:fail"
-	// BrokenImage names a missing program: its containers can be created but not started.
+	// BrokenImage has an entry point that does not exist. Docker can create its containers, but not start them.
 	BrokenImage = "droplet-test:broken"
 )
 
-// BuildImages builds the images FROM scratch, so it needs no registry.
+// BuildImages builds the images. Their Dockerfiles begin with FROM scratch, so the engine need not pull a base image.
 func (e *Engine) BuildImages() {
 	e.t.Helper()
 	dir := e.t.TempDir()

@@ -15,7 +15,8 @@ const (
 
 // reservePorts reserves the ports of droplets until the test ends. These ports are in the range that Linux uses for
 // outgoing connections. Without the reservation, a connection of another test could occupy one of the ports. If the
-// kernel setting cannot be written, about one run in a few hundred fails because a port is in use.
+// test has no permission to write the kernel setting, it runs without the reservation. About one in several hundred of
+// these runs fails, because a port is in use.
 func reservePorts(t testing.TB) {
 	before, err := os.ReadFile(reservedPorts)
 	if err != nil || strings.Contains(string(before), dropletPorts) {

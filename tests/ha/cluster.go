@@ -16,11 +16,11 @@ import (
 // nodeCount is the smallest number of nodes with which etcd survives the loss of one node.
 const nodeCount = 3
 
-// cluster is three nodes that elect a primary.
+// cluster is a group of three nodes, which elect a primary.
 type cluster struct {
 	setup *setup
 	nodes []*node
-	// repairs counts the standbys that did not recover by themselves; see repair.
+	// repairs counts how often the method repair restarted a standby.
 	repairs int
 }
 
@@ -42,7 +42,7 @@ func startCluster(ctx context.Context, s *setup, network *network) (*cluster, er
 	return c, c.createDatabase(ctx)
 }
 
-// createDatabase creates the role and the database of Lockbox, and the table of the probe.
+// createDatabase creates the role and the database for Lockbox. It also creates the table for the probe.
 func (c *cluster) createDatabase(ctx context.Context) error {
 	primary, err := c.primary(ctx)
 	if err != nil {
@@ -66,8 +66,8 @@ func (c *cluster) createDatabase(ctx context.Context) error {
 	return c.awaitDatabase(ctx)
 }
 
-// awaitDatabase waits until all standbys have the database. This is necessary because the driver tries no other host
-// after it reaches a host without the database.
+// awaitDatabase waits until all standbys have the database. A client could otherwise connect to a standby that does not
+// have the database yet. The PostgreSQL driver reports that error and does not try the next host.
 func (c *cluster) awaitDatabase(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
@@ -101,7 +101,7 @@ func (c *cluster) version(ctx context.Context) (version string, err error) {
 	return version, err
 }
 
-// multiHostURL is the URL that lists all nodes.
+// multiHostURL returns a database URL that lists all nodes.
 func (c *cluster) multiHostURL() string {
 	var hosts []string
 	for _, each := range c.nodes {
@@ -111,7 +111,7 @@ func (c *cluster) multiHostURL() string {
 		strings.Join(hosts, ","), database)
 }
 
-// member is a node as Patroni describes it.
+// member is the state of a node in the answer of Patroni's API.
 type member struct {
 	Name     string `json:"name"`
 	Role     string `json:"role"`
@@ -122,7 +122,7 @@ type member struct {
 // status is the state of the cluster.
 type status struct{ primary, sync, async *node }
 
-// members asks one node after the other for the members of the cluster.
+// members requests the list of members from one node after the other, until a node answers.
 func (c *cluster) members(ctx context.Context) ([]member, error) {
 	var all error
 	for _, each := range c.nodes {
@@ -170,8 +170,8 @@ func (c *cluster) primary(ctx context.Context) (*node, error) {
 	return s.primary, err
 }
 
-// awaitHealthy waits until the cluster has a primary, and two standbys that stream its changes. In strict mode, one of
-// the standbys must be synchronous.
+// awaitHealthy waits until the cluster has a primary and both standbys stream changes from the primary. In strict mode,
+// one of the standbys must be synchronous.
 func (c *cluster) awaitHealthy(ctx context.Context, limit time.Duration) error {
 	deadline := time.Now().Add(limit)
 	repairAt := time.Now().Add(repairAfter)
@@ -227,7 +227,7 @@ func (c *cluster) streams(ctx context.Context, n *node) bool {
 	return err == nil && streams
 }
 
-// named returns the node with a name, or nil.
+// named returns the node with the given name, or nil.
 func (c *cluster) named(name string) *node {
 	for _, each := range c.nodes {
 		if each.name == name {
@@ -264,7 +264,7 @@ func (c *cluster) healthy(ctx context.Context) error {
 	return nil
 }
 
-// sleep waits for a duration, or returns the error of the context.
+// sleep waits for the given duration. If the context ends first, sleep returns the context's error.
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -13,19 +13,19 @@ import (
 // cluster before the fault.
 type fault struct {
 	name string
-	// The field lasts is the time between inject and undo.
+	// The field lasts contains the time between the calls of inject and undo.
 	lasts  time.Duration
 	inject func(ctx context.Context, s status) error
 	undo   func(ctx context.Context, s status) error
-	// unfenced is set for faults in which the deposed primary still runs. Without fencing, it answers reads until it
-	// notices that it was deposed.
+	// unfenced is set if the old primary still runs after the cluster has elected a new one. The old primary answers
+	// reads until it notices that it was deposed.
 	unfenced bool
 }
 
 func nothing(context.Context, status) error { return nil }
 
-// faults returns the kinds of faults in the order in which a run repeats them. There are two kinds of partitions. In
-// the first, nothing can reach the node. In the second, clients can reach the node, but its peers cannot.
+// faults returns the kinds of faults in the order in which a run injects them. The last two are partitions. In the
+// first of them, nothing can reach the node. In the second, clients can reach the node, but its peers cannot.
 func faults() []fault {
 	return []fault{
 		{
@@ -67,8 +67,8 @@ func faults() []fault {
 	}
 }
 
-// nextFault returns the fault number i, counted from 0. The two partitions take turns, so that each of the five kinds
-// occurs equally often.
+// nextFault returns the fault number i of a run. The first fault has number 0. The two kinds of partition alternate, so
+// that partitions occur as often as each of the other four faults.
 func nextFault(i int) fault {
 	all := faults()
 	kinds := len(all) - 1
@@ -78,7 +78,7 @@ func nextFault(i int) fault {
 	return all[i%kinds]
 }
 
-// synchronous returns the synchronous standby, or another standby in asynchronous mode.
+// synchronous returns the synchronous standby. In asynchronous mode, it returns an asynchronous standby.
 func (s status) synchronous() *node {
 	if s.sync != nil {
 		return s.sync
@@ -86,19 +86,19 @@ func (s status) synchronous() *node {
 	return s.async
 }
 
-// freeze stops all processes of the node, like a hypervisor that migrates or suspends a machine. The connections of the
-// processes stay open, and the kernel still acknowledges the data that clients send.
+// freeze suspends all processes of the node, like a hypervisor that suspends or migrates a machine. The connections of
+// the processes stay open, and the kernel still acknowledges the data that clients send.
 func (n *node) freeze() error {
 	return errors.Join(n.signalManagers(syscall.SIGSTOP), n.signalPostgres(syscall.SIGSTOP))
 }
 
-// thaw resumes the processes that freeze stopped. PostgreSQL resumes first. This order is the worst case, because the
-// deposed primary then answers before Patroni learns of the new primary.
+// thaw resumes the processes that freeze stopped. PostgreSQL resumes before Patroni. This order is the worst case: a
+// deposed primary answers clients before its Patroni learns of the new primary.
 func (n *node) thaw() error {
 	return errors.Join(n.signalPostgres(syscall.SIGCONT), n.signalManagers(syscall.SIGCONT))
 }
 
-// switchover moves the primary to a standby on request.
+// switchover requests a planned switchover: Patroni makes a standby the new primary.
 func switchover(ctx context.Context, s status) error {
 	body := fmt.Sprintf(`{"leader":%q,"candidate":%q}`, s.primary.name, s.synchronous().name)
 	code, answer, err := s.primary.api(ctx, http.MethodPost, "/switchover", body)

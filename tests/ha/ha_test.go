@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestFailovers kills the primary of a cluster once and freezes it once. It does not judge durations, because the
-// machine runs other tests at the same time. `make ha` judges them.
+// TestFailovers kills the primary of a cluster once and freezes it once. It does not check the length of outages,
+// because other tests run on the machine at the same time. The command `make ha` checks them.
 func TestFailovers(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -35,7 +35,7 @@ func TestFailovers(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestLongestGap verifies the measurement of outages.
+// TestLongestGap verifies that longestGap returns the longest time between two events, and when it ended.
 func TestLongestGap(t *testing.T) {
 	t.Parallel()
 	at := func(seconds int) time.Time { return time.Unix(int64(seconds), 0) }
@@ -54,7 +54,7 @@ func TestLongestGap(t *testing.T) {
 	}
 }
 
-// TestVerdict verifies that each violation is counted.
+// TestVerdict verifies that a verdict counts lost writes, writes that were stored twice, and stale reads.
 func TestVerdict(t *testing.T) {
 	t.Parallel()
 	acknowledged := func(version, attempt int64) answered {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// maxAnswer is the number of bytes of a response after which exchange stops reading.
+// maxAnswer is the maximum length of a response body in bytes. exchange ignores all further bytes.
 const maxAnswer = 4 << 20
 
 // exchange sends a request and returns the status and the body of the response.
@@ -16,7 +16,7 @@ func exchange(ctx context.Context, method, address, body string, header map[stri
 	return status, text, err
 }
 
-// exchangeWith is exchange with the given client. It also returns the header of the response.
+// exchangeWith is like exchange, but uses the given client and also returns the response header.
 func exchangeWith(ctx context.Context, client *http.Client, method, address, body string,
 	header map[string]string) (int, http.Header, string, error) {
 	request, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(body))

@@ -15,9 +15,10 @@ import (
 )
 
 const (
-	// requestLimit exceeds every time limit of the server, so the load never gives up before the server does.
+	// requestLimit is the client's timeout. It is longer than every timeout of the server, so the client always waits
+	// long enough for the server's response.
 	requestLimit = 60 * time.Second
-	// maxWaiting is the largest number of requests of one stream that wait for a response.
+	// maxWaiting is the maximum number of requests of one stream that wait for a response at the same time.
 	maxWaiting = 40
 )
 
@@ -25,8 +26,8 @@ const (
 var encryptionKey = domain.FormatGeneratedKey([32]byte{1, 2, 3})
 
 // load writes and reads entries through the servers until it is stopped. New requests begin at fixed intervals, even if
-// earlier ones have no response yet. Therefore, other requests can show that the servers work even if one request
-// hangs.
+// earlier requests have no response yet. A single request that hangs therefore does not look like an outage of the
+// server.
 type load struct {
 	client  *http.Client
 	streams []*stream
@@ -34,7 +35,8 @@ type load struct {
 	cancel  context.CancelFunc
 }
 
-// stream is the load of one entry. The user writes it through one server and reads it through all servers.
+// stream sends the requests of one user, who has one entry. The stream writes the entry through one server and reads it
+// through all servers in turn.
 type stream struct {
 	account account
 	servers []*lockbox
@@ -53,7 +55,8 @@ type stream struct {
 	refusals map[string]int
 }
 
-// An answered value is a request with its response. version and attempt are the entry's version and attempt.
+// An answered value is a request with its response. The field version contains the entry's version. The field attempt
+// contains the number of the attempt that wrote this version.
 type answered struct {
 	id         string
 	server     *lockbox
@@ -61,16 +64,17 @@ type answered struct {
 	version    int64
 	attempt    int64
 	ok         bool
-	// atLeast is the version that was acknowledged before a read began.
+	// atLeast is the highest version that was acknowledged before a read began. The read must not return an older
+	// version.
 	atLeast int64
 }
 
-// value is the value of an entry.
+// value is the JSON value that write stores in an entry.
 type value struct {
 	Attempt int64 `json:"attempt"`
 }
 
-// startLoad begins one write and one read per interval for each account.
+// startLoad starts the load. In every interval, each account sends one write and one read.
 func startLoad(ctx context.Context, servers []*lockbox, accounts []account, interval time.Duration) *load {
 	l := &load{client: &http.Client{
 		Timeout:   requestLimit,
@@ -91,14 +95,14 @@ func startLoad(ctx context.Context, servers []*lockbox, accounts []account, inte
 	return l
 }
 
-// stop prevents new requests and waits for the responses to all running requests.
+// stop ends the load. It returns after all running requests have ended.
 func (l *load) stop() {
 	l.cancel()
 	l.group.Wait()
 	l.client.CloseIdleConnections()
 }
 
-// run starts requests until the context ends, and returns when the last one was answered.
+// run starts requests until the context ends. It then waits until all requests have ended.
 func (s *stream) run(ctx context.Context, interval time.Duration) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
@@ -120,7 +124,7 @@ func (s *stream) run(ctx context.Context, interval time.Duration) {
 	}
 }
 
-// write stores the number of the attempt as a new version of the entry.
+// write writes a new version of the entry. The value of the version contains the number of the attempt.
 func (s *stream) write(attempt int64) {
 	a := answered{
 		id:      fmt.Sprintf("w-%s-%d", s.account.name, attempt),
@@ -163,7 +167,8 @@ func (s *stream) read(server *lockbox, turn int) {
 	}
 }
 
-// send sends a request and records its times. a.ok reports whether the status is the expected one.
+// send sends a request. It stores the start and the end of the request in a, and sets a.ok if the response has the
+// status want.
 func (s *stream) send(a *answered, method, path, body string, want int) (http.Header, string) {
 	a.begun = time.Now()
 	status, header, text, err := exchangeWith(context.Background(), s.client, method, a.server.url+path, body,
@@ -188,7 +193,7 @@ func (s *stream) send(a *answered, method, path, body string, want int) (http.He
 	return header, text
 }
 
-// refuse counts a request that failed.
+// The method refuse counts a failed request. Each reason has its own counter.
 func (s *stream) refuse(reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -201,7 +206,7 @@ func versionOf(header http.Header) int64 {
 	return version
 }
 
-// raise sets a number to at least the given value.
+// raise increases a number to the given value, unless the number is already larger.
 func raise(number *atomic.Int64, to int64) {
 	for {
 		now := number.Load()
@@ -211,8 +216,8 @@ func raise(number *atomic.Int64, to int64) {
 	}
 }
 
-// acknowledged selects the acknowledged writes through a server that ended between two times. It returns their end
-// times in order.
+// acknowledged returns the times at which a server acknowledged writes, in ascending order. It returns only times
+// between from and to.
 func (l *load) acknowledged(server *lockbox, from, to time.Time) []time.Time {
 	var ends []time.Time
 	for _, s := range l.streams {

@@ -4,13 +4,13 @@
 //	go run ./tests/ha -faults 50        # what `make ha` runs
 //	go run ./tests/ha -async            # with asynchronous replication, which loses acknowledged writes
 //
-// The cluster is three nodes of Patroni and etcd with synchronous replication. Two Lockbox servers reach it: one with a
-// URL that lists all nodes, and one through HAProxy. Writers and readers send requests while the nodes are killed,
-// frozen and partitioned. Then the program compares each response with the database and the audit log. It exits with 1
-// if a promise was broken.
+// The cluster has three nodes. Each node runs PostgreSQL with synchronous replication, Patroni and etcd. Two Lockbox
+// servers connect to the cluster: one with a URL that lists all nodes, and one through HAProxy. Writers and readers
+// send requests while the nodes are killed, frozen and partitioned. Afterwards, the program compares the responses with
+// the content of the database, including the audit log. It exits with 1 if a promise was broken.
 //
-// Everything runs in separate network and process namespaces. The program therefore needs root, and no process or
-// network interface remains afterwards.
+// Everything runs in separate network and process namespaces. The program therefore needs root rights. After a run, no
+// process and no network interface remains.
 package main
 
 import (
@@ -29,7 +29,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/memory"
 )
 
-// insideVariable is set in the process that runs in the namespaces.
+// insideVariable is the name of an environment variable. It is set in the process that runs inside the namespaces.
 const insideVariable = "LOCKBOX_HA_INSIDE"
 
 func main() {
@@ -99,5 +99,6 @@ func parseFlags() options {
 	return o
 }
 
-// dataParent is the folder for the data of the cluster.
+// dataParent returns the parent of the folder with the cluster's data. The parent is in memory if the machine allows
+// this.
 func dataParent() string { return cmp.Or(memory.Folder(), "/tmp") }

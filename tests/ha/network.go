@@ -15,14 +15,15 @@ import (
 const (
 	clientNet  = "10.77.1."
 	clusterNet = "10.77.2."
-	// routerHost is the last byte of the addresses of the network namespace in which Lockbox runs.
+	// Lockbox runs in a network namespace of its own. routerHost is the last byte of the addresses of that namespace.
 	routerHost = 1
-	// firstNodeHost plus the index of a node is the last byte of the node's addresses.
+	// firstNodeHost is the last byte of the first node's addresses. The addresses of the other nodes follow.
 	firstNodeHost = 11
 )
 
-// The function inside runs this program again in separate namespaces. The run can then create network interfaces and
-// stop processes without affecting the machine. When the run ends for any reason, the kernel ends all its processes.
+// The function named inside runs this program again, in separate network and process namespaces. The run can then
+// create network interfaces and stop processes without affecting the machine. When the run ends for any reason, the
+// kernel ends all its processes.
 func inside(ctx context.Context, args []string) error {
 	self, err := os.Executable()
 	if err != nil {
@@ -41,7 +42,8 @@ func inside(ctx context.Context, args []string) error {
 // network holds the two networks of a run.
 type network struct{ nodes []*namespace }
 
-// namespace is the network namespace of one node. A sleeping process keeps it open.
+// namespace is the network namespace of one node. The process named holder only sleeps: the kernel keeps the namespace
+// as long as this process runs.
 type namespace struct {
 	index  int
 	holder *exec.Cmd
@@ -94,7 +96,7 @@ func newNamespace(index int) (*namespace, error) {
 	return s, runAll(commands)
 }
 
-// enter returns the beginning of a command that runs in the namespace.
+// enter returns the first words of a command line. A command that follows them runs in the namespace.
 func (s *namespace) enter() []string {
 	return []string{"nsenter", fmt.Sprintf("--net=/proc/%d/ns/net", s.holder.Process.Pid)}
 }
@@ -102,10 +104,10 @@ func (s *namespace) enter() []string {
 func (s *namespace) clientAddress() string  { return fmt.Sprint(clientNet, firstNodeHost+s.index) }
 func (s *namespace) clusterAddress() string { return fmt.Sprint(clusterNet, firstNodeHost+s.index) }
 
-// link returns the name of the outer end of a link.
+// link returns the name of a link's network interface outside the namespace.
 func (s *namespace) link(bridge string) string { return fmt.Sprintf("%s%d", bridge, s.index) }
 
-// partition silently discards all packets of the node on the given networks, like a broken cable.
+// partition cuts the node off from the given networks. All packets are silently discarded, as with a broken cable.
 func (s *namespace) partition(bridges ...string) error { return s.setLinks("down", bridges) }
 
 // heal undoes partition.
@@ -119,7 +121,7 @@ func (s *namespace) setLinks(state string, bridges []string) error {
 	return runAll(commands)
 }
 
-// runAll runs commands whose words are separated by spaces, and stops at the first failure.
+// runAll runs command lines and stops at the first failure. It splits each line at spaces, without a shell.
 func runAll(commands []string) error {
 	for _, line := range commands {
 		words := strings.Fields(line)

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// node is one machine of the cluster: a member of etcd, Patroni, and the PostgreSQL server that Patroni manages.
+// node is one machine of the cluster. It runs etcd, Patroni, and the PostgreSQL server that Patroni manages.
 type node struct {
 	*namespace
 	name   string
@@ -31,11 +31,11 @@ type setup struct {
 	bin    string // the folder with PostgreSQL's programs
 	uid    string // the user who runs etcd, Patroni and PostgreSQL; PostgreSQL refuses root
 	gid    string
-	// strict makes replication synchronous, so that a commit waits for a standby.
+	// If strict is set, replication is synchronous: a commit waits for a standby.
 	strict bool
 }
 
-// newSetup finds the user and creates the folder of a run.
+// newSetup returns the settings of a run. It looks up the operating system's user postgres.
 func newSetup(folder, bin string, strict bool) (*setup, error) {
 	account, err := user.Lookup("postgres")
 	if err != nil {
@@ -112,7 +112,7 @@ func (s *setup) own(folder string) error {
 	return os.Chown(folder, uid, gid)
 }
 
-// data returns the folder of the cluster's data.
+// data returns the path of PostgreSQL's data directory on this node.
 func (n *node) data() string { return filepath.Join(n.folder, "data") }
 
 // url returns the URL of a database on this node over the clients' network.
@@ -167,7 +167,7 @@ func (n *node) api(ctx context.Context, method, path, body string) (status int, 
 	return exchange(ctx, method, "http://"+n.clientAddress()+":8008"+path, body, nil)
 }
 
-// These credentials protect nothing, because the networks of the cluster exist only inside the run.
+// These credentials are not secret. Only processes of the run can connect to the cluster's networks.
 const (
 	superuser = "postgres"
 	password  = "run"
@@ -175,9 +175,12 @@ const (
 	database  = "lockbox"
 )
 
-// patroniConfig returns the configuration of Patroni. Patroni uses version 2 of etcd's API. With version 3, the cache
-// of Patroni 3.0.2 can become permanently stale after a failover of etcd, and then no standby becomes synchronous. The
-// intervals are short, so a run can have many failovers. The lease of the primary must be longer than loop_wait plus
+// patroniConfig returns the configuration of Patroni.
+//
+// Patroni uses version 2 of etcd's API. With version 3, Patroni 3.0.2 has a fault: after etcd has elected a new leader,
+// Patroni's cache can remain stale permanently. No standby becomes synchronous then.
+//
+// All intervals are short, so that a run has time for many failovers. The option ttl must be at least loop_wait plus
 // twice retry_timeout.
 func (n *node) patroniConfig(s *setup, all []*node) ([]byte, error) {
 	var text bytes.Buffer

@@ -10,9 +10,11 @@ import (
 )
 
 const (
-	// probeInterval is the time between two probes. It limits the precision of the measured outages of the database.
+	// probeInterval is the time between two probes. The length of a database outage cannot be measured more precisely
+	// than this.
 	probeInterval = 50 * time.Millisecond
-	// probeLimit is the time limit of a write by the probe. In strict mode, a write waits for a standby.
+	// probeLimit is the timeout of a single write of the probe. In strict mode, this includes the time that PostgreSQL
+	// waits for a standby.
 	probeLimit = 500 * time.Millisecond
 )
 
@@ -40,8 +42,8 @@ func (p *probe) stop() {
 	p.group.Wait()
 }
 
-// run probes one node. The probe keeps the connection if a statement succeeds, and also if a standby refuses the
-// statement.
+// run probes one node. The probe keeps its connection after a successful write. It also keeps the connection if a
+// standby refuses the write, because the standby can become the primary.
 func (p *probe) run(ctx context.Context, n *node) {
 	var conn *pgx.Conn
 	for sleep(ctx, probeInterval) == nil {
@@ -65,7 +67,7 @@ func (p *probe) run(ctx context.Context, n *node) {
 	}
 }
 
-// between returns the times of the successes between two times, in order.
+// between returns the times of successful writes between from and to, in ascending order.
 func (p *probe) between(from, to time.Time) []time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -84,7 +86,8 @@ func sorted(times []time.Time) []time.Time {
 	return times
 }
 
-// longestGap returns the longest time between two consecutive events. The parameters from and to count as events.
+// longestGap returns the longest time between two consecutive events, and when this time ended. The times from and to
+// count as events too.
 func longestGap(events []time.Time, from, to time.Time) (gap time.Duration, end time.Time) {
 	last := from
 	for _, at := range append(slices.Clone(events), to) {

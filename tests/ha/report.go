@@ -16,30 +16,30 @@ const (
 	maxRequest = 20 * time.Second
 )
 
-// seconds is a duration, written with three decimals.
+// seconds is a duration in seconds. Its JSON form has three decimals.
 type seconds float64
 
 // MarshalJSON implements json.Marshaler.
 func (s seconds) MarshalJSON() ([]byte, error) { return fmt.Appendf(nil, "%.3f", float64(s)), nil }
 
-// report is the result of a run, as JSON.
+// report is the result of a run. Its JSON form is the content of the report file.
 type report struct {
 	Mode   string `json:"mode"`
 	Faults int    `json:"faults"`
-	// PostgreSQL is the version of the nodes.
+	// PostgreSQL is the version of the PostgreSQL servers.
 	PostgreSQL string `json:"postgresql"`
 	verdict
 	LongestOutage  seconds `json:"longest_outage_seconds"`
 	LongestShare   seconds `json:"longest_lockbox_share_seconds"`
 	LongestRequest seconds `json:"longest_request_seconds"`
-	// Repairs counts the standbys that Patroni did not recover by itself.
+	// Repairs counts how often a standby had to be restarted, because Patroni did not recover it.
 	Repairs int            `json:"repaired_standbys"`
 	Refused map[string]int `json:"refused"`
 	Kinds   []kindReport   `json:"kinds"`
 	Results []result       `json:"results"`
 }
 
-// kindReport sums up the faults of one kind.
+// kindReport contains the number of faults of one kind and the longest outages that they caused.
 type kindReport struct {
 	Fault    string  `json:"fault"`
 	Count    int     `json:"count"`
@@ -87,8 +87,8 @@ func (r *run) report(v *verdict) *report {
 	return p
 }
 
-// failures lists the broken promises of a run. Durations are judged only if timed is set. Asynchronous replication
-// promises nothing about acknowledged writes.
+// failures lists the broken promises of a run. It checks durations only if timed is set. With asynchronous replication,
+// it accepts lost writes, missing audit events and stale reads.
 func (p *report) failures(timed bool) []string {
 	var broken []string
 	check := func(holds bool, format string, args ...any) {

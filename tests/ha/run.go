@@ -24,7 +24,7 @@ type options struct {
 	interval time.Duration
 }
 
-// settle is the time for which the load runs undisturbed before each fault and after the last fault.
+// settle is the time for which the load runs undisturbed before the first fault and after the recovery from each fault.
 const settle = 2 * time.Second
 
 // result describes the effects of one fault.
@@ -38,11 +38,11 @@ type result struct {
 	end      time.Time
 }
 
-// serverResult is the effect of a fault on the writes through one server.
+// serverResult describes how a fault affected the writes through one server.
 type serverResult struct {
 	Server string  `json:"server"`
 	Outage seconds `json:"outage_seconds"`
-	// Share is the part of the outage that remained after the database accepted writes again.
+	// Share is the part of the outage after the database accepted writes again. Lockbox is responsible for this part.
 	Share seconds `json:"lockbox_share_seconds"`
 }
 
@@ -59,8 +59,8 @@ type run struct {
 	version string // of PostgreSQL
 }
 
-// execute starts everything, causes the faults and verifies the outcome. After a failure, it keeps the folder with the
-// logs.
+// execute starts all programs, causes the faults and verifies the outcome. If it finds a violation or fails, it keeps
+// the folder with the logs.
 func execute(ctx context.Context, o options, out io.Writer) (made *report, err error) {
 	r := &run{options: o, out: out}
 	if err := r.start(ctx); err != nil {
@@ -141,7 +141,7 @@ func (r *run) start(ctx context.Context) error {
 	return sleep(ctx, settle)
 }
 
-// cause injects a fault, waits until the cluster is healthy and the servers write again, and records the outages.
+// cause injects a fault and undoes it, waits until the cluster is healthy again, and records the outages.
 func (r *run) cause(ctx context.Context, number int, f fault) error {
 	before, err := r.cluster.status(ctx)
 	if err != nil {
@@ -167,7 +167,7 @@ func (r *run) cause(ctx context.Context, number int, f fault) error {
 	return nil
 }
 
-// record computes the outages of a fault that began at the given time and is over now.
+// record computes the outages that a fault has caused. The fault began at the given time and has just ended.
 func (r *run) record(number int, f fault, begun time.Time) {
 	end := time.Now()
 	result := result{
@@ -181,7 +181,7 @@ func (r *run) record(number int, f fault, begun time.Time) {
 	line := fmt.Sprintf("%3d  %-20s  database %5.1f s", number+1, f.name, gap.Seconds())
 	for _, server := range r.servers {
 		outage, resumed := longestGap(r.load.acknowledged(server, begun, end), begun, end)
-		// The share of Lockbox does not include the time during which the database accepted no writes.
+		// Lockbox is not responsible for the time during which the database accepted no writes.
 		share := min(max(0, resumed.Sub(recovered)), max(0, outage-gap))
 		result.Servers = append(result.Servers, serverResult{
 			Server: server.name,
@@ -204,7 +204,7 @@ func faultAt(results []result, at time.Time) *result {
 	return nil
 }
 
-// runFolder creates the folder of a run, in memory if possible. PostgreSQL's user can enter it.
+// runFolder creates the folder of a run, in memory if possible. The user postgres can open files in the folder.
 func runFolder() (string, error) {
 	folder, err := os.MkdirTemp(dataParent(), "lockbox-ha-")
 	if err != nil {
@@ -213,7 +213,7 @@ func runFolder() (string, error) {
 	return folder, os.Chmod(folder, 0o755)
 }
 
-// newestBin returns the folder with the programs of the newest PostgreSQL of the machine.
+// newestBin returns the folder that contains the programs of the newest installed PostgreSQL, or "".
 func newestBin() string {
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
 	slices.Sort(found)
@@ -223,7 +223,7 @@ func newestBin() string {
 	return found[len(found)-1]
 }
 
-// refusals counts the refused requests of all streams by reason.
+// refusals returns the number of failed requests for each reason, over all streams.
 func (l *load) refusals() map[string]int {
 	all := make(map[string]int)
 	for _, s := range l.streams {

@@ -21,7 +21,7 @@ const secretKey = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 
 // lockbox is a running Lockbox server.
 type lockbox struct {
-	// name states how the server reaches the database.
+	// name is "multi-host" or "haproxy": the way in which the server connects to the database.
 	name    string
 	url     string
 	command *exec.Cmd
@@ -43,7 +43,8 @@ func startLockbox(ctx context.Context, program, folder, name, databaseURL string
 		fmt.Sprintf("LOCKBOX_HTTP_ADDR=127.0.0.1:%d", port),
 		"LOCKBOX_KDF_MEMORY_KIB=64",
 		"LOCKBOX_KDF_TIME=1",
-		// The verification at the end of the run reads every version.
+		// Zero switches the limit off. The server must not delete old versions, because the verification at the end of
+		// the run reads every version.
 		"LOCKBOX_ENTRY_VERSIONS=0",
 		"LOCKBOX_MAX_BYTES_PER_BOX=0",
 	}
@@ -97,7 +98,8 @@ func (s *lockbox) stop() error {
 // proxyPort is the port on which HAProxy forwards connections to the primary.
 const proxyPort = 6432
 
-// startProxy starts HAProxy. HAProxy asks Patroni for the primary, and closes the connections to a deposed primary.
+// startProxy starts HAProxy. HAProxy asks Patroni which node is the primary. It closes all connections to a node that
+// is no longer the primary.
 func startProxy(folder string, c *cluster) error {
 	var config bytes.Buffer
 	servers := make(map[string]string)

@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// verifiers is the number of concurrent reads of the verification.
+// verifiers is the number of goroutines that read versions at the end of a run.
 const verifiers = 16
 
 // verdict counts the violations of a run.
@@ -22,8 +22,9 @@ type verdict struct {
 	Lost int `json:"lost"`
 	// Doubled counts values that are stored under more than one version.
 	Doubled int `json:"doubled"`
-	// Stale counts reads that returned an older version, although a newer version was acknowledged before the read
-	// began. StaleUnfenced counts the stale reads that may come from a deposed primary that was not yet fenced.
+	// Stale counts reads that returned an old version, although a newer version was acknowledged before the read began.
+	// StaleUnfenced counts those of them that began during a fault that leaves a deposed primary running. Such a
+	// primary may have answered the read.
 	Stale         int `json:"stale"`
 	StaleUnfenced int `json:"stale_in_unfenced_splits"`
 	// Unaudited counts acknowledged requests without an audit event.
@@ -31,7 +32,7 @@ type verdict struct {
 	Examples  []string `json:"examples,omitempty"`
 }
 
-// blame counts a violation and keeps the first few descriptions.
+// blame counts a violation. It stores the descriptions of the first 20 violations.
 func (v *verdict) blame(counter *int, format string, args ...any) {
 	*counter++
 	if len(v.Examples) < 20 {
@@ -166,7 +167,7 @@ func (s *stream) attemptOf(ctx context.Context, address string, version int64,
 	return read.Attempt, err
 }
 
-// auditedRequests returns the request ids of the audit events of successful reads and writes.
+// auditedRequests returns the request IDs in the audit events of successful reads and writes.
 func auditedRequests(ctx context.Context, databaseURL string) (map[string]bool, error) {
 	conn, err := pgx.Connect(ctx, databaseURL)
 	if err != nil {

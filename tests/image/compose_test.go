@@ -37,7 +37,7 @@ type service struct {
 	DependsOn     map[string]struct{ Condition string } `yaml:"depends_on"`
 }
 
-// mounts reports whether the service mounts a volume.
+// mounts reports whether the service mounts the volume with the given name.
 func (s service) mounts(volume string) bool {
 	for _, v := range s.Volumes {
 		if name, _, _ := strings.Cut(v, ":"); name == volume {
@@ -72,7 +72,8 @@ func TestComposeHoldsNoSecret(t *testing.T) {
 	}
 }
 
-// An attacker who steals the database or breaks into its container must not find the secret there.
+// TestComposeKeepsTheSecretFromTheDatabase verifies that only the lockbox container contains the secret, and only the
+// postgres container contains the data. An attacker in one of them does not have both.
 func TestComposeKeepsTheSecretFromTheDatabase(t *testing.T) {
 	t.Parallel()
 	for name, s := range readCompose(t).Services {
@@ -134,7 +135,7 @@ func TestComposeSetsWhatLockboxReads(t *testing.T) {
 	assert.Empty(t, unknown)
 }
 
-// first-run must create the files at the paths that the other services read.
+// The service first-run must create its files at the paths from which the other services read them.
 func TestFirstRunMakesTheFilesThatComposeNames(t *testing.T) {
 	t.Parallel()
 	file := readCompose(t)
@@ -163,7 +164,7 @@ func TestFirstRunMakesTheFilesThatComposeNames(t *testing.T) {
 	require.NoError(t, err)
 	password, err := os.ReadFile(path.Join(made, "database-password"))
 	require.NoError(t, err)
-	// create-role.sh creates the role and the database.
+	// The script create-role.sh creates the role and the database in this URL.
 	assert.Equal(t, "postgres://lockbox:"+strings.TrimSpace(string(password))+
 		"@postgres:5432/lockbox?sslmode=disable", strings.TrimSpace(string(url)))
 
@@ -186,7 +187,8 @@ func TestComposeKeepsMetricsOffThePublishedPort(t *testing.T) {
 	}
 }
 
-// A script must create the role of Lockbox, and the role must not be the superuser of the image.
+// The role of Lockbox must not be the superuser that the postgres image creates. A script must therefore create the
+// role.
 func TestComposeDatabaseRoleIsNoSuperuser(t *testing.T) {
 	t.Parallel()
 	s := readCompose(t).Services["postgres"]

@@ -17,7 +17,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/live"
 )
 
-// TestDatabaseRole runs create-role.sh as the postgres image does, and then Lockbox with the role that it created.
+// TestDatabaseRole runs create-role.sh in the same way as the postgres image does, and then runs Lockbox with the role
+// that the script created.
 func TestDatabaseRole(t *testing.T) {
 	t.Parallel()
 	dir, err := os.MkdirTemp("/tmp", "lockbox-image-") // PostgreSQL's user cannot enter t.TempDir
@@ -30,8 +31,8 @@ func TestDatabaseRole(t *testing.T) {
 	database, err := localpg.Start(t.Context(), localpg.Config{Settings: map[string]string{"hba_file": hba}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, database.Stop()) })
-	// The superuser of the image is named postgres. The superuser of the test's cluster is renamed, because the role of
-	// Lockbox needs its name.
+	// In the postgres image, the superuser is named postgres. In this test, the superuser is named lockbox at first. It
+	// is renamed, because Lockbox's own role needs that name.
 	as := func(role, name string) string {
 		return strings.Replace(database.URL(name), "postgres://lockbox@", "postgres://"+role+"@", 1)
 	}
@@ -71,7 +72,7 @@ func run(t *testing.T, url, statement string) {
 	require.NoError(t, err)
 }
 
-// ask returns the text that a query returns.
+// ask runs a query and returns the text in its single row.
 func ask(t *testing.T, url, query string) (text string) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), url)

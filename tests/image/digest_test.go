@@ -12,12 +12,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// imageName finds the names of images in Compose files, Dockerfiles and manifests. The name is the first group.
+// imageName matches a line that names an image, in a Compose file, a Dockerfile or a Kubernetes manifest. The name is
+// the first group.
 var imageName = regexp.MustCompile(`(?m)^\s*(?:- )?(?:image:|FROM(?: --platform=\S+)?|ARG [A-Z_]*IMAGE=)` +
 	`[ \t]*"?(\S+?)"?(?:\s.*)?$`)
 
-// TestImagesAreNamedByDigest verifies that each image of another publisher is named by digest. The image of Lockbox
-// itself is built from the tree.
+// TestImagesAreNamedByDigest verifies that names of images contain a digest, except for images that are built from this
+// tree.
 func TestImagesAreNamedByDigest(t *testing.T) {
 	t.Parallel()
 	files := []string{"../../docker-compose.yml"}
@@ -43,7 +44,8 @@ func TestImagesAreNamedByDigest(t *testing.T) {
 	assert.GreaterOrEqual(t, pinned, 2, "the PostgreSQL image and the Go image")
 }
 
-// isOwnImage reports whether the name denotes an image that this tree builds, a build stage, or the empty image.
+// isOwnImage reports whether an image needs no digest. Such an image is built from this tree, is a build stage, or is
+// the empty image.
 func isOwnImage(name string) bool {
 	switch name {
 	case "lockbox", "lockbox:local", "scratch", "${GO_IMAGE}":

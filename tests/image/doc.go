@@ -1,2 +1,3 @@
-// Package image tests docker-compose.yml and, in make e2e, the container image in a real Docker engine.
+// Package image tests docker-compose.yml and files in the folder deploy. Under `make e2e`, it also tests the container
+// image in a real Docker engine.
 package image

@@ -12,8 +12,9 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/boot"
 )
 
-// TestHelmRefusesSecretSettings verifies that the schema of the chart refuses each secret setting in the value
-// settings, and accepts the names of files with secrets. Helm stores values unencrypted in the cluster.
+// TestHelmRefusesSecretSettings verifies that the chart's schema refuses a secret, such as LOCKBOX_SECRET_KEY, under
+// "settings", because Helm stores values unencrypted in the cluster. The schema must accept the settings that name a
+// file with a secret.
 func TestHelmRefusesSecretSettings(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../deploy/helm/lockbox/values.schema.json")

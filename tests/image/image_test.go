@@ -24,11 +24,11 @@ import (
 
 const tag = "lockbox-test:image"
 
-// maxImageBytes is the largest size of the image. The size determines the time to pull the image.
+// maxImageBytes is the maximum size of the image. A small image is quick to pull.
 const maxImageBytes = 40 << 20
 
-// TestImage builds the image with make image and runs it: the first start, requests, a restart, and a start without the
-// secret. The containers have the restrictions of docker-compose.yml.
+// TestImage builds the image with the command make image. It then tests the first start of a container, requests, a
+// restart, and a start without the secret. The containers run with the restrictions of docker-compose.yml.
 func TestImage(t *testing.T) {
 	e := engine.Running(t)
 	out, err := e.Command("make", "image", "IMAGE="+tag, "VERSION=1.2.3-test")
@@ -121,7 +121,8 @@ func checkFirstStart(t *testing.T, e *engine.Engine) {
 	assert.Contains(t, e.Docker("logs", lost), "/secrets/secret-key")
 }
 
-// confined returns the arguments of docker run with the restrictions of docker-compose.yml.
+// confined returns the docker arguments that run a container with the restrictions of docker-compose.yml. args follow
+// at the end.
 func confined(args ...string) []string {
 	return append([]string{"run", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges:true"}, args...)
 }
@@ -196,8 +197,8 @@ func (c caller) call(method, path, body string, headers ...string) (int, []byte)
 	return response.StatusCode, content
 }
 
-// overTCP forwards a loopback port to the database, so a container in the host's network can reach a database that
-// listens only on a Unix socket. It returns the URL of the forwarded port.
+// overTCP forwards a port on loopback to the database, and returns the database URL with this port. A container in the
+// host's network needs it, because the database may listen only on a Unix socket.
 func overTCP(t *testing.T, database string) string {
 	t.Helper()
 	config, err := pgx.ParseConfig(database)

@@ -14,7 +14,7 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/boot"
 )
 
-// ports is a list of ports as Services, containers and policies write them.
+// ports is a list of ports in a Service, a container or a NetworkPolicy.
 type ports []struct {
 	Name          string
 	Port          any
@@ -23,7 +23,7 @@ type ports []struct {
 	Protocol      string
 }
 
-// manifest holds the parts of an object that the tests read.
+// manifest is a Kubernetes object with those fields that the tests read.
 type manifest struct {
 	Kind string
 	Spec struct {
@@ -85,8 +85,8 @@ func TestKubernetesSetsWhatLockboxReads(t *testing.T) {
 	assert.Empty(t, unknown)
 }
 
-// The metrics need no token, so the Service must not offer their port, and the policy must admit only labeled
-// namespaces.
+// Metrics are readable without a token. The Service must therefore not offer their port, and the NetworkPolicy must
+// admit only namespaces with the right label.
 func TestKubernetesKeepsMetricsOffTheService(t *testing.T) {
 	t.Parallel()
 	all := readManifests(t)

@@ -25,7 +25,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// node takes the place of a kubelet: it runs containers of the manifests as processes. The volumes are folders in dir.
+// node replaces a kubelet in these tests: it runs each container of a manifest as a process. The volumes of the
+// containers are folders in dir.
 type node struct {
 	t       *testing.T
 	program string
@@ -33,7 +34,7 @@ type node struct {
 	port    string
 }
 
-// newNode builds the program and writes the files of the Secrets.
+// newNode builds the program, and writes the files that a kubelet would create from the Secrets.
 func newNode(t *testing.T) node {
 	t.Helper()
 	n := node{t: t, dir: t.TempDir()}
@@ -59,8 +60,8 @@ func newNode(t *testing.T) node {
 	return n
 }
 
-// command returns the process of a container. Its mount points become folders of the node, and localhost takes the
-// place of the Service.
+// command returns the command that runs a container as a process. In its arguments and environment, command replaces
+// mount points by folders of the node, and the address of the Service by localhost.
 func (n node) command(c container) *exec.Cmd {
 	n.t.Helper()
 	adapt := strings.NewReplacer("/run/", n.dir+"/run/", "/config", n.dir+"/config", "/shared", n.dir+"/shared",
@@ -81,7 +82,7 @@ func (n node) command(c container) *exec.Cmd {
 	return command
 }
 
-// run runs a container to its end.
+// run runs a container until it exits.
 func (n node) run(c container) {
 	n.t.Helper()
 	out, err := n.command(c).CombinedOutput()
@@ -91,8 +92,8 @@ func (n node) run(c container) {
 	}
 }
 
-// serve runs the container of the servers until the test ends. stop stops the container as Kubernetes does, and returns
-// its log.
+// serve starts the server's container and waits until it is ready. The returned function stop stops the container as
+// Kubernetes does, and returns the container's log.
 func (n node) serve(c container) (stop func() string) {
 	n.t.Helper()
 	log := &live.Log{}
@@ -111,7 +112,7 @@ func (n node) serve(c container) (stop func() string) {
 	}
 }
 
-// status sends a request to the server and returns the status, or 0 without a response.
+// status sends a request to the server and returns the status of the response. If there is no response, it returns 0.
 func (n node) status(method, path, body string) int {
 	n.t.Helper()
 	certificate, err := os.ReadFile(filepath.Join(n.dir, "run/tls/tls.crt"))
@@ -133,8 +134,8 @@ func (n node) status(method, path, body string) int {
 	return response.StatusCode
 }
 
-// TestPods runs the containers of both ways of installation: the server, the Job that makes the owner, and the pod of
-// helm test.
+// TestPods runs the containers from the Kustomize overlay and from the Helm chart: the server, the Job that creates the
+// owner, and the pod of the command helm test.
 func TestPods(t *testing.T) {
 	t.Parallel()
 	for name, objects := range map[string]func(t *testing.T) map[string]workload{
@@ -157,7 +158,8 @@ func TestPods(t *testing.T) {
 			signIn := `{"username":"root","password":"password-of-the-owner"}`
 			assert.Equal(t, 200, n.status("POST", "/authenticate", signIn))
 			assert.Equal(t, 404, n.status("GET", "/metrics", ""), "the port of the API does not serve metrics")
-			// The Job runs again with the next apply. It must then succeed even without the Secret of the owner.
+			// The Job runs again when the user applies the manifests again. It must succeed even if the owner's Secret
+			// was deleted meanwhile.
 			require.NoError(t, os.Remove(filepath.Join(n.dir, "run/owner/password")))
 			n.run(job)
 			if pod, found := all["Pod"]; found {

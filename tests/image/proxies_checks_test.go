@@ -40,13 +40,13 @@ func checkEscapes(c proxied) {
 		status, body = c.exchange("GET", "/boxes/default/entries/"+escaped+"/versions", nil)
 		assert.Equal(c.t, 200, status, "%s: %s", escaped, body)
 	}
-	// A decoded slash names another resource.
+	// With a decoded slash, the path would belong to another resource.
 	status, _ := c.exchange("GET", "/boxes/default/entries/payments/stripe", nil)
 	assert.Equal(c.t, 404, status)
 }
 
-// checkAddress verifies that the audit log has the address of the client. The address of the proxy and the address that
-// the client wrote into X-Forwarded-For must not appear.
+// checkAddress verifies that audit events contain the client's real address. They must contain neither the proxy's
+// address nor the false address that the client sends in X-Forwarded-For.
 func checkAddress(c proxied) {
 	c.t.Helper()
 	status, body := c.exchange("GET", "/audit?action=entry.read", nil)
@@ -60,7 +60,8 @@ func checkAddress(c proxied) {
 	assert.NotContains(c.t, c.server.Log.String(), "ignoring X-Forwarded-For")
 }
 
-// checkBodies sends large bodies with and without a length. Only Lockbox, and not the proxy, may refuse a body.
+// checkBodies sends large bodies, with the header Content-Length and without it. The proxy must accept every body, so
+// that only Lockbox refuses bodies that are too large.
 func checkBodies(c proxied) {
 	c.t.Helper()
 	body := func(size int) string {
@@ -78,8 +79,8 @@ func checkBodies(c proxied) {
 	status, answer = c.exchange("POST", "/boxes/default/entries", strings.NewReader(body(600<<10)))
 	assert.Equal(c.t, 413, status)
 	assert.Contains(c.t, answer, "value_too_large", "the limit is that of Lockbox")
-	// Lockbox refuses a larger body without reading all of it. The connection can then end before the client has the
-	// response.
+	// Lockbox refuses a body of this size before it has read all of it. The client can therefore lose the connection
+	// before it receives the response.
 	response, err := c.client.Do(c.request("POST", "/boxes/default/entries", strings.NewReader(body(2<<20))))
 	if errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
 		return
@@ -91,7 +92,8 @@ func checkBodies(c proxied) {
 	assert.Contains(c.t, string(text), "body_too_large")
 }
 
-// checkStreams verifies that a proxy writes no part of a body to a file while the client sends or reads it slowly.
+// checkStreams sends a request body slowly and reads a response slowly. The proxy must not write any part of the two
+// bodies to a file.
 func checkStreams(c proxied) {
 	c.t.Helper()
 	reader, writer := io.Pipe()
@@ -117,12 +119,13 @@ func checkStreams(c proxied) {
 	require.NoError(c.t, response.Body.Close())
 }
 
-// settle is the longest delay after which a buffering proxy writes part of a body to a file.
+// settle is the time that checkStreams waits before it looks for files. A proxy that buffers bodies in files would have
+// written one by then.
 const settle = 300 * time.Millisecond
 
 const bodyCanary = "canary-of-bodies"
 
-// checkMetricsHidden verifies that no spelling of the path returns the metrics.
+// checkMetricsHidden verifies that a client cannot read the metrics through the proxy, however it spells the path.
 func checkMetricsHidden(c proxied) {
 	c.t.Helper()
 	for _, path := range []string{
@@ -134,7 +137,7 @@ func checkMetricsHidden(c proxied) {
 	}
 }
 
-// checkNoTrace verifies that no file of the proxy, including its log, contains a secret.
+// checkNoTrace verifies that the files of the proxy, including its log, contain no secret.
 func checkNoTrace(c proxied) {
 	c.t.Helper()
 	files := filesOf(c.t, c.dir)
@@ -143,7 +146,8 @@ func checkNoTrace(c proxied) {
 	}
 }
 
-// TestProxiesRemoveTraceParent verifies that clients cannot make Lockbox record traces through the examples of proxies.
+// TestProxiesRemoveTraceParent verifies that the example configurations remove the header traceparent. A client could
+// otherwise make Lockbox record traces.
 func TestProxiesRemoveTraceParent(t *testing.T) {
 	t.Parallel()
 	for name, each := range proxies {
@@ -171,8 +175,8 @@ func TestProxiesRemoveTraceParent(t *testing.T) {
 	require.Contains(t, string(text), `customRequestHeaders: {traceparent: ""}`)
 }
 
-// filesOf returns the content of all files below a folder, and of deleted files that a process still has open. It omits
-// files that vanish while it runs.
+// filesOf returns the contents of all files below a folder, including deleted files that a process still has open. It
+// skips files that are deleted while filesOf runs.
 func filesOf(t *testing.T, dir string) string {
 	t.Helper()
 	var all strings.Builder

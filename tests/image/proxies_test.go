@@ -25,26 +25,27 @@ import (
 	"github.com/lockbox-go/lockbox/tests/live"
 )
 
-// The clients in these tests use a separate address, so that a test can distinguish it from the address of the proxy.
+// clientAddress is the source address of all clients in these tests. It differs from the proxy's address, 127.0.0.1.
 const clientAddress = "127.0.0.2"
 
-// proxy is a reverse proxy that runs a file of deploy/proxies.
+// proxy is a reverse proxy whose configuration is a file in deploy/proxies.
 type proxy struct {
 	file string
-	// command returns the program and its arguments for the adapted file in dir. It can write further files.
+	// command returns the command line that runs the proxy. file is the path of the adapted configuration. command can
+	// write further files to dir.
 	command func(t *testing.T, dir, file string) []string
-	// substitute holds further replacements for the file. The elements are pairs of old text and new text.
+	// substitute lists further replacements in the configuration: each old text is followed by its new text.
 	substitute []string
 }
 
-// proxies are the proxies for which Debian has packages. Debian has no package of Traefik.
+// proxies contains the proxies that the tests run. Traefik is missing, because Debian has no package of it.
 var proxies = map[string]proxy{
 	"nginx": {
 		file: "nginx.conf",
 		command: func(t *testing.T, dir, file string) []string {
 			t.Helper()
 			outer := filepath.Join(dir, "outer.conf")
-			// The file contains a server block, which must be inside the http block of nginx's configuration.
+			// The file in deploy/proxies contains only a server block. nginx requires an http block around it.
 			text := fmt.Sprintf(`daemon off; worker_processes 1; pid %[1]s/pid; error_log stderr; %[3]s
 events {}
 http {
@@ -56,7 +57,8 @@ http {
 			require.NoError(t, os.WriteFile(outer, []byte(text), 0o600))
 			return []string{"nginx", "-p", dir, "-c", outer}
 		},
-		// Without a small send buffer, the kernel would buffer the whole response.
+		// With the default size of the send buffer, the kernel could buffer a whole response. nginx would then need no
+		// file, and the test would prove nothing.
 		substitute: []string{"listen 443 ssl", "listen ADDRESS ssl sndbuf=16k"},
 	},
 	"haproxy": {
@@ -70,13 +72,15 @@ http {
 		command: func(_ *testing.T, _, file string) []string {
 			return []string{"caddy", "run", "--config", file, "--adapter", "caddyfile"}
 		},
-		// Caddy must not use the default ports of its API and of the redirect to HTTPS.
+		// By default, Caddy also listens on fixed ports for its API and for the redirect to HTTPS. Other tests on the
+		// machine could need these ports.
 		substitute: []string{"lockbox.example.org {", "{\n\tadmin off\n\tauto_https disable_redirects\n" +
 			"\tskip_install_trust\n}\nhttps://lockbox.example.org:PORT {"},
 	},
 }
 
-// nginxUser returns the directive with which the workers of nginx can read the test's files. Only root needs it.
+// nginxUser returns the directive "user root;" if the test runs as root, otherwise "". Without it, nginx would run its
+// workers as another user, who cannot read the test's files.
 func nginxUser() string {
 	if os.Geteuid() == 0 {
 		return "user root;"
@@ -84,7 +88,8 @@ func nginxUser() string {
 	return ""
 }
 
-// start runs the proxy in front of a server and returns its address, and its folder.
+// start runs the proxy in front of a server. It returns the address on which the proxy listens, and the folder that
+// contains the proxy's files.
 func (p proxy) start(t *testing.T, server string) (address, dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -133,11 +138,11 @@ func (p proxy) start(t *testing.T, server string) (address, dir string) {
 	return address, dir
 }
 
-// control changes the socket of a connection before it is established.
+// control is a function for net.Dialer.Control. It changes socket options before the connection is established.
 type control func(network, address string, conn syscall.RawConn) error
 
-// smallBuffer makes the receive buffer of a connection small, so it holds little of a response that the client does not
-// read.
+// smallBuffer makes the receive buffer of a connection small. The kernel then buffers only a small part of a response
+// that the client does not read.
 func smallBuffer(_, _ string, conn syscall.RawConn) (err error) {
 	controlErr := conn.Control(func(descriptor uintptr) {
 		err = syscall.SetsockoptInt(int(descriptor), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4096)
@@ -145,8 +150,8 @@ func smallBuffer(_, _ string, conn syscall.RawConn) (err error) {
 	return errors.Join(controlErr, err)
 }
 
-// through returns a client that reaches https://lockbox.example.org through the proxy, with the address clientAddress.
-// control can be nil.
+// through returns an HTTP client that sends all requests for https://lockbox.example.org to the proxy, from the address
+// clientAddress. The argument control can be nil.
 func through(t *testing.T, address, certificate string, control control) *http.Client {
 	t.Helper()
 	roots := x509.NewCertPool()
@@ -168,7 +173,7 @@ func through(t *testing.T, address, certificate string, control control) *http.C
 	}
 }
 
-// proxied is a client of the API behind a proxy.
+// proxied is a client that sends requests to a Lockbox server through a proxy.
 type proxied struct {
 	t      *testing.T
 	client *http.Client
@@ -178,7 +183,7 @@ type proxied struct {
 	dir    string
 }
 
-// exchange sends a request with JSON and returns the status and the body of the response.
+// exchange sends a request with a JSON body. It returns the status and the body of the response.
 func (c proxied) exchange(method, path string, body io.Reader) (int, string) {
 	c.t.Helper()
 	response, err := c.client.Do(c.request(method, path, body))
@@ -189,14 +194,14 @@ func (c proxied) exchange(method, path string, body io.Reader) (int, string) {
 	return response.StatusCode, string(text)
 }
 
-// request returns a request of the caller.
+// request returns a request with the credentials of this client.
 func (c proxied) request(method, path string, body io.Reader) *http.Request {
 	c.t.Helper()
 	request, err := http.NewRequestWithContext(c.t.Context(), method, "https://lockbox.example.org"+path, body)
 	require.NoError(c.t, err)
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("X-Encryption-Key", "canary passphrase of the proxies")
-	// A client cannot choose its own address.
+	// Lockbox must ignore this false address.
 	request.Header.Set("X-Forwarded-For", "203.0.113.9")
 	if c.key != "" {
 		request.Header.Set("Authorization", "Bearer "+c.key)
@@ -204,13 +209,13 @@ func (c proxied) request(method, path string, body io.Reader) *http.Request {
 	return request
 }
 
-// TestProxies runs the examples of deploy/proxies in front of a server.
+// TestProxies runs each proxy with its example configuration in front of a server.
 func TestProxies(t *testing.T) {
 	t.Parallel()
 	for name, each := range proxies {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			// Without METRICS_ADDR, only the proxy hides the metrics.
+			// METRICS_ADDR is not set, so the server serves the metrics on this address. Only the proxy hides them.
 			server := live.Start(t, "TRUSTED_PROXIES=127.0.0.1/32")
 			address, dir := each.start(t, server.URL)
 			certificate, err := os.ReadFile(filepath.Join(dir, "lockbox.crt"))

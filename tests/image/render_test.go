@@ -19,7 +19,7 @@ const (
 	production = "../../deploy/kubernetes/overlays/production"
 )
 
-// workload holds the parts of a Deployment, a Job or a Pod that the tests read.
+// workload is a Deployment, a Job or a Pod, with those fields that the tests read.
 type workload struct {
 	Kind     string
 	Metadata struct{ Name string }
@@ -42,7 +42,7 @@ type container struct {
 	Others map[string]any `yaml:",inline"`
 }
 
-// render runs helm or kustomize and returns the objects by kind. The program prints warnings to standard error.
+// render runs helm or kustomize and returns the rendered objects by kind. The program must not print a warning.
 func render(t *testing.T, program string, args ...string) map[string]workload {
 	t.Helper()
 	var stderr bytes.Buffer
@@ -63,14 +63,15 @@ func render(t *testing.T, program string, args ...string) map[string]workload {
 	}
 }
 
-// TestHelmLint runs the linter of Helm, which treats warnings as errors here.
+// TestHelmLint runs helm lint. The option --strict makes every warning an error.
 func TestHelmLint(t *testing.T) {
 	t.Parallel()
 	out, err := exec.CommandContext(t.Context(), "helm", "lint", "--strict", chart).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 }
 
-// TestHelmMatchesKustomize verifies that both ways of installation make the same objects with the same pods.
+// TestHelmMatchesKustomize verifies that the Helm chart contains the same objects as the Kustomize overlay, with the
+// same pods.
 func TestHelmMatchesKustomize(t *testing.T) {
 	t.Parallel()
 	fromHelm := render(t, "helm", "template", "lockbox", chart, "--namespace=lockbox", "--set=owner.create=true")
@@ -105,7 +106,7 @@ func TestHelmMatchesKustomize(t *testing.T) {
 	}
 }
 
-// TestHelmRefusesWrongValues verifies that the schema finds mistakes before anything is installed.
+// TestHelmRefusesWrongValues verifies that the chart's schema refuses wrong values, so that Helm installs nothing.
 func TestHelmRefusesWrongValues(t *testing.T) {
 	t.Parallel()
 	for value, message := range map[string]string{

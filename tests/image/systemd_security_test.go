@@ -9,7 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSystemdUnitIsHardened verifies that the exposure of the service, as systemd rates it, is at most 2.0 of 10.
+// TestSystemdUnitIsHardened verifies that the command systemd-analyze security gives the unit an exposure level of at
+// most 2.0. The worst level is 10.
 func TestSystemdUnitIsHardened(t *testing.T) {
 	t.Parallel()
 	const threshold = "20" // in tenths

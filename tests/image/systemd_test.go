@@ -12,11 +12,11 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/boot"
 )
 
-// unitFolder has the systemd unit and the example of its settings.
+// unitFolder contains the systemd unit and the example file with settings.
 const unitFolder = "../../deploy/systemd/"
 
-// unitLines returns the assignments of a file in unitFolder. If examples is set, it also returns assignments in
-// comments.
+// unitLines returns the lines NAME=value of a file in unitFolder. If examples is set, it includes the lines that are
+// commented out.
 func unitLines(t *testing.T, name string, examples bool) []string {
 	t.Helper()
 	text, err := os.ReadFile(unitFolder + name)
@@ -34,8 +34,7 @@ func unitLines(t *testing.T, name string, examples bool) []string {
 	return lines
 }
 
-// TestSystemdSetsWhatLockboxReads verifies that the settings of the unit and of its example are settings that the
-// program knows.
+// TestSystemdSetsWhatLockboxReads verifies that the program knows all settings in the unit and in the example file.
 func TestSystemdSetsWhatLockboxReads(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")

@@ -17,10 +17,11 @@ import (
 	"time"
 )
 
-// kubeconfig is the path of a file with which kubectl and helm reach the API server as an admin.
+// kubeconfig is the path of a kubeconfig file. It gives kubectl and helm the rights of an administrator.
 var kubeconfig string
 
-// adminToken is the credential in kubeconfig. The API server listens on loopback and runs only during the tests.
+// adminToken is the credential in kubeconfig. It need not be secret: the API server listens on loopback and runs only
+// during the tests.
 const adminToken = "admin-token-of-the-test"
 
 func TestMain(m *testing.M) {
@@ -32,7 +33,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// withCluster runs etcd and an API server, installs the CRDs, and then calls run.
+// withCluster runs etcd and an API server, installs the custom resource definitions (CRDs), and then calls run.
 func withCluster(run func() int) (code int, err error) {
 	dir, err := os.MkdirTemp("", "lockbox-kubernetes-")
 	if err != nil {
@@ -73,7 +74,7 @@ func withCluster(run func() int) (code int, err error) {
 	return run(), nil
 }
 
-// freePorts returns URLs with different unused ports of loopback.
+// freePorts returns URLs that contain different unused ports on loopback.
 func freePorts(n int) ([]string, error) {
 	urls := make([]string, n)
 	for i := range urls {
@@ -87,8 +88,8 @@ func freePorts(n int) ([]string, error) {
 	return urls, nil
 }
 
-// background starts a program whose output is written to the file log. stop stops the program and waits until it has
-// ended.
+// background starts a program and writes its output to the file named log. The returned function stop stops the program
+// and waits until it has ended.
 func background(ctx context.Context, log, name string, args ...string) (stop func(), err error) {
 	file, err := os.Create(log)
 	if err != nil {
@@ -149,7 +150,8 @@ contexts: [{name: test, context: {cluster: test, user: admin}}]}`
 	}, nil
 }
 
-// await returns nil when the API server is ready. After two minutes, it returns an error with the server's last answer.
+// await waits until the API server is ready, and then returns nil. After two minutes, it returns an error with the
+// server's last answer.
 func await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
@@ -166,8 +168,8 @@ func await(ctx context.Context) error {
 	}
 }
 
-// installCRDs installs the object types of Prometheus Operator and External Secrets Operator. CRD_FOLDERS has the
-// folders of their Go modules.
+// installCRDs installs the object types of Prometheus Operator and External Secrets Operator. The environment variable
+// CRD_FOLDERS lists the folders of the Go modules that contain the types.
 func installCRDs(ctx context.Context) error {
 	var files []string
 	for _, folder := range strings.Fields(os.Getenv("CRD_FOLDERS")) {
@@ -196,7 +198,7 @@ func installCRDs(ctx context.Context) error {
 	return nil
 }
 
-// call runs a program with kubeconfig and returns its output.
+// call runs a program with the environment variable KUBECONFIG set to kubeconfig, and returns the program's output.
 func call(ctx context.Context, stdin, name string, args ...string) (string, error) {
 	command := exec.CommandContext(ctx, name, args...)
 	command.Stdin = strings.NewReader(stdin)

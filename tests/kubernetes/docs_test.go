@@ -30,7 +30,7 @@ func TestPage(t *testing.T) {
 	for _, object := range []string{"deployment/lockbox", "statefulset/postgres", "job/lockbox-owner"} {
 		try.run("kubectl -n lockbox get " + object)
 	}
-	// The server and the database do not share their secrets.
+	// The server's Secret and the database's Secret have no file in common.
 	assert.Equal(t, "database-url init-token secret-key", try.keys("lockbox"))
 	assert.Equal(t, "database-password", try.keys("lockbox-postgres"))
 	assert.Equal(t, "password", try.keys("lockbox-owner"))
@@ -77,7 +77,8 @@ func section(t *testing.T, page, heading string) string {
 	return strings.Join(commands, "\n")
 }
 
-// checkout is a folder that looks like a clone in which lockbox is built.
+// checkout is a folder that looks like a clone of the repository after a build. It contains what the commands need: the
+// folder deploy, and the program in the folder bin.
 type checkout struct {
 	t   *testing.T
 	dir string
@@ -93,7 +94,7 @@ func newCheckout(t *testing.T, root, bin string) checkout {
 	return c
 }
 
-// run runs commands with a shell that stops at the first failure.
+// run runs commands in a shell. The shell stops at the first command that fails.
 func (c checkout) run(commands string) string {
 	c.t.Helper()
 	command := exec.CommandContext(c.t.Context(), "bash", "-euo", "pipefail", "-c", commands)
@@ -104,14 +105,16 @@ func (c checkout) run(commands string) string {
 	return string(out)
 }
 
-// keys returns the names of the files in a Secret, sorted.
+// keys returns the names in a Secret's data, sorted and separated by spaces.
 func (c checkout) keys(secret string) string {
 	c.t.Helper()
 	const names = `go-template={{range $name, $_ := .data}}{{$name}} {{end}}`
 	return strings.TrimSpace(c.run("kubectl -n lockbox get secret " + secret + " -o '" + names + "'"))
 }
 
-// clean deletes the objects in the namespace, except the Secrets of the page's sections.
+// clean deletes the objects that a section of the page has created. It deletes the Secrets of the section "Try it",
+// which include lockbox-postgres. It keeps the Secrets of the section "Production", because the section "Helm" uses
+// them.
 func (c checkout) clean() {
 	c.t.Helper()
 	kinds := "deployment,statefulset,job,service,serviceaccount,configmap,networkpolicy,poddisruptionbudget"

@@ -23,7 +23,8 @@ func TestHelm(t *testing.T) {
 				return run(t, "", "helm", append(append(args, "-n", namespace), values...)...)
 			}
 			in("install", "lockbox", chart, "--dry-run=server")
-			// Without --no-hooks, Helm would wait for Jobs that never end, because no pod runs.
+			// The option --no-hooks is necessary: Helm would otherwise wait for Jobs, which never end here, because no
+			// pod runs.
 			in("install", "lockbox", chart, "--no-hooks")
 			in("upgrade", "lockbox", chart, "--no-hooks", "--set", "image.tag=1.2.3")
 			assert.Contains(t, run(t, "", "kubectl", "-n", namespace, "get", "deployment", "lockbox", "-o", "yaml"),
@@ -31,8 +32,8 @@ func TestHelm(t *testing.T) {
 			run(t, "", "helm", "uninstall", "lockbox", "-n", namespace, "--no-hooks")
 			left := run(t, "", "kubectl", "-n", namespace, "get", "deployment", "-o", "name")
 			assert.Empty(t, strings.TrimSpace(left))
-			// The dry run does not store the service account. The API server needs the account to admit the pod of helm
-			// test.
+			// The API server admits a pod only if the pod's service account exists. A dry run does not create the
+			// account, so the test creates it.
 			run(t, "", "kubectl", "-n", namespace, "create", "serviceaccount", "lockbox")
 			checkApplies(t, namespace, in("template", "lockbox", chart))
 		})

@@ -19,7 +19,8 @@ const deploy = "../../deploy"
 // object is a Kubernetes object.
 type object map[string]any
 
-// at returns the value at a path of fields, or nil.
+// at returns the value of a nested field, or nil. path contains the names of the fields from the outermost to the
+// innermost.
 func (o object) at(path ...string) any {
 	var value any = map[string]any(o)
 	for _, field := range path {
@@ -35,10 +36,10 @@ func (o object) text(path ...string) string {
 	return text
 }
 
-// String names the object in messages.
+// String returns the kind and the name of the object, for messages.
 func (o object) String() string { return o.text("kind") + "/" + o.text("metadata", "name") }
 
-// parse returns the objects of a stream of YAML documents.
+// parse returns the objects in a text of several YAML documents.
 func parse(t *testing.T, manifests string) []object {
 	t.Helper()
 	var all []object
@@ -53,7 +54,7 @@ func parse(t *testing.T, manifests string) []object {
 	return all
 }
 
-// run runs a program that must succeed, with an object or a manifest as its standard input.
+// run runs a program with the given standard input, and returns its output. The test fails if the program fails.
 func run(t *testing.T, stdin, name string, args ...string) string {
 	t.Helper()
 	out, err := call(t.Context(), stdin, name, args...)
@@ -61,21 +62,20 @@ func run(t *testing.T, stdin, name string, args ...string) string {
 	return out
 }
 
-// newNamespace creates a namespace that admits restricted pods only.
+// newNamespace creates a namespace that enforces the restricted Pod Security Standard.
 func newNamespace(t *testing.T) string {
 	t.Helper()
 	name := strings.ToLower(strings.NewReplacer("/", "-", "_", "-", "#", "-").Replace(t.Name()))
 	run(t, `{apiVersion: v1, kind: Namespace, metadata: {name: `+name+`, labels: {
 		pod-security.kubernetes.io/enforce: restricted, pod-security.kubernetes.io/warn: restricted}}}`,
 		"kubectl", "create", "-f", "-")
-	// In a real cluster, a controller creates this account. No controller runs here.
+	// In a real cluster, a controller creates the service account "default". No controller runs here.
 	run(t, "", "kubectl", "-n", name, "create", "serviceaccount", "default")
 	return name
 }
 
-// checkApplies verifies that the API server accepts the manifests without a warning, first in a dry run and then for
-// storage. It also verifies that the stored objects contain all fields, and that the server admits the pods of the
-// workloads.
+// checkApplies applies the manifests, first in a dry run. The API server must accept them without a warning. The stored
+// objects must contain all fields of the manifests, and the server must admit the pods of the workloads.
 func checkApplies(t *testing.T, namespace, manifests string) {
 	t.Helper()
 	apply := []string{"-n", namespace, "apply", "--server-side", "--validate=strict", "--warnings-as-errors", "-f", "-"}
@@ -97,7 +97,7 @@ func checkApplies(t *testing.T, namespace, manifests string) {
 	}
 }
 
-// plain returns an object as JSON represents it.
+// plain encodes an object as JSON and decodes it again. All its values then have the types that package json uses.
 func plain(t *testing.T, value object) map[string]any {
 	t.Helper()
 	text, err := json.Marshal(value)
@@ -114,7 +114,7 @@ func checkContains(t *testing.T, path string, want, got any) {
 	case map[string]any:
 		fields, _ := got.(map[string]any)
 		for name, value := range want {
-			// stringData is write-only. The server stores it in data.
+			// The field stringData of a Secret is write-only. The server stores its content in the field data.
 			if name != "stringData" {
 				checkContains(t, path+"."+name, value, fields[name])
 			}
@@ -135,9 +135,8 @@ func checkContains(t *testing.T, path string, want, got any) {
 	}
 }
 
-// checkPod verifies that the server admits a pod of a workload in a namespace with the restricted Pod Security
-// Standard. This check is necessary because the server admits a workload even if it will refuse the pods of the
-// workload.
+// checkPod verifies that the server admits a pod that is created from a workload's template. This check is necessary:
+// the server accepts a Deployment even if the namespace's Pod Security Standard forbids its pods.
 func checkPod(t *testing.T, namespace string, workload object, template map[string]any) {
 	t.Helper()
 	var pod map[string]any
@@ -148,7 +147,7 @@ func checkPod(t *testing.T, namespace string, workload object, template map[stri
 	metadata, _ := pod["metadata"].(map[string]any)
 	metadata["name"] = "pod-of-" + workload.text("metadata", "name")
 	spec, _ := pod["spec"].(map[string]any)
-	// The controller of a StatefulSet adds the volumes of its claims.
+	// In a real cluster, the controller of a StatefulSet adds a volume to the pod for each claim template.
 	claims, _ := workload.at("spec", "volumeClaimTemplates").([]any)
 	for _, claim := range claims {
 		volumes, _ := spec["volumes"].([]any)
@@ -160,7 +159,7 @@ func checkPod(t *testing.T, namespace string, workload object, template map[stri
 	run(t, string(text), "kubectl", "-n", namespace, "create", "--dry-run=server", "--validate=strict", "-f", "-")
 }
 
-// render builds a kustomization in another namespace.
+// render returns the manifests of a kustomization, with their namespace replaced.
 func render(t *testing.T, folder, namespace string) string {
 	t.Helper()
 	overlay := t.TempDir()
@@ -183,7 +182,8 @@ func TestKustomize(t *testing.T) {
 			t.Parallel()
 			namespace := newNamespace(t)
 			checkApplies(t, namespace, render(t, folder, namespace))
-			// kubectl has a kustomize of its own, which users run with apply -k.
+			// kubectl apply -k uses the version of kustomize that is built into kubectl. Both versions must render the
+			// same objects.
 			assert.Equal(t, run(t, "", "kustomize", "build", folder), run(t, "", "kubectl", "kustomize", folder))
 		})
 	}
@@ -200,7 +200,7 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// TestInvalidManifests verifies that the checks of this package find mistakes.
+// TestInvalidManifests verifies that the checks of this package detect faulty manifests.
 func TestInvalidManifests(t *testing.T) {
 	namespace := newNamespace(t)
 	valid := render(t, deploy+"/kubernetes/overlays/production", namespace)

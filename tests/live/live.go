@@ -1,6 +1,6 @@
-// Package live runs a complete Lockbox server on a real PostgreSQL database, in the test's process. [Start] serves one
-// test. [Open] is for examples and for test binaries that share a server. They have no testing.TB that could stop the
-// server.
+// Package live runs a complete Lockbox server on a real PostgreSQL database, in the test's process. [Start] runs a
+// server for a single test. [Open] is for examples, and for test binaries whose tests share a server. In these two
+// cases, no testing.TB exists that could stop the server, so the caller stops it.
 package live
 
 import (
@@ -26,18 +26,20 @@ const Secret = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 // Server is a running Lockbox server.
 type Server struct {
 	URL string
-	// MetricsURL is the address of LOCKBOX_METRICS_ADDR, or "".
+	// MetricsURL is the URL of the server's separate address for metrics. It is "" if the setting LOCKBOX_METRICS_ADDR
+	// is empty.
 	MetricsURL string
 	// Database is the URL of the server's database.
 	Database string
 	// Log collects the server's log at debug level.
 	Log *Log
-	// Stop stops the server, and drops the database if Open created it. Further calls return the first result.
+	// Stop stops the server. If Open created the database, Stop also drops it. Further calls do nothing and return the
+	// result of the first call.
 	Stop func() error
 }
 
-// Start runs a server on a new database until the test ends. Settings are NAME=value without the prefix LOCKBOX_. The
-// defaults make key derivation cheap and the rate limits too high to reach.
+// Start runs a server on a new database until the test ends. A setting has the form NAME=value, without the prefix
+// LOCKBOX_. By default, key derivation is cheap, and the rate limits are too high for tests to reach.
 func Start(t testing.TB, settings ...string) *Server {
 	t.Helper()
 	return StartOn(t, pgtest.New(t), settings...)
@@ -77,7 +79,7 @@ func run(database string, log *Log, settings []string) (*Server, error) {
 		"LOCKBOX_LOG_LEVEL=debug",
 		"LOCKBOX_KDF_MEMORY_KIB=64",
 		"LOCKBOX_KDF_TIME=1",
-		// Tests of the rate limits override this setting.
+		// Tests of the rate limit set a lower value.
 		"LOCKBOX_THROTTLE_FREE_ATTEMPTS=100000",
 	}
 	for _, setting := range settings {

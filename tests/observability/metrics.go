@@ -21,14 +21,15 @@ import (
 	"github.com/lockbox-go/lockbox/tests/live"
 )
 
-// Family is a metric of a running server.
+// Family describes a metric that a running server has.
 type Family struct {
 	Help, Type string
-	// Labels maps each label to its values.
+	// Labels maps the name of each label to the set of the label's values.
 	Labels map[string]map[string]bool
 }
 
-// scrape starts a server that has every metric, sends it a request, and returns its metrics.
+// scrape starts a server, sends it a request, and returns its metrics. The settings of the server enable all metrics
+// that exist.
 func scrape(t *testing.T) map[string]*Family {
 	t.Helper()
 	chain, key := selfSigned(t)
@@ -43,7 +44,7 @@ func scrape(t *testing.T) map[string]*Family {
 	return parse(get(t, client, server.MetricsURL+"/metrics"))
 }
 
-// get returns the body of a response with status 200.
+// get sends a GET request and returns the body of the response. The test fails if the status is not 200.
 func get(t *testing.T, client *http.Client, url string) string {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
@@ -62,8 +63,8 @@ var (
 	labelPattern  = regexp.MustCompile(`(\w+)="((?:[^"\\]|\\.)*)"`)
 )
 
-// parse reads the text format of Prometheus. It returns a histogram under its own name and under the name of each of
-// its series, such as name_bucket.
+// parse reads metrics in the text format of Prometheus. The result contains a histogram several times: under its own
+// name, and under the names of its series, such as name_bucket.
 func parse(text string) map[string]*Family {
 	families := map[string]*Family{}
 	family := func(name string) *Family {

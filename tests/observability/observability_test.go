@@ -13,11 +13,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// notMetrics are names in the documentation that look like metrics.
+// notMetrics lists names that look like metrics in the documentation, but are not.
 var notMetrics = []string{"lockbox_database"}
 
-// TestMetricsInTheDocumentation verifies that a running server has each metric that the documentation or a file in
-// deploy names. It also verifies that the page about monitoring lists each metric of the server with its labels.
+// TestMetricsInTheDocumentation verifies that each metric in the documentation and in the folder deploy exists on a
+// running server. It also verifies that docs/monitoring.md lists all metrics of the server with their labels.
 func TestMetricsInTheDocumentation(t *testing.T) {
 	t.Parallel()
 	families := scrape(t)
@@ -60,7 +60,8 @@ func boolToInt(b bool) int {
 	return 0
 }
 
-// documentedMetrics returns the metrics in the table of docs/monitoring.md, each with the cell of its labels.
+// documentedMetrics reads the table in docs/monitoring.md. It maps each metric to the table cell that lists the
+// metric's labels.
 func documentedMetrics(t *testing.T) map[string]string {
 	t.Helper()
 	text, err := os.ReadFile(root + "/docs/monitoring.md")
@@ -76,7 +77,8 @@ func documentedMetrics(t *testing.T) map[string]string {
 	return documented
 }
 
-// pages returns the files that operators read. The changelog also names metrics of earlier releases.
+// pages returns the paths of the files that operators read. It omits the changelog, which may name metrics that no
+// longer exist.
 func pages(t *testing.T) []string {
 	t.Helper()
 	files := []string{root + "/README.md", root + "/SECURITY.md"}
@@ -91,7 +93,8 @@ func pages(t *testing.T) []string {
 	return files
 }
 
-// TestHelpTexts verifies that each help text is a sentence and states the unit that the name of the metric contains.
+// TestHelpTexts verifies that each help text is a sentence. If the name of the metric contains a unit, the help text
+// must name the unit too.
 func TestHelpTexts(t *testing.T) {
 	t.Parallel()
 	sentence := regexp.MustCompile(`^[A-Z1].*[^.]\.$`)
@@ -111,8 +114,8 @@ func TestHelpTexts(t *testing.T) {
 	}
 }
 
-// TestQueries verifies that a running server has each metric, label and label value in the alert rules and the
-// dashboard. promtool checks the syntax; see TestPromtool.
+// TestQueries verifies that the alert rules and the dashboard use only metrics, labels and label values that a running
+// server has. TestPromtool checks the syntax.
 func TestQueries(t *testing.T) {
 	t.Parallel()
 	families := scrape(t)
@@ -122,7 +125,7 @@ func TestQueries(t *testing.T) {
 	charts, err := panels()
 	require.NoError(t, err)
 	require.NotEmpty(t, charts)
-	// Prometheus adds these labels and this metric when it scrapes a server.
+	// Prometheus itself adds the labels "instance" and "job" and the metric "up" when it scrapes a server.
 	targetLabels := []string{"instance", "job"}
 	families["up"] = &Family{}
 	for _, query := range append(rules, charts...) {
@@ -145,7 +148,7 @@ func TestQueries(t *testing.T) {
 				if !assert.NotNil(t, values, "%s: %s has no label %s", query.Name, selector.Metric, label) {
 					continue
 				}
-				// Routes and statuses exist only after a request.
+				// A value of the labels "route" and "status" exists only after a request with that route or status.
 				if value != "" && label != "status" && label != "route" {
 					assert.True(t, values[value], "%s: no %s{%s=%q}", query.Name, selector.Metric, label, value)
 				}
@@ -157,7 +160,7 @@ func TestQueries(t *testing.T) {
 	}
 }
 
-// TestRoutesInQueries verifies that the routes in queries are routes of the server.
+// TestRoutesInQueries verifies that the server has all routes that queries contain.
 func TestRoutesInQueries(t *testing.T) {
 	t.Parallel()
 	routes, err := os.ReadFile(root + "/adapters/httpapi/routes.go")
@@ -175,8 +178,8 @@ func TestRoutesInQueries(t *testing.T) {
 	}
 }
 
-// TestEachAlertIsTested verifies that alerts_test.yml has, for each alert, a case in which the alert fires and a case
-// in which it does not. It also verifies that docs/monitoring.md has a remedy for each alert.
+// TestEachAlertIsTested verifies that alerts_test.yml contains two test cases for each alert: in one the alert fires,
+// in the other it does not. It also verifies that docs/monitoring.md describes exactly these alerts.
 func TestEachAlertIsTested(t *testing.T) {
 	t.Parallel()
 	rules, err := alerts()

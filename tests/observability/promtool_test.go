@@ -12,7 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// promtool runs a command of Prometheus and requires success.
+// promtool runs the program promtool, which is part of Prometheus. The test fails if promtool fails.
 func promtool(t *testing.T, args ...string) {
 	t.Helper()
 	output, err := exec.CommandContext(t.Context(), "promtool", args...).CombinedOutput()

@@ -10,17 +10,17 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// root is the root of the repository. folder contains the alert rules and the dashboard.
+// root is the path of the repository. folder is the path of the folder that contains the alert rules and the dashboard.
 const (
 	root   = "../.."
 	folder = root + "/deploy/observability"
 )
 
-// Query is a PromQL expression of an alert or of a panel of the dashboard.
+// Query is a PromQL expression. It belongs to an alert or to a panel of the dashboard.
 type Query struct {
 	// Name is the name of the alert or the title of the panel.
 	Name string
-	// Expr contains no variables of Grafana.
+	// Expr is the expression. Variables of Grafana are already replaced by values.
 	Expr string
 }
 
@@ -50,7 +50,7 @@ func alerts() ([]Query, error) {
 	return queries, nil
 }
 
-// panels returns the expressions of the dashboard.
+// panels returns the expressions of all panels of the dashboard.
 func panels() ([]Query, error) {
 	text, err := os.ReadFile(filepath.Join(folder, "dashboard.json"))
 	if err != nil {
@@ -75,10 +75,11 @@ func panels() ([]Query, error) {
 	return queries, nil
 }
 
-// Selector is a metric in a query with its label matchers.
+// Selector is a part of a query: the name of a metric and the label matchers that follow it.
 type Selector struct {
 	Metric string
-	// Labels maps each label in the matchers to its value. If a matcher does not use =, the value is "".
+	// Labels maps the label of each matcher to the value that the matcher requires. For an operator other than =, the
+	// value is "".
 	Labels map[string]string
 }
 
@@ -88,7 +89,8 @@ var (
 	groupPattern    = regexp.MustCompile(`\b(?:by|without|on|ignoring|group_left|group_right)\s*\(([^)]*)\)`)
 )
 
-// selectors returns the metrics of a query. It does not parse PromQL completely, because promtool checks the syntax.
+// selectors returns the selectors in a query. It finds them with regular expressions instead of a parser, because
+// promtool already checks the syntax.
 func (q Query) selectors() []Selector {
 	var list []Selector
 	for _, found := range selectorPattern.FindAllStringSubmatch(groupPattern.ReplaceAllString(q.Expr, ""), -1) {
@@ -105,7 +107,7 @@ func (q Query) selectors() []Selector {
 	return list
 }
 
-// grouped returns the labels that a query aggregates by.
+// grouped returns the labels in all clauses such as by (…), without (…) and on (…).
 func (q Query) grouped() []string {
 	var labels []string
 	for _, found := range groupPattern.FindAllStringSubmatch(q.Expr, -1) {

@@ -1,9 +1,9 @@
 // Package pgtest gives each test a PostgreSQL database of its own.
 //
 // It uses the server at LOCKBOX_TEST_DATABASE_URL if that is set. Otherwise, it starts a server from the installed
-// binaries or in a Docker container. That server runs as long as the test's process. If none of these is available,
-// tests fail and report the missing program; they are never skipped. `go run ./tests/pgtest/share -- go test ./...`
-// starts one server for all packages of a run.
+// binaries or in a Docker container. That server stops when the test's process ends. If no server can be found or
+// started, tests fail and report the missing program. They are never skipped. `go run ./tests/pgtest/share -- go test
+// ./...` starts one server for all packages of a run.
 package pgtest
 
 import (
@@ -23,8 +23,8 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/localpg"
 )
 
-// patience is the time limit of a statement that creates or drops a database. It is long, because other tests load the
-// machine.
+// patience is the timeout of a statement that creates or drops a database. It is long, because other tests use the CPU
+// at the same time.
 const patience = time.Minute
 
 // New returns the URL of a new database with the newest schema. The database is dropped when the test ends, even if
@@ -37,8 +37,8 @@ func New(t testing.TB) string {
 	return copyOf(t, admin, template)
 }
 
-// copyOf creates a database with the content of a template, and copies the settings that the role has in the template.
-// CREATE DATABASE does not copy these settings.
+// copyOf creates a copy of a template database. It also copies the settings of ALTER ROLE … IN DATABASE, which CREATE
+// DATABASE does not copy.
 func copyOf(t testing.TB, admin, template string) string {
 	t.Helper()
 	own := create(t, admin, "TEMPLATE "+pgx.Identifier{template}.Sanitize())
@@ -58,12 +58,12 @@ func copyOf(t testing.TB, admin, template string) string {
 // Empty is like New, but the database has no schema.
 func Empty(t testing.TB) string {
 	t.Helper()
-	// Unlike template1, template0 cannot have been modified.
+	// template0 is always unmodified. Administrators may add objects to template1.
 	return create(t, server(t), "TEMPLATE template0")
 }
 
-// Unprivileged is like Empty, but returns a URL with a role that owns the database and has no other rights on the
-// server. All databases of this function have the same owner.
+// Unprivileged is like Empty, but the role in the URL owns only the database and has no other rights on the server. All
+// databases that Unprivileged creates belong to this one role.
 func Unprivileged(t testing.TB) string {
 	t.Helper()
 	const role = localpg.Unprivileged // a private server accepts only this role and its superuser
@@ -76,7 +76,8 @@ func Unprivileged(t testing.TB) string {
 	return own.String()
 }
 
-// AsAdmin returns the URL of a database of Unprivileged for the superuser of the server.
+// AsAdmin takes a URL from Unprivileged. It returns a URL of the same database, with the role that may administer the
+// server.
 func AsAdmin(t testing.TB, database string) string {
 	t.Helper()
 	config, err := pgx.ParseConfig(database)
@@ -86,8 +87,8 @@ func AsAdmin(t testing.TB, database string) string {
 	return own
 }
 
-// Copy returns the URL of a new database with the content of another test database. It waits a few seconds until all
-// connections to the other database have ended, and fails the test if a connection stays open.
+// Copy returns the URL of a new database with the content of another test database. The other database must have no
+// connections: PostgreSQL waits a few seconds for connections to end, and then the test fails.
 func Copy(t testing.TB, database string) string {
 	t.Helper()
 	config, err := pgx.ParseConfig(database)
@@ -95,8 +96,8 @@ func Copy(t testing.TB, database string) string {
 	return copyOf(t, server(t), config.Database)
 }
 
-// sharedServer finds or starts the server once per process. If sharedServer started the server, the server stops when
-// the process ends for any reason, because tests have no common cleanup hook.
+// sharedServer finds or starts the server once per process. Tests have no common cleanup hook, so nothing calls Stop. A
+// server that sharedServer started stops by itself when the process ends.
 var sharedServer = sync.OnceValues(func() (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
@@ -117,8 +118,9 @@ var sharedTemplate = sync.OnceValues(func() (string, error) {
 	return template(ctx, admin)
 })
 
-// sharedStrategy returns the STRATEGY option for CREATE DATABASE. file_copy is the faster strategy if fsync is off,
-// because its two checkpoints then write nothing to disk. PostgreSQL 14 has no such option and always copies files.
+// sharedStrategy returns the STRATEGY option for CREATE DATABASE. The strategy file_copy needs two checkpoints. If
+// fsync is off, they are cheap, and file_copy is the faster strategy. PostgreSQL 14 has no such option and always
+// copies files.
 var sharedStrategy = sync.OnceValues(func() (option string, err error) {
 	admin, err := sharedServer()
 	if err != nil {
@@ -159,9 +161,9 @@ func create(t testing.TB, admin, from string) string {
 	return own
 }
 
-// admins holds one connection per server URL for creating and dropping databases. A new connection for each statement
-// would double the cost of the statement. The goroutines of a connection pool would outlive the test and fail leak
-// checks.
+// admins contains one connection per server URL. These connections create and drop databases. A new connection for each
+// statement would double the time that the statement takes. A connection pool is no alternative: its goroutines would
+// outlive the test, and checks for leaked goroutines would fail.
 var admins = struct {
 	sync.Mutex
 	byURL map[string]*pgx.Conn
@@ -189,8 +191,8 @@ func administer(admin, statement string) error {
 	return err
 }
 
-// withDatabase returns the URL of another database on the same server. Its error does not contain the URL, which may
-// hold a password.
+// withDatabase returns the URL of another database on the same server. The error does not contain the URL, because the
+// URL may contain a password.
 func withDatabase(server, name string) (string, error) {
 	u, err := url.Parse(server)
 	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
@@ -222,7 +224,7 @@ func Open() (database string, drop func() error, err error) {
 	return database, func() error { return administer(admin, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") }, nil
 }
 
-// Number returns the integer result of a query, such as a count.
+// Number runs a query that returns a single integer, such as a count, and returns the integer.
 func Number(t testing.TB, database, sql string) (number int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

@@ -66,7 +66,7 @@ func TestConcurrentTemplates(t *testing.T) {
 	}
 	require.NoError(t, group.Wait())
 	require.Equal(t, 1, number(t, admin, countDatabases, name))
-	// Other test binaries on the same server may be creating drafts.
+	// Other test binaries may create drafts on the same server at this moment, so the test waits.
 	require.Eventually(t, func() bool { return number(t, admin, countDatabases, "lockbox_draft_%") == 0 },
 		30*time.Second, 100*time.Millisecond)
 }

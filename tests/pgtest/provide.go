@@ -14,13 +14,14 @@ import (
 	"github.com/lockbox-go/lockbox/tests/memory"
 )
 
-// Variable is the environment variable with the URL of the test server. Its role needs the right to create databases.
+// Variable is the name of the environment variable that contains the URL of the test server. The role in the URL needs
+// the right to create databases.
 const Variable = "LOCKBOX_TEST_DATABASE_URL"
 
 const module = "github.com/lockbox-go/lockbox"
 
-// serverSettings suit many small databases that live for seconds and need no recovery. shared_buffers is small because
-// CREATE DATABASE and DROP DATABASE scan the whole buffer pool.
+// serverSettings are fast for many small databases that exist for seconds and need no crash recovery. shared_buffers is
+// small because CREATE DATABASE and DROP DATABASE scan the whole buffer pool.
 var serverSettings = map[string]string{
 	"autovacuum":         "off",
 	"checkpoint_timeout": "1h",
@@ -40,8 +41,8 @@ type Server struct {
 	Stop func() error
 }
 
-// Provide finds or starts a server, in the order of the package comment. A server that Provide started ends with this
-// process, even if Stop is never called.
+// Provide finds or starts a server. The comment of the package describes where it looks, and in which order. A server
+// that Provide started ends with this process, even if Stop is never called.
 func Provide(ctx context.Context) (*Server, error) {
 	if given := os.Getenv(Variable); given != "" {
 		return &Server{URL: given, Stop: func() error { return nil }}, nil
@@ -62,8 +63,9 @@ func Provide(ctx context.Context) (*Server, error) {
 	return contained, nil
 }
 
-// startContainer runs tests/pgtest/container. That program removes the container when its standard input ends, at the
-// latest when this process exits. It is a separate program, so no test binary contains a Docker client.
+// startContainer runs tests/pgtest/container. The program removes the container when its standard input ends: after a
+// call of Stop, or when this process exits. It is a separate program so that test binaries do not contain a Docker
+// client.
 func startContainer(ctx context.Context) (*Server, error) {
 	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", module).Output()
 	if err != nil {

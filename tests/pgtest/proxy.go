@@ -11,10 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Proxy forwards connections to a database, until the test makes the proxy lose connections. A lost connection stays
-// open but delivers nothing in either direction, like the connection to a host that has vanished or is frozen.
+// Proxy forwards connections to a database. A test can make the proxy lose connections. A lost connection stays open
+// but transfers no data in either direction, like a connection to a host that has lost its power or is suspended.
 type Proxy struct {
-	// URL leads to the database through the proxy.
+	// URL is the URL of the database with the address of the proxy.
 	URL string
 
 	network, address string
@@ -64,7 +64,7 @@ func NewProxy(t testing.TB, database string) *Proxy {
 	return p
 }
 
-// LoseOpen loses all connections that are open now, permanently.
+// LoseOpen makes the proxy lose all connections that are open now. They stay lost.
 func (p *Proxy) LoseOpen() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -73,14 +73,15 @@ func (p *Proxy) LoseOpen() {
 	}
 }
 
-// LoseNew decides whether the proxy permanently loses each connection that is opened from now on.
+// LoseNew switches the loss of new connections on or off. While it is on, the proxy loses each new connection
+// immediately. Such a connection stays lost after LoseNew(false).
 func (p *Proxy) LoseNew(lose bool) { p.loseNew.Store(lose) }
 
-// LimitOpen makes the proxy refuse further connections while limit connections are open, like a server that has no
-// connections left. 0 means no limit.
+// LimitOpen sets the maximum number of open connections. The proxy refuses further connections with the error of a
+// PostgreSQL server that has reached max_connections. 0 means no maximum.
 func (p *Proxy) LimitOpen(limit int) { p.maxOpen.Store(int64(limit)) }
 
-// isFull reports whether the limit of open connections is reached.
+// isFull reports whether as many connections are open as LimitOpen allows.
 func (p *Proxy) isFull() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -94,7 +95,7 @@ func (p *Proxy) isFull() bool {
 	return limit > 0 && open >= limit
 }
 
-// Refuse makes the proxy answer further connections with an error of PostgreSQL.
+// Refuse makes the proxy refuse all further connections with a PostgreSQL error.
 func (p *Proxy) Refuse(code, message string) {
 	p.refusal.Store(&pgproto3.ErrorResponse{Severity: "FATAL", Code: code, Message: message})
 }

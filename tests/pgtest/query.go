@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Column returns the first column of a query's result. It fails the test if the query fails.
+// Column runs a query and returns the values in the first column of the result. It fails the test if the query fails.
 func Column(t testing.TB, database, sql string, args ...any) []string {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), database)
@@ -23,7 +23,7 @@ func Column(t testing.TB, database, sql string, args ...any) []string {
 	return all
 }
 
-// WithParameter returns the database URL with a connection parameter set.
+// WithParameter sets a connection parameter in a database URL, and returns the new URL.
 func WithParameter(t testing.TB, database, name, value string) string {
 	t.Helper()
 	u, err := url.Parse(database)

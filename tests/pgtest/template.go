@@ -15,8 +15,8 @@ import (
 	"github.com/lockbox-go/lockbox/migrations"
 )
 
-// template returns the name of the template database, and creates it if it does not exist. Its name contains a digest
-// of the migrations, so a server that outlives the run never provides an outdated schema.
+// template returns the name of the template database, and creates it if it does not exist. The name contains a digest
+// of the migrations. A template that an earlier run left on the server is therefore never used with other migrations.
 func template(ctx context.Context, admin string) (string, error) {
 	digest, err := digestOf(migrations.Files)
 	if err != nil {
@@ -25,8 +25,9 @@ func template(ctx context.Context, admin string) (string, error) {
 	return makeTemplate(ctx, admin, "lockbox_template_"+digest)
 }
 
-// makeTemplate creates a template database unless it exists. Several test binaries may call it concurrently. Each
-// creates a draft under a random name, and the first successful rename of a draft wins.
+// makeTemplate creates a template database unless it exists. Several test binaries may call it concurrently. Each of
+// them creates a draft under a random name, and renames the draft to the name of the template. Only the first rename
+// succeeds. The others drop their drafts.
 func makeTemplate(ctx context.Context, admin, name string) (string, error) {
 	conn, err := pgx.Connect(ctx, admin)
 	if err != nil {
@@ -45,7 +46,7 @@ func makeTemplate(ctx context.Context, admin, name string) (string, error) {
 	err = fill(ctx, admin, draft)
 	if err == nil {
 		// The first connection after a migration writes the catalog cache file pg_internal.init. Databases that are
-		// file copies of the template contain this file, so the first connection to such a database need not write it.
+		// copied from the template contain this file too. The first connection to such a database is therefore faster.
 		err = connectOnce(ctx, admin, draft)
 	}
 	if err == nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestGoFindings verifies that scripts/go-findings prints one line for a Go toolchain with known vulnerabilities, and
-// nothing for other toolchains.
+// TestGoFindings verifies that scripts/go-findings prints one line if the Go toolchain has known vulnerabilities. For
+// any other toolchain, the script must print nothing.
 func TestGoFindings(t *testing.T) {
 	t.Parallel()
 	for version, want := range map[string]string{
@@ -47,7 +47,7 @@ func TestGoFindings(t *testing.T) {
 	}
 }
 
-// TestReleaseToolchain verifies that the image is compiled with the toolchain of `make image` and `make vuln`.
+// TestReleaseToolchain verifies that the Makefile and deploy/Dockerfile name the same version of the Go toolchain.
 func TestReleaseToolchain(t *testing.T) {
 	t.Parallel()
 	makefile, err := os.ReadFile("../../Makefile")

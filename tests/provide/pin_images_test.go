@@ -19,15 +19,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// pinned are the files that scripts/pin-images changes.
+// pinned lists the files that scripts/pin-images changes.
 var pinned = []string{"docker-compose.yml", "deploy/Dockerfile", "deploy/kubernetes/overlays/dev/postgres.yaml"}
 
-// pins is a copy of the files and of the script, with a registry that has one index for each image.
+// pins is a folder with copies of the pinned files and of the script, and a registry of images for the script.
 type pins struct {
 	t        *testing.T
 	dir      string
 	registry *httptest.Server
-	// indexes holds the content of the index of each image, as a string, by the name of the image.
+	// indexes contains the images of the registry. It maps the name of each image to its index, a JSON text.
 	indexes sync.Map
 }
 
@@ -79,7 +79,7 @@ func (p *pins) files() string {
 	return all.String()
 }
 
-// images returns the names of the images in the files, without their digests.
+// images returns the names of the images in the pinned files, without digests.
 func (p *pins) images() []string {
 	p.t.Helper()
 	var images []string
@@ -95,7 +95,7 @@ func (p *pins) images() []string {
 	return images
 }
 
-// indexOf returns an index of one platform.
+// indexOf returns an image index that contains one manifest. The manifest's digest depends on both arguments.
 func indexOf(content, image string) string {
 	return fmt.Sprintf(`{"manifests":[{"digest":"%s of %s"}]}`, content, image)
 }
@@ -124,7 +124,7 @@ func TestPinImages(t *testing.T) {
 	assert.True(t, before == p.files(), "a second run changes nothing")
 }
 
-// TestPinImagesFails verifies that no file changes if a digest cannot be read.
+// TestPinImagesFails verifies that the script changes no file if the registry does not return one of the digests.
 func TestPinImagesFails(t *testing.T) {
 	t.Parallel()
 	for name, golang := range map[string]string{

@@ -1,5 +1,5 @@
-// Package provide tests scripts/provide in an environment without any of the parts. Its fake package managers log their
-// arguments.
+// Package provide tests scripts/provide on a simulated machine, which has none of the programs that the script can
+// install. Fake package managers log their arguments.
 package provide
 
 import (
@@ -13,7 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// installer is a fake package manager. It logs its arguments and creates an empty program for each part.
+// installer is a fake package manager. It logs its arguments, and creates an empty program for each part that
+// scripts/provide can install.
 const installer = `#!/bin/sh
 echo "$(basename "$0") $*" >>"$LOG"
 for program in gcc git curl jq oathtool python3 node npm mcs mono dockerd chromium patroni etcd; do
@@ -23,7 +24,8 @@ done
 mkdir -p "$BIN/../lib/mono" && : >"$BIN/../lib/mono/System.Net.Http.dll"
 `
 
-// machine is a directory of programs, with or without a package manager. It is the only directory in PATH.
+// machine is a directory with programs, with or without a package manager. The script runs with this directory as the
+// only one in PATH.
 type machine struct {
 	t   *testing.T
 	bin string
@@ -49,8 +51,8 @@ func newMachine(t *testing.T, manager string) machine {
 
 func (m machine) write(name, text string) {
 	m.t.Helper()
-	// A shell writes the file, and this process does not, because a parallel test could fork while the file is open.
-	// The child would inherit the descriptor, and running the file would fail with ETXTBSY.
+	// This process must not write the file itself. A parallel test could fork a child at that moment, and the child
+	// would inherit the open file. Running the file would then fail with ETXTBSY. A shell therefore writes it.
 	const script = `cat >"$1" && chmod 700 "$1"`
 	command := exec.CommandContext(m.t.Context(), "/bin/sh", "-c", script, "sh", filepath.Join(m.bin, name))
 	command.Stdin = strings.NewReader(text)
@@ -70,8 +72,8 @@ func (m machine) provide(parts ...string) (output, calls string, err error) {
 	return string(out), string(content), err
 }
 
-// parts omits postgres, because the script finds it outside PATH and its installation changes a system file. It omits
-// docker, because the script finds it in /usr/sbin.
+// parts lists the parts that the tests install. It omits postgres, because the script finds PostgreSQL outside PATH and
+// its installation changes a system file. It omits docker, because the script finds Docker in /usr/sbin.
 var parts = []string{"gcc", "git", "curl", "jq", "oathtool", "python3", "node", "npm", "mono", "patroni", "etcd"}
 
 func TestMissingPartsAreInstalled(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// excepted are the findings of scripts/vuln-exceptions, as govulncheck reports them.
+// excepted contains govulncheck's report of the vulnerabilities that scripts/vuln-exceptions accepts.
 const excepted = `{"osv":{"id":"GO-2026-6872","summary":"a"}}{"osv":{"id":"GO-2026-6875","summary":"b"}}
 {"finding":{"osv":"GO-2026-6872","trace":[{"module":"e","version":"v4.0.0","function":"New"},
 {"package":"p","function":"f"}]}}
@@ -18,8 +18,8 @@ const excepted = `{"osv":{"id":"GO-2026-6872","summary":"a"}}{"osv":{"id":"GO-20
 {"package":"p","function":"f"}]}}
 `
 
-// TestVuln verifies that scripts/vuln fails for a reached vulnerability and for an exception without a finding. It
-// succeeds if a vulnerable package is only imported.
+// TestVuln verifies that scripts/vuln fails if the code calls a vulnerable function, and if an exception is no longer
+// needed. The script must succeed if the code imports a vulnerable package but does not call the function.
 func TestVuln(t *testing.T) {
 	t.Parallel()
 	const summary = `{"osv":{"id":"GO-2000-0001","summary":"Panic in Parse"}}`

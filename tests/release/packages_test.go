@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// packageFormat has the commands of a package manager. The packages are in the folder /mnt. The commands ignore
-// dependencies, because the tests also install the format that the distribution does not use.
+// packageFormat contains the commands of a package manager. The packages are in the folder /mnt. The commands ignore
+// dependencies, because the tests also install rpm packages on a distribution with deb packages, and the reverse.
 type packageFormat struct {
 	extension        string
 	install, upgrade string // take the path of a package
@@ -27,15 +27,15 @@ var (
 	deb = packageFormat{
 		extension: "deb",
 		install:   "dpkg --ignore-depends=passwd --install",
-		// With these options, dpkg treats a changed file as apt does without a terminal.
+		// These options make dpkg keep a changed configuration file without a question, like apt without a terminal.
 		upgrade: "dpkg --ignore-depends=passwd --force-confdef --force-confold --install",
 		verify:  "dpkg --verify lockbox",
 		remove:  "dpkg --remove lockbox",
 		offered: "lockbox.env.dpkg-dist",
 		removed: "lockbox.env",
 	}
-	// Debian's rpm installs packages only with --force-debian. The rpm of other distributions does not know this
-	// option.
+	// On Debian, rpm installs packages only with the option --force-debian. On other distributions, rpm does not have
+	// this option.
 	rpm = packageFormat{
 		extension: "rpm",
 		install:   "rpm --nodeps $(rpm --help | grep -o -e --force-debian) --install",
@@ -47,7 +47,7 @@ var (
 	}
 )
 
-// path returns the path of a package in the copy of the root file system.
+// path returns the path of a package. The path is valid inside the copy of the root file system in which the tests run.
 func (f packageFormat) path(version string) string {
 	return "/mnt/lockbox-" + version + "-" + runtime.GOARCH + "." + f.extension
 }
@@ -55,7 +55,8 @@ func (f packageFormat) path(version string) string {
 // newDefault is a line at the end of lockbox.env in v0.0.2.
 const newDefault = "# A new comment.\n"
 
-// buildNewerPackages makes packages of v0.0.2 from the binary of v0.0.1 in folder, with another lockbox.env.
+// buildNewerPackages creates packages of v0.0.2 in folder. They contain the binary of v0.0.1 and a different
+// lockbox.env.
 func buildNewerPackages(t *testing.T, folder string) {
 	t.Helper()
 	source := t.TempDir()
@@ -76,8 +77,8 @@ func buildNewerPackages(t *testing.T, folder string) {
 		filepath.Join(source, "scripts/package"), "v0.0.2", runtime.GOARCH, folder)
 }
 
-// checkPackage installs, upgrades and removes a package. If changed is set, it changes lockbox.env before the upgrade,
-// as an operator would.
+// checkPackage installs, upgrades and removes a package. If changed is set, checkPackage edits lockbox.env before the
+// upgrade, as an operator would.
 func checkPackage(t *testing.T, format packageFormat, folder string, changed bool) {
 	t.Helper()
 	s := newScratch(t, folder)
@@ -102,7 +103,8 @@ func checkPackage(t *testing.T, format packageFormat, folder string, changed boo
 	}
 }
 
-// checkInstalled verifies the files, their owners and modes, the user and the unit after an installation.
+// checkInstalled verifies what an installation creates: the files with their owners and modes, the user lockbox, and
+// the systemd unit.
 func checkInstalled(t *testing.T, s scratch, format packageFormat) {
 	t.Helper()
 	require.Empty(t, s.sh(format.verify))
@@ -128,8 +130,8 @@ drwxr-xr-x root:root /usr/share/doc/lockbox/docs
 	require.Empty(t, s.sh("find /etc/systemd/system -name 'lockbox*'"), "the service is not enabled")
 }
 
-// checkUpgraded verifies that an upgrade keeps a changed lockbox.env and puts the new default into another file. An
-// unchanged lockbox.env must be replaced.
+// checkUpgraded verifies the files after an upgrade. If lockbox.env was changed, the upgrade must keep it, and install
+// the new default file under another name. Otherwise, the upgrade must replace lockbox.env.
 func checkUpgraded(t *testing.T, s scratch, format packageFormat, changed bool) {
 	t.Helper()
 	require.Equal(t, "drwxr-x--- root:lockbox\n", s.sh("stat -c '%A %U:%G' /etc/lockbox"))

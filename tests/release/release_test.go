@@ -13,10 +13,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// target is the only target that the tests build.
+// target is the operating system and architecture of the release that the tests build. A real release has several
+// targets.
 const target = "linux/" + runtime.GOARCH
 
-// TestRelease builds a release of one target twice, compares the files, and installs the packages.
+// TestRelease builds the same release twice and compares the files. It then installs the packages.
 func TestRelease(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -60,7 +61,7 @@ func run(t *testing.T, environ []string, name string, args ...string) string {
 	return string(out)
 }
 
-// checkLicenses verifies that each module in the SBOM has a license in the file of licenses.
+// checkLicenses verifies that the file licenses.txt contains the license of every module in the SBOM.
 func checkLicenses(t *testing.T, folder string) {
 	t.Helper()
 	licenses, err := os.ReadFile(filepath.Join(folder, "lockbox-v0.0.1-licenses.txt"))

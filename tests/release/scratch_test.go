@@ -13,9 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// mountScratch mounts a writable copy of the root file system at $1/root, and the folder $2 at /mnt of the copy. The
-// fake systemctl logs its arguments. In the copy, /run looks as if systemd were running. At the end, the script waits
-// until its standard input is closed.
+// mountScratch is a shell script. It mounts a writable copy of the root file system at $1/root, and the folder $2 at
+// /mnt inside the copy. In the copy, a fake systemctl logs its arguments, and /run looks as if systemd were running. At
+// the end, the script waits until its standard input is closed.
 const mountScratch = `set -eu
 mount -t tmpfs tmpfs "$1"
 mkdir "$1/upper" "$1/work" "$1/root"
@@ -32,21 +32,22 @@ echo ready
 read -r _ || :
 `
 
-// scratch is a copy of the root file system of this machine, without a network. Installing packages in the copy does
-// not affect the machine. The copy is in a mount namespace, which disappears when the test ends.
+// scratch is a writable copy of this machine's root file system. Commands in the copy have no network, and do not
+// change the files of the machine. The copy exists in a mount namespace, which disappears when the test ends.
 type scratch struct {
 	t     *testing.T
 	enter []string // the command that runs another command in the copy
 }
 
-// newScratch makes a copy in which the folder packages is mounted at /mnt.
+// newScratch creates a copy. The folder packages is mounted at /mnt inside it.
 func newScratch(t *testing.T, packages string) scratch {
 	t.Helper()
 	folder := t.TempDir()
 	args := []string{"--mount", "--net", "--propagation", "private"}
 	enter := []string{"nsenter", "--mount", "--net"}
 	if os.Geteuid() != 0 {
-		// The user is root in a user namespace with the user ids of /etc/subuid.
+		// Without root rights, the copy needs a user namespace, in which the user is root. The file /etc/subuid allows
+		// the user to have further user IDs in it.
 		args = append(args, "--map-root-user", "--map-auto")
 		enter = append(enter, "--user")
 	}
@@ -76,7 +77,7 @@ func (s scratch) sh(line string) string {
 	return run(s.t, []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}, s.enter[0], args...)
 }
 
-// systemctl returns the calls of systemctl since the last use of this method.
+// systemctl returns the arguments of all systemctl calls since the previous call of this method.
 func (s scratch) systemctl() string {
 	s.t.Helper()
 	return s.sh("cat /systemctl.log; : >/systemctl.log")

@@ -1,5 +1,5 @@
-// Package rounds decides how often a test repeats a race. A few rounds detect a missing lock; many rounds detect rare
-// orders of events.
+// Package rounds decides how often a concurrency test repeats its race. A few rounds detect a missing lock. Only many
+// rounds detect an order of events that is rare.
 package rounds
 
 import (
@@ -7,11 +7,11 @@ import (
 	"strconv"
 )
 
-// Variable is the environment variable with the number of rounds of the concurrency tests in tests/e2e. `make e2e` sets
-// it; `make test` does not.
+// Variable is the name of an environment variable. It contains the number of rounds for the concurrency tests in
+// tests/e2e. `make e2e` sets the variable, and `make test` does not.
 const Variable = "LOCKBOX_TEST_ROUNDS"
 
-// Choose returns few for `make test` and many for `make e2e`.
+// Choose returns its argument few under `make test`, and its argument many under `make e2e`.
 func Choose(few, many int) int {
 	if os.Getenv(Variable) != "" {
 		return many
@@ -19,7 +19,8 @@ func Choose(few, many int) int {
 	return few
 }
 
-// Configured returns the number of rounds in the environment variable, or few if the variable is not set.
+// Configured returns the number of rounds in the environment variable. If the variable is not set, Configured returns
+// the argument few.
 func Configured(few int) int {
 	if n, err := strconv.Atoi(os.Getenv(Variable)); err == nil && n > 0 {
 		return n

@@ -12,8 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// The method serialises requires that a lock admits one transaction at a time. Several concurrent transactions take the
-// lock, and each of them verifies that no other transaction holds it.
+// The method serialises verifies that only one transaction at a time can hold a lock. It runs several transactions
+// concurrently. Each of them calls the function lock, and then verifies that no other transaction holds the lock.
 func (f *fixture) serialises(lock func(ctx context.Context, repos ports.Repos) error) {
 	f.Helper()
 	const n = 5

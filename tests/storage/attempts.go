@@ -44,7 +44,7 @@ func attemptCounters(f *fixture) {
 	require.Equal(f, counts[1], f.peek(second.Key), "it belongs to no account")
 }
 
-// peek returns the attempts of one counter.
+// peek returns the attempts that one counter has counted.
 func (f *fixture) peek(key domain.Digest) domain.Attempts {
 	f.Helper()
 	found, err := f.Read().Attempts.Peek(f.Context(),

@@ -10,8 +10,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// everyCredential invalidates each kind of credential in each possible way, and requires that the credential no longer
-// authenticates.
+// everyCredential invalidates credentials of each kind, in each possible way. The credential must no longer
+// authenticate its user.
 func everyCredential(f *fixture) {
 	o := f.office()
 	find := func(credential domain.Credential) domain.Caller {

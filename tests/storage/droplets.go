@@ -8,7 +8,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// addDroplet stores the record of a creation that may take a minute.
+// addDroplet stores the record of a droplet that is being created. The creation may take a minute.
 func (f *fixture) addDroplet() domain.DropletRecord {
 	f.Helper()
 	record := domain.NewDropletRecord(f.id(), f.now, f.now.Add(time.Minute))

@@ -25,8 +25,8 @@ func (f *fixture) stored(box domain.Box, key domain.EntryKey) []uint64 {
 	return numbers
 }
 
-// numbers returns the stored version numbers of an entry that is not deleted. It requires that only the newest
-// version is current.
+// numbers is like stored, for an entry that is not deleted. It also verifies that the field Current is true for the
+// newest version only.
 func (f *fixture) numbers(box domain.Box, key domain.EntryKey) []uint64 {
 	f.Helper()
 	list, err := f.Read().Entries.Versions(f.Context(), box.ID, key)
@@ -106,8 +106,8 @@ func entryCounterUnderConcurrency(f *fixture) {
 	require.Equal(f, int64(5), counted.Load())
 }
 
-// deletedKeysCount verifies that a deleted key counts against the limit until its versions are removed, and that a key
-// does not count twice when it gets a value again.
+// deletedKeysCount verifies how a box counts the keys of deleted entries. Such a key counts against the box's limit
+// until the janitor removes the entry's versions. If the entry is written again, its key does not count twice.
 func deletedKeysCount(f *fixture) {
 	o := f.office()
 	for _, key := range []domain.EntryKey{"live", "deleted", "swept"} {
@@ -138,7 +138,7 @@ func deletedKeysCount(f *fixture) {
 	f.requireCode(count("new", 2), domain.Conflict, "limit_reached")
 }
 
-// locked returns an entry as Lock returns it.
+// locked locks an entry in a transaction of its own and returns the result of Lock.
 func (f *fixture) locked(o office, key domain.EntryKey) (locked ports.LockedEntry) {
 	f.Helper()
 	f.do(func(ctx context.Context, repos ports.Repos) (err error) {
@@ -148,7 +148,7 @@ func (f *fixture) locked(o office, key domain.EntryKey) (locked ports.LockedEntr
 	return locked
 }
 
-// reserve writes the next version of an entry with a reservation.
+// reserve writes the next version of an entry and changes the entry's reservation.
 func (f *fixture) reserve(o office, key domain.EntryKey, reservation ports.Reservation) error {
 	f.Helper()
 	return f.Do(f.Context(), func(ctx context.Context, repos ports.Repos) error {
@@ -193,7 +193,7 @@ func entryReservationLimit(f *fixture) {
 		"a reservation can be reduced even above the limit")
 	require.NoError(f, f.reserve(o, "three", ports.Reservation{Room: room, Added: 5000, Limit: 9000}))
 
-	// Concurrent reservations do not exceed the limit.
+	// The sum of concurrent reservations must not exceed the limit.
 	var group sync.WaitGroup
 	var stored atomic.Int64
 	for i := range 6 {
@@ -270,8 +270,8 @@ func entryDelete(f *fixture) {
 	require.Equal(f, []uint64{3, 2, 1}, f.numbers(o.box, "entry"))
 }
 
-// entryLockReturnsAccess verifies that Lock waits for a concurrent writer. The results of Lock, which are the entry and
-// the caller's access, must then include the changes of that writer.
+// entryLockReturnsAccess verifies that Lock waits for a concurrent writer. Lock returns the entry and the caller's
+// access. Both must then include the changes of the writer.
 func entryLockReturnsAccess(f *fixture) {
 	o := f.office()
 	user := f.addUser("member")

@@ -13,7 +13,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// stream begins the audit stream and returns its holder.
+// stream starts the audit stream: it claims the stream's lease and returns the identifier of the lease's holder.
 func (f *fixture) stream() [16]byte {
 	f.Helper()
 	holder := f.id()
@@ -23,7 +23,7 @@ func (f *fixture) stream() [16]byte {
 	return holder
 }
 
-// next returns the targets of the next batch, and removes the batch from the queue.
+// next removes the next batch of events from the queue, and returns the target of each event.
 func (f *fixture) next(limit int) []string {
 	f.Helper()
 	batch, err := f.Queue.Next(f.Context(), limit)
@@ -36,7 +36,7 @@ func (f *fixture) next(limit int) []string {
 	return targets
 }
 
-// append stores events in one unit of work.
+// append stores one event for each target, all in the same unit of work.
 func (f *fixture) append(targets ...string) {
 	f.Helper()
 	f.do(func(ctx context.Context, repos ports.Repos) error {
@@ -84,7 +84,7 @@ func eventQueueLease(f *fixture) {
 	require.Len(f, slices.DeleteFunc(results, func(claimed bool) bool { return !claimed }), 1)
 }
 
-// eventQueueEveryEvent stores events in each way in which Lockbox stores them.
+// eventQueueEveryEvent uses every method that stores events. The queue must contain all these events.
 func eventQueueEveryEvent(f *fixture) {
 	o := f.office()
 	f.write(o, "entry", `"value"`, 0)
@@ -127,8 +127,8 @@ func eventQueueEveryEvent(f *fixture) {
 	require.Subset(f, f.targets(), []string{"append", "writer", "batch"}, "the audit log keeps delivered events")
 }
 
-// eventQueueOrder stores events whose identifiers are not in the order of commits. Servers with different clocks create
-// such events.
+// eventQueueOrder verifies that the queue delivers events in the order of their commits. The identifiers of the events
+// can have another order if the clocks of servers differ.
 func eventQueueOrder(f *fixture) {
 	f.stream()
 	want := []string{}
@@ -141,9 +141,9 @@ func eventQueueOrder(f *fixture) {
 	require.Equal(f, append(want, "late"), f.next(100))
 }
 
-// eventQueueOpenTransactions keeps transactions with a stored event open, while other transactions commit and the queue
-// is delivered. Every event must be delivered once. If one commit follows another, their events must be delivered in
-// that order.
+// eventQueueOpenTransactions stores an event in a transaction that stays open. Meanwhile, other transactions commit and
+// the queue is delivered. Every event must be delivered once. The events of transactions that commit one after the
+// other must be delivered in that order.
 func eventQueueOpenTransactions(f *fixture) {
 	f.stream()
 	stored, commit := make(chan struct{}), make(chan struct{})
@@ -173,7 +173,8 @@ func eventQueueOpenTransactions(f *fixture) {
 	f.concurrentWriters()
 }
 
-// concurrentWriters stores numbered events of several writers while the queue is delivered.
+// concurrentWriters runs several writers, which store numbered events while the queue is delivered. Each event must be
+// delivered once, and the events of each writer in order.
 func (f *fixture) concurrentWriters() {
 	const writers, each = 6, 25
 	var group sync.WaitGroup
@@ -247,7 +248,7 @@ func eventQueueLimit(f *fixture) {
 		rest = append(rest, batch...)
 	}
 	require.Equal(f, "4b", rest[len(rest)-1])
-	// There are more commits than one batch can contain.
+	// The queue must also deliver all events if there are more commits than one batch can contain.
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {
@@ -273,7 +274,7 @@ func janitorEventQueue(f *fixture) {
 		require.NoError(f, err)
 		return count
 	}
-	// Old events stay while they wait for the stream.
+	// Old events must not be deleted before the stream has delivered them.
 	later := time.Now().Add(2 * time.Hour)
 	count, err := f.DeleteOldEvents(f.Context(), later, 10)
 	require.NoError(f, err)

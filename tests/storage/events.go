@@ -38,14 +38,15 @@ func eventsAppendAndList(f *fixture) {
 	require.NoError(f, err)
 	require.Equal(f, []domain.Event{bare, event}, list.Events)
 
-	// An event remains when the objects that it names are deleted.
+	// An event must remain after the deletion of the box and the user that it names.
 	require.NoError(f, f.Read().Boxes.Delete(f.Context(), o.box.ID))
 	require.NoError(f, f.Read().Users.Delete(f.Context(), o.owner.ID))
 	list, err = f.Read().Events.List(f.Context(), ports.EventFilter{Box: o.box.ID, Limit: 10})
 	require.NoError(f, err)
 	require.Equal(f, []domain.Event{event}, list.Events)
 
-	// A duplicate identifier fails at the commit, and nothing of the unit of work is stored.
+	// If an event has the identifier of a stored event, the unit of work fails. Its other events must not be stored
+	// either.
 	require.Error(f, f.Do(f.Context(), func(ctx context.Context, repos ports.Repos) error {
 		require.NoError(f, repos.Events.Append(ctx, f.event("lost")))
 		return repos.Events.Append(ctx, event)
@@ -94,8 +95,8 @@ func eventFilters(f *fixture) {
 	}
 }
 
-// eventPages reads the log page by page with different filters. The pages must contain each matching event once, in
-// order, and the last page must have no successor.
+// eventPages reads the audit log page by page with different filters. The pages must contain each matching event once,
+// in order. The last page must not refer to another page.
 func eventPages(f *fixture) {
 	box := domain.Box{ID: f.id(), Name: "box"}
 	for i := range 25 {

@@ -14,17 +14,17 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// errRollback is the error that a unit of work returns to cause its rollback.
+// errRollback is the error that tests return from a unit of work to roll it back.
 var errRollback = errors.New("roll back")
 
-// fixture is a store with one server key of each purpose, and helpers that add users, boxes and entries to it.
+// fixture is a store that contains one server key for each purpose. Its methods add users, boxes and entries.
 type fixture struct {
 	*testing.T
 	Store
-	// now is the time of the test, in the precision that is stored.
+	// now is the current time of the test. It has the precision with which storage saves times.
 	now  time.Time
 	keys map[domain.KeyPurpose]domain.ServerKeyID
-	// reloads counts the calls of onStaleServerKey, which returns reloadErr.
+	// reloads counts the calls of the store's hook onStaleServerKey. The hook returns reloadErr.
 	reloads   int
 	reloadErr error
 }
@@ -87,7 +87,7 @@ func (f *fixture) retire(key domain.ServerKeyID) {
 	})
 }
 
-// password returns a sealed password of a user.
+// password returns a SealedPassword for a user. The argument sealed is its content, which storage does not check.
 func (f *fixture) password(user domain.UserID, sealed string) ports.SealedPassword {
 	return ports.SealedPassword{User: user, ServerKey: f.keys[domain.KeyForAccounts], Sealed: []byte(sealed)}
 }
@@ -113,7 +113,7 @@ func (f *fixture) saveUser(name domain.UserName, change func(*domain.User)) {
 	})
 }
 
-// addAPIKey stores an API key that never expires and returns its credential.
+// addAPIKey stores an API key that never expires, and returns the credential of the key.
 func (f *fixture) addAPIKey(user domain.User) domain.Credential {
 	f.Helper()
 	key := domain.APIKey{
@@ -127,7 +127,7 @@ func (f *fixture) addAPIKey(user domain.User) domain.Credential {
 	return domain.Credential{Kind: domain.APIKeyCredential, ID: key.ID, User: user.ID}
 }
 
-// addSession stores a session of an hour and returns its credential.
+// addSession stores a session that expires after an hour, and returns its credential.
 func (f *fixture) addSession(user domain.User) domain.Credential {
 	f.Helper()
 	session := domain.NewSession(f.id(), user, f.now, time.Hour)
@@ -136,15 +136,16 @@ func (f *fixture) addSession(user domain.User) domain.Credential {
 	return domain.Credential{Kind: domain.SessionCredential, ID: session.ID, User: user.ID}
 }
 
-// digest returns the digest of a text, so that tests can identify a digest by its text.
+// digest returns the digest of a text. The text makes a digest recognisable in tests.
 func digest(text string) domain.Digest { return sha256.Sum256([]byte(text)) }
 
-// tokenKeys returns the first server keys that opaque tokens depend on.
+// tokenKeys returns the server keys for opaque tokens that the fixture had at the beginning of the test.
 func (f *fixture) tokenKeys() domain.TokenKeys {
 	return domain.TokenKeys{Session: f.keys[domain.KeyForSessions], Token: f.keys[domain.KeyForTokens]}
 }
 
-// addFamily stores a token family that expires after an hour. The tokens of its pair are derived from the name.
+// addFamily stores a token family that expires after an hour. It also stores a token pair of the family. The digests of
+// the two tokens are computed from name.
 func (f *fixture) addFamily(user domain.User, name string) (domain.TokenFamily, domain.TokenPair) {
 	f.Helper()
 	family := domain.NewTokenFamily(f.id(), user, f.now, time.Hour)
@@ -191,7 +192,7 @@ func (f *fixture) addMember(box domain.Box, user domain.User, permissions domain
 	return member
 }
 
-// office is an owner with a box, and a credential of each kind.
+// office contains the owner of a box, the box, and one credential of the owner for each kind of credential.
 type office struct {
 	owner       domain.User
 	box         domain.Box
@@ -250,7 +251,7 @@ func (f *fixture) newVersion(entry domain.Entry, author domain.UserID, value str
 	}
 }
 
-// write writes a version on the locking path, like a use case, and returns the version number.
+// write writes a version in a transaction that locks the entry, like a use case. It returns the version number.
 func (f *fixture) write(o office, key domain.EntryKey, value string, keep int) (version uint64) {
 	f.Helper()
 	f.do(func(ctx context.Context, repos ports.Repos) error {

@@ -10,7 +10,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// newIdentity returns an identity that tests recognise by a byte. Storage does not check its keys.
+// newIdentity returns an identity with invalid keys, which storage does not check. The byte mark distinguishes
+// identities.
 func (f *fixture) newIdentity(user domain.UserID, mark byte) domain.Identity {
 	var public domain.PublicIdentity
 	public[0] = mark
@@ -22,7 +23,7 @@ func (f *fixture) putIdentity(identity domain.Identity) {
 	f.do(func(ctx context.Context, repos ports.Repos) error { return repos.Identities.Put(ctx, identity) })
 }
 
-// addIdentity gives a user an identity.
+// addIdentity stores a new identity of a user.
 func (f *fixture) addIdentity(user domain.User, mark byte) domain.Identity {
 	f.Helper()
 	identity := f.newIdentity(user.ID, mark)
@@ -73,7 +74,8 @@ func (f *fixture) identity(fingerprint domain.Fingerprint) domain.Identity {
 	return found
 }
 
-// identityTaken verifies that a key belongs to one user permanently, even after that user has another key.
+// identityTaken verifies that no user can register the key of another user, even if that other user now has a newer
+// key.
 func identityTaken(f *fixture) {
 	anna, boris := f.addUser("anna"), f.addUser("boris")
 	own := f.addIdentity(boris, 9)
@@ -124,8 +126,8 @@ func identityLocked(f *fixture) {
 	require.ErrorIs(f, identities.PutLocked(f.Context(), f.lockedIdentity(other, "late")), ports.ErrStaleServerKey)
 }
 
-// sealedLockedIdentities moves all locked identities to another server key, in batches. The old key can be deleted only
-// afterwards.
+// sealedLockedIdentities reseals all locked identities under another server key, in batches. Only afterwards can the
+// old server key be deleted.
 func sealedLockedIdentities(f *fixture) {
 	for i, name := range []domain.UserName{"anna", "boris", "cora"} {
 		identity := f.addIdentity(f.addUser(name), byte(i+1))

@@ -11,7 +11,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// sweep calls a method of the janitor until nothing is left, and returns the counts.
+// sweep calls a method of the janitor until the method deletes fewer rows than limit. It returns the result of each
+// call.
 func (f *fixture) sweep(method func(context.Context, time.Time, int) (int, error), before time.Time,
 	limit int) (counts []int) {
 	f.Helper()
@@ -135,8 +136,8 @@ func janitorEventLogSize(f *fixture) {
 	require.Greater(f, after, before)
 }
 
-// janitorRemovedEntries verifies that the versions of a deleted entry are removed. Its row stays, so a version number
-// is never used twice.
+// janitorRemovedEntries verifies that the janitor removes the versions of a deleted entry, but keeps the entry's row.
+// The row contains the last version number, which must never be used again.
 func janitorRemovedEntries(f *fixture) {
 	o := f.office()
 	remove := func(key domain.EntryKey, at time.Time) {
@@ -166,7 +167,7 @@ func janitorRemovedEntries(f *fixture) {
 	require.Equal(f, []int{1}, f.sweep(f.DeleteRemovedEntries, f.now.Add(-time.Minute), 2), "deleted again")
 }
 
-// janitorReservations verifies that the reservation of a deleted entry stays as long as its versions.
+// janitorReservations verifies that a deleted entry keeps its reservation until the janitor removes its versions.
 func janitorReservations(f *fixture) {
 	o := f.office()
 	room := domain.Room{SlotBytes: 600, Slots: 2, Until: 2}

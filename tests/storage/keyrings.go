@@ -12,7 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// newKeyring returns a keyring that tests recognise by its sequence and key. Storage does not check its contents.
+// newKeyring returns a keyring with the given sequence number and key. Its other contents are invalid, but storage does
+// not check them.
 func (f *fixture) newKeyring(box domain.Box, sequence uint64, key byte,
 	recipients ...domain.Identity) domain.BoxKeyring {
 	keyring := domain.BoxKeyring{
@@ -37,7 +38,7 @@ func (f *fixture) newKeyring(box domain.Box, sequence uint64, key byte,
 	return keyring
 }
 
-// addKeyring puts a keyring in force, like a use case.
+// addKeyring stores a keyring as the box's current keyring, like a use case.
 func (f *fixture) addKeyring(keyring domain.BoxKeyring) error {
 	f.Helper()
 	return f.Do(f.Context(), func(ctx context.Context, repos ports.Repos) error {
@@ -106,7 +107,7 @@ func keyringLifecycle(f *fixture) {
 	f.requireCode(err, domain.NotFound, "keyring_not_found")
 }
 
-// keyringMembers verifies that a member is listed only if both the membership and the user are active.
+// keyringMembers verifies that Members omits a member if the membership or the user is inactive.
 func keyringMembers(f *fixture) {
 	o := f.office()
 	owner := f.addIdentity(o.owner, 1)
@@ -127,7 +128,8 @@ func keyringMembers(f *fixture) {
 	}, members)
 }
 
-// keyringKeyIDUsed verifies that a box never uses a key again, even if its old keyrings are deleted.
+// keyringKeyIDUsed verifies that a box refuses a keyring with a key that the box has used before. Another box may use
+// the same key.
 func keyringKeyIDUsed(f *fixture) {
 	o := f.office()
 	owner := f.addIdentity(o.owner, 1)
@@ -141,8 +143,9 @@ func keyringKeyIDUsed(f *fixture) {
 	f.mustAddKeyring(f.newKeyring(f.addBox(o.owner, "another"), 1, 1, owner))
 }
 
-// keyringChangesTheKey verifies that a write whose conditions were read before a key change is not stored after the key
-// change. It covers each kind of key change and each kind of entry. A change of the recipients must not affect writes.
+// keyringChangesTheKey verifies that a conditional write is not stored if the box's key changed after the write's
+// snapshot was read. It covers each kind of key change and each kind of entry. A change of the recipients must not
+// affect writes.
 func keyringChangesTheKey(f *fixture) {
 	o := f.office()
 	owner := f.addIdentity(o.owner, 1)
@@ -186,7 +189,7 @@ func keyringChangesTheKey(f *fixture) {
 	require.Equal(f, []domain.KeyID{{1}, {1}}, keys)
 }
 
-// writeUnder is like write on the locking path, but with a box key.
+// writeUnder is like write, but for a new entry in a box with a keyring. The version is written under boxKey.
 func (f *fixture) writeUnder(o office, key domain.EntryKey, boxKey domain.KeyID) {
 	f.Helper()
 	f.do(func(ctx context.Context, repos ports.Repos) error {
@@ -201,8 +204,8 @@ func (f *fixture) writeUnder(o office, key domain.EntryKey, boxKey domain.KeyID)
 	})
 }
 
-// keyringWaitsForWriters verifies that a change of the key waits for a write that has already locked its entry. A write
-// that locks its entry after the change must see the new key.
+// keyringWaitsForWriters verifies that a new keyring waits for every write that has already locked its entry. A write
+// that locks its entry later must see the key of the new keyring.
 func keyringWaitsForWriters(f *fixture) {
 	o := f.office()
 	owner := f.addIdentity(o.owner, 1)
@@ -234,8 +237,8 @@ func keyringWaitsForWriters(f *fixture) {
 	})
 }
 
-// janitorOldKeyrings verifies that the last ten keyrings are never deleted, and that all other keyrings are deleted
-// after a limited time.
+// janitorOldKeyrings verifies that the janitor never deletes the last ten keyrings of a box. It must delete all older
+// keyrings after some time.
 func janitorOldKeyrings(f *fixture) {
 	o := f.office()
 	owner := f.addIdentity(o.owner, 1)

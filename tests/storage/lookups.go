@@ -63,7 +63,8 @@ func readerSnapshot(f *fixture) {
 	}
 }
 
-// readerPermission verifies that a value of any size is returned only to callers who may read it.
+// readerPermission verifies that LookUp returns a value only to a caller who may read it. Both a small and a large
+// value are tested.
 func readerPermission(f *fixture) {
 	o := f.office()
 	large := string(bytes.Repeat([]byte("x"), 300_000))
@@ -86,8 +87,7 @@ func readerPermission(f *fixture) {
 	require.Equal(f, []string{"", ""}, values())
 }
 
-// readerConcurrent runs lookups concurrently and compares their results with the results of the same lookups in
-// sequence.
+// readerConcurrent runs lookups one after the other, and then concurrently. The results must be the same.
 func readerConcurrent(f *fixture) {
 	o := f.office()
 	outsider := f.addAPIKey(f.addUser("outsider"))

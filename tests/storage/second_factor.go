@@ -34,7 +34,8 @@ func (f *fixture) addTOTP(user domain.User, pending bool, recovery ...domain.Dig
 	return secret
 }
 
-// recoveryCodes returns digests of recovery codes under the first token key.
+// recoveryCodes returns recovery codes with the given digests. Their server key is the one that the fixture created for
+// tokens.
 func (f *fixture) recoveryCodes(digests ...domain.Digest) ports.RecoveryCodes {
 	return ports.RecoveryCodes{ServerKey: f.keys[domain.KeyForTokens], Digests: digests}
 }
@@ -162,8 +163,7 @@ func tokenFamilyLifecycle(f *fixture) {
 	}
 }
 
-// refreshesOnce uses one refresh token in several transactions. Each transaction must see the changes of the previous
-// transaction.
+// refreshesOnce uses the same refresh token in several concurrent transactions. Only one of them may find it unused.
 func refreshesOnce(f *fixture) {
 	user := f.addUser("user")
 	_, pair := f.addFamily(user, "user")

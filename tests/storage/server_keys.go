@@ -10,7 +10,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// serverKeys returns the stored keys of a purpose.
+// serverKeys returns the stored server keys that have the given purpose.
 func (f *fixture) serverKeys(purpose domain.KeyPurpose) []ports.ServerKey {
 	f.Helper()
 	all, err := f.Read().ServerKeys.List(f.Context())
@@ -173,9 +173,9 @@ func sealedAccounts(f *fixture) {
 	require.Equal(f, "rewrapped", string(codes[0].Sealed))
 }
 
-// plainRecoveryCodes checks the methods for the plain recovery codes of older releases. The methods must not list,
-// replace or delete recovery codes with a keyed digest. The ports cannot store a plain code, so the tests of the use
-// case insert such codes.
+// plainRecoveryCodes tests the methods for recovery codes that an older release stored without a keyed digest. These
+// methods must not list, replace or delete recovery codes with a keyed digest. The ports have no method that stores a
+// code without one. Such codes are therefore tested with the use case, not here.
 func plainRecoveryCodes(f *fixture) {
 	user := f.addUser("user")
 	secret := f.addTOTP(user, false, digest("keyed"))
@@ -237,8 +237,8 @@ func sealedTokens(f *fixture) {
 	})
 }
 
-// openTransactions verifies that a transaction counts as open even if it has only read so far, because it may still
-// write.
+// openTransactions verifies that the open transactions include those that have only read so far. Such a transaction can
+// still write.
 func openTransactions(f *fixture) {
 	var during []string
 	f.do(func(ctx context.Context, repos ports.Repos) error {

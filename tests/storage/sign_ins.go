@@ -10,7 +10,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// open stores a sign-in in a transaction of its own.
+// open calls SignIns.Open in a transaction of its own.
 func (f *fixture) open(in ports.OpenedSignIn) (state ports.AttemptState, err error) {
 	f.Helper()
 	in.At = f.now
@@ -21,7 +21,7 @@ func (f *fixture) open(in ports.OpenedSignIn) (state ports.AttemptState, err err
 	return state, err
 }
 
-// newSession returns a session that is not stored.
+// newSession returns a new session without storing it.
 func (f *fixture) newSession(user domain.User) *domain.Session {
 	f.Helper()
 	session := domain.NewSession(f.id(), user, f.now, time.Hour)

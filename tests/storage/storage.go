@@ -1,11 +1,11 @@
 // Package storage is the suite that every implementation of the storage ports must pass.
 //
-// It uses only the interfaces of package ports, so each test checks a promise that the comments of that package make.
-// An implementation runs it with Exercise:
+// The suite calls only the interfaces of package ports, and checks what their comments promise. An implementation runs
+// it with Exercise:
 //
 //	func TestStorage(t *testing.T) { storage.Exercise(t, open) }
 //
-// The mechanisms of one implementation, such as its query plans, are tested beside its code.
+// Details of a single implementation, such as its query plans, are tested beside its code.
 package storage
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// Store is an implementation of all storage ports over one installation.
+// Store is an implementation of all storage ports. All of them use the same database.
 type Store struct {
 	ports.Store
 	ports.EntryReader
@@ -23,13 +23,13 @@ type Store struct {
 	ports.Janitor
 	Events ports.EventWriter
 	Queue  ports.EventQueue
-	// Conflicts are errors for which the store retries a unit of work. They represent the errors of a database that
-	// could not serialise transactions.
+	// Conflicts are errors that make the store retry a unit of work. They represent the errors of a database after a
+	// conflict between concurrent transactions.
 	Conflicts []error
 }
 
-// Open returns a store over a new, empty installation. It registers the cleanup with t. The store
-// must call onStaleServerKey before it retries after ports.ErrStaleServerKey.
+// Open returns a store with a new, empty database. It registers the cleanup with t. If a unit of work returns
+// ports.ErrStaleServerKey, the store must call onStaleServerKey before the retry.
 type Open func(t *testing.T, onStaleServerKey func(context.Context) error) Store
 
 // Exercise runs the suite. The tests run in parallel, and each opens its own store.
@@ -42,7 +42,8 @@ func Exercise(t *testing.T, open Open) {
 	}
 }
 
-// tests holds the tests of the suite. A key consists of a port and a part of the port's contract.
+// tests contains the tests of the suite. The name of a test consists of the name of a port, a slash, and what the test
+// checks.
 var tests = map[string]func(*fixture){
 	"UnitOfWork/CommitAndRollback":     commitAndRollback,
 	"UnitOfWork/Panic":                 panicRollsBack,

@@ -54,7 +54,7 @@ func uncommittedChangesAreInvisible(f *fixture) {
 }
 
 // aCommitOutlivesItsRequest verifies that a commit completes if the client disconnects after the last statement. The
-// disconnection must neither undo the change nor leave it unconfirmed on a standby.
+// change must not be rolled back. The commit must also wait for a synchronous standby, as other commits do.
 func aCommitOutlivesItsRequest(f *fixture) {
 	ctx, cancel := context.WithCancel(f.Context())
 	require.NoError(f, f.Do(ctx, func(ctx context.Context, repos ports.Repos) error {

@@ -12,7 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// conditionalWrite returns a write of the version that follows the current one.
+// conditionalWrite reads the current state of an entry, and returns a write of the entry's next version. The write is
+// not stored yet.
 func (f *fixture) conditionalWrite(credential domain.Credential, key domain.EntryKey,
 	value string) ports.ConditionalWrite {
 	f.Helper()
@@ -61,8 +62,8 @@ func writerStores(f *fixture) {
 	require.Equal(f, o.owner.Name, list[0].Author)
 }
 
-// A conditionChange invalidates a condition of a write by the given user. The key of the written entry is the user's
-// name.
+// A conditionChange makes a condition of a conditional write false. The given user has prepared the write. The key of
+// the entry is the user's name.
 type conditionChange func(user domain.User, member domain.BoxUser, credential domain.Credential)
 
 func (f *fixture) conditionChanges(o office) map[string]conditionChange {
@@ -94,8 +95,8 @@ func (f *fixture) conditionChanges(o office) map[string]conditionChange {
 	}
 }
 
-// writerConditions changes each condition of a write after the entry snapshot was read. The store must then store
-// nothing.
+// writerConditions prepares conditional writes. Before each write is executed, one of its conditions becomes false. The
+// write must then store neither a version nor an event.
 func writerConditions(f *fixture) {
 	o := f.office()
 	for name, change := range f.conditionChanges(o) {
@@ -176,7 +177,8 @@ func writerDoesNotWait(f *fixture) {
 	require.True(f, f.store(locked), "after the lock was released")
 }
 
-// writerReservation verifies that a write to a box with a limit is stored only if the reservation covers it.
+// writerReservation verifies a conditional write to a box with a limit. The write must be stored only if the entry's
+// reservation is large enough for the new version.
 func writerReservation(f *fixture) {
 	o := f.office()
 	f.write(o, "entry", "first", 0)

@@ -14,8 +14,8 @@ import (
 	"strings"
 )
 
-// Files returns the paths below root whose extension is one of ext, in lexical order. It omits generated files, built
-// binaries, vendored modules and hidden folders.
+// Files returns the paths of all files below root that have one of the given extensions, in lexical order. It omits
+// generated files, built binaries, vendored modules and hidden folders.
 func Files(root string, ext ...string) ([]string, error) {
 	var files []string
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
@@ -40,20 +40,21 @@ func Files(root string, ext ...string) ([]string, error) {
 	return files, err
 }
 
-// IsTest reports whether a path relative to the module's root holds test code.
+// IsTest reports whether a file contains test code. path is relative to the module's root.
 func IsTest(path string) bool {
 	return strings.HasSuffix(path, "_test.go") || strings.HasPrefix(filepath.ToSlash(path), "tests/")
 }
 
-// Words matches the phrases that the glossary in CONTRIBUTING.md replaces with terms of the trade.
+// Words matches phrases that must not be used. The glossary in CONTRIBUTING.md lists the terms to use instead.
 var Words = regexp.MustCompile(`(?i)\b(whoever|somebody|nobody|anybody|on record|passed over|the way of before|` +
 	`what is asked|gatherer|whileWanted|isNobody|mayAsk|reasonAbout)\b`)
 
-// account matches the name of the operating system's user nobody, which is a term of the trade.
+// account matches text in which a forbidden word is correct: the name of the operating system's user "nobody", and
+// http.NoBody.
 var account = regexp.MustCompile("\"nobody\"|`nobody`|nobody:|=nobody|user nobody|-u nobody|, nobody,|http\\.NoBody")
 
-// Each match of Words contains at least one of the fragments. Searching for the fragments first is much faster than
-// always running the expression.
+// Each match of Words contains at least one of the strings in fragments. BadWords first searches a line for these
+// strings, because this is much faster than the regular expression.
 var fragments = []string{"whoever", "body", "on record", "passed over", "the way of", "what is asked", "gatherer",
 	"whilewanted", "mayask", "reasonabout"}
 
@@ -103,11 +104,11 @@ func Lines(source []byte) (comments, code int) {
 	return comments, code
 }
 
-// maxFieldsPerLine is how many fields a struct literal may hold on shared lines.
+// maxFieldsPerLine is the maximum number of fields in a struct literal whose fields share lines.
 const maxFieldsPerLine = 3
 
-// Crowded returns the positions of keyed struct literals that have more than three fields and have two fields on one
-// line.
+// Crowded returns the positions of struct literals that need more lines. Such a literal has more than three fields,
+// names its fields, and has two of them on the same line.
 func Crowded(path string) ([]string, error) {
 	source, err := os.ReadFile(path)
 	if err != nil {
@@ -143,7 +144,7 @@ func keyed(literal *ast.CompositeLit) bool {
 	return true
 }
 
-// sharesLine reports whether two elements stand on one line.
+// sharesLine reports whether any two elements of a literal begin on the same line.
 func sharesLine(files *token.FileSet, literal *ast.CompositeLit) bool {
 	last := 0
 	for _, element := range literal.Elts {

@@ -13,7 +13,7 @@ import (
 
 const root = "../.."
 
-// relative returns a path from the module's root.
+// relative converts a path to a path relative to the module's root.
 func relative(t *testing.T, path string) string {
 	t.Helper()
 	short, err := filepath.Rel(root, path)
@@ -29,7 +29,7 @@ func TestPlainWords(t *testing.T) {
 	require.Greater(t, len(paths), 400, "the repository was not found")
 	for _, path := range paths {
 		short := relative(t, path)
-		// The glossary and this package contain the words that all other files must avoid.
+		// The glossary and this package must contain the forbidden words.
 		if short == "CONTRIBUTING.md" || filepath.Dir(short) == filepath.Join("tests", "style") {
 			continue
 		}

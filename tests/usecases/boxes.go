@@ -17,26 +17,28 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// FreePassphrases is the number of wrong passphrases before a lockout in Boxes.
+// FreePassphrases is the number of wrong passphrases that are allowed before a lockout.
 const FreePassphrases = 3
 
 // GeneratedKey is a generated encryption key in the form that a client sends.
 var GeneratedKey = domain.FormatGeneratedKey([32]byte{1, 2, 3})
 
-// Boxes extends Parts with the use cases of boxes. Its sealer derives keys from passphrases without Argon2id.
+// Boxes extends Parts with the use cases of boxes. Keys are derived from passphrases with a single SHA-256 instead of
+// Argon2id, so that tests are fast.
 type Boxes struct {
 	*Parts
 	Vault *vault.Service
 	// Derivations counts the keys that were derived from passphrases.
 	Derivations atomic.Int32
-	// OnDerive, if set, runs at the beginning of each derivation. At that time, a use case has authorised the request
-	// once and has not yet authorised it again.
+	// OnDerive, if set, runs during each derivation. At that time, a use case has authorised the request once, but has
+	// not yet authorised it again. A test can change the permissions in between.
 	OnDerive func()
 
 	t testing.TB
 }
 
-// OpenBoxes opens the parts and the use cases of boxes. They have no limits unless change sets some.
+// OpenBoxes opens the parts and creates the use cases of boxes. By default, boxes have no limits. The functions in
+// change can set limits.
 func OpenBoxes(t testing.TB, change ...func(*vault.Config)) *Boxes {
 	t.Helper()
 	b := &Boxes{Parts: Open(t, FreePassphrases), t: t}
@@ -44,7 +46,7 @@ func OpenBoxes(t testing.TB, change ...func(*vault.Config)) *Boxes {
 	return b
 }
 
-// Service returns another instance of the use cases, over the same parts.
+// Service returns a further instance of the use cases, as on another server with the same database.
 func (b *Boxes) Service(change ...func(*vault.Config)) *vault.Service {
 	b.t.Helper()
 	sealer, err := sealing.NewEntrySealer(sealing.EntryConfig{Keys: b.Keyring, Derive: b.derive})
@@ -76,7 +78,8 @@ func (b *Boxes) derive(_ context.Context, _ ports.Workload, secret, salt []byte,
 	return sum[:], nil
 }
 
-// User inserts a user with a session, and returns the requester of the session. An empty group means no group.
+// User stores a user and a session of that user. It returns a requester with the session's credential. If group is
+// empty, the user has no group.
 func (b *Boxes) User(name string, group domain.Group) domain.Requester {
 	b.t.Helper()
 	now := b.Clock.Now()
@@ -116,7 +119,7 @@ func (b *Boxes) LastLogged() string {
 	return lines[len(lines)-1]
 }
 
-// AwaitLock returns when a transaction waits for a lock.
+// AwaitLock waits until a transaction of the database waits for a lock.
 func (b *Boxes) AwaitLock() {
 	b.t.Helper()
 	const waiting = `SELECT count(*) FROM pg_stat_activity
@@ -125,7 +128,7 @@ func (b *Boxes) AwaitLock() {
 		10*time.Millisecond, "no transaction waits for a lock")
 }
 
-// Key returns an encryption key from the text that a client sends.
+// Key parses an encryption key. text is the form that a client sends.
 func Key(t testing.TB, text string) domain.EncryptionKey {
 	t.Helper()
 	key, err := domain.ParseEncryptionKey(text)

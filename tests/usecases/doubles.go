@@ -17,7 +17,8 @@ type Clock struct {
 	now time.Time
 }
 
-// newClock begins at the present time, because the database compares some times with its own clock.
+// newClock returns a clock that is set to the current time. The database compares some stored times with its own clock,
+// so an arbitrary time would not do.
 func newClock() *Clock { return &Clock{now: time.Now().UTC().Truncate(time.Microsecond)} }
 
 // Now returns the time that was set last.
@@ -40,10 +41,10 @@ type Passwords struct {
 	Compared atomic.Int64
 	// Learned counts the calls of Learn.
 	Learned atomic.Int64
-	// Busy makes Hash and Check return Unavailable.
+	// While Busy is set, Hash and Check return domain.ErrBusy.
 	Busy atomic.Bool
-	// During, if set, is called once, in the middle of Hash or Check. Hash and Check are slow in production, so other
-	// requests can be executed between the two authorisations of a use case.
+	// During, if set, is called once, in the middle of Hash or Check. A test can change permissions in it. In
+	// production, this can happen too: Hash and Check are slow, and other requests run meanwhile.
 	During func()
 }
 

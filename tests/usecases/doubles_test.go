@@ -6,7 +6,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/contracts"
 )
 
-// TestContracts runs the suites of the ports that the test doubles implement.
+// TestContracts runs the conformance suites of ports.Clock and ports.Passwords on the test doubles.
 func TestContracts(t *testing.T) {
 	t.Parallel()
 	contracts.Clock(t, newClock())

@@ -18,7 +18,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// KeyHolder is a user with the secret keys of an identity, as the user's client holds them.
+// KeyHolder is a user's identity with its secret keys, which only the user's client knows.
 type KeyHolder struct {
 	User   domain.UserID
 	Public domain.PublicIdentity
@@ -26,7 +26,7 @@ type KeyHolder struct {
 	open   hpke.PrivateKey
 }
 
-// NewKeyHolder makes an identity for a user from a seed.
+// NewKeyHolder derives an identity for a user from a seed.
 func NewKeyHolder(t testing.TB, user domain.UserID, seed [32]byte) KeyHolder {
 	t.Helper()
 	private, err := hpke.MLKEM768X25519().NewPrivateKey(expand(t, seed[:], "lockbox/v1/identity/hpke", 32))
@@ -53,7 +53,7 @@ func RandomKeyHolder(t testing.TB, user domain.UserID) KeyHolder {
 // Fingerprint returns the fingerprint of the identity.
 func (k KeyHolder) Fingerprint() domain.Fingerprint { return k.Public.Fingerprint() }
 
-// KeyringPlan describes a keyring that a client builds. Its zero Mode is server encryption.
+// KeyringPlan describes a keyring that a client is to build. Mode 0 means server encryption.
 type KeyringPlan struct {
 	Installation domain.InstallationID
 	Box          domain.BoxID
@@ -65,7 +65,7 @@ type KeyringPlan struct {
 	Recipients   []KeyHolder
 }
 
-// BuiltKeyring is a keyring as a client sends it.
+// BuiltKeyring contains the parts of a keyring that a client sends to the server.
 type BuiltKeyring struct {
 	Head, Chain, Signature []byte
 	Recipients             []domain.KeyRecipient
@@ -77,7 +77,7 @@ func (p KeyringPlan) KeyID(t testing.TB) domain.KeyID {
 	return Key(t, domain.FormatGeneratedKey(p.Key)).ID()
 }
 
-// Build makes the keyring independently of the code under test, except for the bytes of the head.
+// Build builds the keyring. It does not use the code under test, except to encode the head.
 func (p KeyringPlan) Build(t testing.TB) BuiltKeyring {
 	t.Helper()
 	var built BuiltKeyring
@@ -128,8 +128,8 @@ func (p KeyringPlan) seal(t testing.TB, head []byte) []byte {
 	return gcm.Seal(slices.Concat(salt, commit), make([]byte, gcm.NonceSize()), text, aad)
 }
 
-// OpenChain returns the earlier keys in the chain of a keyring. ok is false if the key does not decrypt the chain. It
-// ignores the commitment, as an attacker would.
+// OpenChain returns the earlier keys in the chain of a keyring. ok is false if the key does not decrypt the chain.
+// OpenChain skips the check of the commitment to the key. An attacker would skip it too.
 func OpenChain(t testing.TB, key [32]byte, head, chain []byte) (earlier [][32]byte, ok bool) {
 	t.Helper()
 	require.Greater(t, len(chain), 64)
@@ -148,7 +148,7 @@ func OpenChain(t testing.TB, key [32]byte, head, chain []byte) (earlier [][32]by
 
 const chainLabel = "lockbox/v1/chain"
 
-// chainCipher returns the commitment and the cipher of a chain.
+// chainCipher derives the commitment and the cipher of a chain from the box key and the chain's salt.
 func chainCipher(t testing.TB, key [32]byte, salt []byte) (commit []byte, gcm cipher.AEAD) {
 	t.Helper()
 	prk, err := hkdf.Extract(sha256.New, key[:], salt)
@@ -167,7 +167,7 @@ func expand(t testing.TB, key []byte, info string, size int) []byte {
 	return out
 }
 
-// part returns the concatenation of part(x) for each argument x, where part(x) is the length of x followed by x.
+// part concatenates its arguments. Each argument is preceded by its length in four bytes.
 func part(all ...[]byte) (out []byte) {
 	for _, each := range all {
 		out = binary.BigEndian.AppendUint32(out, uint32(len(each)))
@@ -176,7 +176,7 @@ func part(all ...[]byte) (out []byte) {
 	return out
 }
 
-// Unwrap opens a wrapped key, like the recipient's client.
+// Unwrap decrypts a wrapped box key, like the recipient's client.
 func (k KeyHolder) Unwrap(t testing.TB, head domain.KeyringHead, wrapped []byte) [32]byte {
 	t.Helper()
 	fingerprint := k.Fingerprint()

@@ -1,6 +1,6 @@
-// Package usecases opens the dependencies of use cases on a separate database for each test, without HTTP, so that the
-// rules can be tested beside their code. The clock and the password hashing are test doubles: tests set the time, and
-// do not wait for Argon2id. All other parts are the same as in the program.
+// Package usecases provides the dependencies of use cases, with a separate database for each test. The rules of a use
+// case can thus be tested beside their code, without HTTP. The clock and the password hashing are test doubles: tests
+// set the time, and need not wait for Argon2id. All other parts are the same as in the program.
 package usecases
 
 import (
@@ -24,7 +24,7 @@ import (
 
 // Parts are the dependencies of the use cases.
 type Parts struct {
-	// URL is the address of the database.
+	// URL is the URL of the database.
 	URL     string
 	Store   *postgres.Store
 	Events  ports.EventWriter
@@ -43,8 +43,8 @@ type Parts struct {
 	Installation domain.InstallationID
 }
 
-// Open creates the parts and closes them at the end of the test. freeAttempts is the number of attempts before a
-// lockout.
+// Open creates the parts and closes them at the end of the test. freeAttempts is the number of failed attempts that are
+// allowed before a lockout.
 func Open(t testing.TB, freeAttempts int) *Parts {
 	t.Helper()
 	p := &Parts{URL: pgtest.New(t), Clock: newClock(), Passwords: &Passwords{}}
@@ -73,7 +73,7 @@ func Open(t testing.TB, freeAttempts int) *Parts {
 	return p
 }
 
-// openKeys creates the key ring of the database, and the parts that seal and sign with its keys.
+// openKeys creates the key ring, and the parts that use its keys to seal and sign.
 func (p *Parts) openKeys(t testing.TB) {
 	t.Helper()
 	secret, err := sealing.ParseSecret("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8")
@@ -109,7 +109,7 @@ func (p *Parts) Audited(t testing.TB, action domain.Action) []string {
 	return lines
 }
 
-// Execute runs a statement on the database, like an attacker who has the database without the secret.
+// Execute runs an SQL statement directly on the database. An attacker with access to the database could do the same.
 func (p *Parts) Execute(t testing.TB, sql string) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), p.URL)
@@ -134,5 +134,5 @@ func orDash(text string) string {
 	return text
 }
 
-// From returns a requester without a credential, at an address.
+// From returns a requester with the given client address and without a credential.
 func From(address string) domain.Requester { return domain.Requester{Address: address} }

@@ -24,7 +24,7 @@ type bench struct {
 	wrong   []string
 }
 
-// target is a program with its own database and load.
+// target is a program with its own database and its own load driver.
 type target struct {
 	name     string
 	program  string
@@ -93,7 +93,7 @@ func (b *bench) add(ctx context.Context, name, program string, settings ...strin
 	return t, err
 }
 
-// serve starts or restarts the target's program and connects its load.
+// serve starts or restarts the target's program, and passes the program's new address to the load driver.
 func (b *bench) serve(ctx context.Context, t *target) (err error) {
 	if t.server != nil {
 		t.server.stop()
@@ -129,8 +129,8 @@ func (b *bench) drive(t *target, order load.Run) (load.Slice, error) {
 	return *reply.Slice, nil
 }
 
-// check reads every entry of a target again and tries requests that must be refused. It also verifies in the database
-// that every answered read and every version was audited.
+// check reads every entry of a target again and tries requests that must be refused. It also verifies that the audit
+// log contains an event for each successful read and for each written version.
 func (b *bench) check(ctx context.Context, t *target) error {
 	reply, err := t.load.tell(load.Order{Check: true})
 	if err != nil {

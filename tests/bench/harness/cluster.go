@@ -54,8 +54,8 @@ func sharedBuffers() string {
 	return strconv.Itoa(max(128, min(mostMB, int(kilobytes(string(memory), "MemTotal:")/1024/4)))) + "MB"
 }
 
-// settle runs VACUUM and CHECKPOINT, and loads as much of the tables into memory as fits. Otherwise, this work would
-// slow the first slice.
+// settle runs VACUUM and CHECKPOINT, and loads as much of the tables into memory as fits. Without settle, PostgreSQL
+// would do this work during the first slice and slow it.
 func (c *cluster) settle(ctx context.Context, database string) error {
 	if err := c.execute(ctx, database, `VACUUM ANALYZE`, `CHECKPOINT`); err != nil {
 		return err
@@ -100,7 +100,8 @@ func (c *cluster) look(ctx context.Context) error {
 	return nil
 }
 
-// findPgbench returns the pgbench beside the running server's binaries. Distributions keep it outside PATH.
+// findPgbench returns the path of pgbench. It prefers the pgbench in the folder of the running server's program,
+// because distributions install pgbench outside PATH.
 func (c *cluster) findPgbench() string {
 	if program, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", c.postmaster)); err == nil {
 		beside := filepath.Join(filepath.Dir(program), "pgbench")
@@ -123,7 +124,7 @@ func (c *cluster) execute(ctx context.Context, database string, statements ...st
 		return err
 	}
 	defer conn.Close(ctx)
-	// The role's timeouts are meant for requests and could end these statements.
+	// The role has timeouts for the short statements of requests. They could cancel the long statements of a benchmark.
 	for _, statement := range append([]string{`SET statement_timeout = 0`}, statements...) {
 		if _, err := conn.Exec(ctx, statement, pgx.QueryExecModeSimpleProtocol); err != nil {
 			return fmt.Errorf("%.60s: %w", statement, err)
@@ -138,8 +139,8 @@ type floorSlice struct {
 	cpu  float64 // CPU seconds of pgbench and PostgreSQL per transaction
 }
 
-// floor runs a pgbench script. Each run opens new connections, and loads catalogs and plans in the first second. The
-// rate excludes that second.
+// floor runs a pgbench script. The rate excludes the first second, in which the new connections load catalogs and plan
+// statements.
 func (c *cluster) floor(ctx context.Context, database, script string, connections int,
 	duration time.Duration) (floorSlice, error) {
 	seconds := 1 + max(1, int(duration.Round(time.Second)/time.Second)) // pgbench accepts whole seconds only
@@ -158,8 +159,9 @@ func (c *cluster) floor(ctx context.Context, database, script string, connection
 	return floorSlice{rate, used / count}, nil
 }
 
-// warmRate parses pgbench's output. pgbench prints a report every second; rate excludes the first report. count is
-// the number of all transactions. rate is 0 if the output has another form.
+// warmRate parses pgbench's output. count is the number of all transactions. rate is the number of transactions per
+// second after the first second, for which pgbench prints a separate report. If the output has an unexpected form, rate
+// is 0.
 func warmRate(out string) (rate, count float64) {
 	all, count := numberAfter(out, "tps = "), numberAfter(out, "number of transactions actually processed: ")
 	seconds := numberAfter(out, "progress: ")

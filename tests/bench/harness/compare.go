@@ -26,7 +26,7 @@ type contest struct {
 	CPU  float64 `json:"cpu_per_request"`
 }
 
-// medians returns the median of each ratio.
+// medians returns the median of the rate ratios and the median of the CPU ratios.
 func medians(of []contest) contest {
 	var rates, cpus []float64
 	for _, each := range of {
@@ -80,8 +80,8 @@ func (b *bench) compare(ctx context.Context) error {
 	return nil
 }
 
-// turns measures two targets in alternating slices. It reverses the order each time, and prints the ratio of the second
-// target to the first.
+// turns measures two targets in alternating slices. It reverses the order of the targets in every second round, and
+// prints the ratio of the second target to the first.
 func (b *bench) turns(scenarios []string, one, two *target, tell func(scenario string, ratio contest)) error {
 	for _, scenario := range scenarios {
 		for _, t := range []*target{one, two} {

@@ -10,12 +10,12 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// The floor is the work of PostgreSQL for a single request: one prepared statement and its commit, without a server
-// in between. The floor's tables have the columns and indexes of the real tables, without foreign keys. They contain
-// copies of the real rows, so the floor reads and writes the same bytes. Two differences make the floor faster:
-// identifiers come from a sequence instead of random numbers, and written values come from the plan instead of the
-// connection. Lockbox batches concurrent requests into shared statements and commits, so it can recover part of its
-// own cost.
+// The floor is the work of PostgreSQL for a single request: one prepared statement and its commit, without Lockbox
+// between the client and PostgreSQL. The floor's tables have the columns and indexes of the real tables, without
+// foreign keys. They contain copies of the real rows, so the floor reads and writes the same bytes. Two differences
+// make the floor faster: identifiers come from a sequence instead of random numbers, and the written value is a
+// constant in the prepared statement instead of data that the client sends. Lockbox has an advantage too: it batches
+// concurrent requests into shared statements and commits, which the floor does not do.
 const floorTables = `
 CREATE SCHEMA floor;
 CREATE TABLE floor.entries (LIKE public.entries INCLUDING ALL);
@@ -53,7 +53,8 @@ INSERT INTO floor.entry_versions (box_id, key, version, sealed_as, key_id, envel
 // floorScripts maps scenarios to pgbench script files.
 type floorScripts map[string]string
 
-// makeFloor creates the tables of the floor in the database of the filled tables. It returns the scripts.
+// makeFloor creates the floor's tables in the target's database, after the target has been filled. It returns the
+// scripts.
 func (b *bench) makeFloor(ctx context.Context, t *target) (floorScripts, error) {
 	statements := strings.Split(strings.TrimSpace(floorTables), ";\n")
 	if err := b.cluster.execute(ctx, t.database, statements...); err != nil {

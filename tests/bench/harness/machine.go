@@ -20,7 +20,7 @@ type machine struct {
 	PostgreSQL string            `json:"postgresql"`
 	Settings   map[string]string `json:"postgresql_settings"`
 	Go         string            `json:"go"`
-	// Commit is the measured commit. Commit is empty if the user gave a binary.
+	// Commit is the measured commit. It is empty if an option names a binary that was built before the run.
 	Commit string `json:"commit,omitempty"`
 	// Lockbox lists the settings of the program, without the required settings.
 	Lockbox []string  `json:"lockbox_settings,omitempty"`
@@ -56,7 +56,8 @@ func (m machine) String() string {
 		strings.Join(append([]string{cmp.Or(m.Commit, "as given")}, m.Lockbox...), " "), m.Load)
 }
 
-// named returns the value of the first line that begins with name.
+// named returns the value in the first line that consists of name, the separator and a value. If there is none, it
+// returns "".
 func named(text, name, separator string) string {
 	for line := range strings.Lines(text) {
 		if found, value, ok := strings.Cut(line, separator); ok && strings.TrimSpace(found) == name {
@@ -74,7 +75,8 @@ func operatingSystem() string {
 	return runtime.GOOS
 }
 
-// commit returns git's name of the checked-out commit, with -dirty if files were changed.
+// commit returns the output of git describe for the checked-out commit. It ends in "-dirty" if the checkout has
+// changes.
 func commit() string {
 	out, err := exec.Command("git", "describe", "--tags", "--always", "--dirty").Output()
 	if err != nil {

@@ -55,7 +55,7 @@ func (s *settings) Set(text string) error {
 }
 
 func main() {
-	// The load is this program in a separate process.
+	// The load driver is this program with the argument "load", in a separate process.
 	if len(os.Args) == 2 && os.Args[1] == "load" {
 		if err := load.Serve(os.Stdin, os.Stdout); err != nil {
 			fail(err)

@@ -12,8 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/bench/load"
 )
 
-// The scenarios in the order of execution. Scenarios that hash passwords or derive keys come last, so that the memory
-// use of reads and writes is measured before them.
+// These are the scenarios in the order of execution. Scenarios that hash passwords or derive keys come last, so that
+// the memory use of reads and writes is measured before them.
 var (
 	plain   = []string{"read", "write", "mixed", "list", load.Alone}
 	hashing = []string{"revoke", "passphrase", "sign-in"}
@@ -85,8 +85,8 @@ func (b *bench) chosen(of []string) []string {
 
 func say(format string, args ...any) { fmt.Fprintf(os.Stderr, "bench: "+format+"\n", args...) }
 
-// rounds first warms up each scenario. It then alternates between slices of all scenarios and their floors. It reverses
-// the order each time, so that other load on the machine affects all of them equally.
+// rounds first warms up each scenario. It then alternates between slices of all scenarios and their floors. Every
+// second round runs in reverse order, so that other load on the machine affects all slices equally.
 func (b *bench) rounds(ctx context.Context, t *target, floors floorScripts, scenarios []string, r *report) error {
 	for _, name := range scenarios {
 		if _, err := b.drive(t, load.Run{Scenario: name, For: b.warmUp, Warm: true}); err != nil {
@@ -180,8 +180,8 @@ func (b *bench) addTimes(t *target, r *report) error {
 	return err
 }
 
-// count measures every scenario once more with a counter between the program and its database. It is not part of the
-// timed runs, because counting costs time.
+// count runs every scenario once more through a proxy. The proxy is between the program and the database, and counts
+// statements and round trips. The timed slices run without the proxy, because it costs time.
 func (b *bench) count(ctx context.Context, t *target, r *report) error {
 	w, err := startWire(b.cluster.server)
 	if err != nil {
@@ -195,7 +195,7 @@ func (b *bench) count(ctx context.Context, t *target, r *report) error {
 		return err
 	}
 	for _, f := range r.Scenarios {
-		// The first slice prepares the statements.
+		// The program prepares its statements during a first slice, which is not counted.
 		if _, err := b.drive(t, load.Run{Scenario: f.Scenario, For: 300 * time.Millisecond, Warm: true}); err != nil {
 			return err
 		}

@@ -13,7 +13,7 @@ import (
 // ticks is the number of clock ticks per second in /proc/…/stat. It is the same on every architecture that Go supports.
 const ticks = 100
 
-// statOf returns the fields of /proc/PID/stat from the third on, as numbered in proc(5).
+// statOf returns the third and all later fields of /proc/PID/stat. The manual page proc(5) describes them.
 func statOf(pid int) []string {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -72,7 +72,8 @@ func peakMemory(pid int) float64 {
 	return kilobytes(string(text), "VmHWM:") / 1024
 }
 
-// kilobytes returns the value of a line that ends in kB.
+// kilobytes returns the number of kilobytes in a line such as "VmHWM: 1234 kB". name is the first word of the line. If
+// no line begins with name, kilobytes returns 0.
 func kilobytes(text, name string) float64 {
 	for line := range strings.Lines(text) {
 		if fields := strings.Fields(line); len(fields) == 3 && fields[0] == name {

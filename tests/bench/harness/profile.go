@@ -49,8 +49,8 @@ func (b *bench) profile(ctx context.Context) error {
 		return err
 	}
 	for line := range strings.Lines(string(out)) {
-		// The fields are the inclusive share, the own share, the program, the mapping, the kind of symbol, and the
-		// name.
+		// A line contains these fields: the share of the CPU time including called functions, the share without called
+		// functions, the program, the mapped file, the kind of symbol, and the name of the function.
 		if fields := strings.Fields(line); len(fields) > 5 && fields[0] != "#" {
 			fmt.Printf("%7s %7s  %s\n", fields[0], fields[1], strings.Join(fields[5:], " "))
 		}

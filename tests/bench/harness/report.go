@@ -17,10 +17,11 @@ import (
 // report is the result of a run.
 type report struct {
 	Machine machine `json:"machine"`
-	// StartMillis is the time from exec to the first answer, with an up-to-date schema.
+	// StartMillis is the time from the start of the server process to its first answer. The schema is already up to
+	// date.
 	StartMillis float64 `json:"start_ms"`
-	// These fields are the memory of the server: IdleMB after the first answer, BusyMB at the peak under reads, writes
-	// and lists, and PeakMB at the overall peak.
+	// The next three fields are the server's memory use. IdleMB is measured after the first answer. BusyMB is the peak
+	// during reads, writes and lists. PeakMB is the peak of the whole run.
 	IdleMB    float64    `json:"memory_idle_mb"`
 	BusyMB    float64    `json:"memory_reading_writing_peak_mb"`
 	PeakMB    float64    `json:"memory_peak_mb"`
@@ -38,12 +39,14 @@ type figures struct {
 	Times    load.Times `json:"times"`
 	CPU      cpu        `json:"cpu_seconds"`
 	Wire     wireCounts `json:"database_per_request"`
-	// Floor is the median rate of the floor; Ratio is the median of the ratios of each round.
+	// Floor is the median rate of the floor. Ratio is the median of Ratios, which contains one ratio per round: the
+	// rate of Lockbox divided by the rate of the floor.
 	Floor  float64   `json:"floor_per_second,omitempty"`
 	Ratio  float64   `json:"ratio_to_floor,omitempty"`
 	Ratios []float64 `json:"ratios,omitempty"`
-	// CPURatio is the CPU time of a request on the floor divided by the CPU time of a request on Lockbox, over all
-	// processes. It equals Ratio if the CPU is the only bottleneck, and is stable on a shared machine.
+	// CPURatio is the CPU time per request of the floor divided by the CPU time per request of Lockbox. Both times
+	// include all processes. If the CPU is the only bottleneck, CPURatio equals Ratio. Other load on the machine
+	// affects CPURatio less than Ratio.
 	CPURatio  float64 `json:"ratio_of_processor_time,omitempty"`
 	floors    []float64
 	cpuRatios []float64
@@ -89,7 +92,7 @@ func median(of []float64) float64 {
 	return (sorted[middle-1] + sorted[middle]) / 2
 }
 
-// rates formats the progress of scenarios as one line.
+// rates returns one line of text with the current rate of each scenario.
 func (r *report) rates(scenarios []string) string {
 	var parts []string
 	for _, name := range scenarios {
@@ -123,7 +126,7 @@ func (r *report) judge() {
 	}
 }
 
-// holds formats whether a figure reached its target.
+// holds returns "holds" if a figure reached its target, otherwise "MISSED".
 func holds(reached bool) string {
 	if reached {
 		return "holds"
@@ -161,7 +164,8 @@ func (r *report) print(to io.Writer) {
 	}
 }
 
-// write evaluates the figures and writes them to a file. If the path is "", it creates a new file among the results.
+// write evaluates the figures and writes them to a file. If file is "", write creates a new file in
+// tests/bench/results.
 func (r *report) write(file string) error {
 	r.judge()
 	return writeJSON(file, "run", r)

@@ -14,15 +14,15 @@ const (
 	fewUsers, manyUsers     = 10, 10_000
 )
 
-// scaleReport holds the read rate of a large box divided by the read rate of a small box.
+// scaleReport contains, for each round, the read rate of a large box divided by the read rate of a small box.
 type scaleReport struct {
 	Machine machine   `json:"machine"`
 	Entries []contest `json:"million_entries_to_thousand"`
 	Users   []contest `json:"ten_thousand_users_to_ten"`
 }
 
-// scale measures reads of random entries of a box by random users of the box. It alternates between a small box, a box
-// with many entries, and a box with many users. Each box is in its own database.
+// scale measures reads: each time, a random user of a box reads a random entry. It alternates between a small box, a
+// box with many entries, and a box with many users. Each box is in its own database.
 func (b *bench) scale(ctx context.Context) error {
 	small, err := b.grown(ctx, "small", load.Size{Boxes: 1, Entries: fewEntries, Users: fewUsers})
 	if err != nil {
@@ -87,8 +87,8 @@ func (b *bench) grown(ctx context.Context, name string, size load.Size) (*target
 	if _, err = t.load.tell(load.Order{Adopt: &place}); err != nil {
 		return nil, err
 	}
-	// Every entry is read once before the measurement. This verifies the added rows and maps their pages in the
-	// PostgreSQL processes, as in a long-running server.
+	// Every entry is read once before the measurement. These reads verify the added rows. They also bring the
+	// PostgreSQL processes into the state of a long-running server, which has touched most pages of its shared memory.
 	begin = time.Now()
 	_, err = t.load.tell(load.Order{Check: true})
 	say("reading every entry took %s", time.Since(begin).Round(time.Second))

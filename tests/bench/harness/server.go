@@ -76,7 +76,7 @@ func lastLine(text []byte) string {
 	return lines[len(lines)-1]
 }
 
-// answers sends a request that uses the database, and reports whether the request succeeds.
+// The method answers sends a request that uses the database, and reports whether the request succeeds.
 func (s *server) answers() bool {
 	conn, err := net.DialTimeout("tcp", s.address, time.Second)
 	if err != nil {

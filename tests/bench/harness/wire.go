@@ -99,7 +99,8 @@ func (w *wire) accept() {
 	}
 }
 
-// startupMessage reads the first message of a program. Only this message has no type byte.
+// startupMessage reads the first message that a client sends on a connection. Later messages begin with a type byte,
+// but the first message has none.
 var startupMessage = func(from io.Reader) ([]byte, error) {
 	length := make([]byte, 4)
 	if _, err := io.ReadFull(from, length); err != nil {
@@ -142,9 +143,10 @@ func (w *wire) forward(from, to net.Conn, note func(kind byte), first func(io.Re
 	}
 }
 
-// scan finds the messages in a part of the stream. A message begins with one type byte and a length of four bytes,
-// which counts itself but not the type byte. The parameter header is the part of a message header that has been read so
-// far. The parameter left is the number of bytes until the next message.
+// scan finds the messages in the next part of a stream. A message begins with a header: one type byte and a length of
+// four bytes. The length includes these four bytes, but not the type byte. The parameter named header contains the
+// bytes of an incomplete header at the end of the previous part. The parameter named left is the number of bytes until
+// the next message. scan returns both values for the next call.
 func scan(part, header []byte, left int, note func(kind byte)) ([]byte, int) {
 	for len(part) > 0 {
 		if left > 0 {

@@ -72,7 +72,7 @@ func (w *worker) checkRefusals() error {
 	return w.checkSignIn()
 }
 
-// checkSignIn reads an entry with a sign-in's token.
+// checkSignIn signs in and reads an entry with the token from the sign-in.
 func (w *worker) checkSignIn() error {
 	got, err := w.conn.do(request{method: "POST", path: "/authenticate",
 		body: fmt.Appendf(nil, `{"username":%q,"password":%q}`, UserName(0), password(0))})

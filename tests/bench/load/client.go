@@ -1,4 +1,4 @@
-// Package load drives a Lockbox over HTTP and checks every answer.
+// Package load sends HTTP requests to a Lockbox server and checks every answer.
 //
 // The load shares the cores with the server and with PostgreSQL. Its client is therefore minimal: one HTTP/1.1
 // connection (RFC 9112) without a pool, goroutines or allocations per request.
@@ -42,7 +42,8 @@ type conn struct {
 	got     answer
 }
 
-// do sends a request and reads the whole answer. After an error the next request opens a new connection.
+// do sends a request and reads the whole answer. After an error, do closes the connection, and the next request opens a
+// new one.
 func (c *conn) do(r request) (*answer, error) {
 	if c.net == nil {
 		var err error

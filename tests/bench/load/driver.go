@@ -13,10 +13,11 @@ import (
 	"time"
 )
 
-// Order is a command for a Driver. Exactly one of Fill, Adopt, Address, Run, Check and Summary is set. Connect is
-// sent once, before all other orders.
+// Order is a command for a Driver. At most one of Fill, Adopt, Run, Check and Summary is set. If Address is set, the
+// Driver first drops its connections and uses Address for all new ones. The first Order must contain Address and
+// Connect.
 type Order struct {
-	// Connect is the number of connections to Address.
+	// Connect is the number of connections to Address. If Connect is 0, the number stays as before.
 	Connect int    `json:"connect,omitempty"`
 	Address string `json:"address,omitempty"`
 
@@ -33,7 +34,7 @@ type Fill struct {
 	Key  string `json:"key"`
 }
 
-// Run runs a scenario for a duration.
+// Run is an order to run a scenario for the given time.
 type Run struct {
 	Scenario string        `json:"scenario"`
 	For      time.Duration `json:"for"`
@@ -168,7 +169,7 @@ func (d *Driver) each(workers, count int, work func(w *worker, i int) error) err
 	return errors.Join(failed...)
 }
 
-// maxWrong is the largest number of failures that a slice describes.
+// maxWrong is the maximum number of error messages in a Slice. The Slice still counts all failures.
 const maxWrong = 3
 
 func (d *Driver) run(order Run) (Slice, error) {
@@ -213,7 +214,8 @@ func (d *Driver) run(order Run) (Slice, error) {
 	return slice, nil
 }
 
-// repeat sends requests until the deadline and returns the microseconds of each successful one.
+// repeat sends requests until the deadline. The result named taken contains the duration of each successful request in
+// microseconds.
 func (w *worker) repeat(act func(*worker) error, until time.Time) (taken []uint32, wrong []string, failures int) {
 	for begin := time.Now(); begin.Before(until); {
 		err := act(w)

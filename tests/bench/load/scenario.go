@@ -9,7 +9,8 @@ import (
 	"strconv"
 )
 
-// Alone is the scenario of a single reader. It shows delays that are hidden when many clients wait for the CPU.
+// Alone is the name of a scenario with a single reader. It reveals delays that other scenarios hide, because their many
+// clients wait for the CPU anyway.
 const Alone = "read-alone"
 
 // scenarios maps names to functions that send one request.
@@ -69,7 +70,7 @@ func (w *worker) read() error { return w.readAs(w.token()) }
 
 func (w *worker) readAs(token string) error { return w.readAt(w.entry(), token) }
 
-// readAt reads an entry without concurrent writers and compares it with the last write.
+// readAt reads an entry and compares its value with the last write. No other worker may write at the same time.
 func (w *worker) readAt(at int, token string) error {
 	version, write := w.world.entries[at].newest()
 	got, err := w.get(at, token)
@@ -109,8 +110,8 @@ func (w *worker) readOrWrite() error {
 	return w.readWhileWritten()
 }
 
-// readWhileWritten reads an entry with concurrent writers. The value must come from a write to the same entry. It must
-// be at least as new as the last write that was acknowledged before the read.
+// readWhileWritten reads an entry while other workers write. The value must come from a write to the same entry. It
+// must be at least as new as the last write that was acknowledged before the read.
 func (w *worker) readWhileWritten() error {
 	at := w.entry()
 	version, _ := w.world.entries[at].newest()
@@ -194,8 +195,8 @@ func (w *worker) readPassphrase() error {
 	return nil
 }
 
-// signIn signs in as the worker's own users in turn, because concurrent attempts at one account count as failures until
-// they complete.
+// signIn signs in as one of the worker's own users, each in turn. Workers do not share users, because the server counts
+// an attempt as failed until it completes: concurrent attempts could lock the account.
 func (w *worker) signIn() error {
 	users := len(w.world.Tokens)
 	user := w.number % users
@@ -215,7 +216,8 @@ func (w *worker) signIn() error {
 	return nil
 }
 
-// revoke creates an API key, reads with it, revokes it, and requires the next request to be refused.
+// revoke creates an API key, reads an entry with the key, and revokes the key. The server must refuse the next request
+// with the key.
 func (w *worker) revoke() error {
 	owner := w.token()
 	got, err := w.conn.do(request{method: "POST", path: "/api-keys", token: owner})

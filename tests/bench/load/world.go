@@ -19,7 +19,7 @@ type Size struct {
 // ValueBytes is the length of a value as JSON text.
 const ValueBytes = 1024
 
-// passphrases is the number of entries under a passphrase.
+// passphrases is the number of entries that are encrypted under a passphrase.
 const passphrases = 10
 
 const passphraseBox = "passphrase"
@@ -35,8 +35,8 @@ func UserName(user int) string { return "user-" + strconv.Itoa(user) }
 
 func password(user int) string { return "password-of-" + strconv.Itoa(user) }
 
-// AppendValue appends the JSON value of a write, which depends on the entry and the number of the write. Each write has
-// a different value.
+// AppendValue appends the JSON value that a write stores. The value depends on the entry and on the number of the
+// write, so each write stores a different value.
 func AppendValue(to []byte, box, entry int, write uint64) []byte {
 	begin := len(to)
 	to = append(append(append(append(append(to, `{"of":"`...), BoxName(box)...), '/'), EntryKey(entry)...),
@@ -59,19 +59,20 @@ type Place struct {
 	Root string `json:"root"`
 }
 
-// world is a Place with the changes that the load has made.
+// world is a filled Lockbox as the load driver expects it: a Place, and the changes that the driver has made since.
 type world struct {
 	Place
 	entries []entry
 	writes  atomic.Uint64
 	reads   atomic.Uint64 // reads that returned a value
-	// paths holds the path of each entry.
+	// paths contains the URL path of each entry.
 	paths []string
 	lists []string
 	keys  []byte // the answer of listing a box
 }
 
-// entry holds the newest version, the write that created it, and the number of acknowledged writes.
+// entry is the expected state of an entry: the newest acknowledged version, the number of the write that created this
+// version, and the number of all acknowledged writes.
 type entry struct {
 	mu       sync.Mutex
 	version  uint64
@@ -80,7 +81,7 @@ type entry struct {
 	unknowns uint64 // writes that were answered with an error
 }
 
-// The method wrote stores the version that the answer of a write contains.
+// The method wrote counts an acknowledged write and stores the version from the server's answer.
 func (e *entry) wrote(version, write uint64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -89,14 +90,14 @@ func (e *entry) wrote(version, write uint64) {
 	}
 }
 
-// newest returns the newest acknowledged version and its write.
+// newest returns the newest acknowledged version and the number of the write that created it.
 func (e *entry) newest() (version, write uint64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.version, e.write
 }
 
-// newWorld assumes that every entry is at version 1, from write 0.
+// newWorld assumes that every entry has only version 1, which write number 0 has created.
 func newWorld(place Place) *world {
 	w := &world{Place: place, entries: make([]entry, place.Boxes*place.Entries),
 		paths: make([]string, place.Boxes*place.Entries)}
@@ -116,7 +117,8 @@ func newWorld(place Place) *world {
 	return w
 }
 
-// checkVersions returns an error unless each acknowledged write created exactly one version.
+// checkVersions compares the newest version of each entry with the number of writes. Each acknowledged write creates
+// one version. A write that failed creates one or none.
 func (w *world) checkVersions() error {
 	for at := range w.entries {
 		e := &w.entries[at]
@@ -128,7 +130,7 @@ func (w *world) checkVersions() error {
 	return nil
 }
 
-// fill creates the data of a Place over HTTP in a Lockbox without an owner.
+// fill fills a new Lockbox over HTTP. It begins with the creation of the owner.
 func (d *Driver) fill(size Size, key string) error {
 	place := Place{Size: size, Key: key, Tokens: make([]string, size.Users)}
 	var made struct{ APIKey string }
@@ -143,7 +145,8 @@ func (d *Driver) fill(size Size, key string) error {
 	}
 	place.Root = made.APIKey
 	d.world = newWorld(place)
-	// Create only a few users at a time, because each creation hashes a password and the queue for hashing is bounded.
+	// Create only a few users at a time. Each creation hashes a password, and the server rejects requests if too many
+	// of them wait to hash one.
 	if err := d.each(4, size.Users, d.makeUser); err != nil {
 		return err
 	}
@@ -168,7 +171,7 @@ func (d *Driver) makeUser(w *worker, user int) error {
 	return err
 }
 
-// fillBox returns the name of a box to fill. The last box holds the entries under passphrases.
+// fillBox returns the name of a box to fill. The last box contains the entries that are encrypted under a passphrase.
 func (d *Driver) fillBox(box int) string {
 	if box == d.world.Boxes {
 		return passphraseBox

@@ -23,13 +23,15 @@ type Found struct {
 	Hostname       string
 	Environ        []string
 	AuthorizedKeys string
-	// Modes maps a path to its mode, for the file and the directories whose permissions sshd checks.
+	// Modes maps each path under /root to its file mode, because sshd checks the modes of authorized_keys and of the
+	// directories that contain it.
 	Modes  map[string]string
 	Status string // the content of /proc/self/status
 	Mounts string
 }
 
-// loudLines is the number of lines that the argument "loud" prints before the program ends: about half a megabyte.
+// loudLines is the number of lines that the program prints with the argument "loud". The lines have about half a
+// megabyte in total. The program exits after the last line.
 const loudLines = 10_000
 
 func main() {

@@ -1,11 +1,11 @@
 //go:build container
 
-// Command container runs PostgreSQL in a Docker container for tests. It prints the URL of the server. It removes
-// the container when the command's standard input ends. If the command is killed, the reaper of testcontainers removes
-// the container.
+// Command container runs PostgreSQL in a Docker container for tests. It prints the URL of the server, and removes the
+// container when its own standard input ends. If the command is killed, the cleanup container of the library
+// testcontainers removes the container.
 //
-// The command `go test ./...` also compiles packages without tests. Because of the build tag, it does not compile a
-// Docker client.
+// The file has a build tag because `go test ./...` also compiles packages without tests. Without the tag, it would
+// compile a Docker client every time.
 package main
 
 import (
@@ -26,7 +26,8 @@ const image = "postgres:18.6-alpine@" +
 	"sha256:d3e1620b530c944afa6e887d22eb899824da68e19c52024bf98f5220c88a65b2"
 
 func main() {
-	// An interrupt at the terminal reaches this process too, but the tests need the container until they have stopped.
+	// This process ignores signals. If the user presses Ctrl-C, the terminal signals this process too, but the tests
+	// still need the container until they have stopped.
 	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	if err := hold(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -53,7 +54,7 @@ func hold(ctx context.Context) (err error) {
 // run starts the container and waits until it accepts connections.
 func run(ctx context.Context) (running *postgres.PostgresContainer, err error) {
 	defer func() {
-		// testcontainers panics if it finds no Docker.
+		// The library testcontainers panics if it cannot find Docker.
 		if reason := recover(); reason != nil {
 			err = fmt.Errorf("%v", reason)
 		}

@@ -2,7 +2,7 @@
 //
 //	go run ./tests/pgtest/share -- go test ./...
 //
-// Without it, each test binary starts its own server. If LOCKBOX_TEST_DATABASE_URL is set, share starts no server.
+// Without share, each test binary starts its own server. If LOCKBOX_TEST_DATABASE_URL is set, share starts no server.
 // share exits with the exit code of the command, with 128 plus the signal number if a signal killed the command, or
 // with 125 if share itself failed.
 package main
@@ -19,7 +19,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// failed is the exit code for errors of share itself. Few commands use it.
+// failed is the exit code if share itself fails. Few other commands use this code.
 const failed = 125
 
 func main() { os.Exit(run(os.Args[1:])) }

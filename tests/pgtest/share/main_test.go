@@ -15,8 +15,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// asShare is the environment variable that makes the test binary behave like share. Tests can then run share as a
-// process.
+// asShare is the name of an environment variable. If it is set, the test binary behaves like the command share. Tests
+// can thus run share in a process of its own.
 const asShare = "LOCKBOX_TEST_AS_SHARE"
 
 func TestMain(m *testing.M) {
