@@ -32,7 +32,8 @@ func scanAttempts(row pgx.CollectableRow) (ports.CounterState, error) {
 }
 
 // Lock inserts missing rows and locks all of them in the order of their keys, so that two transactions that lock the
-// same rows cannot deadlock. The janitor may delete a row between the two statements. The transaction then starts over.
+// same rows cannot deadlock. The janitor may delete a row after the INSERT and before the SELECT that locks it. In this
+// case Lock returns ports.ErrStartOver, and the transaction starts over.
 func (r attempts) Lock(ctx context.Context, query ports.AttemptQuery) (ports.AttemptState, error) {
 	var batch pgx.Batch
 	state := queueLock(&batch, query)
@@ -99,8 +100,8 @@ func (r attempts) Peek(ctx context.Context, query ports.AttemptQuery) (ports.Att
 	return *state, nil
 }
 
-// Save relies on the locks that Lock has taken: it overwrites the rows without a condition. In a transaction, its
-// statement is sent with the commit, or before the next statement.
+// Save overwrites the counters unconditionally, so the caller must have locked them with Lock. In a transaction, the
+// UPDATE is sent with the commit, or before the next statement.
 func (r attempts) Save(ctx context.Context, counters ...ports.CounterState) error {
 	type state = ports.CounterState
 	var batch pgx.Batch
@@ -118,8 +119,8 @@ func (r attempts) Save(ctx context.Context, counters ...ports.CounterState) erro
 	return atCommit(ctx, r.q, &batch, translate)
 }
 
-// keepUntil returns the time until which the janitor must keep a counter. NULL means that the counter has no such time:
-// the janitor may delete the counter when its last attempt is older than domain.AttemptWindow.
+// keepUntil returns the time until which the janitor must keep a counter. If keepUntil returns NULL, the janitor may
+// delete the counter when its last attempt is older than domain.AttemptWindow.
 func keepUntil(counter ports.CounterState) pgtype.Timestamptz {
 	if counter.Keep == 0 || counter.Attempts.LastAt.IsZero() {
 		return pgtype.Timestamptz{}
@@ -133,8 +134,8 @@ func (r attempts) Forget(ctx context.Context, account domain.Digest) error {
 	return translate(err)
 }
 
-// Remember stores that an address is known until the given time. If the address is known already, the new time replaces
-// the old one. In a transaction, the statement is sent with the commit, as in Save.
+// Remember marks an address as known until the given time. This time replaces the stored time of an address that is
+// already known. In a transaction, the statement is sent with the commit, as in Save.
 func (r attempts) Remember(ctx context.Context, key domain.Digest, until time.Time) error {
 	var batch pgx.Batch
 	batch.Queue(`INSERT INTO known_addresses (key, expires_at) VALUES ($1, $2)
@@ -142,7 +143,7 @@ func (r attempts) Remember(ctx context.Context, key domain.Digest, until time.Ti
 	return atCommit(ctx, r.q, &batch, translate)
 }
 
-// digest converts a digest to a parameter; the zero digest becomes NULL.
+// digest converts a digest to a statement parameter. The zero digest becomes NULL.
 func digest(d domain.Digest) []byte {
 	if d.IsZero() {
 		return nil

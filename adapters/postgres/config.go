@@ -21,11 +21,11 @@ type Config struct {
 	URL string
 	// MaxConns bounds the pool. 0 means 10, or the number of cores if that is higher.
 	MaxConns int32
-	// TransactionPooling must be set if a pooler between Lockbox and PostgreSQL may run each transaction in another
-	// session. Lockbox then uses no named prepared statements.
+	// TransactionPooling must be true if Lockbox connects through a pooler in transaction mode, which may run each
+	// transaction in a different session. Lockbox then uses no named prepared statements.
 	TransactionPooling bool
-	// Patient raises the time limit of the statements in transactions to PatientTimeout, for commands that read entire
-	// tables.
+	// Patient is for commands that read entire tables. It raises the time limit of a statement in a transaction to
+	// PatientTimeout.
 	Patient bool
 	Clock   ports.Clock
 	// Log receives warnings about the database and its connections. nil discards them.
@@ -39,12 +39,13 @@ type Config struct {
 }
 
 const (
-	// StatementTimeout bounds one statement, and the time that a transaction may be idle between two statements.
+	// StatementTimeout is the longest duration of one statement. A transaction may also be idle for this long between
+	// two statements.
 	StatementTimeout = 10 * time.Second
 	// PatientTimeout replaces StatementTimeout if Config.Patient is set.
 	PatientTimeout = 10 * time.Minute
-	// LongestTransaction is an upper bound for the duration of transactions that seal or sign data. Such a transaction
-	// consists of few statements.
+	// LongestTransaction is the longest duration of a transaction that seals or signs data. Such a transaction consists
+	// of only a few statements.
 	LongestTransaction = 3 * StatementTimeout
 	// LargeDeletion replaces StatementTimeout when a box or a user is deleted together with all rows that belong to it.
 	LargeDeletion = 50 * time.Second
@@ -52,8 +53,8 @@ const (
 	// lockTimeout bounds the wait for a lock, because a waiting statement occupies a connection that other requests
 	// need.
 	lockTimeout = 5 * time.Second
-	// answerTimeout is added to the timeout that the server applies to a statement. If no answer arrives within the sum
-	// of both times, Lockbox abandons the statement, because the server is probably dead or unreachable.
+	// answerTimeout is how much longer Lockbox waits than the timeout that the server applies to a statement. If no
+	// response has arrived by then, Lockbox abandons the statement, because the server is probably dead or unreachable.
 	answerTimeout = 2 * time.Second
 	// connectTimeout bounds one attempt to connect.
 	connectTimeout = 5 * time.Second
@@ -73,15 +74,15 @@ const (
 	// example because it waits for a lock, Lockbox requests that the server cancel it. This frees the connection for
 	// other requests long before lockTimeout.
 	cancelDelay = 200 * time.Millisecond
-	// cancelTimeout bounds the wait for a statement to end after its request was cancelled. When this time has passed,
-	// the connection is closed: the database does not answer, or a proxy discards cancel requests.
+	// cancelTimeout bounds the wait for a statement to end after its request was cancelled. After this time, Lockbox
+	// closes the connection. The database does not respond, or a proxy discards cancel requests.
 	cancelTimeout = 2 * time.Second
 
 	defaultConns = 10
 	// fullTimeout bounds the wait for a free connection of the pool while the server accepts no new connection.
 	fullTimeout = 5 * time.Second
-	// reservedConns is the number of connections that transactions leave free for single statements. Reads can use them
-	// while transactions wait for each other.
+	// reservedConns is the number of connections that only single statements may use. Reads can therefore continue
+	// while transactions wait for each other's locks.
 	reservedConns   = 2
 	applicationName = "lockbox"
 )
@@ -115,10 +116,11 @@ func PoolSize(maxConns int32) int {
 	return int(maxConns)
 }
 
-// setExecMode chooses how statements are prepared. A named prepared statement belongs to a session. A pooler that
-// changes sessions between transactions therefore needs unnamed statements; the driver caches their descriptions. The
-// other modes of the driver are refused. describe_exec sends a statement and its parameters in two steps, and such a
-// pooler may change the session in between. exec and simple_protocol lose the types of parameters.
+// setExecMode chooses how the driver prepares statements. A named prepared statement exists only in one session, but a
+// pooler in transaction mode may run each transaction in a different session. For such a pooler, setExecMode chooses
+// unnamed statements, whose descriptions the driver caches. It refuses the other modes of the driver: the mode
+// describe_exec sends a statement and its parameters in two steps, and the pooler may use a different session for each
+// step. The modes exec and simple_protocol do not send the types of parameters.
 func setExecMode(config *pgx.ConnConfig, transactionPooling bool) error {
 	switch config.DefaultQueryExecMode {
 	case pgx.QueryExecModeCacheStatement:
@@ -134,7 +136,7 @@ func setExecMode(config *pgx.ConnConfig, transactionPooling bool) error {
 	return nil
 }
 
-// statementTimeout is the time after which the server cancels a statement of a transaction.
+// statementTimeout is how long the server lets a statement in a transaction run before it cancels the statement.
 func (c Config) statementTimeout() time.Duration {
 	if c.Patient {
 		return PatientTimeout
@@ -144,13 +146,13 @@ func (c Config) statementTimeout() time.Duration {
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
-// largestInBatch is the largest size, in bytes, of a sealed value that is read or written in a batch. A larger value
-// has its own statement, so other requests do not wait for it.
+// largestInBatch is the largest size, in bytes, of a sealed value that is read or written in a batch. For a larger
+// value, Lockbox runs a separate statement, so other requests do not wait for that value.
 const largestInBatch = 64 << 10
 
 // maxConcurrentBatches returns how many batches of one kind may run at the same time. One batch at a time would cost
 // the least per request, but would leave most cores of a large machine idle. Most connections must remain free for
-// other work. The limit applies separately to lookups and to writes, and does not count stalled batches.
+// other work. Lookups and writes each have this limit. Stalled batches do not count.
 func maxConcurrentBatches(maxConns int32) int {
 	return max(1, min(runtime.GOMAXPROCS(0)/2, int(maxConns)/5, 4))
 }

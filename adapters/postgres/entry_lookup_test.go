@@ -103,8 +103,8 @@ func allQueries() []query {
 			credential: domain.Credential{Kind: domain.APIKeyCredential, ID: crowdID(3, 4), User: crowdID(1, 4)}})
 }
 
-// requireStarted waits until the given number of goroutines has started. It then gives the goroutines time to enter the
-// queue or, after a stall, a batch.
+// requireStarted waits until the given number of goroutines has started. It then waits a little longer, because the
+// goroutines still have to enter the queue or a batch.
 func requireStarted(t *testing.T, started *atomic.Int64, count int) {
 	t.Helper()
 	require.Eventually(t, func() bool { return started.Load() == int64(count) }, 4*time.Second, time.Millisecond)
@@ -212,7 +212,7 @@ func TestALargeValueIsReadOutsideTheBatch(t *testing.T) {
 }
 
 // TestALookupSeesEarlierChanges verifies that a lookup sees every change that was committed before the lookup started.
-// This also applies to a lookup that waits in the queue.
+// This also applies to a lookup that waits in the queue of a batcher.
 func TestALookupSeesEarlierChanges(t *testing.T) {
 	t.Parallel()
 	store, url := openOffice(t)
