@@ -70,7 +70,8 @@ func unavailable(cause error) error {
 	case sqlstate.Of(cause) == sqlstate.DiskFull:
 		message = "the disk of the database is full; try again after an operator has freed space"
 	case errors.Is(cause, ErrRefused):
-		message = "the database refuses connections from this Lockbox server; the log of this server contains the reason"
+		message = "the database refuses connections from this Lockbox server; " +
+			"the log of this server contains the reason"
 	}
 	return domain.Refuse(domain.Unavailable, "database_unavailable", message).Because(cause)
 }

@@ -2,7 +2,7 @@ package migrate
 
 import "time"
 
-// Hurry shortens the checks of the server during a migration.
+// Hurry sets the interval and the connect timeout of the checks that a migrator makes of its server.
 func (m *Migrator) Hurry(interval time.Duration) {
 	m.watchInterval, m.config.ConnectTimeout = interval, interval
 }

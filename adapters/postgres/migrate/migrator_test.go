@@ -212,7 +212,7 @@ func TestATableOfTheSameNameOfAnotherProgram(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Empty(t)
 	pgtest.Column(t, url, "CREATE TABLE schema_migrations (version text, dirty boolean)")
-	require.ErrorContains(t, migrator(t, url, migrations.Files).Up(t.Context()), "not Lockbox's")
+	require.ErrorContains(t, migrator(t, url, migrations.Files).Up(t.Context()), "does not belong to Lockbox")
 }
 
 func TestANewerSchema(t *testing.T) {
