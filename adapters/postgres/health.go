@@ -27,9 +27,9 @@ const (
 	// serves requests without a credential. Without this pause, any client could therefore cause an unlimited number of
 	// probes.
 	probePause = time.Second
-	// A trial write inserts trialRows rows of trialBytes bytes each. Together, the rows need more than one page in the
-	// table and in its index. The write therefore fails if the disk is full. PostgreSQL accepts at most 2704 bytes in a
-	// row of an index, so trialBytes must be smaller.
+	// trialRows is the number of rows that a trial write inserts. Each row has trialBytes bytes. Together, the rows
+	// need more than one page in the table and in its index. The write therefore fails if the disk is full. PostgreSQL
+	// accepts at most 2704 bytes in a row of an index, so trialBytes must be smaller.
 	trialRows, trialBytes = 16, 2000
 )
 

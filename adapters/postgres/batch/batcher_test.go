@@ -21,7 +21,7 @@ const (
 
 // recorder runs batches of numbers. The result of a request is twice its number.
 type recorder struct {
-	// The first batches stall; the field slow is their number.
+	// slow is a number: this many batches stall, beginning with the first.
 	slow    int
 	mu      sync.Mutex
 	batches [][]int
