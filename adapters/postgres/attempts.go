@@ -32,8 +32,8 @@ func scanAttempts(row pgx.CollectableRow) (ports.CounterState, error) {
 }
 
 // Lock inserts missing rows and locks all of them in the order of their keys, so that two transactions that lock the
-// same rows cannot deadlock. The janitor may delete a row after the INSERT and before the SELECT that locks it. In this
-// case Lock returns ports.ErrStartOver, and the transaction starts over.
+// same rows cannot deadlock. The janitor may delete a row after the INSERT and before the SELECT that locks it. Lock
+// then returns ports.ErrStartOver, and the transaction starts over.
 func (r attempts) Lock(ctx context.Context, query ports.AttemptQuery) (ports.AttemptState, error) {
 	var batch pgx.Batch
 	state := queueLock(&batch, query)

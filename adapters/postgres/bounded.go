@@ -18,7 +18,7 @@ type bounded struct {
 }
 
 // statementLimit returns how long Lockbox waits for a statement that the server itself cancels after timeout. Lockbox
-// waits a little longer than timeout, because a server that still answers then returns its own error.
+// waits a little longer than timeout. If the server still responds, Lockbox then receives the server's own error.
 func statementLimit(timeout time.Duration) time.Duration { return timeout + answerTimeout }
 
 // bound returns a context that ends after limit, and its cancel function. If ctx itself ends earlier, bound returns ctx

@@ -14,8 +14,8 @@ import (
 // boxes implements ports.Boxes.
 type boxes struct{ q querier }
 
-// Add relies on the unique constraint on the name, because two requests may create the same box concurrently. The
-// statement uses ON CONFLICT, because PostgreSQL would write the name to its log with a unique violation.
+// Add relies on the unique constraint on the name, because two requests may create the same box concurrently. Without
+// ON CONFLICT, PostgreSQL would report a unique violation and write the name to its log.
 func (r boxes) Add(ctx context.Context, box domain.Box) error {
 	tag, err := r.q.Exec(ctx, `INSERT INTO boxes (id, name, owner_id, kdf_salt, created_at, updated_at)
 		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name) DO NOTHING`,

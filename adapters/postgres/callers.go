@@ -143,8 +143,8 @@ func (r *callerRow) credentialTargets() []any {
 	return []any{&r.credentialID, &r.credentialName, &r.expires, &r.lastUse}
 }
 
-// caller converts the columns in r to a caller. The ID of the credential comes from the row, because an opaque token
-// does not contain the ID.
+// caller converts the columns in r to a domain.Caller. The ID of the credential comes from the row, because an opaque
+// token does not contain the ID.
 func (r *callerRow) caller(credential domain.Credential) (domain.Caller, error) {
 	role, err := domain.ParseRole(r.role)
 	if err != nil {
@@ -183,7 +183,7 @@ func (r *accessRow) targets() []any {
 		&r.permissions}
 }
 
-// access converts the columns in r to the access of the caller.
+// access converts the columns in r to a domain.Access.
 func (r *accessRow) access(caller domain.Caller) (domain.Access, error) {
 	access := domain.Access{Caller: caller}
 	if !r.boxID.Valid {

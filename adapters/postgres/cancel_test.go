@@ -91,7 +91,8 @@ func TestShortStatementsSurviveACancellation(t *testing.T) {
 	}
 	group.Wait()
 	requireNoOpenTransaction(t, store, url)
-	// A request may be cancelled while its connection is still being opened. The connection then becomes idle later.
+	// A request may be cancelled while its connection is still being opened. The pool keeps such a connection, so it
+	// becomes idle a little later.
 	require.Eventually(t, func() bool {
 		pool := store.Stats().Pool
 		return pool.Opened == int64(pool.Idle)

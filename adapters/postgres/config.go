@@ -53,8 +53,9 @@ const (
 	// lockTimeout bounds the wait for a lock, because a waiting statement occupies a connection that other requests
 	// need.
 	lockTimeout = 5 * time.Second
-	// answerTimeout is how much longer Lockbox waits than the timeout that the server applies to a statement. If no
-	// response has arrived by then, Lockbox abandons the statement, because the server is probably dead or unreachable.
+	// answerTimeout is how long Lockbox still waits for a response after the server should have cancelled a statement.
+	// If no response arrives in this time, Lockbox abandons the statement, because the server is probably dead or
+	// unreachable.
 	answerTimeout = 2 * time.Second
 	// connectTimeout bounds one attempt to connect.
 	connectTimeout = 5 * time.Second
@@ -75,7 +76,7 @@ const (
 	// other requests long before lockTimeout.
 	cancelDelay = 200 * time.Millisecond
 	// cancelTimeout bounds the wait for a statement to end after its request was cancelled. After this time, Lockbox
-	// closes the connection. The database does not respond, or a proxy discards cancel requests.
+	// closes the connection. Either the database does not respond, or a proxy discards cancel requests.
 	cancelTimeout = 2 * time.Second
 
 	defaultConns = 10

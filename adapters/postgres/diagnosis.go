@@ -26,7 +26,7 @@ type Diagnosis struct {
 	// and synchronous_commit is not off.
 	Durable bool
 	// SyncNames is the parameter synchronous_standby_names. Standbys counts the connected standbys. SyncStandbys counts
-	// the standbys for which a commit may wait. It is -1 if the role may not see this information.
+	// the standbys for which a commit may wait. It is -1 if the role is not allowed to see this information.
 	SyncNames              string
 	Standbys, SyncStandbys int
 	// SyncCommit is the parameter synchronous_commit for the role of the URL.

@@ -119,9 +119,9 @@ func (r entries) Lock(ctx context.Context, credential domain.Credential, box dom
 	return locked, orNotFound(err, domain.ErrBoxNotFound)
 }
 
-// lock sends two statements in one round trip. They cannot be a single statement with a join. Such a statement may wait
-// for the lock, but it would read the other tables as they were before the wait. lock returns pgx.ErrNoRows if the
-// entry has no row.
+// lock sends two statements in one round trip. They cannot be a single statement with a join. If such a statement had
+// to wait for the lock, it would read the other tables as they were before the wait. If the entry has no row, the
+// method lock returns pgx.ErrNoRows.
 func (r entries) lock(ctx context.Context, credential domain.Credential, box domain.Box,
 	key domain.EntryKey) (ports.LockedEntry, error) {
 	locked := ports.LockedEntry{Entry: domain.Entry{Box: box.ID, Key: key}}
@@ -187,8 +187,8 @@ func (r entries) AddVersion(ctx context.Context, entry domain.Entry, version por
 // queueEntry adds the statements that update the row of an entry when it receives a new version. They also store the
 // reservation if it is not nil. The row of the entry gets the ID of the current box key. The version itself may have an
 // older box key, because UndoWrite can restore an old version. One UPDATE of the entry also stores the reservation,
-// because a second UPDATE would leave one more dead row. If the reservation exceeds the limit of the box, the other
-// UPDATE sets reserved_bytes to NULL. The column does not accept NULL, so the statement fails, and the version is not
+// because a second UPDATE would leave one more dead row. If the reservation exceeds the limit of the box, the UPDATE of
+// the box sets reserved_bytes to NULL. The column does not accept NULL, so the statement fails, and the version is not
 // stored.
 func queueEntry(batch *pgx.Batch, entry domain.Entry, reservation *ports.Reservation) {
 	args := []any{uuid(entry.Box), string(entry.Key), number(entry.Version), entry.UpdatedAt}

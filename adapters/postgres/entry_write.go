@@ -46,7 +46,7 @@ var writeStatements = buildWriteStatements()
 //   - The same query compares box_key_id in the locked row of the entry. A change of the box key updates this column in
 //     every entry. A write that used the old box key is therefore never stored after the change. In a box without a
 //     keyring, the column is NULL.
-//   - The query "updated" sets the new version number in these entries. If several writes of a batch have the same
+//   - The query "updated" sets the new version number in these entries. If a batch contains several writes to the same
 //     entry, one of them is stored.
 //   - The queries "inserted_versions", "pruned", "audited" and "queued" use the rows of "updated". The query "pruned"
 //     skips old versions that are locked. The next write deletes these versions.

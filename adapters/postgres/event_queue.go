@@ -39,8 +39,8 @@ type EventQueue struct {
 
 var _ ports.EventQueue = (*EventQueue)(nil)
 
-// floorLifetime is how long a floor stays valid. The standby in a failover may not have received the last transactions.
-// As the new primary, it assigns the same transaction numbers again, and new rows can have numbers below the floor.
+// floorLifetime is how long a floor stays valid. After a failover, the new primary possibly lacks the last transactions
+// of the old primary. It assigns the numbers of these transactions again, so new rows can have numbers below the floor.
 // Next finds such rows after floorLifetime.
 const floorLifetime = 10 * time.Second
 
@@ -88,7 +88,7 @@ func (q *EventQueue) Next(ctx context.Context, limit int) (ports.QueuedEvents, e
 	if err != nil {
 		return ports.QueuedEvents{}, err
 	}
-	// All transactions with lower numbers than oldest have ended. readRows has therefore already read their rows.
+	// All transactions with numbers below oldest have ended. readRows has therefore already read their rows.
 	batch := ports.QueuedEvents{Horizon: oldest}
 	var ids [][16]byte
 	for i, row := range rows {

@@ -50,7 +50,7 @@ func (w *EventWriter) Write(ctx context.Context, event domain.Event) error {
 func (w *EventWriter) Close() { w.batcher.Close() }
 
 // insert stores a batch. If the database has a stricter default isolation level, the statement can have a conflict with
-// another one. insert then retries.
+// a concurrent statement. insert then retries.
 func (w *EventWriter) insert(ctx context.Context, requests []*eventRequest) error {
 	for attempt := 1; ; attempt++ {
 		err := w.insertOnce(ctx, requests)

@@ -17,8 +17,7 @@ import (
 const (
 	// ProbeInterval is how often a server calls Probe.
 	ProbeInterval = 5 * time.Second
-	// MaxClockSkew is a difference between the clocks of Lockbox and of the database. Probe logs a warning if the
-	// difference is larger.
+	// MaxClockSkew is how far the clocks of Lockbox and of the database may differ before Probe logs a warning.
 	MaxClockSkew = 30 * time.Second
 
 	// probeTimeout bounds one probe. A commit that takes longer counts as a failure.

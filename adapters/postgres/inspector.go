@@ -64,7 +64,7 @@ func (i *Inspector) RequireUnprivileged(ctx context.Context) error {
 		ORDER BY rolsuper DESC, rolcreaterole DESC, rolname LIMIT 1), '')`).Scan(&role, &reason)
 	if err == nil && reason != "" {
 		return fmt.Errorf("the role %s of the scratch database has %s, which SQL in the backup could misuse: "+
-			"create a role without these rights with CREATE ROLE name LOGIN", role, reason)
+			"use a role without these rights, created with CREATE ROLE name LOGIN", role, reason)
 	}
 	return err
 }

@@ -17,8 +17,8 @@ import (
 type Inventory struct {
 	// Major is the major version of PostgreSQL.
 	Major int
-	// Schema is the name of the database schema that contains Lockbox's tables. Version is the version number of these
-	// tables, which the last migration set.
+	// Schema is the name of the database schema that contains Lockbox's tables. Version is the number of the last
+	// migration of these tables.
 	Schema  string
 	Version uint
 	// Installation is the identifier of the installation.

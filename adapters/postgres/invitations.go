@@ -45,8 +45,8 @@ func scanInvitation(row pgx.Row) (domain.Invitation, error) {
 }
 
 // Add requires that the caller has locked the system row. Without this lock, Add could return domain.ErrBusy for two
-// concurrent invitations with the same name. The statement uses ON CONFLICT, because PostgreSQL would write the name to
-// its log with a unique violation.
+// concurrent invitations with the same name. Without ON CONFLICT, PostgreSQL would report a unique violation and write
+// the name to its log.
 func (r invitations) Add(ctx context.Context, invitation domain.Invitation) error {
 	err := addUnderKey(ctx, r.q, `INSERT INTO invitations
 			(key_id, id, name, spelling, role, inviter_id, proof, created_at, expires_at)

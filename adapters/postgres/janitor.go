@@ -89,8 +89,8 @@ func (s *Store) DeleteOldEvents(ctx context.Context, before time.Time, limit int
 // shorter.
 const commitDelay = time.Hour
 
-// keepQueued returns the time up to which events may be deleted. It returns the given time, unless older events are
-// still waiting for the audit stream. In that case, it returns an earlier time.
+// keepQueued returns the time up to which events may be deleted. If older events are still waiting for the audit
+// stream, it returns an earlier time. Otherwise it returns the given time.
 func (s *Store) keepQueued(ctx context.Context, before time.Time) (time.Time, error) {
 	var queued pgtype.Timestamptz
 	err := s.pool.QueryRow(ctx, `SELECT (SELECT queued_at FROM event_queue ORDER BY xid, id LIMIT 1)`).Scan(&queued)
@@ -183,9 +183,9 @@ const sweepEntries = `WITH due AS (
 	UPDATE entries e SET swept = true, slot_bytes = 0, slots = 0, slots_until = 0
 		FROM removed r WHERE e.box_id = r.box_id AND e.key = r.key RETURNING e.box_id`
 
-// trimSwept removes the rows of the swept entries of a box. It keeps the rows that were deleted last; $2 is their
-// number. trimSwept locks the box before it changes version_floor, because a transaction that inserts a key reads
-// version_floor under the same lock.
+// trimSwept removes the rows of the swept entries of a box. It keeps the rows of the entries that were deleted last.
+// The parameter $2 is the number of rows to keep. trimSwept locks the box before it changes version_floor, because a
+// transaction that inserts a key reads version_floor under the same lock.
 const trimSwept = `WITH box AS (
 		SELECT id FROM boxes WHERE id = $1 FOR NO KEY UPDATE
 	), doomed AS (

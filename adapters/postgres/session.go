@@ -74,7 +74,7 @@ func (c *connector) configure(settings *pgxpool.Config) {
 }
 
 // prepare sets the dialer of one connection. If the server was full less than fullInterval ago, prepare returns the
-// error of that time, and the driver does not connect.
+// stored error, and the driver does not connect.
 func (c *connector) prepare(_ context.Context, config *pgx.ConnConfig) error {
 	if full := c.full.Load(); full != nil && time.Since(full.at) < fullInterval {
 		return full.err

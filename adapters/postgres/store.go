@@ -143,7 +143,7 @@ func (s *Store) Read() ports.Repos { return s.read }
 // into the wrong field.
 func (s *Store) LogsParameters(ctx context.Context) (bool, error) { return logsParameters(ctx, s.pool) }
 
-// logsParameters does the work of LogsParameters. Its argument can be any connection.
+// logsParameters does the work of LogsParameters. The argument q can be a pool or a single connection.
 func logsParameters(ctx context.Context, q querier) (bool, error) {
 	logs := false
 	err := q.QueryRow(ctx, `SELECT current_setting('log_parameter_max_length_on_error') <> '0'

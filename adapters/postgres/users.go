@@ -78,9 +78,9 @@ func addUnderKey(ctx context.Context, q querier, sql string, key domain.ServerKe
 	return nil
 }
 
-// Add inserts a user without a password if the sealed password is empty. In this case, no server key is needed. The
-// statement uses ON CONFLICT, because PostgreSQL would write the name to its log with a unique violation. The name may
-// be a password that was typed into the wrong field, and passwords must not reach the log.
+// Add inserts a user without a password if the sealed password is empty. In this case, no server key is needed. Without
+// ON CONFLICT, PostgreSQL would report a unique violation and write the name to its log. The name may be a password
+// that was typed into the wrong field, and passwords must not reach the log.
 func (r users) Add(ctx context.Context, user domain.User, password ports.SealedPassword) error {
 	guard := keyInUse
 	if len(password.Sealed) == 0 {

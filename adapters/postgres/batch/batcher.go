@@ -26,8 +26,8 @@ const (
 type CancelPolicy int
 
 const (
-	// DropOnCancel drops the request from the queue. If the request already runs and has a batch of its own, the
-	// cancellation also reaches the database, because such a batch runs under the caller's context.
+	// DropOnCancel drops the request from the queue. A lone request that is already running is cancelled in the
+	// database too, because its batch runs under the caller's context.
 	DropOnCancel CancelPolicy = iota
 	// FinishIfStarted drops the request from the queue. If its batch has started, the batch runs to its end.
 	FinishIfStarted
@@ -41,8 +41,9 @@ const (
 // returns this error for every request that RunFunc has not completed. After any other error, the batcher runs each of
 // these requests again in a batch of one. One bad request therefore does not fail the others.
 //
-// RunFunc must call Complete on its own goroutine, must not retain batch, and must set its own deadline. ctx is the
-// background context, except for a lone request under DropOnCancel: there, ctx is the context of the request's caller.
+// RunFunc must call Complete on its own goroutine, must not retain batch, and must set its own deadline. For a lone
+// request under DropOnCancel, the argument ctx is the context of the request's caller. For any other batch, it is the
+// background context.
 type RunFunc[In, Out any] func(ctx context.Context, batch []*Request[In, Out]) error
 
 // ObserveFunc observes one run of a batch. The argument requests holds the context of each request in the batch.
@@ -185,8 +186,8 @@ func (b *Batcher[In, Out]) drain(w *worker, batch ...*Request[In, Out]) {
 	}
 }
 
-// nextBatch takes the next batch from the queue without waiting for more requests. It returns an empty batch, and the
-// worker ends, if the queue is empty. The same happens if w had stalled and maxConcurrent other workers are running.
+// nextBatch takes the next batch from the queue without waiting for more requests. If the queue is empty, it returns an
+// empty batch, and the worker w ends. The same happens if w had stalled and maxConcurrent other workers are running.
 func (b *Batcher[In, Out]) nextBatch(w *worker) []*Request[In, Out] {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -67,7 +67,7 @@ type driver struct {
 
 var _ database.Driver = (*driver)(nil)
 
-// prepare finds the schema for Lockbox's tables. The tables may not exist yet.
+// prepare finds the schema for Lockbox's tables. The schema may still be empty.
 func (d *driver) prepare() error {
 	var schema *string
 	if err := d.conn.QueryRow(d.ctx, "SELECT current_schema()").Scan(&schema); err != nil {
@@ -158,8 +158,8 @@ func (d *driver) begin(to int) error {
 		return err
 	}
 	d.tx = tx
-	// The timeouts of the role are meant for requests. A step may take longer, and so may the wait for the step of
-	// another program.
+	// The timeouts of the role are meant for requests. A step, or the wait for the step of another program, may take
+	// longer.
 	const unlimited = `SELECT set_config(name, '0', true) FROM pg_settings WHERE name IN
 		('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout')`
 	if _, err := tx.Exec(d.ctx, unlimited); err != nil {
@@ -182,8 +182,8 @@ func (d *driver) begin(to int) error {
 }
 
 // checkConnection makes the server check the client connection while a statement of the transaction runs. Without this
-// check, a statement would continue after its program was killed, and would lock the version row until it ends. Not
-// every platform supports the setting, so checkConnection ignores an error of the server.
+// check, a statement would continue after its program was killed, and the version row would stay locked until the
+// statement ends. Not every platform supports the setting, so checkConnection ignores an error of the server.
 func (d *driver) checkConnection() error {
 	if _, err := d.tx.Exec(d.ctx, "SAVEPOINT "+stepSavepoint); err != nil {
 		return err
@@ -240,7 +240,7 @@ func (d *driver) commit() error {
 	if d.warning != nil {
 		// An administrator cancelled the wait for the standby. The step is committed on this server, but may not be
 		// replicated.
-		return fmt.Errorf("the migration is committed, but the standby may not have received it: %s", d.warning.Message)
+		return fmt.Errorf("the migration is committed, but possibly not replicated to the standby: %s", d.warning.Message)
 	}
 	return nil
 }

@@ -2,7 +2,7 @@ package migrate
 
 import "time"
 
-// Hurry sets the interval and the connect timeout of the checks that a migrator makes of its server.
+// Hurry shortens the time between two checks of the server, and the time that a check may take.
 func (m *Migrator) Hurry(interval time.Duration) {
 	m.watchInterval, m.config.ConnectTimeout = interval, interval
 }

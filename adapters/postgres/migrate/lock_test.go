@@ -59,7 +59,7 @@ func TestAMigrationEndsOnASilentServer(t *testing.T) {
 	require.Less(t, time.Since(begin), 15*time.Second)
 }
 
-// TestAMigrationEndsWhenTheServerHangs cuts all connections while a step runs that takes a minute.
+// TestAMigrationEndsWhenTheServerHangs cuts all connections during a step that takes a minute.
 func TestAMigrationEndsWhenTheServerHangs(t *testing.T) {
 	t.Parallel()
 	database := pgtest.Empty(t)

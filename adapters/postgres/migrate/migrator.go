@@ -36,8 +36,8 @@ const (
 	closeTimeout = 15 * time.Second
 )
 
-// Migrator moves a database schema from step to step. Several migrators may work on one database concurrently. Only one
-// of them then applies a particular step. A step is applied entirely or not at all, even if the program is killed.
+// Migrator moves a database schema from step to step. Several migrators may work on one database concurrently. Each
+// step is applied by only one migrator. A step is applied entirely or not at all, even if the program is killed.
 type Migrator struct {
 	config *pgx.ConnConfig
 	files  fs.FS
