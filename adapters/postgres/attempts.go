@@ -31,9 +31,9 @@ func scanAttempts(row pgx.CollectableRow) (ports.CounterState, error) {
 	return state, err
 }
 
-// Lock inserts missing rows and locks all of them in the order of their keys, so that two transactions that lock the
-// same rows cannot deadlock. The janitor may delete a row after the INSERT and before the SELECT that locks it. Lock
-// then returns ports.ErrStartOver, and the transaction starts over.
+// Lock inserts the rows that are missing, and then locks all rows in the order of their keys. Two transactions that
+// lock the same rows therefore cannot deadlock. The janitor may delete a row after the INSERT and before the SELECT
+// that locks it. Lock then returns ports.ErrStartOver, and the transaction starts over.
 func (r attempts) Lock(ctx context.Context, query ports.AttemptQuery) (ports.AttemptState, error) {
 	var batch pgx.Batch
 	state := queueLock(&batch, query)
@@ -52,7 +52,7 @@ func (r attempts) Lock(ctx context.Context, query ports.AttemptQuery) (ports.Att
 	return *state, nil
 }
 
-// queueLock adds the statements of Lock to a batch. The returned state is complete once the batch has been closed
+// queueLock adds the statements of Lock to a batch. The returned state is complete after the batch has been closed
 // without an error.
 func queueLock(batch *pgx.Batch, query ports.AttemptQuery) *ports.AttemptState {
 	ordered := slices.SortedFunc(slices.Values(query.Counters),
@@ -63,8 +63,8 @@ func queueLock(batch *pgx.Batch, query ports.AttemptQuery) *ports.AttemptState {
 	return queueCounters(batch, query, keys, ` ORDER BY key FOR UPDATE`)
 }
 
-// queueCounters adds to a batch the statements that read counters. The argument lock is a locking clause, or empty.
-// With a locking clause, every counter must have a row.
+// queueCounters adds statements that read counters to a batch. The argument lock is empty, or a clause such as FOR
+// UPDATE. With such a clause, the batch fails with ports.ErrStartOver if a counter has no row.
 func queueCounters(batch *pgx.Batch, query ports.AttemptQuery, keys [][]byte, lock string) *ports.AttemptState {
 	state := &ports.AttemptState{}
 	batch.Queue(`SELECT `+attemptColumns+` FROM throttle WHERE key = ANY ($1)`+lock, keys).
@@ -81,7 +81,7 @@ func queueCounters(batch *pgx.Batch, query ports.AttemptQuery, keys [][]byte, lo
 			return err
 		})
 	if !query.KnownAddress.IsZero() {
-		// The row may have expired: the janitor deletes expired rows later.
+		// The statement checks the expiry, because the janitor deletes expired rows later.
 		batch.Queue(`SELECT EXISTS (SELECT FROM known_addresses WHERE key = $1 AND expires_at > $2)`,
 			query.KnownAddress[:], query.Now).
 			QueryRow(func(row pgx.Row) error { return row.Scan(&state.Known) })

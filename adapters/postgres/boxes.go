@@ -67,7 +67,7 @@ func (r boxes) SaveOffer(ctx context.Context, id domain.BoxID, offer domain.BoxO
 	return translate(err)
 }
 
-// TouchOf locks the boxes in the order of their identifiers, so that two concurrent calls cannot deadlock.
+// TouchOf locks the boxes in the order of their identifiers. Two concurrent calls therefore cannot deadlock.
 func (r boxes) TouchOf(ctx context.Context, user domain.UserID, now time.Time) error {
 	_, err := r.q.Exec(ctx, `WITH touched AS (SELECT b.id FROM boxes b JOIN box_users m ON m.box_id = b.id
 			WHERE m.user_id = $1 ORDER BY b.id FOR NO KEY UPDATE OF b)

@@ -133,12 +133,12 @@ type callerRow struct {
 	expires, lastUse pgtype.Timestamptz
 }
 
-// targets returns the destinations of callerColumns.
+// targets returns the arguments of Scan for callerColumns.
 func (r *callerRow) targets() []any {
 	return []any{&r.id, &r.name, &r.role, &r.active, &r.owner, &r.group}
 }
 
-// credentialTargets returns the destinations of credentialSource.columns.
+// credentialTargets returns the arguments of Scan for credentialSource.columns.
 func (r *callerRow) credentialTargets() []any {
 	return []any{&r.credentialID, &r.credentialName, &r.expires, &r.lastUse}
 }
@@ -177,7 +177,7 @@ type accessRow struct {
 	permissions      pgtype.Int2
 }
 
-// targets returns the destinations of accessColumns.
+// targets returns the arguments of Scan for accessColumns.
 func (r *accessRow) targets() []any {
 	return []any{&r.boxID, &r.boxName, &r.owner, &r.salt, &r.key, &r.created, &r.updated, &r.role, &r.active,
 		&r.permissions}

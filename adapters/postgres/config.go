@@ -19,7 +19,7 @@ import (
 type Config struct {
 	// URL is a connection string or URL in libpq's format.
 	URL string
-	// MaxConns bounds the pool. 0 means 10, or the number of cores if that is higher.
+	// MaxConns is the size of the pool. If it is 0, the size is 10 or the number of cores, whichever is higher.
 	MaxConns int32
 	// TransactionPooling must be true if Lockbox connects through a pooler in transaction mode, which may run each
 	// transaction in a different session. Lockbox then uses no named prepared statements.
@@ -28,7 +28,7 @@ type Config struct {
 	// PatientTimeout.
 	Patient bool
 	Clock   ports.Clock
-	// Log receives warnings about the database and its connections. nil discards them.
+	// Log receives warnings about the database and its connections. If Log is nil, the warnings are discarded.
 	Log *slog.Logger
 	// OnStaleServerKey is called after a unit of work has returned ports.ErrStaleServerKey and before it is run again.
 	// The function must reload the key ring. It runs outside of transactions. If OnStaleServerKey is nil, Store.Do
@@ -63,7 +63,7 @@ const (
 	// other. After a failover, a host that does not answer must not delay the connection to the new primary.
 	hostTimeout = 2 * time.Second
 	// pingTimeout bounds the check of a connection that was idle. After a failover, such a connection may be dead
-	// without an error.
+	// although it has not reported an error.
 	pingTimeout = time.Second
 	// maxConnLifetime is the age at which a connection is replaced. The jitter keeps connections from being replaced at
 	// the same time.
@@ -98,7 +98,7 @@ func poolConfig(config Config) (*pgxpool.Config, error) {
 	settings.MaxConnLifetime = maxConnLifetime
 	settings.MaxConnLifetimeJitter = maxConnLifetimeJitter
 	settings.PingTimeout = pingTimeout
-	// Every other parameter is set on the role; see roleSettings.
+	// All other parameters are stored as settings of the role; see roleSettings.
 	settings.ConnConfig.RuntimeParams["application_name"] = applicationName
 	for _, each := range roleSettings {
 		delete(settings.ConnConfig.RuntimeParams, each.name)
@@ -151,8 +151,8 @@ func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseco
 // value, Lockbox runs a separate statement, so other requests do not wait for that value.
 const largestInBatch = 64 << 10
 
-// maxConcurrentBatches returns how many batches of one kind may run at the same time. One batch at a time would cost
-// the least per request, but would leave most cores of a large machine idle. Most connections must remain free for
+// maxConcurrentBatches returns how many batches of one kind may run at the same time. With one batch at a time, each
+// request would cost the least, but most cores of a large machine would be idle. Most connections must remain free for
 // other work. Lookups and writes each have this limit. Stalled batches do not count.
 func maxConcurrentBatches(maxConns int32) int {
 	return max(1, min(runtime.GOMAXPROCS(0)/2, int(maxConns)/5, 4))

@@ -20,8 +20,8 @@ import (
 type entries struct{ q querier }
 
 // Keys matches the prefix with a range instead of LIKE, because a prepared statement cannot use an index for LIKE with
-// a parameter. All characters of a key sort before 0x7f. The statement returns all keys in a single string, because it
-// would take much longer to transfer and scan one row for each key.
+// a parameter. The range ends with 0x7f, because all characters of a key sort before 0x7f. The statement returns all
+// keys in a single string, because it would take much longer to transfer and scan one row for each key.
 func (r entries) Keys(ctx context.Context, box domain.BoxID, prefix string) ([]domain.EntryKey, error) {
 	var joined pgtype.Text
 	if err := r.q.QueryRow(ctx, keysSQL, uuid(box), prefix, prefix+"\x7f").Scan(&joined); err != nil {
@@ -30,7 +30,7 @@ func (r entries) Keys(ctx context.Context, box domain.BoxID, prefix string) ([]d
 	if !joined.Valid {
 		return []domain.EntryKey{}, nil
 	}
-	// A key cannot contain a line feed.
+	// A key cannot contain a line feed, so each line is one key.
 	keys := make([]domain.EntryKey, 0, 1+strings.Count(joined.String, "\n"))
 	for key := range strings.SplitSeq(joined.String, "\n") {
 		keys = append(keys, domain.EntryKey(key))
@@ -38,7 +38,7 @@ func (r entries) Keys(ctx context.Context, box domain.BoxID, prefix string) ([]d
 	return keys, nil
 }
 
-// keysSQL aggregates the rows in the order of the subquery.
+// keysSQL joins the keys in the order in which the subquery returns them.
 const keysSQL = `SELECT string_agg(key, E'\n') FROM (SELECT key FROM entries
 	WHERE box_id = $1 AND key >= $2 AND key < $3 AND deleted_at IS NULL ORDER BY key) k`
 

@@ -57,7 +57,7 @@ func openOffice(t *testing.T) (store *postgres.Store, url string) {
 	return store, url
 }
 
-// query holds the arguments of one lookup. Box 10, user 10 and entry 4 do not exist.
+// query holds the arguments of one lookup. Some queries name box 10, user 10 or entry 4, which do not exist.
 type query struct {
 	credential domain.Credential
 	box        domain.BoxName

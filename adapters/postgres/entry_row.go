@@ -20,7 +20,7 @@ type entryRow struct {
 	tooLarge          bool
 }
 
-// targets returns the destinations of these columns, in the same order.
+// targets returns the arguments of Scan for these columns, in the same order.
 func (r *entryRow) targets() []any {
 	return []any{&r.entryVersion, &r.deleted, &r.updated, &r.version, &r.sealedAs, &r.serverKey, &r.envelope,
 		&r.key, &r.created, &r.value, &r.tooLarge}

@@ -174,7 +174,7 @@ func (q *EventQueue) readEvents(ctx context.Context, ids [][16]byte) ([]domain.E
 // Delivered deletes the rows by their primary key. It does not check the lease: even if the lease has ended, the events
 // were delivered, and must leave the queue.
 func (q *EventQueue) Delivered(ctx context.Context, batch ports.QueuedEvents) error {
-	// The driver has no array type for transaction numbers.
+	// The driver has no array type for transaction numbers, so they are sent as text.
 	transactions := column(batch.Positions, func(p ports.QueuePosition) string {
 		return strconv.FormatUint(p.Transaction, 10)
 	})

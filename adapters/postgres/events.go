@@ -83,8 +83,8 @@ func (r events) Append(ctx context.Context, event domain.Event) error {
 	return atCommit(ctx, r.q, &batch, translate)
 }
 
-// maxExaminedEvents is the number of events that List reads to find matching ones. Reading that many events takes
-// about 20 milliseconds if they are in memory.
+// maxExaminedEvents is the largest number of events that List reads for one page. Reading that many events takes about
+// 20 milliseconds if they are in memory.
 const maxExaminedEvents = 10_000
 
 // List reads one event more than fits on the page, to find out whether there is a next page.

@@ -52,7 +52,8 @@ const MaxExaminedEvents = maxExaminedEvents
 // KeptDeletedKeys is the number of rows that a box keeps for keys whose entries were swept; see keptDeletedKeys.
 const KeptDeletedKeys = keptDeletedKeys
 
-// HotStatements returns the statements for reading and writing entries, by their purpose.
+// HotStatements returns the statements for reading and writing entries. The map keys describe the purposes of the
+// statements.
 func HotStatements() map[string]string {
 	statements := map[string]string{"events": insertEvents, "keys": keysSQL, "deleted keys": removedCountSQL}
 	for name, filter := range map[string]ports.EventFilter{
@@ -76,7 +77,7 @@ func HotStatements() map[string]string {
 	return statements
 }
 
-// RoleSettings returns the settings that sessions need, as PostgreSQL stores them.
+// RoleSettings returns the settings that sessions need, in the form in which PostgreSQL stores them.
 func RoleSettings() (list []string) {
 	for _, each := range roleSettings {
 		list = append(list, each.name+"="+each.value())

@@ -35,8 +35,8 @@ func newFairSlots(total int64) *fairSlots {
 	}
 }
 
-// acquire first waits for a slot of the origin, and then for a slot of the total. Both queues are in the order of
-// arrival. It returns the error of ctx if ctx ends first. The empty origin needs only a slot of the total.
+// acquire first waits for a slot of the origin, and then for a slot of the total. Both kinds of slots are assigned in
+// the order of arrival. It returns the error of ctx if ctx ends first. The empty origin needs only a slot of the total.
 func (f *fairSlots) acquire(ctx context.Context, origin string) (release func(), err error) {
 	own := f.enter(origin)
 	if err := own.acquire(ctx); err != nil {

@@ -70,7 +70,7 @@ func (s *Store) Probe(ctx context.Context) error {
 	return s.probe(ctx)
 }
 
-// probe is Probe for a caller that holds health.probing.
+// probe does the work of Probe. The caller must hold health.probing.
 func (s *Store) probe(caller context.Context) error {
 	ctx, cancel := context.WithTimeout(caller, probeTimeout)
 	defer cancel()
@@ -113,7 +113,7 @@ func logChange(log *slog.Logger, before, now Health) {
 	log.Info("the clocks of this server and of the database agree again")
 }
 
-// errReadOnly is the cause of a failed probe of a database whose transactions are read-only by default.
+// errReadOnly means that transactions of the database are read-only by default.
 var errReadOnly = errors.New("the database is read-only")
 
 // probeSQL writes only to the write-ahead log. It leaves no row behind. Its commit waits for the disk and for
@@ -178,8 +178,8 @@ func queueTrial(batch *pgx.Batch, large bool) {
 	batch.Queue(`DELETE FROM known_addresses WHERE key = ANY ($1)`, keys)
 }
 
-// clockSkew returns how far the remote clock was ahead of the local clock. The argument there is the time that the
-// remote clock showed at some moment between sent and received.
+// clockSkew returns how far the remote clock was ahead of the local clock. The argument "there" was read from the
+// remote clock, at an unknown moment between sent and received.
 func clockSkew(sent, there, received time.Time) time.Duration {
 	switch {
 	case there.After(received):

@@ -59,7 +59,7 @@ func (u *keyUses) close() {
 	u.writing.Wait()
 }
 
-// writeLater stores the pending uses at the end of the interval, or on close.
+// writeLater stores the pending uses at the end of the interval, or when close is called.
 func (u *keyUses) writeLater() {
 	timer := time.NewTimer(keyUsesInterval)
 	defer timer.Stop()

@@ -43,7 +43,7 @@ func tryOpen(t *testing.T, config postgres.Config) (*postgres.Store, error) {
 	return store, err
 }
 
-// shown returns a parameter of a session of the store.
+// shown returns the value of a parameter in the sessions of the store.
 func shown(t *testing.T, store *postgres.Store, name string) (value string) {
 	t.Helper()
 	require.NoError(t, store.Pool().QueryRow(t.Context(), `SELECT current_setting($1)`, name).Scan(&value))

@@ -119,7 +119,7 @@ const (
 		THEN substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END`
 )
 
-// readSession reads the session of a connection in one round trip.
+// readSession returns the session of a connection. It needs one round trip, or two if the server refuses sessionSQL.
 func readSession(ctx context.Context, conn *pgconn.PgConn) (session, error) {
 	row, err := readRow(ctx, conn, sessionSQL)
 	if code := sqlstate.Of(err); code == sqlstate.InsufficientPrivilege || code == sqlstate.FeatureNotSupported ||

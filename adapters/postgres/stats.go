@@ -19,8 +19,8 @@ type Stats struct {
 	Health Health
 	// EventLogBytes is the last result of EventLogSize. EventsDeleted counts the events that DeleteOldEvents deleted.
 	EventLogBytes, EventsDeleted int64
-	// EventKinds counts the committed events of each action and outcome. If an event stands for several refused
-	// requests, each of them is counted.
+	// EventKinds counts the committed events for each pair of action and outcome. If an event stands for several
+	// refused requests, each of them is counted.
 	EventKinds map[EventKind]int64
 }
 

@@ -27,7 +27,7 @@ type totpRow struct {
 	secret             []byte
 }
 
-// targets returns the destinations of totpColumns.
+// targets returns the arguments of Scan for totpColumns.
 func (r *totpRow) targets() []any {
 	return []any{&r.id, &r.user, &r.pending, &r.own, &r.confirmed, &r.step, &r.created, &r.key, &r.secret}
 }

@@ -15,7 +15,7 @@ const (
 	// maxWaiting is the largest number of requests in the queue of a batcher.
 	maxWaiting = 4096
 	// stallAfter is how long a batch may run before it counts as stalled. Such a batch may be waiting for a lock, or
-	// for an answer on a dead connection. The requests in the queue then start another batch.
+	// for an answer on a dead connection. The waiting requests then run in another batch.
 	stallAfter = 250 * time.Millisecond
 	// maxStalled is the largest number of stalled batches that run in addition to maxConcurrent other batches. Each
 	// batch occupies a database connection.
@@ -46,8 +46,9 @@ const (
 // background context.
 type RunFunc[In, Out any] func(ctx context.Context, batch []*Request[In, Out]) error
 
-// ObserveFunc observes one run of a batch. The argument requests holds the context of each request in the batch.
-// ObserveFunc returns the context for the run, and a function that receives the error of the run, or nil.
+// ObserveFunc is called before a run of a batch, for example to start a span. The argument requests holds the context
+// of each request in the batch. ObserveFunc returns the context for the run, and a function. The batcher calls this
+// function after the run, with the error that RunFunc has returned.
 type ObserveFunc func(ctx context.Context, requests []context.Context) (context.Context, func(error))
 
 // Config sets the limits of a Batcher.
@@ -104,7 +105,7 @@ type worker struct {
 	stalled bool
 }
 
-// New returns a batcher that runs its batches with run.
+// New returns a batcher that runs its batches with the function run.
 func New[In, Out any](run RunFunc[In, Out], config Config) *Batcher[In, Out] {
 	return &Batcher[In, Out]{
 		run:           run,
@@ -170,7 +171,7 @@ func (b *Batcher[In, Out]) addWorker() *worker {
 }
 
 // runAlone runs a request on its caller's goroutine. Afterwards, a new goroutine runs the requests that arrived in the
-// meantime, so the caller returns as soon as it has its result.
+// meantime. The caller does not wait for them.
 func (b *Batcher[In, Out]) runAlone(ctx context.Context, w *worker, request *Request[In, Out]) {
 	b.runBatch(ctx, []*Request[In, Out]{request})
 	if batch := b.nextBatch(w); len(batch) > 0 {
@@ -178,8 +179,8 @@ func (b *Batcher[In, Out]) runAlone(ctx context.Context, w *worker, request *Req
 	}
 }
 
-// drain runs batch and then the queued requests, until the queue is empty. Its batches belong to several
-// requests, so no request's context can cancel them.
+// drain runs batch and then the queued requests, until the queue is empty. It uses the background context, because a
+// batch belongs to several requests, and no single request may cancel it.
 func (b *Batcher[In, Out]) drain(w *worker, batch ...*Request[In, Out]) {
 	for ; len(batch) > 0; batch = b.nextBatch(w) {
 		b.runBatch(context.Background(), batch)

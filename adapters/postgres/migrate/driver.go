@@ -32,7 +32,7 @@ var (
 const stepSavepoint = "lockbox_step"
 
 const (
-	// commitTimeout bounds a COMMIT, which ignores the caller's context.
+	// commitTimeout bounds a COMMIT, because commit ignores the cancellation of the caller's context.
 	commitTimeout = time.Minute
 	// rollbackTimeout bounds a ROLLBACK. It can be short: if the ROLLBACK takes longer, the server rolls back when the
 	// connection closes.
@@ -238,9 +238,10 @@ func (d *driver) commit() error {
 	}
 	d.tx = nil
 	if d.warning != nil {
-		// An administrator cancelled the wait for the standby. The step is committed on this server, but may not be
+		// An administrator cancelled the wait for the standby. The step is committed on this server, but possibly not
 		// replicated.
-		return fmt.Errorf("the migration is committed, but possibly not replicated to the standby: %s", d.warning.Message)
+		return fmt.Errorf("the migration is committed, but possibly not replicated to the standby: %s",
+			d.warning.Message)
 	}
 	return nil
 }

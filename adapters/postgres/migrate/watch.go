@@ -18,13 +18,13 @@ const (
 	// watchInterval is the time between two checks of the server during a migration.
 	watchInterval = 5 * time.Second
 	// maxUnanswered is the number of consecutive failed checks after which the migration is stopped. Each check may
-	// take up to five seconds, the connect timeout.
+	// take as long as the connect timeout.
 	maxUnanswered = 3
 )
 
 // watch returns a context that ends with the cause errHung when the server no longer answers new connections. A
 // statement of a migration may take hours, so its duration does not show whether the server is alive. The returned
-// function stop ends the watch, and returns when the watch has ended.
+// function stop ends the watch, and waits until the goroutine of the watch has ended.
 func (m *Migrator) watch(ctx context.Context) (watched context.Context, stop func()) {
 	watched, cancel := context.WithCancelCause(ctx)
 	done := make(chan struct{})
