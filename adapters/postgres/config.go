@@ -119,9 +119,9 @@ func PoolSize(maxConns int32) int {
 
 // setExecMode chooses how the driver prepares statements. A named prepared statement exists only in one session, but a
 // pooler in transaction mode may run each transaction in a different session. For such a pooler, setExecMode chooses
-// unnamed statements, whose descriptions the driver caches. It refuses the other modes of the driver: the mode
-// describe_exec sends a statement and its parameters in two steps, and the pooler may use a different session for each
-// step. The modes exec and simple_protocol do not send the types of parameters.
+// unnamed statements, whose descriptions the driver caches. setExecMode refuses the other modes of the driver. The mode
+// describe_exec sends a statement and its parameters in two steps, for which the pooler may use different sessions. The
+// modes exec and simple_protocol do not send the types of parameters.
 func setExecMode(config *pgx.ConnConfig, transactionPooling bool) error {
 	switch config.DefaultQueryExecMode {
 	case pgx.QueryExecModeCacheStatement:

@@ -18,7 +18,8 @@ import (
 )
 
 // office inserts ten users with a credential of each kind. Users n to n+4 are members of box n. The last of the five
-// members may not read. Each box has four entries with three versions each. One of the four entries is deleted.
+// members has no permission to read. Each box has four entries with three versions each. One of the four entries is
+// deleted.
 const office = `
 INSERT INTO users (id, name, role, is_active, created_at, updated_at)
 	SELECT uuid_of(1, n), 'user-' || n, 'user', n <> 9, now(), now() FROM generate_series(0, 9) n;

@@ -218,8 +218,8 @@ func TestALargeValueIsNotWrittenInABatch(t *testing.T) {
 	require.Zero(t, store.Stats().Writes.Done)
 }
 
-// TestACancelledWriteHasAnUnknownOutcome verifies that the error of a cancelled write has the code outcome_unknown,
-// because the database may or may not have stored the write.
+// TestACancelledWriteHasAnUnknownOutcome verifies that the error of a cancelled write has the code outcome_unknown. The
+// database has possibly stored the write.
 func TestACancelledWriteHasAnUnknownOutcome(t *testing.T) {
 	t.Parallel()
 	store, url := openOffice(t)

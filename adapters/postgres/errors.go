@@ -77,7 +77,7 @@ func unavailable(cause error) error {
 }
 
 // outcomeUnknown returns the error for a commit to which the server did not respond, and for a commit that the
-// synchronous standby did not confirm. The change may or may not be stored.
+// synchronous standby did not confirm. The change is possibly stored.
 func outcomeUnknown(cause error) error {
 	return domain.Refuse(domain.Unavailable, "outcome_unknown",
 		"the database did not report whether the change was committed: check before you retry").Because(cause)

@@ -74,7 +74,8 @@ func (s roleSetting) statement(role, database string) string {
 
 // ensureRoleSettings verifies that new sessions have the roleSettings. It sets missing settings on the role. A
 // migration sets them too, but only on the role that runs the migration, and they are missing after a dump was
-// restored. If the role may not change its settings, the error contains the statements that an administrator must run.
+// restored. If the role is not allowed to change its settings, the error contains the statements that an administrator
+// must run.
 func ensureRoleSettings(ctx context.Context, p *pool) error {
 	conflicts := 0
 	for range maxStaleSessions {
@@ -158,7 +159,7 @@ func (s *roleState) statements() []string {
 	return list
 }
 
-// refusal returns the error for a role that may not change its own settings.
+// refusal returns the error for a role that is not allowed to change its own settings.
 func (s *roleState) refusal() error {
 	return fmt.Errorf("the sessions of the role %s lack settings that Lockbox needs, and the role may not set them; "+
 		"run these statements as a superuser, then start Lockbox again:\n%s;", s.role,

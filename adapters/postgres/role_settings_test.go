@@ -115,8 +115,8 @@ func TestOnlyApplicationNameIsSent(t *testing.T) {
 	assert.Equal(t, map[string]string{"application_name": "lockbox"}, config.RuntimeParams)
 }
 
-// TestRoleWithoutTheRight opens a store whose role may not change its own settings. The sessions of the role start with
-// SET ROLE to a role without rights.
+// TestRoleWithoutTheRight opens a store whose role is not allowed to change its own settings. The sessions of the role
+// start with SET ROLE to a role without rights.
 func TestRoleWithoutTheRight(t *testing.T) {
 	t.Parallel()
 	database, elsewhere := pgtest.Empty(t), pgtest.Empty(t)

@@ -31,7 +31,7 @@ type PoolStats struct {
 	Used, Idle, Max int
 	// Opened counts the connections that were opened.
 	Opened int64
-	// Replaced counts how often a connection did not answer, so that all idle connections were replaced.
+	// Replaced counts how often all idle connections were replaced because one connection did not answer.
 	Replaced int64
 	// Waits counts how often no connection was free. WaitTime is the total time spent waiting for a free connection.
 	Waits    int64

@@ -55,8 +55,8 @@ var (
 
 // Open creates the pool and pings the database. If the database does not answer, Open returns an error of kind
 // Unavailable. If it is a standby, that error also wraps ErrStandby. If the database refuses connections for a lasting
-// reason, the error wraps ErrRefused. Open also fails if the role does not have the settings that Lockbox needs, and
-// may not change them. No error contains the password.
+// reason, the error wraps ErrRefused. Open also fails if the role does not have the settings that Lockbox needs, and is
+// not allowed to change them. No error contains the password.
 func Open(ctx context.Context, config Config) (*Store, error) {
 	settings, err := poolConfig(config)
 	if err != nil {
