@@ -31,8 +31,9 @@ func scanAttempts(row pgx.CollectableRow) (ports.CounterState, error) {
 	return state, err
 }
 
-// Lock inserts missing rows and locks all of them in the order of their keys, so that two transactions that lock the
-// same rows cannot deadlock. The janitor may delete a row between the two statements. The transaction then starts over.
+// Lock inserts the rows that are missing, and then locks all rows in the order of their keys. Two transactions that
+// lock the same rows therefore cannot deadlock. The janitor may delete a row after the INSERT and before the SELECT
+// that locks it. Lock then returns ports.ErrStartOver, and the transaction starts over.
 func (r attempts) Lock(ctx context.Context, query ports.AttemptQuery) (ports.AttemptState, error) {
 	var batch pgx.Batch
 	state := queueLock(&batch, query)
@@ -51,7 +52,7 @@ func (r attempts) Lock(ctx context.Context, query ports.AttemptQuery) (ports.Att
 	return *state, nil
 }
 
-// queueLock adds the statements of Lock to a batch. The returned state is complete once the batch has been closed
+// queueLock adds the statements of Lock to a batch. The returned state is complete after the batch has been closed
 // without an error.
 func queueLock(batch *pgx.Batch, query ports.AttemptQuery) *ports.AttemptState {
 	ordered := slices.SortedFunc(slices.Values(query.Counters),
@@ -62,8 +63,8 @@ func queueLock(batch *pgx.Batch, query ports.AttemptQuery) *ports.AttemptState {
 	return queueCounters(batch, query, keys, ` ORDER BY key FOR UPDATE`)
 }
 
-// queueCounters adds to a batch the statements that read counters. The argument lock is a locking clause, or empty.
-// With a locking clause, every counter must have a row.
+// queueCounters adds statements that read counters to a batch. The argument lock is empty, or a clause such as FOR
+// UPDATE. With such a clause, the batch fails with ports.ErrStartOver if a counter has no row.
 func queueCounters(batch *pgx.Batch, query ports.AttemptQuery, keys [][]byte, lock string) *ports.AttemptState {
 	state := &ports.AttemptState{}
 	batch.Queue(`SELECT `+attemptColumns+` FROM throttle WHERE key = ANY ($1)`+lock, keys).
@@ -80,7 +81,7 @@ func queueCounters(batch *pgx.Batch, query ports.AttemptQuery, keys [][]byte, lo
 			return err
 		})
 	if !query.KnownAddress.IsZero() {
-		// The row may have expired: the janitor deletes expired rows later.
+		// The statement checks the expiry, because the janitor deletes expired rows later.
 		batch.Queue(`SELECT EXISTS (SELECT FROM known_addresses WHERE key = $1 AND expires_at > $2)`,
 			query.KnownAddress[:], query.Now).
 			QueryRow(func(row pgx.Row) error { return row.Scan(&state.Known) })
@@ -99,8 +100,8 @@ func (r attempts) Peek(ctx context.Context, query ports.AttemptQuery) (ports.Att
 	return *state, nil
 }
 
-// Save relies on the locks that Lock has taken: it overwrites the rows without a condition. In a transaction, its
-// statement is sent with the commit, or before the next statement.
+// Save overwrites the counters unconditionally, so the caller must have locked them with Lock. In a transaction, the
+// UPDATE is sent with the commit, or before the next statement.
 func (r attempts) Save(ctx context.Context, counters ...ports.CounterState) error {
 	type state = ports.CounterState
 	var batch pgx.Batch
@@ -118,8 +119,8 @@ func (r attempts) Save(ctx context.Context, counters ...ports.CounterState) erro
 	return atCommit(ctx, r.q, &batch, translate)
 }
 
-// keepUntil returns the time until which the janitor must keep a counter. NULL means that the counter has no such time:
-// the janitor may delete the counter when its last attempt is older than domain.AttemptWindow.
+// keepUntil returns the time until which the janitor must keep a counter. If keepUntil returns NULL, the janitor may
+// delete the counter when its last attempt is older than domain.AttemptWindow.
 func keepUntil(counter ports.CounterState) pgtype.Timestamptz {
 	if counter.Keep == 0 || counter.Attempts.LastAt.IsZero() {
 		return pgtype.Timestamptz{}
@@ -133,8 +134,8 @@ func (r attempts) Forget(ctx context.Context, account domain.Digest) error {
 	return translate(err)
 }
 
-// Remember stores that an address is known until the given time. If the address is known already, the new time replaces
-// the old one. In a transaction, the statement is sent with the commit, as in Save.
+// Remember marks an address as known until the given time. This time replaces the stored time of an address that is
+// already known. In a transaction, the statement is sent with the commit, as in Save.
 func (r attempts) Remember(ctx context.Context, key domain.Digest, until time.Time) error {
 	var batch pgx.Batch
 	batch.Queue(`INSERT INTO known_addresses (key, expires_at) VALUES ($1, $2)
@@ -142,7 +143,7 @@ func (r attempts) Remember(ctx context.Context, key domain.Digest, until time.Ti
 	return atCommit(ctx, r.q, &batch, translate)
 }
 
-// digest converts a digest to a parameter; the zero digest becomes NULL.
+// digest converts a digest to a statement parameter. The zero digest becomes NULL.
 func digest(d domain.Digest) []byte {
 	if d.IsZero() {
 		return nil

@@ -18,11 +18,11 @@ type bounded struct {
 }
 
 // statementLimit returns how long Lockbox waits for a statement that the server itself cancels after timeout. Lockbox
-// waits a little longer than timeout, so that it receives the server's error, if the server answers at all.
+// waits a little longer than timeout. If the server still responds, Lockbox then receives the server's own error.
 func statementLimit(timeout time.Duration) time.Duration { return timeout + answerTimeout }
 
-// bound returns a context that ends after limit, and its cancel function. If ctx itself ends earlier, bound returns ctx
-// and nil.
+// bound returns a context that ends after the duration limit, and the cancel function of this context. If ctx itself
+// ends earlier, bound returns ctx and nil.
 func (b *bounded) bound(ctx context.Context) (context.Context, context.CancelFunc) {
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= b.limit {
 		return ctx, nil
@@ -72,7 +72,7 @@ func (b *bounded) SendBatch(ctx context.Context, batch *pgx.Batch) pgx.BatchResu
 	return &closingBatch{results, cancel}
 }
 
-// closingRows are rows that call end when the caller closes them.
+// closingRows are the rows of a statement. They call the function end when the caller closes them.
 type closingRows struct {
 	pgx.Rows
 	end func()
@@ -93,7 +93,7 @@ func (r *closingRows) Next() bool {
 	return next
 }
 
-// closingBatch are the results of a batch that call end when the caller closes them.
+// closingBatch are the results of a batch. They call the function end when the caller closes them.
 type closingBatch struct {
 	pgx.BatchResults
 	end func()

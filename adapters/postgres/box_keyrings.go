@@ -46,10 +46,11 @@ func (r boxKeyrings) insert(ctx context.Context, keyring domain.BoxKeyring) erro
 	return translate(err)
 }
 
-// changeKey puts the key of the keyring in force for the box. If that key is in force already, changeKey does nothing.
-// Otherwise it updates every entry that has a value, so it waits for each write that has already locked its entry. A
-// write that locks its entry later finds the new key in the row of the entry; see buildWriteStatements. A write to an
-// entry without a value first increments the entry count in the row of the box, so it waits for this transaction.
+// changeKey makes the key of the keyring the current key of the box. If it already is the current key, changeKey does
+// nothing. Otherwise changeKey stores the new key in every entry that has a value. It waits for each write that has
+// already locked an entry. A write that locks the entry later reads the new key from the row of the entry; see
+// buildWriteStatements. A write to an entry without a value waits until this transaction ends, because such a write
+// first increments the entry count in the row of the box.
 func (r boxKeyrings) changeKey(ctx context.Context, keyring domain.BoxKeyring) error {
 	changed, err := r.q.Exec(ctx,
 		`UPDATE boxes SET box_key_id = $2 WHERE id = $1 AND box_key_id IS DISTINCT FROM $2`,
@@ -73,7 +74,7 @@ func (r boxKeyrings) changeKey(ctx context.Context, keyring domain.BoxKeyring) e
 	return translate(err)
 }
 
-// selectKeyring is a SELECT without its condition, which each method appends.
+// selectKeyring is a SELECT statement that ends with WHERE. Each method appends its condition.
 const selectKeyring = `SELECT head, chain, signature, created_at FROM box_keyrings WHERE `
 
 func (r boxKeyrings) Newest(ctx context.Context, box domain.BoxID) (domain.BoxKeyring, error) {
@@ -84,7 +85,8 @@ func (r boxKeyrings) Get(ctx context.Context, box domain.BoxID, sequence uint64)
 	return scanKeyring(r.q.QueryRow(ctx, selectKeyring+`box_id = $1 AND sequence = $2`, uuid(box), number(sequence)))
 }
 
-// scanKeyring reads the columns of selectKeyring. A head that cannot be parsed was changed outside of Lockbox.
+// scanKeyring reads the columns of selectKeyring. If it cannot parse the head, it returns a ports.TamperedError,
+// because Lockbox never stores such a head.
 func scanKeyring(row pgx.Row) (domain.BoxKeyring, error) {
 	var keyring domain.BoxKeyring
 	var head []byte

@@ -14,8 +14,8 @@ import (
 // boxes implements ports.Boxes.
 type boxes struct{ q querier }
 
-// Add relies on the unique constraint on the name, because two requests may create the same box concurrently. If the
-// name is taken, ON CONFLICT avoids a unique violation, because PostgreSQL would write the name to its log.
+// Add relies on the unique constraint on the name, because two requests may create the same box concurrently. Without
+// ON CONFLICT, PostgreSQL would report a unique violation and write the name to its log.
 func (r boxes) Add(ctx context.Context, box domain.Box) error {
 	tag, err := r.q.Exec(ctx, `INSERT INTO boxes (id, name, owner_id, kdf_salt, created_at, updated_at)
 		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name) DO NOTHING`,
@@ -26,9 +26,9 @@ func (r boxes) Add(ctx context.Context, box domain.Box) error {
 	return translate(err)
 }
 
-// Lock increments the revision. With an UPDATE, two transactions that lock the same box take effect one after the other
-// at every isolation level. SELECT FOR UPDATE would not ensure this under REPEATABLE READ: after the wait for the lock,
-// a count would still use the old snapshot.
+// Lock increments the revision. Because of this UPDATE, two transactions that lock the same box take effect one after
+// the other at every isolation level. With SELECT FOR UPDATE, the second transaction could continue under REPEATABLE
+// READ, but its counts would miss the rows that the first transaction added.
 func (r boxes) Lock(ctx context.Context, id domain.BoxID) error {
 	tag, err := r.q.Exec(ctx, `UPDATE boxes SET revision = revision + 1 WHERE id = $1`, uuid(id))
 	if err == nil && tag.RowsAffected() == 0 {
@@ -67,7 +67,7 @@ func (r boxes) SaveOffer(ctx context.Context, id domain.BoxID, offer domain.BoxO
 	return translate(err)
 }
 
-// TouchOf locks the boxes in the order of their identifiers, so that two concurrent calls cannot deadlock.
+// TouchOf locks the boxes in the order of their identifiers. Two concurrent calls therefore cannot deadlock.
 func (r boxes) TouchOf(ctx context.Context, user domain.UserID, now time.Time) error {
 	_, err := r.q.Exec(ctx, `WITH touched AS (SELECT b.id FROM boxes b JOIN box_users m ON m.box_id = b.id
 			WHERE m.user_id = $1 ORDER BY b.id FOR NO KEY UPDATE OF b)
@@ -75,7 +75,8 @@ func (r boxes) TouchOf(ctx context.Context, user domain.UserID, now time.Time) e
 	return translate(err)
 }
 
-// Delete removes members, entries and versions by the foreign keys' ON DELETE CASCADE.
+// Delete also removes the members, entries and versions of the box, because their foreign keys are declared ON DELETE
+// CASCADE.
 func (r boxes) Delete(ctx context.Context, id domain.BoxID) error {
 	if err := allowLargeDeletion(ctx, r.q); err != nil {
 		return err
@@ -84,8 +85,8 @@ func (r boxes) Delete(ctx context.Context, id domain.BoxID) error {
 	return translate(err)
 }
 
-// allowLargeDeletion raises the statement timeout to LargeDeletion for the rest of the transaction, because a full box
-// has many rows.
+// allowLargeDeletion raises the statement timeout to LargeDeletion for the rest of the transaction. The deletion of a
+// full box takes long, because it has many rows.
 func allowLargeDeletion(ctx context.Context, q querier) error {
 	if t, inside := q.(*transaction); inside {
 		t.statements.limit = max(t.statements.limit, statementLimit(LargeDeletion))
@@ -94,7 +95,7 @@ func allowLargeDeletion(ctx context.Context, q querier) error {
 	return translate(err)
 }
 
-// NamesOf sorts by the byte order of the names, like all lists of names.
+// NamesOf sorts the names by their bytes, like all lists of names.
 func (r boxes) NamesOf(ctx context.Context, user domain.UserID) ([]domain.BoxName, error) {
 	return names[domain.BoxName](r.q.Query(ctx, `SELECT b.name FROM box_users m JOIN boxes b ON b.id = m.box_id
 		WHERE m.user_id = $1 AND m.is_active ORDER BY b.name`, uuid(user)))
@@ -118,11 +119,11 @@ func (r boxes) Describe(ctx context.Context, id domain.BoxID) (domain.UserName, 
 // boxUsers implements ports.BoxUsers, which stores the members of boxes.
 type boxUsers struct{ q querier }
 
-// selectBoxUsers is a SELECT without its condition, which each method appends.
+// selectBoxUsers is a SELECT statement that ends with WHERE. Each method appends its condition.
 const selectBoxUsers = `SELECT m.box_id, m.user_id, u.name, m.role, m.is_active, m.permissions
 	FROM box_users m JOIN users u ON u.id = m.user_id WHERE `
 
-// collectBoxUser is scanBoxUser in the form that collect needs.
+// collectBoxUser calls scanBoxUser. It has the parameter type that the function collect requires.
 func collectBoxUser(row pgx.CollectableRow) (domain.BoxUser, error) { return scanBoxUser(row) }
 
 func scanBoxUser(row pgx.Row) (domain.BoxUser, error) {

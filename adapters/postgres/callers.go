@@ -12,13 +12,13 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// callers implements ports.Callers. Its statements are equal for all kinds of credentials, except for the parts in
-// credentialSources.
+// callers implements ports.Callers. Its SQL statements differ between kinds of credentials only in the parts that
+// credentialSources contains.
 type callers struct {
 	q     querier
 	clock ports.Clock
-	// Each use of an API key is recorded in uses. This field is nil inside a transaction, because the lookup before the
-	// transaction has already recorded the use.
+	// Each use of an API key is recorded in uses. Inside a transaction, the field is nil, because the request already
+	// looked up the caller, and recorded the use, before the transaction.
 	uses *keyUses
 }
 
@@ -54,7 +54,8 @@ const (
 type credentialSource struct {
 	// paramType is the type of $1.
 	paramType string
-	// The next three fields are SQL expressions for the credential's name, expiry time and time of last use.
+	// name, expiry and lastUse are SQL expressions. They select the name of the credential, the time when it expires,
+	// and the time when it was last used.
 	name, expiry, lastUse string
 	from, where           string
 }
@@ -132,18 +133,18 @@ type callerRow struct {
 	expires, lastUse pgtype.Timestamptz
 }
 
-// targets returns the destinations of callerColumns.
+// targets returns the arguments of Scan for callerColumns.
 func (r *callerRow) targets() []any {
 	return []any{&r.id, &r.name, &r.role, &r.active, &r.owner, &r.group}
 }
 
-// credentialTargets returns the destinations of credentialSource.columns.
+// credentialTargets returns the arguments of Scan for credentialSource.columns.
 func (r *callerRow) credentialTargets() []any {
 	return []any{&r.credentialID, &r.credentialName, &r.expires, &r.lastUse}
 }
 
-// caller converts the row that was scanned last. It sets the ID of the credential from the row, because an opaque token
-// does not contain that ID.
+// caller converts the columns in r to a domain.Caller. The ID of the credential comes from the row, because an opaque
+// token does not contain the ID.
 func (r *callerRow) caller(credential domain.Credential) (domain.Caller, error) {
 	role, err := domain.ParseRole(r.role)
 	if err != nil {
@@ -164,8 +165,8 @@ func (r *callerRow) caller(credential domain.Credential) (domain.Caller, error) 
 	}, err
 }
 
-// accessRow receives accessColumns. If the box does not exist, all columns are null. If the caller is not a member of
-// the box, the columns of the membership are null.
+// accessRow receives accessColumns. If the box does not exist, all of accessColumns are null. If the caller is not a
+// member of the box, only role, active and permissions are null.
 type accessRow struct {
 	boxID, owner     pgtype.UUID
 	boxName          pgtype.Text
@@ -176,13 +177,13 @@ type accessRow struct {
 	permissions      pgtype.Int2
 }
 
-// targets returns the destinations of accessColumns.
+// targets returns the arguments of Scan for accessColumns.
 func (r *accessRow) targets() []any {
 	return []any{&r.boxID, &r.boxName, &r.owner, &r.salt, &r.key, &r.created, &r.updated, &r.role, &r.active,
 		&r.permissions}
 }
 
-// access converts the row that was scanned last.
+// access converts the columns in r to a domain.Access.
 func (r *accessRow) access(caller domain.Caller) (domain.Access, error) {
 	access := domain.Access{Caller: caller}
 	if !r.boxID.Valid {
@@ -217,8 +218,8 @@ func permissionsOf(stored int16) domain.Permissions {
 	return domain.Permissions(stored) & domain.AllPermissions //nolint:gosec // four bits
 }
 
-// If the credential was revoked or its user was deleted, the statement finds no row. Caller then returns a caller whose
-// authentication fails.
+// If the credential was revoked or its user was deleted, the statement finds no row. The method then returns a
+// domain.Caller whose authentication fails.
 func (c callers) Caller(ctx context.Context, credential domain.Credential) (domain.Caller, error) {
 	var row callerRow
 	source := credentialSources[credential.Kind]
@@ -235,7 +236,7 @@ func (c callers) Caller(ctx context.Context, credential domain.Credential) (doma
 	return row.caller(credential)
 }
 
-// Access is like Caller, but also reads the box and the membership in the same statement.
+// Access is like Caller, but the statement also reads the box and the caller's membership in it.
 func (c callers) Access(ctx context.Context, credential domain.Credential, box domain.BoxName) (domain.Access, error) {
 	access, row, err := scanAccess(c.q.QueryRow(ctx, accessSQL(credential.Kind), credentialParam(credential),
 		issuedTo(credential), string(box)), credential)

@@ -91,15 +91,16 @@ func TestShortStatementsSurviveACancellation(t *testing.T) {
 	}
 	group.Wait()
 	requireNoOpenTransaction(t, store, url)
-	// Connections that cancelled requests began to open become idle later.
+	// A request may be cancelled while its connection is still being opened. The pool keeps such a connection, so it
+	// becomes idle a little later.
 	require.Eventually(t, func() bool {
 		pool := store.Stats().Pool
 		return pool.Opened == int64(pool.Idle)
 	}, 10*time.Second, 10*time.Millisecond, "no connection was closed")
 }
 
-// TestALateCancelRequestHitsNoOtherStatement cancels statements that end just when the cancel request is sent. The next
-// statement on each connection must not be cancelled.
+// TestALateCancelRequestHitsNoOtherStatement cancels statements that end at about the time at which the store sends the
+// cancel request. The request must not cancel the next statement on the connection.
 func TestALateCancelRequestHitsNoOtherStatement(t *testing.T) {
 	t.Parallel()
 	store, _ := openStore(t, nil)
@@ -132,8 +133,7 @@ func TestALateCancelRequestHitsNoOtherStatement(t *testing.T) {
 	require.LessOrEqual(t, startedSessions(store), int64(8+1))
 }
 
-// TestACancelledRequestEndsWithoutTheDatabase cancels a statement while the network delivers nothing to or from the
-// database.
+// TestACancelledRequestEndsWithoutTheDatabase cancels a statement while no new connection can reach the database.
 func TestACancelledRequestEndsWithoutTheDatabase(t *testing.T) {
 	t.Parallel()
 	address := pgtest.New(t)

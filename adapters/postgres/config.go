@@ -19,16 +19,16 @@ import (
 type Config struct {
 	// URL is a connection string or URL in libpq's format.
 	URL string
-	// MaxConns bounds the pool. 0 means 10, or the number of cores if that is higher.
+	// MaxConns is the size of the pool. If it is 0, the size is 10 or the number of cores, whichever is higher.
 	MaxConns int32
-	// TransactionPooling must be set if a pooler between Lockbox and PostgreSQL may run each transaction in another
-	// session. Lockbox then uses no named prepared statements.
+	// TransactionPooling must be true if Lockbox connects through a pooler in transaction mode, which may run each
+	// transaction in a different session. Lockbox then uses no named prepared statements.
 	TransactionPooling bool
-	// Patient raises the time limit of the statements in transactions to PatientTimeout, for commands that read entire
-	// tables.
+	// Patient is for commands that read entire tables. It raises the time limit of a statement in a transaction to
+	// PatientTimeout.
 	Patient bool
 	Clock   ports.Clock
-	// Log receives warnings about the database and its connections. nil discards them.
+	// Log receives warnings about the database and its connections. If Log is nil, the warnings are discarded.
 	Log *slog.Logger
 	// OnStaleServerKey is called after a unit of work has returned ports.ErrStaleServerKey and before it is run again.
 	// The function must reload the key ring. It runs outside of transactions. If OnStaleServerKey is nil, Store.Do
@@ -39,12 +39,13 @@ type Config struct {
 }
 
 const (
-	// StatementTimeout bounds one statement, and the time that a transaction may be idle between two statements.
+	// StatementTimeout is the longest duration of one statement. A transaction may also be idle for this long between
+	// two statements.
 	StatementTimeout = 10 * time.Second
 	// PatientTimeout replaces StatementTimeout if Config.Patient is set.
 	PatientTimeout = 10 * time.Minute
-	// LongestTransaction is an upper bound for the duration of transactions that seal or sign data. Such a transaction
-	// consists of few statements.
+	// LongestTransaction is the longest duration of a transaction that seals or signs data. Such a transaction consists
+	// of only a few statements.
 	LongestTransaction = 3 * StatementTimeout
 	// LargeDeletion replaces StatementTimeout when a box or a user is deleted together with all rows that belong to it.
 	LargeDeletion = 50 * time.Second
@@ -52,8 +53,9 @@ const (
 	// lockTimeout bounds the wait for a lock, because a waiting statement occupies a connection that other requests
 	// need.
 	lockTimeout = 5 * time.Second
-	// answerTimeout is added to the timeout that the server applies to a statement. If no answer arrives within the sum
-	// of both times, Lockbox abandons the statement, because the server is probably dead or unreachable.
+	// answerTimeout is how long Lockbox still waits for a response after the server should have cancelled a statement.
+	// If no response arrives in this time, Lockbox abandons the statement, because the server is probably dead or
+	// unreachable.
 	answerTimeout = 2 * time.Second
 	// connectTimeout bounds one attempt to connect.
 	connectTimeout = 5 * time.Second
@@ -61,7 +63,7 @@ const (
 	// other. After a failover, a host that does not answer must not delay the connection to the new primary.
 	hostTimeout = 2 * time.Second
 	// pingTimeout bounds the check of a connection that was idle. After a failover, such a connection may be dead
-	// without an error.
+	// although it has not reported an error.
 	pingTimeout = time.Second
 	// maxConnLifetime is the age at which a connection is replaced. The jitter keeps connections from being replaced at
 	// the same time.
@@ -73,15 +75,15 @@ const (
 	// example because it waits for a lock, Lockbox requests that the server cancel it. This frees the connection for
 	// other requests long before lockTimeout.
 	cancelDelay = 200 * time.Millisecond
-	// cancelTimeout bounds the wait for a statement to end after its request was cancelled. When this time has passed,
-	// the connection is closed: the database does not answer, or a proxy discards cancel requests.
+	// cancelTimeout bounds the wait for a statement to end after its request was cancelled. After this time, Lockbox
+	// closes the connection. Either the database does not respond, or a proxy discards cancel requests.
 	cancelTimeout = 2 * time.Second
 
 	defaultConns = 10
 	// fullTimeout bounds the wait for a free connection of the pool while the server accepts no new connection.
 	fullTimeout = 5 * time.Second
-	// reservedConns is the number of connections that transactions leave free for single statements. Reads can use them
-	// while transactions wait for each other.
+	// reservedConns is the number of connections that only single statements may use. Reads can therefore continue
+	// while transactions wait for each other's locks.
 	reservedConns   = 2
 	applicationName = "lockbox"
 )
@@ -96,7 +98,7 @@ func poolConfig(config Config) (*pgxpool.Config, error) {
 	settings.MaxConnLifetime = maxConnLifetime
 	settings.MaxConnLifetimeJitter = maxConnLifetimeJitter
 	settings.PingTimeout = pingTimeout
-	// Every other parameter is set on the role; see roleSettings.
+	// All other parameters are stored as settings of the role; see roleSettings.
 	settings.ConnConfig.RuntimeParams["application_name"] = applicationName
 	for _, each := range roleSettings {
 		delete(settings.ConnConfig.RuntimeParams, each.name)
@@ -115,10 +117,11 @@ func PoolSize(maxConns int32) int {
 	return int(maxConns)
 }
 
-// setExecMode chooses how statements are prepared. A named prepared statement belongs to a session. A pooler that
-// changes sessions between transactions therefore needs unnamed statements; the driver caches their descriptions. The
-// other modes of the driver are refused. describe_exec sends a statement and its parameters in two steps, and such a
-// pooler may change the session in between. exec and simple_protocol lose the types of parameters.
+// setExecMode chooses how the driver prepares statements. A named prepared statement exists only in one session, but a
+// pooler in transaction mode may run each transaction in a different session. For such a pooler, setExecMode chooses
+// unnamed statements, whose descriptions the driver caches. setExecMode refuses the other modes of the driver. The mode
+// describe_exec sends a statement and its parameters in two steps, for which the pooler may use different sessions. The
+// modes exec and simple_protocol do not send the types of parameters.
 func setExecMode(config *pgx.ConnConfig, transactionPooling bool) error {
 	switch config.DefaultQueryExecMode {
 	case pgx.QueryExecModeCacheStatement:
@@ -134,7 +137,7 @@ func setExecMode(config *pgx.ConnConfig, transactionPooling bool) error {
 	return nil
 }
 
-// statementTimeout is the time after which the server cancels a statement of a transaction.
+// statementTimeout is how long the server lets a statement in a transaction run before it cancels the statement.
 func (c Config) statementTimeout() time.Duration {
 	if c.Patient {
 		return PatientTimeout
@@ -144,13 +147,13 @@ func (c Config) statementTimeout() time.Duration {
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
-// largestInBatch is the largest size, in bytes, of a sealed value that is read or written in a batch. A larger value
-// has its own statement, so other requests do not wait for it.
+// largestInBatch is the largest size, in bytes, of a sealed value that is read or written in a batch. For a larger
+// value, Lockbox runs a separate statement, so other requests do not wait for that value.
 const largestInBatch = 64 << 10
 
-// maxConcurrentBatches returns how many batches of one kind may run at the same time. One batch at a time would cost
-// the least per request, but would leave most cores of a large machine idle. Most connections must remain free for
-// other work. The limit applies separately to lookups and to writes, and does not count stalled batches.
+// maxConcurrentBatches returns how many batches of one kind may run at the same time. With one batch at a time, each
+// request would cost the least, but most cores of a large machine would be idle. Most connections must remain free for
+// other work. Lookups and writes each have this limit. Stalled batches do not count.
 func maxConcurrentBatches(maxConns int32) int {
 	return max(1, min(runtime.GOMAXPROCS(0)/2, int(maxConns)/5, 4))
 }

@@ -30,8 +30,8 @@ func TestModesOfTheDriver(t *testing.T) {
 	}
 }
 
-// TestTimeToConnect verifies that the time to connect is short if the URL names several hosts. A host that does not
-// answer must not delay the connection to another host for long.
+// TestTimeToConnect verifies that the limit for one attempt to connect is lower if the URL names several hosts. A dead
+// host must not delay the connection to the next host for long.
 func TestTimeToConnect(t *testing.T) {
 	t.Parallel()
 	for url, want := range map[string]time.Duration{

@@ -11,16 +11,16 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// apiKeys implements ports.APIKeys. The table holds the identifiers of tokens, not the tokens.
+// apiKeys implements ports.APIKeys. The table api_keys contains only the identifier of each API key, not its token.
 type apiKeys struct{ q querier }
 
 // apiKeyColumns are columns of the table api_keys, to which a statement must give the alias k.
 const apiKeyColumns = `k.id, k.user_id, k.name, k.key_id, k.created_at, k.expires_at, k.last_used_at`
 
-// collectAPIKey is scanAPIKey in the form that collect needs.
+// collectAPIKey calls scanAPIKey. It has the parameter type that the function collect requires.
 func collectAPIKey(row pgx.CollectableRow) (domain.APIKey, error) { return scanAPIKey(row) }
 
-// scanAPIKey reads apiKeyColumns, and any further columns into more.
+// scanAPIKey reads apiKeyColumns. If the row has further columns, it stores them in more.
 func scanAPIKey(row pgx.Row, more ...any) (domain.APIKey, error) {
 	var key domain.APIKey
 	var id, user, signedBy [16]byte
@@ -73,7 +73,7 @@ type sessions struct{ q querier }
 const insertSession = `INSERT INTO sessions (key_id, id, user_id, epoch, created_at, expires_at)
 	SELECT $1, $2, $3, $4, $5, $6` + keyInUse
 
-// sessionArgs returns the parameters of insertSession from $2 on.
+// sessionArgs returns all parameters of insertSession except $1.
 func sessionArgs(session domain.Session) []any {
 	return []any{uuid(session.ID), uuid(session.User), session.Epoch, session.CreatedAt, session.ExpiresAt}
 }

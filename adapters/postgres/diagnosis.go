@@ -15,19 +15,18 @@ type Diagnosis struct {
 	// Skew is the time of the database's clock minus the time of this machine's clock. SkewError is the largest
 	// possible error of Skew.
 	Skew, SkewError time.Duration
-	// Pooled means that a pooler is between this program and the database: the process that answers differs from the
-	// process that the server announced when the connection opened.
+	// Pooled means that a pooler is between this program and the database. Diagnose detects a pooler by the process ID
+	// of the session, which differs from the ID that the connection received when it opened.
 	Pooled bool
 	// Standby means that the server is a standby. ReadOnly means that the database refuses writes.
 	Standby, ReadOnly bool
 	// WriteErr is the result of TryWrite. Diagnose does not set it.
 	WriteErr error
-	// Durable means that a committed change survives a crash of the machine: fsync, full_page_writes and
-	// synchronous_commit are on.
+	// Durable means that committed changes survive a crash of the machine, because fsync and full_page_writes are on
+	// and synchronous_commit is not off.
 	Durable bool
-	// SyncNames is the parameter synchronous_standby_names. Standbys counts the connected standbys. SyncStandbys is
-	// the number of standbys for which a commit may wait, or -1 if the role is not allowed to see which standbys
-	// these are.
+	// SyncNames is the parameter synchronous_standby_names. Standbys counts the connected standbys. SyncStandbys counts
+	// the standbys for which a commit may wait. It is -1 if the role is not allowed to see this information.
 	SyncNames              string
 	Standbys, SyncStandbys int
 	// SyncCommit is the parameter synchronous_commit for the role of the URL.
@@ -55,7 +54,8 @@ func (i *Inspector) Diagnose(ctx context.Context) (Diagnosis, error) {
 		return d, err
 	}
 	d.Pooled = backend != int(i.conn.PgConn().PID())
-	// Without pg_monitor, a role sees the standbys of other roles, but not their sync_state.
+	// A role that is not a member of pg_monitor sees the standbys that connected as other roles, but their sync_state
+	// is NULL.
 	err = i.conn.QueryRow(ctx, `SELECT count(*), CASE WHEN count(*) = count(sync_state)
 		THEN count(*) FILTER (WHERE sync_state IN ('sync', 'quorum')) ELSE -1 END FROM pg_stat_replication`).Scan(
 		&d.Standbys, &d.SyncStandbys)
@@ -69,10 +69,10 @@ func (i *Inspector) Diagnose(ctx context.Context) (Diagnosis, error) {
 	return d, err
 }
 
-// TryWrite writes rows that need new pages of the table, and deletes them in the same transaction. If the database does
-// not have Lockbox's tables, is a standby or is read-only, TryWrite writes nothing and returns nil. It takes at most
-// two seconds, plus the time to connect. It uses a connection of its own, because a write that exceeds its deadline
-// loses its connection.
+// TryWrite writes rows that need new pages of the table, and deletes them in the same transaction. It writes nothing
+// and returns nil if Lockbox's tables do not exist, or if the database is a standby or read-only. It takes at most two
+// seconds, plus the time to connect. It uses a connection of its own, because a write that exceeds its deadline loses
+// its connection.
 func TryWrite(ctx context.Context, url string) error {
 	inspector, err := Inspect(ctx, url)
 	if err != nil {
@@ -92,12 +92,12 @@ func TryWrite(ctx context.Context, url string) error {
 	return translate(inspector.conn.SendBatch(ctx, &batch).Close())
 }
 
-// skewSamples is the number of times that the clock of the database is read. The sample with the fastest answer has the
-// smallest error.
+// skewSamples is the number of times that the clock of the database is read. The sample with the shortest round trip
+// has the smallest error.
 const skewSamples = 3
 
-// skew compares the clock of the database with the clock of this machine. The possible error is half the time between
-// the request and the answer, because the database reads its clock at an unknown moment in between.
+// skew compares the clock of the database with the clock of this machine. The database reads its clock at an unknown
+// moment between the request and the response. The possible error is therefore half of the round-trip time.
 func (i *Inspector) skew(ctx context.Context) (skew, possibleError time.Duration, err error) {
 	for sample := range skewSamples {
 		var theirs time.Time

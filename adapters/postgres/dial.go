@@ -9,13 +9,13 @@ import (
 )
 
 const (
-	// With keepaliveIdle, keepaliveInterval and keepaliveCount, the operating system reports within half a minute that
-	// a server has vanished, even while a statement without a time limit runs.
+	// keepaliveIdle, keepaliveInterval and keepaliveCount make the operating system detect a dead server within half a
+	// minute. Even a statement without a time limit then fails.
 	keepaliveIdle     = 15 * time.Second
 	keepaliveInterval = 5 * time.Second
 	keepaliveCount    = 3
-	// cancelRequestTimeout bounds a cancel request, from opening its connection to the answer. A working server answers
-	// a cancel request immediately.
+	// cancelRequestTimeout is the longest duration of a cancel request, including the time to connect. A working server
+	// answers a cancel request immediately.
 	cancelRequestTimeout = time.Second
 )
 
@@ -46,7 +46,7 @@ type openConn struct {
 	of *openConns
 }
 
-// add registers a connection. After closeAll it closes the connection and returns net.ErrClosed.
+// add registers a connection. If closeAll was called before, add closes the connection and returns net.ErrClosed.
 func (o *openConns) add(conn net.Conn) (net.Conn, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -70,7 +70,8 @@ func (c *openConn) Close() error {
 	return c.Conn.Close()
 }
 
-// closeAll closes all open connections and every connection that is added later. Statements that run on them fail.
+// closeAll closes all open connections. Statements that run on these connections fail. From then on, add accepts no
+// connection.
 func (o *openConns) closeAll() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -84,13 +85,14 @@ func (o *openConns) closeAll() {
 // session.
 type sessionDialer struct {
 	conns *openConns
-	// established is set when the session is open. The driver then dials only to send cancel requests.
+	// established is true after the session has been opened. From then on, the driver dials only to send cancel
+	// requests.
 	established atomic.Bool
 }
 
-// dial is the pgconn.DialFunc of a session. A connection for a cancel request gets a deadline, because the driver
-// closes a dead connection only after it has waited for the answer to the cancel request. Until then, the dead
-// connection occupies a place in the pool.
+// dial is the pgconn.DialFunc of a session. A connection for a cancel request gets a deadline. Before the driver closes
+// a dead connection, it waits for the response to its cancel request. During this wait, the dead connection occupies a
+// place in the pool.
 func (d *sessionDialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	dialer := newNetDialer()
 	var deadline time.Time

@@ -8,9 +8,9 @@ import (
 // tcpUserTimeout is the socket option TCP_USER_TIMEOUT, which package syscall does not name.
 const tcpUserTimeout = 18
 
-// limitUnacknowledged makes the operating system close a connection if sent data is not acknowledged in time. The limit
-// is the time in which keepalives detect a dead server. No keepalives are sent while data is unacknowledged. Without
-// this option, retransmissions would continue for about 15 minutes.
+// limitUnacknowledged makes the operating system close a connection if sent data is not acknowledged in time.
+// Keepalives do not detect this case, because none are sent while data is unacknowledged. Without this option,
+// retransmissions would continue for about 15 minutes. The limit is as long as keepalives need to detect a dead server.
 func limitUnacknowledged(network, _ string, conn syscall.RawConn) error {
 	if network == "unix" {
 		return nil

@@ -1,9 +1,9 @@
 // Package postgres stores everything in PostgreSQL, versions 14 to 18. It implements the storage interfaces of package
 // ports. tests/storage is the suite that every implementation must pass.
 //
-// Each statement is in the method that runs it, or directly above it. Identifiers and times are made in Go, and there
-// are no triggers, sequences, advisory locks or temporary tables, so the code of this package shows everything that a
-// statement does.
+// Each statement is in the method that runs it, or directly above it. Identifiers and times are made in Go. The
+// database has no triggers or sequences, and the package uses no advisory locks or temporary tables. The code of this
+// package therefore shows everything that a statement does.
 //
 // Three mechanisms span several files:
 //

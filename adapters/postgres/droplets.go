@@ -11,16 +11,16 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// dropletRecords implements ports.DropletRecords. A server claims a record by a conditional update and holds no lock
-// afterwards, because the work on the droplet host takes seconds.
+// dropletRecords implements ports.DropletRecords. Before a server works on the droplet host, it claims the record with
+// a conditional update. It holds no lock during that work, because the work takes seconds.
 type dropletRecords struct{ q querier }
 
 // dropletColumns are columns of the tables droplets (alias d) and boxes (alias b).
 const dropletColumns = `d.id, d.name, d.container_id, d.box_id, COALESCE(b.name, ''), d.entry_key, d.entry_version, ` +
 	`d.entry_replaced, d.busy_until, d.abandoned, d.created_at`
 
-// Add inserts the record before anything is created on the host, so that an interrupted creation
-// can be found.
+// Add inserts the record before anything is created on the host. If the creation is interrupted, Lockbox can find it by
+// this record.
 func (r dropletRecords) Add(ctx context.Context, record domain.DropletRecord) error {
 	_, err := r.q.Exec(ctx, `INSERT INTO droplets (id, busy_until, created_at) VALUES ($1, $2, $3)`,
 		uuid(record.ID), timestamp(record.BusyUntil), record.CreatedAt)
@@ -83,8 +83,8 @@ func (r dropletRecords) Finish(ctx context.Context, id domain.DropletID, name do
 	return translate(err)
 }
 
-// Claim succeeds only if busy_until still has the value that was read, so only one of several servers can claim the
-// record.
+// Claim succeeds only if busy_until in the database still equals read.BusyUntil. If several servers try to claim the
+// record, only one of them succeeds.
 func (r dropletRecords) Claim(ctx context.Context, read domain.DropletRecord, until time.Time) (domain.DropletRecord,
 	bool, error) {
 	record, err := scanDroplet(r.q.QueryRow(ctx, `WITH d AS (

@@ -15,13 +15,13 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// entries implements ports.Entries: writes under a lock, deletions, lists, and reads of old versions. Store.LookUp and
-// Store.WriteIfUnchanged serve the common reads and writes in batches.
+// entries implements ports.Entries, the repository for writes under a lock, deletions, lists, and reads of old
+// versions. Store.LookUp and Store.WriteIfUnchanged serve the common reads and writes in batches.
 type entries struct{ q querier }
 
 // Keys matches the prefix with a range instead of LIKE, because a prepared statement cannot use an index for LIKE with
-// a parameter. All characters of a key sort before 0x7f. The statement returns the keys as a single string, because one
-// row per key would cost more to transfer and scan than the keys themselves.
+// a parameter. The range ends with 0x7f, because all characters of a key sort before 0x7f. The statement returns all
+// keys in a single string, because it would take much longer to transfer and scan one row for each key.
 func (r entries) Keys(ctx context.Context, box domain.BoxID, prefix string) ([]domain.EntryKey, error) {
 	var joined pgtype.Text
 	if err := r.q.QueryRow(ctx, keysSQL, uuid(box), prefix, prefix+"\x7f").Scan(&joined); err != nil {
@@ -30,7 +30,7 @@ func (r entries) Keys(ctx context.Context, box domain.BoxID, prefix string) ([]d
 	if !joined.Valid {
 		return []domain.EntryKey{}, nil
 	}
-	// A key cannot contain a line feed.
+	// A key cannot contain a line feed, so each line is one key.
 	keys := make([]domain.EntryKey, 0, 1+strings.Count(joined.String, "\n"))
 	for key := range strings.SplitSeq(joined.String, "\n") {
 		keys = append(keys, domain.EntryKey(key))
@@ -38,11 +38,11 @@ func (r entries) Keys(ctx context.Context, box domain.BoxID, prefix string) ([]d
 	return keys, nil
 }
 
-// keysSQL aggregates the rows in the order of the subquery.
+// keysSQL joins the keys in the order in which the subquery returns them.
 const keysSQL = `SELECT string_agg(key, E'\n') FROM (SELECT key FROM entries
 	WHERE box_id = $1 AND key >= $2 AND key < $3 AND deleted_at IS NULL ORDER BY key) k`
 
-// CountIn checks the limit and increments the counter in one UPDATE, so that concurrent writers cannot exceed the
+// CountIn checks the limit and increments the counter in one UPDATE. Concurrent writers therefore cannot exceed the
 // limit. The UPDATE locks the box. A second statement in the same round trip counts the deleted keys. Their number
 // changes only under this lock, so the count is exact.
 func (r entries) CountIn(ctx context.Context, box domain.BoxID, key domain.EntryKey, limit int, now time.Time) error {
@@ -94,8 +94,8 @@ func (r entries) CountOut(ctx context.Context, box domain.BoxID, now time.Time) 
 	return translate(err)
 }
 
-// Lock first tries to lock an existing row, which costs one round trip in the common case. It inserts a row only if
-// there is none.
+// Lock first tries to lock an existing row. It inserts a row only if there is none. In the common case, the row exists,
+// and Lock needs one round trip.
 func (r entries) Lock(ctx context.Context, credential domain.Credential, box domain.Box, key domain.EntryKey,
 	now time.Time) (ports.LockedEntry, error) {
 	locked, err := r.lock(ctx, credential, box, key)
@@ -119,8 +119,9 @@ func (r entries) Lock(ctx context.Context, credential domain.Credential, box dom
 	return locked, orNotFound(err, domain.ErrBoxNotFound)
 }
 
-// lock sends two statements in one round trip. They cannot be one statement: after the wait for the lock, a join would
-// still read the other tables as they were when the statement began. It returns pgx.ErrNoRows if the entry has no row.
+// lock sends two statements in one round trip. They cannot be a single statement with a join. If such a statement had
+// to wait for the lock, it would read the other tables as they were before the wait. If the entry has no row, the
+// method lock returns pgx.ErrNoRows.
 func (r entries) lock(ctx context.Context, credential domain.Credential, box domain.Box,
 	key domain.EntryKey) (ports.LockedEntry, error) {
 	locked := ports.LockedEntry{Entry: domain.Entry{Box: box.ID, Key: key}}
@@ -161,8 +162,8 @@ func (r entries) Stored(ctx context.Context, box domain.BoxID, key domain.EntryK
 	return versions, largest, translate(err)
 }
 
-// AddVersion sends all its statements with the commit. If the server key was retired, the subquery for the key returns
-// NULL. The column does not accept NULL, so the statement fails, and nothing is stored under a retired key.
+// AddVersion sends all its statements with the commit. It must store nothing under a retired server key. If the key was
+// retired, the subquery for the column key_id returns NULL. The column does not accept NULL, so the statement fails.
 func (r entries) AddVersion(ctx context.Context, entry domain.Entry, version ports.NewVersion, keep int,
 	event domain.Event) error {
 	var batch pgx.Batch
@@ -183,11 +184,12 @@ func (r entries) AddVersion(ctx context.Context, entry domain.Entry, version por
 	return atCommit(ctx, r.q, &batch, translateAddVersion)
 }
 
-// queueEntry adds the statements that update the row of an entry for its new version, and that store the reservation
-// unless it is nil. The row gets the ID of the box key in force. The version itself has another box key if UndoWrite
-// stores an old version again. The reservation is part of the UPDATE of the entry, because a second UPDATE would leave
-// another dead row. If the reservation would exceed the limit of the box, the statement sets reserved_bytes to NULL.
-// The column does not accept NULL, so the statement fails, and the version is not stored.
+// queueEntry adds the statements that update the row of an entry when it receives a new version. They also store the
+// reservation if it is not nil. The row of the entry gets the ID of the current box key. The version itself may have an
+// older box key, because UndoWrite can restore an old version. One UPDATE of the entry also stores the reservation,
+// because a second UPDATE would leave one more dead row. If the reservation exceeds the limit of the box, the UPDATE of
+// the box sets reserved_bytes to NULL. The column does not accept NULL, so the statement fails, and the version is not
+// stored.
 func queueEntry(batch *pgx.Batch, entry domain.Entry, reservation *ports.Reservation) {
 	args := []any{uuid(entry.Box), string(entry.Key), number(entry.Version), entry.UpdatedAt}
 	room := ``
@@ -203,13 +205,14 @@ func queueEntry(batch *pgx.Batch, entry domain.Entry, reservation *ports.Reserva
 		WHERE box_id = $1 AND key = $2`, args...)
 }
 
-// translateAddVersion is like translate, but also recognises the errors of the statements of AddVersion.
+// translateAddVersion is like translate, but also recognises the errors that are specific to AddVersion.
 func translateAddVersion(err error) error {
 	switch refused, _ := errors.AsType[*pgconn.PgError](err); {
 	case violates(err, sqlstate.ForeignKeyViolation, "entry_versions_author_id_fkey"):
 		return domain.ErrUnauthenticated // the author was deleted concurrently
 	case violates(err, sqlstate.UniqueViolation, "entry_versions_pkey"):
-		// A version with this number already exists, so the entry's row did not name the newest version.
+		// A version with this number already exists. The row of the entry therefore does not contain the number of the
+		// newest version, although Lockbox always stores that number there.
 		return &ports.TamperedError{What: "entry version number"}
 	case refused != nil && refused.Code == sqlstate.NotNullViolation && refused.ColumnName == "key_id":
 		return ports.ErrStaleServerKey
@@ -228,7 +231,8 @@ func (r entries) MarkDeleted(ctx context.Context, entry domain.Entry) error {
 	return translate(err)
 }
 
-// DeleteVersion compares the version and marks the entry as deleted in one UPDATE.
+// DeleteVersion marks the entry as deleted only if entry.Version is still its current version. A single UPDATE compares
+// the version and marks the entry.
 func (r entries) DeleteVersion(ctx context.Context, entry domain.Entry) (bool, error) {
 	tag, err := r.q.Exec(ctx, `UPDATE entries SET deleted_at = $4, updated_at = $4
 		WHERE box_id = $1 AND key = $2 AND version = $3 AND deleted_at IS NULL`,
@@ -236,8 +240,8 @@ func (r entries) DeleteVersion(ctx context.Context, entry domain.Entry) (bool, e
 	return tag.RowsAffected() == 1, translate(err)
 }
 
-// LockVersion waits for a concurrent writer of the entry. PostgreSQL then checks the condition again on the row that
-// the writer committed.
+// LockVersion waits for a concurrent writer of the entry. After the wait, PostgreSQL evaluates the condition on the row
+// that the writer committed.
 func (r entries) LockVersion(ctx context.Context, entry domain.Entry) (bool, error) {
 	tag, err := r.q.Exec(ctx, `SELECT FROM entries
 		WHERE box_id = $1 AND key = $2 AND version = $3 AND deleted_at IS NULL FOR UPDATE`,
@@ -293,7 +297,7 @@ func (r entries) Version(ctx context.Context, box domain.BoxID, key domain.Entry
 // storedColumns are the columns that scanStored reads.
 const storedColumns = `box_id, key, version, sealed_as, key_id, envelope, created_at, box_key_id`
 
-// scanStored reads storedColumns, and any further columns into more.
+// scanStored reads storedColumns. If the row has further columns, it stores them in more.
 func scanStored(row pgx.Row, more ...any) (ports.StoredVersion, error) {
 	var stored ports.StoredVersion
 	var box, serverKey [16]byte

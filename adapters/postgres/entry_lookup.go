@@ -26,10 +26,10 @@ const (
 		LEFT JOIN entry_versions v ON v.box_id = e.box_id AND v.key = e.key AND e.deleted_at IS NULL
 			AND v.version = CASE WHEN $5::bigint = 0 THEN e.version ELSE $5 END `
 
-	// A read of the newest value does not read the row of the entry, because in a large box this would cost as much as
-	// the read of the version. The row is not needed: unless the entry is deleted, its current version is always the
-	// version with the highest number. To find out whether the entry is deleted, the statement uses the index of the
-	// deleted entries, which are few.
+	// A read of the newest value does not read the row of the entry, because in a large box that row would take as long
+	// to read as the version. The statement does not need the row. The current version of an entry is always the
+	// version with the highest number. To find out whether the entry is deleted, it reads the index of deleted entries,
+	// which is small.
 	newestColumns = `, v.version, false, v.created_at` + versionColumns
 	joinNewest    = `
 		LEFT JOIN LATERAL (SELECT key FROM entries
@@ -39,7 +39,7 @@ const (
 )
 
 // The last two columns of an entry are its value and a boolean. The boolean is true if the value is too large for a
-// batch, so that the value needs a lookup of its own. The statement returns the value only if the caller may read it,
+// batch. The value then needs a separate lookup. The statement returns the value only if the caller may read it,
 // because otherwise the response time would reveal the size of the value. This condition does not replace the
 // authorization by the domain.
 var (
@@ -51,7 +51,7 @@ var (
 		` AND NOT ` + isSmall + `, false)`
 )
 
-// lookupKind is the key of a lookup in lookupStatements.
+// lookupKind determines which statement in lookupStatements a lookup uses. Lookups of the same kind share a statement.
 type lookupKind struct {
 	credential domain.CredentialKind
 	purpose    lookupPurpose
@@ -65,21 +65,21 @@ const (
 	forWrite    lookupPurpose = "a write" // does not read the value
 )
 
-// lookupSQL holds the statement for one lookup and the one for a batch. With the single statement, a lone reader
-// completes 6 percent more requests than with the batch statement.
+// lookupSQL holds a statement for one lookup (single) and a statement for several lookups (batch). If only one client
+// reads, the first statement lets it complete 6 percent more requests than the second.
 type lookupSQL struct{ single, batch string }
 
 // lookupStatements are built once, because building them for each read would have a measurable cost.
 var lookupStatements = buildLookupStatements()
 
-// perRow replaces the parameters $1 to $5 of a single statement by columns of the table with the alias a. Each row of
-// this table holds the parameters of one lookup.
+// perRow turns the SQL for one lookup into SQL for a batch. It replaces the parameters $1 to $5 by columns of the table
+// with the alias a. Each row of this table holds the parameters of one lookup.
 var perRow = strings.NewReplacer("$1", "a.credential", "$2", "a.issued_to", "$3", "a.box", "$4", "a.key", "$5",
 	"a.version")
 
 // buildLookupStatements returns the statements for each kind of credential and each purpose. A lookup returns at most
-// one row. LIMIT 1 informs the planner about this bound. Without it, the planner could turn the lateral subqueries into
-// joins of entire tables.
+// one row, but the planner does not know this. Without LIMIT 1, it could turn the lateral subqueries into joins of
+// entire tables.
 func buildLookupStatements() map[lookupKind]lookupSQL {
 	statements := make(map[lookupKind]lookupSQL)
 	for kind, source := range credentialSources {
@@ -123,7 +123,8 @@ type lookupRequest = batch.Request[lookup, lookupResult]
 // maxLookupBatch is the largest number of lookups in one batch.
 const maxLookupBatch = 64
 
-// LookUp returns the data with which the domain authorizes and answers a read of an entry; see ports.EntryReader.
+// LookUp returns the data that the domain needs to authorize a read of an entry, and the entry itself. See
+// ports.EntryReader.
 func (s *Store) LookUp(ctx context.Context, credential domain.Credential, box domain.BoxName, key domain.EntryKey,
 	version uint64) (ports.EntrySnapshot, error) {
 	purpose := newestValue
@@ -139,8 +140,8 @@ func (s *Store) LookUp(ctx context.Context, credential domain.Credential, box do
 	})
 }
 
-// LookUpForWrite returns the data with which the domain authorizes a write and checks its condition; see
-// ports.EntryReader.
+// LookUpForWrite returns the data that the domain needs to authorize a write and to check the condition of the write.
+// See ports.EntryReader.
 func (s *Store) LookUpForWrite(ctx context.Context, credential domain.Credential, box domain.BoxName,
 	key domain.EntryKey) (ports.EntrySnapshot, error) {
 	return s.lookUp(ctx, lookup{
@@ -164,7 +165,8 @@ func (s *Store) lookUp(ctx context.Context, input lookup) (ports.EntrySnapshot, 
 	return result.EntrySnapshot, translate(err)
 }
 
-// CheckCurrent compares the timeline of the lookup's connection with the highest one; see ports.EntryReader.
+// CheckCurrent compares the timeline on which the lookup ran with the highest timeline that the store has seen. See
+// ports.EntryReader.
 func (s *Store) CheckCurrent(snapshot ports.EntrySnapshot) error {
 	if snapshot.Timeline == 0 || snapshot.Timeline == s.pool.connector.timeline.Load() {
 		return nil
@@ -186,7 +188,7 @@ func (s *Store) lookUpLarge(ctx context.Context, input lookup) (result lookupRes
 	return request.Result()
 }
 
-// runLookups runs a batch in one round trip, with one statement for each kind of lookup in it.
+// runLookups runs a batch in one round trip. Lookups of the same kind share a statement.
 func (s *Store) runLookups(ctx context.Context, requests []*lookupRequest) error {
 	ctx, cancel := context.WithTimeout(ctx, StatementTimeout)
 	defer cancel()

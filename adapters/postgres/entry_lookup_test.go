@@ -18,7 +18,8 @@ import (
 )
 
 // office inserts ten users with a credential of each kind. Users n to n+4 are members of box n. The last of the five
-// members may not read. Each box has four entries with three versions each. One of the four entries is deleted.
+// members has no permission to read. Each box has four entries with three versions each. One of the four entries is
+// deleted.
 const office = `
 INSERT INTO users (id, name, role, is_active, created_at, updated_at)
 	SELECT uuid_of(1, n), 'user-' || n, 'user', n <> 9, now(), now() FROM generate_series(0, 9) n;
@@ -57,7 +58,7 @@ func openOffice(t *testing.T) (store *postgres.Store, url string) {
 	return store, url
 }
 
-// query holds the arguments of one lookup. Box 10, user 10 and entry 4 do not exist.
+// query holds the arguments of one lookup. Some queries name box 10, user 10 or entry 4, which do not exist.
 type query struct {
 	credential domain.Credential
 	box        domain.BoxName
@@ -103,8 +104,8 @@ func allQueries() []query {
 			credential: domain.Credential{Kind: domain.APIKeyCredential, ID: crowdID(3, 4), User: crowdID(1, 4)}})
 }
 
-// requireStarted waits until the given number of goroutines has started. It then gives the goroutines time to enter the
-// queue or, after a stall, a batch.
+// requireStarted waits until the given number of goroutines has started. It then waits a little longer, because the
+// goroutines still have to enter the queue or a batch.
 func requireStarted(t *testing.T, started *atomic.Int64, count int) {
 	t.Helper()
 	require.Eventually(t, func() bool { return started.Load() == int64(count) }, 4*time.Second, time.Millisecond)
@@ -212,7 +213,7 @@ func TestALargeValueIsReadOutsideTheBatch(t *testing.T) {
 }
 
 // TestALookupSeesEarlierChanges verifies that a lookup sees every change that was committed before the lookup started.
-// This also applies to a lookup that waits in the queue.
+// This also applies to a lookup that waits in the queue of a batcher.
 func TestALookupSeesEarlierChanges(t *testing.T) {
 	t.Parallel()
 	store, url := openOffice(t)

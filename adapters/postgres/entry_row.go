@@ -7,8 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// entryRow receives the columns of an entry and of one of its versions; see entryColumns and newestColumns. Columns are
-// null if the entry or the version was not found.
+// entryRow receives the columns of an entry and of one of its versions; see entryColumns and newestColumns. The columns
+// of an entry or a version that was not found are null.
 type entryRow struct {
 	entryVersion      pgtype.Int8
 	deleted           pgtype.Bool
@@ -20,14 +20,14 @@ type entryRow struct {
 	tooLarge          bool
 }
 
-// targets returns the destinations in the order of the columns.
+// targets returns the arguments of Scan for these columns, in the same order.
 func (r *entryRow) targets() []any {
 	return []any{&r.entryVersion, &r.deleted, &r.updated, &r.version, &r.sealedAs, &r.serverKey, &r.envelope,
 		&r.key, &r.created, &r.value, &r.tooLarge}
 }
 
-// snapshot converts the row that was scanned last. If the entry or the version was not found, the corresponding part of
-// the snapshot is zero.
+// snapshot converts the columns in r, callerRow and accessRow to a snapshot. An entry or a version that was not found
+// is zero in the snapshot.
 func (r *entryRow) snapshot(input *lookup, callerRow *callerRow, accessRow *accessRow) (ports.EntrySnapshot, error) {
 	caller, err := callerRow.caller(input.credential)
 	if err != nil {

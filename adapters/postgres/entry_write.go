@@ -17,9 +17,10 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// A conditional write follows a lookup, and the data of that lookup has authorized it. The write stores a new version
-// of the entry only if this data is unchanged. Otherwise it stores nothing, and its caller falls back to the locking
-// path (Entries.Lock and Entries.AddVersion). Concurrent conditional writes share a statement and a commit.
+// A conditional write follows a lookup. The domain has authorized the write with the data of that lookup. The write
+// stores a new version of the entry only if this data is unchanged. Otherwise it stores nothing, and its caller falls
+// back to the locking path (Entries.Lock and Entries.AddVersion). Concurrent conditional writes share a statement and a
+// commit.
 
 // maxWriteBatch is the largest number of conditional writes in one batch.
 const maxWriteBatch = 64
@@ -29,7 +30,7 @@ const maxWriteBatch = 64
 const writeColumns = `credential, issued_to, box, box_id, key, permissions, expires, version, sealed_as, key_id, ` +
 	`envelope, value, author_id, at, prune_to, room, box_key_id`
 
-// writeTypes are the types of writeColumns from issued_to on. The type of the first column depends on the kind of
+// writeTypes are the types of writeColumns, except for the first column. The type of that column depends on the kind of
 // credential.
 var writeTypes = []string{"uuid", "text", "uuid", "text", "smallint", "timestamptz", "bigint", "bigint", "uuid",
 	"bytea", "bytea", "uuid", "timestamptz", "bigint", "bigint", "bytea"}
@@ -39,16 +40,16 @@ var writeStatements = buildWriteStatements()
 
 // buildWriteStatements returns one statement for each kind of credential.
 //
-//   - locked selects and locks the entries whose conditions still hold. SKIP LOCKED leaves out an entry that another
-//     transaction is writing. It also leaves out a write whose author is being deleted, because the foreign key would
-//     wait for the lock on that user. One lock must not delay the whole batch. The statement compares box_key_id on the
-//     locked row. A change of the box's key updates this column in every entry, so a write that was decided under the
-//     old key never commits after the change, even if this statement began before it. In a box without a keyring the
-//     column is null, and the comparison costs no lookup.
-//   - updated moves these entries to their new version. If several writes of a batch name the
-//     same entry, one of them wins.
-//   - inserted_versions, pruned, audited and queued use the rows of updated. pruned skips old versions that are locked.
-//     The next write deletes them.
+//   - The query "locked" selects and locks the entries whose writes may be stored. A locked row must not delay the
+//     whole batch, so the query uses SKIP LOCKED. It therefore omits an entry that another transaction is writing. It
+//     also omits a write whose author is being deleted, because the foreign key would wait for the lock on that user.
+//   - The same query compares box_key_id in the locked row of the entry. A change of the box key updates this column in
+//     every entry. A write that used the old box key is therefore never stored after the change. In a box without a
+//     keyring, the column is NULL.
+//   - The query "updated" sets the new version number in these entries. If a batch contains several writes to the same
+//     entry, one of them is stored.
+//   - The queries "inserted_versions", "pruned", "audited" and "queued" use the rows of "updated". The query "pruned"
+//     skips old versions that are locked. The next write deletes these versions.
 //
 // The statement returns the ordinals of the writes that were stored. The comment on buildLookupStatements explains
 // LIMIT 1.
@@ -97,15 +98,16 @@ func buildWriteStatements() map[domain.CredentialKind]string {
 	return statements
 }
 
-// hasRoom is domain.Room.Covers in SQL. room is 0 in a box without a limit. The number of versions that are kept is
-// version - prune_to. If all versions are kept, prune_to is 0, so this difference is the version number. The entry
-// never has more stored versions than its version number.
+// hasRoom is domain.Room.Covers in SQL. The column a.room is 0 if the box has no limit. After the write, the entry has
+// at most a.version - a.prune_to versions. This also applies if all versions are kept: a.prune_to is then 0, and an
+// entry never has more versions than its version number.
 const hasRoom = `(a.room = 0 OR a.room <= slot_bytes AND (slots >= a.version - a.prune_to OR a.version <= slots_until))`
 
 type writeRequest = batch.Request[ports.ConditionalWrite, bool]
 
-// WriteIfUnchanged stores the next version of an entry; see ports.EntryWriter. It does not store a value larger than
-// largestInBatch. The caller then falls back to the locking path, where a large value delays no batch.
+// WriteIfUnchanged stores the next version of an entry; see ports.EntryWriter. For a value larger than largestInBatch,
+// it stores nothing and returns false. The caller then falls back to the locking path, where the value does not delay a
+// batch.
 func (s *Store) WriteIfUnchanged(ctx context.Context, write ports.ConditionalWrite) (stored bool, err error) {
 	if len(write.Version.Sealed.Value) > largestInBatch {
 		return false, nil
@@ -117,9 +119,9 @@ func (s *Store) WriteIfUnchanged(ctx context.Context, write ports.ConditionalWri
 	return stored, err
 }
 
-// runWrites stores a batch in one round trip and one commit. The database accepts or rejects the batch as a whole. A
-// rejection is not an error of runWrites: nothing was stored, and each caller falls back to the locking path, where
-// only the faulty write fails.
+// runWrites stores a batch in one round trip and one commit. The database accepts or rejects the batch as a whole.
+// After a rejection, runWrites returns nil and reports that no write was stored. Each caller then falls back to the
+// locking path, where only the faulty write fails.
 func (s *Store) runWrites(ctx context.Context, requests []*writeRequest) error {
 	ctx, cancel := context.WithTimeout(ctx, StatementTimeout+endTimeout)
 	defer cancel()

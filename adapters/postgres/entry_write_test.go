@@ -99,7 +99,7 @@ var ownChanges = map[domain.CredentialKind]map[string]string{
 	},
 }
 
-// TestAConditionalWriteWhoseConditionsChangedStoresNothing changes one condition after the write has read its snapshot.
+// TestAConditionalWriteWhoseConditionsChangedStoresNothing changes one condition after the lookup and before the write.
 func TestAConditionalWriteWhoseConditionsChangedStoresNothing(t *testing.T) {
 	t.Parallel()
 	for _, credential := range holders(2) {
@@ -122,8 +122,8 @@ func TestAConditionalWriteWhoseConditionsChangedStoresNothing(t *testing.T) {
 	}
 }
 
-// writeTogether runs all writes concurrently and returns how many were stored. A lock blocks the first batch while
-// the other writes queue.
+// writeTogether runs all writes concurrently and returns how many were stored. While a lock blocks the first batch, the
+// other writes wait in the queue.
 func writeTogether(t *testing.T, store *postgres.Store, url string, all []ports.ConditionalWrite) (stored int) {
 	t.Helper()
 	release := hold(t, url, `LOCK TABLE users IN ACCESS EXCLUSIVE MODE`)
@@ -188,8 +188,8 @@ func TestOneOfSeveralWritesToAnEntryIsStored(t *testing.T) {
 	require.Len(t, pgtest.Column(t, url, writeEvents), 1)
 }
 
-// TestAnErrorOfTheDatabaseStoresNothing verifies that a write that the database rejects stores nothing. PostgreSQL
-// accepts no zero byte in text and rejects the entire statement.
+// TestAnErrorOfTheDatabaseStoresNothing verifies that a write that the database rejects stores nothing. The write
+// contains a zero byte in a text column, which PostgreSQL does not accept.
 func TestAnErrorOfTheDatabaseStoresNothing(t *testing.T) {
 	t.Parallel()
 	store, url := openOffice(t)
@@ -218,8 +218,8 @@ func TestALargeValueIsNotWrittenInABatch(t *testing.T) {
 	require.Zero(t, store.Stats().Writes.Done)
 }
 
-// TestACancelledWriteHasAnUnknownOutcome verifies that the error of a cancelled write has the code outcome_unknown,
-// because the database may or may not have stored the write.
+// TestACancelledWriteHasAnUnknownOutcome verifies that the error of a cancelled write has the code outcome_unknown. The
+// database has possibly stored the write.
 func TestACancelledWriteHasAnUnknownOutcome(t *testing.T) {
 	t.Parallel()
 	store, url := openOffice(t)

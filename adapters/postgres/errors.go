@@ -16,10 +16,11 @@ import (
 
 // translate converts errors of the driver into errors of the domain.
 //
-//   - A database that cannot be reached, refuses connections or is shutting down gives Unavailable with code
-//     database_unavailable. A cancelled statement gives the same error, because it had no effect.
-//   - A conflict with a concurrent transaction, or a lock that was not free within lockTimeout, gives domain.ErrBusy. A
-//     single statement can meet a conflict too, if the default isolation level of the database is raised.
+//   - If the database cannot be reached, refuses connections or is shutting down, translate returns an error of kind
+//     domain.Unavailable with code database_unavailable. It returns the same error for a cancelled statement, because
+//     such a statement had no effect.
+//   - It returns domain.ErrBusy for a conflict with a concurrent transaction, and for a lock that was not free within
+//     lockTimeout. If the database has a stricter default isolation level, even a single statement can have a conflict.
 //   - Errors of the domain, pgx.ErrNoRows and programming errors are returned unchanged.
 func translate(err error) error {
 	if err == nil || domain.KindOf(err) != 0 || errors.Is(err, pgx.ErrNoRows) {
@@ -30,7 +31,7 @@ func translate(err error) error {
 	}
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		if sqlstate.IsConflict(err) || pgErr.Code == sqlstate.LockNotAvailable {
-			// Store.Do still retries a conflict, because it finds the cause in the chain of errors.
+			// Store.Do still recognises a conflict and retries, because the returned error wraps err.
 			return domain.ErrBusy.Because(err)
 		}
 		if isOutage(pgErr.Code) {
@@ -47,9 +48,9 @@ func translate(err error) error {
 	return err
 }
 
-// isOutage reports whether a code means that the server cannot work now: the classes 08 (connection
-// exception), 53 (insufficient resources) and 57 (operator intervention: a shutdown or a statement
-// timeout), a standby, or a transaction that was idle for too long.
+// isOutage reports whether a code means that the server cannot run statements at the moment. Class 08 is a connection
+// exception, and class 53 means insufficient resources. Class 57 means a shutdown or a statement timeout. The last two
+// codes mean that the server is read-only, for example a standby, or that a transaction was idle for too long.
 func isOutage(code string) bool {
 	return strings.HasPrefix(code, "08") || strings.HasPrefix(code, "53") || strings.HasPrefix(code, "57") ||
 		code == sqlstate.ReadOnlyTransaction || code == sqlstate.IdleInTransaction
@@ -67,15 +68,16 @@ func unavailable(cause error) error {
 	case errors.Is(cause, errReadOnly):
 		message = "the database is read-only; try again in a moment"
 	case sqlstate.Of(cause) == sqlstate.DiskFull:
-		message = "the disk of the database is full: an operator must free space; then try again"
+		message = "the disk of the database is full; try again after an operator has freed space"
 	case errors.Is(cause, ErrRefused):
-		message = "the database refuses the connections of this server: the log of this server has the reason"
+		message = "the database refuses connections from this Lockbox server; " +
+			"the log of this server contains the reason"
 	}
 	return domain.Refuse(domain.Unavailable, "database_unavailable", message).Because(cause)
 }
 
-// outcomeUnknown returns the error for a commit whose result did not arrive, or whose replication was not confirmed.
-// The change may or may not be stored.
+// outcomeUnknown returns the error for a commit to which the server did not respond, and for a commit that the
+// synchronous standby did not confirm. The change is possibly stored.
 func outcomeUnknown(cause error) error {
 	return domain.Refuse(domain.Unavailable, "outcome_unknown",
 		"the database did not report whether the change was committed: check before you retry").Because(cause)

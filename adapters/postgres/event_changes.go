@@ -15,8 +15,8 @@ type storedChange struct {
 	To       string `json:"to,omitempty"`
 }
 
-// For an event without changes, such as the read of an entry, storedChanges returns nil. nil is stored as NULL, which
-// needs no space.
+// storedChanges returns nil for an event without changes, such as the read of an entry. The column is then NULL, which
+// takes no space.
 func storedChanges(event *domain.Event) []byte {
 	if len(event.Changes) == 0 {
 		return nil
@@ -29,8 +29,8 @@ func storedChanges(event *domain.Event) []byte {
 	return text
 }
 
-// changesOf parses the column events.changes. NULL means that there are no changes. changesOf ignores fields that a
-// newer release may have added.
+// changesOf parses the column events.changes. The column is NULL for an event without changes. changesOf ignores
+// unknown fields, because a newer release may have stored them.
 func changesOf(text []byte) ([]domain.Change, error) {
 	if text == nil {
 		return nil, nil

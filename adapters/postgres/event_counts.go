@@ -12,8 +12,8 @@ type EventKind struct {
 	Outcome domain.Outcome
 }
 
-// eventCounts counts committed events by kind. It is safe for concurrent use. Each kind has a count of 0 from the
-// beginning, so monitoring sees even the first event of a kind as an increase.
+// eventCounts counts committed events by kind. It is safe for concurrent use. Every kind starts with a count of 0.
+// Monitoring therefore sees even the first event of a kind as an increase.
 type eventCounts map[EventKind]*atomic.Int64
 
 func newEventCounts() eventCounts {
@@ -26,7 +26,7 @@ func newEventCounts() eventCounts {
 	return counts
 }
 
-// add counts a committed event. An event that stands for several refusals adds their number.
+// add counts a committed event. An event can stand for several refused requests; add then counts each of them.
 func (c eventCounts) add(event *domain.Event) {
 	if count := c[EventKind{event.Action, event.Outcome}]; count != nil {
 		count.Add(int64(max(event.Suppressed, 1)))

@@ -13,9 +13,9 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// queueStored returns the part of a statement that adds events to the queue of the audit stream, in the transaction
-// that stores the events. The argument stored is the name of a WITH query that returns the ids of the events. If there
-// is no stream, the condition is false, and the server does not collect the ids.
+// queueStored returns SQL that adds events to the queue of the audit stream. The SQL must be part of the statement that
+// stores the events, and the argument stored must name a WITH query of this statement. That query returns the IDs of
+// the events. If there is no audit stream, EXISTS is false, and the server does not collect the IDs.
 func queueStored(stored string) string {
 	return `INSERT INTO event_queue (id, events) SELECT events[1], events
 		FROM (SELECT array_agg(id ORDER BY id) AS events FROM ` + stored + `) s
@@ -24,24 +24,24 @@ func queueStored(stored string) string {
 
 // EventQueue implements ports.EventQueue. It is safe for concurrent use.
 //
-// The transactions that store events also write the queue, so it contains exactly the committed events, even if they
-// were committed in another order than that of their identifiers. Transaction numbers give the commit order. The
-// database assigns these numbers, so the order does not depend on the clocks of servers.
+// The transactions that store events also write the queue, so it contains exactly the committed events. An event with a
+// lower identifier may be committed later, so the queue is ordered by transaction number. The database assigns these
+// numbers, so the order does not depend on the clocks of servers.
 type EventQueue struct {
 	pool *pool
 
 	mu sync.Mutex // guards the following fields
-	// No row with a transaction number below floor exists or can appear. Next starts at the floor, so it does not read
-	// the index entries of deleted rows below the floor. The floor is valid until floorUntil.
+	// The queue contains no row with a transaction number below floor, and no such row can be added. Next therefore
+	// starts at floor and skips the index entries of rows that were deleted. The floor is valid until floorUntil.
 	floor      uint64
 	floorUntil time.Time
 }
 
 var _ ports.EventQueue = (*EventQueue)(nil)
 
-// floorLifetime is how long a floor stays valid. After a failover to a standby that had not received the last
-// transactions, the database assigns the numbers of these transactions again, and new rows can appear below the floor.
-// Next finds these rows after floorLifetime.
+// floorLifetime is how long a floor stays valid. After a failover, the new primary possibly lacks the last transactions
+// of the old primary. It assigns the numbers of these transactions again, so new rows can have numbers below the floor.
+// Next finds such rows after floorLifetime.
 const floorLifetime = 10 * time.Second
 
 // NewEventQueue returns the queue of the audit stream. Each audit stream needs a queue of its own.
@@ -56,8 +56,8 @@ func (q *EventQueue) Claim(ctx context.Context, holder [16]byte, lease time.Dura
 	return tag.RowsAffected() == 1, translate(err)
 }
 
-// Release sets the end of the lease to the present. It does not delete the row, because without the row the stream
-// would end.
+// Release ends the lease. It does not delete the row of event_stream, because deleting the row would end the audit
+// stream.
 func (q *EventQueue) Release(ctx context.Context, holder [16]byte) error {
 	_, err := q.pool.Exec(ctx, `UPDATE event_stream SET lease_until = clock_timestamp() WHERE id = 1 AND holder = $1`,
 		holder)
@@ -71,25 +71,24 @@ type queuedRow struct {
 	events [][16]byte
 }
 
-// maxQueuedRows bounds the rows that one call of Next reads.
+// maxQueuedRows is the largest number of rows that one call of Next reads.
 const maxQueuedRows = 256
 
-// nextRows returns rows of the queue. Each row also has the number of the oldest running transaction in the same
-// snapshot. If the queue is empty, it returns one row that has only this number.
+// nextRows selects rows of the queue. The first column is the number of the oldest running transaction. If the queue is
+// empty, nextRows returns one row, in which all other columns are NULL.
 const nextRows = `SELECT pg_snapshot_xmin(pg_current_snapshot()), q.xid, q.id, q.events
 	FROM (SELECT 1) one LEFT JOIN LATERAL (
 		SELECT xid, id, events FROM event_queue WHERE xid >= $1 ORDER BY xid, id LIMIT $2) q ON true
 	ORDER BY q.xid, q.id`
 
-// Next reads rows of the queue, and then their events by identifier. It returns all events of each row, so a batch can
-// exceed limit.
+// Next reads rows of the queue, and then the events with the identifiers in these rows. It returns all events of each
+// row, so the number of events can exceed limit.
 func (q *EventQueue) Next(ctx context.Context, limit int) (ports.QueuedEvents, error) {
 	rows, oldest, err := q.readRows(ctx)
 	if err != nil {
 		return ports.QueuedEvents{}, err
 	}
-	// Transactions with lower numbers than the oldest running transaction have ended, so their rows are among the rows
-	// that were read.
+	// All transactions with numbers below oldest have ended. readRows has therefore already read their rows.
 	batch := ports.QueuedEvents{Horizon: oldest}
 	var ids [][16]byte
 	for i, row := range rows {
@@ -137,8 +136,8 @@ func (q *EventQueue) currentFloor() uint64 {
 	return q.floor
 }
 
-// setFloor sets the floor. It ignores a floor of 0. If there was no valid floor, a lifetime begins. Otherwise the
-// lifetime of the old floor continues for the new floor.
+// setFloor sets the floor. It ignores a floor of 0. A new floor does not extend the lifetime of a valid old floor:
+// floorUntil changes only if there was no valid floor.
 func (q *EventQueue) setFloor(floor uint64) {
 	if floor == 0 {
 		return
@@ -172,10 +171,10 @@ func (q *EventQueue) readEvents(ctx context.Context, ids [][16]byte) ([]domain.E
 	return ordered, nil
 }
 
-// Delivered deletes the rows by their primary key. It does not check the lease, because the events were delivered even
-// if the lease has ended.
+// Delivered deletes the rows by their primary key. It does not check the lease: even if the lease has ended, the events
+// were delivered, and must leave the queue.
 func (q *EventQueue) Delivered(ctx context.Context, batch ports.QueuedEvents) error {
-	// The driver has no array type for transaction numbers.
+	// The driver has no array type for transaction numbers, so they are sent as text.
 	transactions := column(batch.Positions, func(p ports.QueuePosition) string {
 		return strconv.FormatUint(p.Transaction, 10)
 	})
@@ -188,7 +187,7 @@ func (q *EventQueue) Delivered(ctx context.Context, batch ports.QueuedEvents) er
 	return translate(err)
 }
 
-// Age uses the database's clock, because that clock also set the times in the queue.
+// Age uses the clock of the database, because the database also assigned the times in the queue.
 func (q *EventQueue) Age(ctx context.Context) (time.Duration, error) {
 	var seconds float64
 	err := q.pool.QueryRow(ctx, `SELECT COALESCE((
@@ -197,9 +196,9 @@ func (q *EventQueue) Age(ctx context.Context) (time.Duration, error) {
 	return time.Duration(seconds * float64(time.Second)), translate(err)
 }
 
-// DeleteAbandonedQueue ends an abandoned stream with one statement, and deletes rows of the queue with another. If a
-// server begins the stream again between the two statements, the rows stay, and their events are delivered. See
-// ports.Janitor.
+// DeleteAbandonedQueue ends an abandoned stream with one statement, and deletes rows of the queue with another. A
+// server may start the stream again after the first statement. The second statement then deletes no rows, and the
+// events are delivered. See ports.Janitor.
 func (s *Store) DeleteAbandonedQueue(ctx context.Context, before time.Time, limit int) (int, error) {
 	if _, err := s.pool.Exec(ctx, `DELETE FROM event_stream WHERE id = 1 AND lease_until < $1`, before); err != nil {
 		return 0, translate(err)

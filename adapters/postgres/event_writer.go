@@ -9,8 +9,9 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// EventWriter commits the audit events of concurrent requests together. It also commits the events of clients that have
-// disconnected, so a client cannot avoid the audit log by disconnecting. It implements ports.EventWriter.
+// EventWriter commits the audit events of concurrent requests together. A client cannot prevent an audit event by
+// disconnecting, because EventWriter also commits the events of clients that have disconnected. It implements
+// ports.EventWriter.
 type EventWriter struct {
 	pool    *pool
 	counts  eventCounts
@@ -22,8 +23,8 @@ type eventRequest = batch.Request[domain.Event, struct{}]
 // maxEventBatch is the largest number of events in one commit.
 const maxEventBatch = 512
 
-// NewEventWriter returns an event writer. Store.Stats reports the counts of the newest writer. Close the writer before
-// the store.
+// NewEventWriter returns an event writer. The caller must close the writer before the store. If there are several
+// writers, Store.Stats returns the counts of the last one.
 func (s *Store) NewEventWriter() *EventWriter {
 	w := &EventWriter{pool: s.pool, counts: s.eventCounts}
 	w.batcher = batch.New(w.insert, batch.Config{
@@ -48,8 +49,8 @@ func (w *EventWriter) Write(ctx context.Context, event domain.Event) error {
 // Close commits the queued events. Write returns domain.ErrBusy afterwards.
 func (w *EventWriter) Close() { w.batcher.Close() }
 
-// insert stores a batch. It retries after a conflict, which can occur if the default isolation level of the database is
-// raised.
+// insert stores a batch. If the database has a stricter default isolation level, the statement can have a conflict with
+// a concurrent statement. insert then retries.
 func (w *EventWriter) insert(ctx context.Context, requests []*eventRequest) error {
 	for attempt := 1; ; attempt++ {
 		err := w.insertOnce(ctx, requests)

@@ -22,7 +22,8 @@ func blockEvents(t *testing.T, url string) (release func()) {
 	return hold(t, url, `LOCK TABLE events IN EXCLUSIVE MODE`)
 }
 
-// fill starts to write the events and returns a function that waits for their outcomes.
+// fill writes each event in its own goroutine. It returns a function that waits for all writes and returns their
+// errors.
 func fill(t *testing.T, writer *postgres.EventWriter, events []domain.Event) (outcomes func() []error) {
 	t.Helper()
 	errs := make([]error, len(events))

@@ -67,8 +67,8 @@ func suppressed(event *domain.Event) pgtype.Int4 {
 	return pgtype.Int4{Int32: count, Valid: count > 0}
 }
 
-// queueEvent adds the insertion of one event to a batch that q sends. If q is a transaction, the event is counted after
-// the transaction has been committed.
+// queueEvent adds the INSERT of one event to the batch. The caller sends the batch with q. If q is a transaction, the
+// event is counted only after the commit.
 func queueEvent(q querier, batch *pgx.Batch, event domain.Event) {
 	if t, inside := q.(*transaction); inside {
 		t.events = append(t.events, event)
@@ -83,8 +83,8 @@ func (r events) Append(ctx context.Context, event domain.Event) error {
 	return atCommit(ctx, r.q, &batch, translate)
 }
 
-// maxExaminedEvents is the number of events that List reads to find matching ones. Reading that many events takes
-// about 20 milliseconds if they are in memory.
+// maxExaminedEvents is the largest number of events that List reads for one page. Reading that many events takes about
+// 20 milliseconds if they are in memory.
 const maxExaminedEvents = 10_000
 
 // List reads one event more than fits on the page, to find out whether there is a next page.
@@ -115,10 +115,11 @@ func (r events) List(ctx context.Context, filter ports.EventFilter) (ports.Event
 	return page, translate(rows.Err())
 }
 
-// listSQL returns the statement of a filter. It sorts by the identifier, which begins with the time, because there is
-// no index on the time itself. The inner SELECT reads up to maxExaminedEvents events by an index. The outer SELECT
-// returns the matching events and the last event that was read. The next page begins after that last event. There is no
-// index on the action or the actor, because each read of an entry stores an event and would have to update that index.
+// listSQL returns the statement that selects the events of a filter. The statement sorts by the identifier, which
+// begins with the time of the event. The time itself has no index. The inner SELECT reads up to maxExaminedEvents
+// events by an index. The outer SELECT returns the matching events and the last event that was read. The next page
+// begins after that last event. There is also no index on the action or the actor. Even a read of an entry stores an
+// event, so each read would have to update such an index.
 func listSQL(filter ports.EventFilter) (sql string, args []any) {
 	before := filter.Before
 	if before.IsZero() {
@@ -150,8 +151,8 @@ func listSQL(filter ports.EventFilter) (sql string, args []any) {
 // maxEventID sorts after every event.
 var maxEventID = domain.EventID(bytes.Repeat([]byte{0xff}, 16))
 
-// scanEvent reads eventColumns, and any further columns into more. It does not validate actions and outcomes, because a
-// newer server may have stored values that this version does not know.
+// scanEvent reads eventColumns. If the row has further columns, it stores them in more. It does not validate actions
+// and outcomes, because a newer server may have stored values that this version does not know.
 func scanEvent(row pgx.Row, more ...any) (domain.Event, error) {
 	var e domain.Event
 	var id [16]byte

@@ -44,8 +44,7 @@ func BenchmarkSearchEvents(b *testing.B) {
 	}
 }
 
-// BenchmarkDeleteOldEvents deletes a million events in the batches of a sweep, and reports the time of the slowest
-// batch.
+// BenchmarkDeleteOldEvents deletes a million events in batches of 2000, and reports the time of the slowest batch.
 func BenchmarkDeleteOldEvents(b *testing.B) {
 	store, url := openStore(b, nil)
 	for b.Loop() {

@@ -27,8 +27,8 @@ func (s *Store) Pool() *pgxpool.Pool { return s.pool.raw }
 // LimitStatements sets the time limit of a single statement. Call it before the store is used.
 func (s *Store) LimitStatements(limit time.Duration) { s.pool.limit = limit }
 
-// SeeTimeline makes a store believe that a connection has reported a timeline. It returns the highest timeline that was
-// reported before.
+// SeeTimeline stores a timeline as the highest one that a connection of the store has reported. It returns the highest
+// timeline before the call.
 func (s *Store) SeeTimeline(timeline uint32) (before uint32) {
 	return s.pool.connector.timeline.Swap(timeline)
 }
@@ -38,8 +38,7 @@ func (s *Store) AcceptTimeline(timeline uint32) error {
 	return s.pool.connector.acceptTimeline(timeline)
 }
 
-// ClockSkew returns the skew of a remote clock. The argument there is the time that the remote clock showed between
-// sent and received.
+// ClockSkew exports clockSkew for tests.
 func ClockSkew(sent, there, received time.Time) time.Duration {
 	return clockSkew(sent, there, received)
 }
@@ -50,10 +49,11 @@ const CancelDelay = cancelDelay
 // MaxExaminedEvents is the number of events that a search reads for one page.
 const MaxExaminedEvents = maxExaminedEvents
 
-// KeptDeletedKeys is the number of rows of swept entries that a box keeps.
+// KeptDeletedKeys is the number of rows that a box keeps for keys whose entries were swept; see keptDeletedKeys.
 const KeptDeletedKeys = keptDeletedKeys
 
-// HotStatements returns the statements for reading and writing entries, by their purpose.
+// HotStatements returns the statements for reading and writing entries. The map keys describe the purposes of the
+// statements.
 func HotStatements() map[string]string {
 	statements := map[string]string{"events": insertEvents, "keys": keysSQL, "deleted keys": removedCountSQL}
 	for name, filter := range map[string]ports.EventFilter{
@@ -77,7 +77,7 @@ func HotStatements() map[string]string {
 	return statements
 }
 
-// RoleSettings returns the settings that sessions need, as PostgreSQL stores them.
+// RoleSettings returns the settings that sessions need, in the form in which PostgreSQL stores them.
 func RoleSettings() (list []string) {
 	for _, each := range roleSettings {
 		list = append(list, each.name+"="+each.value())

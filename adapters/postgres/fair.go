@@ -8,8 +8,8 @@ import (
 )
 
 // fairSlots bounds concurrent work on database connections, in total and for each origin (see ports.WithOrigin).
-// Transactions of one origin often wait for each other's locks, and reads of large values take long. Without a bound
-// for each origin, the work of a single origin could occupy all connections. It is safe for concurrent use.
+// Without a bound for each origin, a single origin could occupy all connections, because its transactions often wait
+// for each other's locks, and reads of large values take long. It is safe for concurrent use.
 type fairSlots struct {
 	total     *semaphore.Weighted
 	perOrigin int64
@@ -24,7 +24,8 @@ type originSlots struct {
 	users int
 }
 
-// newFairSlots returns total slots, at least 1. One origin can use three eighths of them, but always at least 1.
+// newFairSlots returns total slots, or one slot if total is smaller than 1. One origin can use at most three eighths of
+// the slots, but always at least one slot.
 func newFairSlots(total int64) *fairSlots {
 	total = max(1, total)
 	return &fairSlots{
@@ -34,8 +35,8 @@ func newFairSlots(total int64) *fairSlots {
 	}
 }
 
-// acquire first waits for a slot of the origin, and then for a slot of the total. Both queues are in the order of
-// arrival. It returns the error of ctx if ctx ends first. The empty origin is bounded only by the total.
+// acquire first waits for a slot of the origin, and then for a slot of the total. Both kinds of slots are assigned in
+// the order of arrival. It returns the error of ctx if ctx ends first. The empty origin needs only a slot of the total.
 func (f *fairSlots) acquire(ctx context.Context, origin string) (release func(), err error) {
 	own := f.enter(origin)
 	if err := own.acquire(ctx); err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestFairSlots verifies how many units of work of each origin run at once.
+// TestFairSlots verifies how many units of work of each origin run at the same time.
 func TestFairSlots(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -59,7 +59,8 @@ func TestFairSlots(t *testing.T) {
 	}
 }
 
-// TestFairSlotsOfACancelledRequest verifies that a cancelled wait leaves no slot occupied, in either queue.
+// TestFairSlotsOfACancelledRequest verifies that a request that is cancelled while it waits occupies no slot
+// afterwards. The request waits for a slot of its origin or for a slot of the total.
 func TestFairSlotsOfACancelledRequest(t *testing.T) {
 	t.Parallel()
 	for _, other := range []string{"a", "b"} { // "a" waits for its own slot, "b" for the total

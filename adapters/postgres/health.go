@@ -17,18 +17,18 @@ import (
 const (
 	// ProbeInterval is how often a server calls Probe.
 	ProbeInterval = 5 * time.Second
-	// MaxClockSkew is the largest difference between the clocks of Lockbox and of the database for which Probe logs no
-	// warning.
+	// MaxClockSkew is how far the clocks of Lockbox and of the database may differ before Probe logs a warning.
 	MaxClockSkew = 30 * time.Second
 
 	// probeTimeout bounds one probe. A commit that takes longer counts as a failure.
 	probeTimeout = 2 * time.Second
-	// probePause is how long CheckWritable waits after a failed probe before it runs another probe. Without this pause,
-	// any client could cause any number of probes, because CheckWritable also serves requests without a credential.
+	// probePause is how long CheckWritable waits after a failed probe before it runs another probe. CheckWritable also
+	// serves requests without a credential. Without this pause, any client could therefore cause an unlimited number of
+	// probes.
 	probePause = time.Second
-	// trialRows is the number of rows of a trial write, and trialBytes the size of each. Together, the rows need more
-	// than one page in the table and in its index, so the write fails if the disk is full. The size is below 2704
-	// bytes, the limit for a row of an index.
+	// trialRows is the number of rows that a trial write inserts. Each row has trialBytes bytes. Together, the rows
+	// need more than one page in the table and in its index. The write therefore fails if the disk is full. PostgreSQL
+	// accepts at most 2704 bytes in a row of an index, so trialBytes must be smaller.
 	trialRows, trialBytes = 16, 2000
 )
 
@@ -39,7 +39,8 @@ type Health struct {
 	// Err is nil if the probe was committed.
 	Err error
 	// ClockSkew is how far the clock of the database is ahead of the clock of Lockbox. It is negative if the database's
-	// clock is behind. The real skew may be larger by up to the time of one round trip, but it is not smaller.
+	// clock is behind. The clocks differ by at least this amount. The real difference may be larger by up to the time
+	// of one round trip.
 	ClockSkew time.Duration
 }
 
@@ -47,7 +48,7 @@ type Health struct {
 type health struct {
 	probing sync.Mutex // held during a probe
 	result  atomic.Pointer[Health]
-	// withoutMessages is set if the server refuses probeSQL, the statement of a usual probe.
+	// withoutMessages is true if the server has refused probeSQL. Probes then use a trial write instead.
 	withoutMessages atomic.Bool
 }
 
@@ -60,16 +61,16 @@ func (h *health) last() Health {
 }
 
 // Probe commits a small write within two seconds and measures the skew of the clocks. It fails if the database does not
-// answer, is read-only, or requires a standby to confirm the commit and gets no confirmation. It also fails if the disk
-// was full at an earlier write and still is. After a failure, Probe replaces the idle connections, because they may
-// lead to a server that is no longer the primary. The error is of kind Unavailable.
+// answer or is read-only, or if the disk was full at an earlier write and is still full. It also fails if the database
+// requires a standby to confirm the commit, and the standby does not confirm it. After a failure, Probe replaces the
+// idle connections, because they may lead to a server that is no longer the primary. The error is of kind Unavailable.
 func (s *Store) Probe(ctx context.Context) error {
 	s.health.probing.Lock()
 	defer s.health.probing.Unlock()
 	return s.probe(ctx)
 }
 
-// probe is Probe for a caller that holds health.probing.
+// probe does the work of Probe. The caller must hold health.probing.
 func (s *Store) probe(caller context.Context) error {
 	ctx, cancel := context.WithTimeout(caller, probeTimeout)
 	defer cancel()
@@ -91,7 +92,8 @@ func (s *Store) probe(caller context.Context) error {
 	return err
 }
 
-// logChange logs when the database stops or resumes accepting writes, and when the clocks begin or cease to differ.
+// logChange logs when the database stops or resumes accepting writes. It also logs when the difference of the clocks
+// rises above MaxClockSkew, or falls below it again.
 func logChange(log *slog.Logger, before, now Health) {
 	switch {
 	case now.Err != nil && before.Err == nil:
@@ -111,7 +113,7 @@ func logChange(log *slog.Logger, before, now Health) {
 	log.Info("the clocks of this server and of the database agree again")
 }
 
-// errReadOnly is the cause of a failed probe of a database whose transactions are read-only by default.
+// errReadOnly means that transactions of the database are read-only by default.
 var errReadOnly = errors.New("the database is read-only")
 
 // probeSQL writes only to the write-ahead log. It leaves no row behind. Its commit waits for the disk and for
@@ -120,8 +122,8 @@ const probeSQL = `SELECT current_setting('transaction_read_only') = 'on', clock_
 	pg_logical_emit_message(true, 'lockbox', ''::text) IS NOT NULL`
 
 // commitProbe runs the statements of a probe in one transaction and one round trip, and returns the skew of the clocks.
-// It sets reached as soon as it has a connection of the pool. If all connections are in use, reached stays false, and
-// the caller replaces no connections.
+// It sets reached to true as soon as it has a connection of the pool. If it gets no connection, because all are in use,
+// reached stays false. The caller then does not replace the idle connections.
 func (s *Store) commitProbe(ctx context.Context, reached *atomic.Bool) (skew time.Duration, err error) {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
@@ -159,7 +161,8 @@ func (s *Store) commitProbe(ctx context.Context, reached *atomic.Bool) (skew tim
 	return skew, translate(err)
 }
 
-// queueTrial queues a write of rows that the same transaction deletes. If large is set, the rows need new pages.
+// queueTrial adds an INSERT of rows to the batch, and a DELETE of the same rows. If large is true, the rows are so
+// large that the table needs new pages.
 func queueTrial(batch *pgx.Batch, large bool) {
 	rows, size := 1, 32
 	if large {
@@ -175,8 +178,8 @@ func queueTrial(batch *pgx.Batch, large bool) {
 	batch.Queue(`DELETE FROM known_addresses WHERE key = ANY ($1)`, keys)
 }
 
-// clockSkew returns how far the remote clock was ahead of the local clock. The argument there is the time that the
-// remote clock showed at some moment between sent and received.
+// clockSkew returns how far the remote clock was ahead of the local clock. The argument "there" was read from the
+// remote clock, at an unknown moment between sent and received.
 func clockSkew(sent, there, received time.Time) time.Duration {
 	switch {
 	case there.After(received):
@@ -214,8 +217,9 @@ func (s *Store) probeAgain(ctx context.Context) error {
 	return s.probe(context.WithoutCancel(ctx)) // other callers use its result
 }
 
-// within returns the result of work, or an error of kind Unavailable as soon as ctx ends. work then continues in the
-// background, because a statement on a dead connection may return up to two seconds after its context has ended.
+// within calls the function work and returns its result. If ctx ends first, within returns an error of kind
+// Unavailable, and the function continues in the background. A statement on a dead connection may return up to two
+// seconds after its context has ended.
 func within[T any](ctx context.Context, work func() (T, error)) (T, error) {
 	type outcome struct {
 		result T

@@ -50,8 +50,8 @@ func TestAReadOnlyDatabaseIsNotWritable(t *testing.T) {
 	require.ErrorIs(t, store.Stats().Health.Err, domain.Unavailable)
 }
 
-// TestAFullDisk makes writes fail as on a full disk. CheckWritable must then return an error, although the statement of
-// a usual probe would still succeed.
+// TestAFullDisk makes INSERT statements fail with the error of a full disk. CheckWritable must then return an error,
+// although probeSQL would still succeed.
 func TestAFullDisk(t *testing.T) {
 	t.Parallel()
 	store, database := openStore(t, nil)
@@ -111,7 +111,7 @@ func TestClockSkew(t *testing.T) {
 	}
 }
 
-// TestTimelines pretends that earlier connections have reported another timeline.
+// TestTimelines runs a store that has already seen a higher timeline than the timeline of its server.
 func TestTimelines(t *testing.T) {
 	t.Parallel()
 	store, _ := openStore(t, nil)
@@ -128,7 +128,8 @@ func TestTimelines(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestALookupBeforeAPromotion reports a promotion after a lookup. The lookup may come from the previous primary.
+// TestALookupBeforeAPromotion raises the timeline after a lookup. CheckCurrent must then reject the result of the
+// lookup, which may come from the previous primary.
 func TestALookupBeforeAPromotion(t *testing.T) {
 	t.Parallel()
 	store, _ := openStore(t, nil)
@@ -140,8 +141,7 @@ func TestALookupBeforeAPromotion(t *testing.T) {
 	require.NoError(t, store.CheckCurrent(ports.EntrySnapshot{}), "the service hides the timeline")
 }
 
-// TestAPromotionReplacesConnections reports a higher timeline on a new connection, while a second connection is idle
-// and a third is in use.
+// TestAPromotionReplacesConnections raises the timeline while one connection is idle and another is in use.
 func TestAPromotionReplacesConnections(t *testing.T) {
 	t.Parallel()
 	store, _ := openStore(t, nil)

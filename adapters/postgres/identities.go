@@ -14,7 +14,7 @@ import (
 // identities implements ports.Identities.
 type identities struct{ q querier }
 
-// selectIdentity is a SELECT without its condition, which each method appends.
+// selectIdentity is a SELECT statement that ends with WHERE. Each method appends its condition.
 const selectIdentity = `SELECT i.user_id, u.name, i.public, i.fingerprint, i.is_current, i.created_at
 	FROM identities i LEFT JOIN users u ON u.id = i.user_id WHERE `
 
@@ -35,8 +35,8 @@ func scanIdentity(row pgx.Row) (domain.Identity, error) {
 	return identity, nil
 }
 
-// Put first marks the user's current key as no longer current, because a user has at most one current key. ON CONFLICT
-// waits for a concurrent transaction that stores the same key. If the key belongs to another user, Put returns
+// A user has at most one current key, so Put first marks the old key as no longer current. If a concurrent transaction
+// stores the same key, the INSERT waits for that transaction. If the key belongs to another user, Put returns
 // domain.ErrIdentityTaken.
 func (r identities) Put(ctx context.Context, identity domain.Identity) error {
 	_, err := r.q.Exec(ctx,
@@ -107,7 +107,8 @@ func (r identities) DeleteLocked(ctx context.Context, user domain.UserID) (bool,
 	return tag.RowsAffected() > 0, translate(err)
 }
 
-// LockedIdentities is part of ports.SealedRows. It reads in the order of the primary key, like sealedRows.Entries.
+// LockedIdentities is part of ports.SealedRows. Like sealedRows.Entries, it returns the rows in the order of the
+// primary key.
 func (r sealedRows) LockedIdentities(ctx context.Context, key domain.ServerKeyID, after domain.UserID,
 	limit int) ([]ports.SealedIdentity, error) {
 	rows, err := r.q.Query(ctx, `SELECT `+lockedColumns+` FROM locked_identities
@@ -115,7 +116,8 @@ func (r sealedRows) LockedIdentities(ctx context.Context, key domain.ServerKeyID
 	return collect(rows, err, func(row pgx.CollectableRow) (ports.SealedIdentity, error) { return scanLocked(row) })
 }
 
-// ReplaceLockedIdentity changes the row only if it still has the data that was read, like ReplaceEnvelope.
+// Like ReplaceEnvelope, ReplaceLockedIdentity changes the row only if its data is still the data that the caller has
+// read.
 func (r sealedRows) ReplaceLockedIdentity(ctx context.Context, was ports.SealedIdentity, key domain.ServerKeyID,
 	sealed []byte) error {
 	_, err := r.q.Exec(ctx, `UPDATE locked_identities SET key_id = $2, sealed = $3 WHERE user_id = $1 AND sealed = $4`,

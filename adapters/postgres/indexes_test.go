@@ -18,7 +18,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// crowd fills the tables with so many rows that the planner never chooses a sequential scan to find a single row.
+// crowd fills the tables. They are so large that the planner never chooses a sequential scan to find a single row.
 const crowd = `
 INSERT INTO users (id, name, role, is_active, created_at, updated_at)
 	SELECT uuid_of(1, n), 'user-' || n, 'user', true, now(), now() FROM generate_series(1, 3000) n;
@@ -70,8 +70,8 @@ func crowdID(kind byte, n int) [16]byte {
 	return [16]byte{0: kind, 14: byte(n >> 8), 15: byte(n)}
 }
 
-// TestHotStatementsUseIndexes runs the statements of requests so often that the database uses generic plans. It then
-// verifies that the database has counted no new sequential scan.
+// TestHotStatementsUseIndexes runs the statements of requests many times, until the database uses generic plans. It
+// then verifies that no statement has caused a sequential scan.
 func TestHotStatementsUseIndexes(t *testing.T) {
 	t.Parallel()
 	store, url := openStore(t, nil)
@@ -120,8 +120,9 @@ type plan struct {
 	Plans     []plan
 }
 
-// TestPlansOfHotStatements checks the generic plans of the statements for reading and writing entries. Every table
-// except the smallest ones must be read by an index, even by plans that were made while the tables were empty or small.
+// TestPlansOfHotStatements checks the generic plans of the statements for reading and writing entries. Except for the
+// smallest tables, every table must be read by an index. This also applies to plans that the planner made while the
+// tables were empty or small.
 func TestPlansOfHotStatements(t *testing.T) {
 	t.Parallel()
 	for name, fill := range map[string]string{"empty": ``, "small": office + `; ANALYZE`, "large": crowd} {
@@ -139,7 +140,7 @@ func TestPlansOfHotStatements(t *testing.T) {
 }
 
 // TestSearchesReadALimitedNumberOfEvents searches a log that contains no matching event. The statement must stop at the
-// limit, so its plan must not sort, and each page must continue where the previous page ended.
+// limit, so its plan must not contain a sort. Each page must continue where the previous page ended.
 func TestSearchesReadALimitedNumberOfEvents(t *testing.T) {
 	t.Parallel()
 	store, url := openStore(t, nil)
@@ -201,8 +202,8 @@ func explain(t *testing.T, url string, statements map[string]string) map[string]
 	return plans
 }
 
-// requireIndexes requires that the plan reads every table with a condition on an index, and returns the number of such
-// conditions.
+// requireIndexes requires that the plan reads every table by an index, with a condition on the index. It returns the
+// number of these conditions.
 func requireIndexes(t *testing.T, what string, node plan) (indexes int) {
 	t.Helper()
 	few := []string{"system", "server_keys"}
@@ -234,8 +235,8 @@ func parameters(text string) int {
 
 func boxNamed(n int) domain.BoxName { return domain.BoxName(fmt.Sprintf("box-%d", n)) }
 
-// scans returns the number of sequential scans of each large table. A session reports its counts
-// when it ends.
+// scans returns the number of sequential scans of each large table. PostgreSQL updates the counts when a session ends,
+// so scans first waits for the sessions of the store to end.
 func scans(t *testing.T, url string) map[string]string {
 	t.Helper()
 	counts := make(map[string]string)
@@ -342,7 +343,7 @@ func readAsRequestsDo(t *testing.T, repos ports.Repos, n int) {
 	}
 }
 
-// changeAsRequestsDo writes an existing and a new entry, deletes both, and then deletes a user and a box.
+// changeAsRequestsDo writes two entries, one of which is new. It then deletes both entries, a user and a box.
 func changeAsRequestsDo(ctx context.Context, t *testing.T, repos ports.Repos, n int) error {
 	t.Helper()
 	box, now := domain.BoxID(crowdID(4, n)), clock{}.Now()

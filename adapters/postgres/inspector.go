@@ -24,7 +24,7 @@ func Inspect(ctx context.Context, url string) (*Inspector, error) {
 		return nil, err
 	}
 	config.RuntimeParams["application_name"] = "lockbox inspection"
-	// A pooler in transaction mode loses prepared statements.
+	// Prepared statements do not work through a pooler in transaction mode.
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
@@ -39,7 +39,7 @@ func (i *Inspector) Major(ctx context.Context) (major int, err error) {
 	return major, err
 }
 
-// Close closes the connection. It works even after the contexts of other calls have ended.
+// Close closes the connection. It takes no context, because it must work even if the context of the command has ended.
 func (i *Inspector) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
 	defer cancel()
@@ -50,9 +50,10 @@ func (i *Inspector) Close() {
 func (i *Inspector) ServerKeys() ports.ServerKeys { return serverKeys{i.conn} }
 
 // RequireUnprivileged returns an error if the session's role can read or write files on the server's machine, or run
-// programs there. A role also has the rights of every role of which it is a member. The check is necessary because
-// functions in a restored dump run with the rights of the session's role. RequireUnprivileged also refuses a role that
-// may create roles, because before PostgreSQL 16 such a role can grant itself the predefined roles below.
+// programs there. The rights of a role include the rights of the roles of which it is a member. The check is necessary
+// because functions in a restored dump run with the rights of the session's role. RequireUnprivileged also refuses a
+// role with the attribute CREATEROLE. Before PostgreSQL 16, such a role can grant itself the predefined roles in the
+// query below.
 func (i *Inspector) RequireUnprivileged(ctx context.Context) error {
 	var role, reason string
 	err := i.conn.QueryRow(ctx, `SELECT session_user, coalesce((SELECT CASE

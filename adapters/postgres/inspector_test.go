@@ -28,7 +28,8 @@ func TestRequireUnprivileged(t *testing.T) {
 	}
 }
 
-// TestClear fills a database with objects of many kinds, as SQL in a backup could. Clear must drop all of them.
+// TestClear fills a database with objects of many kinds, as SQL in a backup could do. Clear must drop all these
+// objects.
 func TestClear(t *testing.T) {
 	t.Parallel()
 	database := pgtest.Unprivileged(t)

@@ -12,12 +12,13 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// Inventory describes the content of a database, so that a database can be compared with a copy that was restored from
-// a backup of it. It contains no secret and no name of a user, a box or an entry.
+// Inventory describes the content of a database. A restored backup is complete if its inventory equals the inventory of
+// the original database. An inventory contains no secret and no name of a user, a box or an entry.
 type Inventory struct {
 	// Major is the major version of PostgreSQL.
 	Major int
-	// Schema is the schema of Lockbox's tables. Version is the newest migration of that schema.
+	// Schema is the name of the database schema that contains Lockbox's tables. Version is the number of the last
+	// migration of these tables.
 	Schema  string
 	Version uint
 	// Installation is the identifier of the installation.
@@ -49,9 +50,9 @@ func (i *Inspector) Inventory(ctx context.Context) (Inventory, error) {
 	return inventory, err
 }
 
-// ExportSnapshot takes the inventory of a snapshot and calls the function use with the name of the snapshot. The
-// function can read the same snapshot by that name, as pg_dump --snapshot does. The snapshot ends when the function
-// returns.
+// ExportSnapshot takes a snapshot of the database. It calls the function use with the name of the snapshot and with the
+// inventory of the snapshot. The function can pass the name to pg_dump --snapshot, which then reads the same snapshot.
+// The snapshot ends when the function returns.
 func (i *Inspector) ExportSnapshot(ctx context.Context, use func(name string, inventory Inventory) error) error {
 	return i.snapshot(ctx, func(tx pgx.Tx) error {
 		var name string
@@ -66,9 +67,9 @@ func (i *Inspector) ExportSnapshot(ctx context.Context, use func(name string, in
 	})
 }
 
-// snapshot calls the function use in a read-only transaction. The settings of the transaction remove all time limits,
-// and fix the text form of values, because the checksums depend on that form. The settings end with the transaction, so
-// they do not affect other clients of a pooler.
+// snapshot calls the function use in a read-only transaction. The transaction has no time limits. It sets the
+// parameters that determine the text form of values, because the checksums depend on this form. All settings end with
+// the transaction, so they do not affect other clients of a pooler.
 func (i *Inspector) snapshot(ctx context.Context, use func(pgx.Tx) error) error {
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	return pgx.BeginTxFunc(ctx, i.conn, options, func(tx pgx.Tx) error {
@@ -113,7 +114,7 @@ func takeInventory(ctx context.Context, tx pgx.Tx) (Inventory, error) {
 	return in, err
 }
 
-// countTables reads every row of every table.
+// countTables returns the number of rows and the checksum of each table.
 func countTables(ctx context.Context, tx pgx.Tx) ([]TableContent, error) {
 	names, err := tableNames(ctx, tx)
 	if err != nil {
@@ -131,8 +132,8 @@ func countTables(ctx context.Context, tx pgx.Tx) ([]TableContent, error) {
 	return tables, nil
 }
 
-// RequireEmpty returns an error if the database has a table, or anything else that Clear would drop. It keeps a command
-// from writing to a database that is in use.
+// RequireEmpty returns an error if the database has a table, or anything else that Clear would drop. A command calls it
+// before it writes, because the database could be in use.
 func (i *Inspector) RequireEmpty(ctx context.Context) error {
 	names, err := tableNames(ctx, i.conn)
 	if err == nil && len(names) > 0 {
@@ -148,8 +149,8 @@ func (i *Inspector) RequireEmpty(ctx context.Context) error {
 	return err
 }
 
-// Clear drops everything that belongs to the session's role, except the schema public. Before the caller filled the
-// database, it must have called RequireEmpty to check that the database was empty.
+// Clear drops everything that belongs to the session's role, except the schema public. The caller must have called
+// RequireEmpty before it filled the database.
 func (i *Inspector) Clear(ctx context.Context) error {
 	owned, err := i.owned(ctx)
 	if err != nil {
@@ -163,7 +164,7 @@ func (i *Inspector) Clear(ctx context.Context) error {
 	return nil
 }
 
-// object is an object of a database, for example a function.
+// object identifies a table, a function or another object of a database.
 type object struct {
 	kind     string // as in DROP
 	identity string // quoted as SQL needs it, with the schema and the types of arguments
@@ -189,8 +190,8 @@ func (i *Inspector) owned(ctx context.Context) ([]object, error) {
 	})
 }
 
-// tableNames returns the names of all ordinary tables that pg_dump would dump. Each name consists of the schema and the
-// table.
+// tableNames returns the names of all ordinary tables that pg_dump would dump. Each name has two parts, the schema and
+// the table.
 func tableNames(ctx context.Context, q querier) ([]pgx.Identifier, error) {
 	rows, err := q.Query(ctx, `SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND NOT EXISTS

@@ -15,12 +15,12 @@ import (
 // invitations implements ports.Invitations.
 type invitations struct{ q querier }
 
-// invitationColumns are columns of the tables invitations (alias i) and users (alias u). The row of users is the
-// inviter.
+// invitationColumns are columns of the tables invitations (alias i) and users (alias u). The table users supplies the
+// name of the inviter.
 const invitationColumns = `i.id, i.name, i.spelling, i.role, i.inviter_id, u.name, i.proof, i.key_id,
 	i.created_at, i.expires_at`
 
-// selectInvitation is a SELECT without its condition, which each method appends.
+// selectInvitation is a SELECT statement. Each method appends a WHERE clause.
 const selectInvitation = `SELECT ` + invitationColumns + ` FROM invitations i JOIN users u ON u.id = i.inviter_id`
 
 // scanInvitation reads invitationColumns. It returns domain.ErrInvitationNotFound if there is no row.
@@ -44,9 +44,9 @@ func scanInvitation(row pgx.Row) (domain.Invitation, error) {
 	return invitation, err
 }
 
-// Add requires that the caller has locked the system row. Without this lock, concurrent invitations for the same name
-// would conflict, and Add would return domain.ErrBusy. ON CONFLICT avoids a unique violation, because PostgreSQL would
-// write the name to its log.
+// Add requires that the caller has locked the system row. Without this lock, Add could return domain.ErrBusy for two
+// concurrent invitations with the same name. Without ON CONFLICT, PostgreSQL would report a unique violation and write
+// the name to its log.
 func (r invitations) Add(ctx context.Context, invitation domain.Invitation) error {
 	err := addUnderKey(ctx, r.q, `INSERT INTO invitations
 			(key_id, id, name, spelling, role, inviter_id, proof, created_at, expires_at)
@@ -86,7 +86,8 @@ func (r invitations) Count(ctx context.Context) (count int, err error) {
 	return count, translate(err)
 }
 
-// Delete reports whether it has deleted the row. It waits for a concurrent deletion, and then reports false.
+// Delete reports whether it has deleted the row. If a concurrent transaction deletes the row first, Delete waits for
+// that transaction and returns false.
 func (r invitations) Delete(ctx context.Context, id domain.InvitationID) (bool, error) {
 	tag, err := r.q.Exec(ctx, `DELETE FROM invitations WHERE id = $1`, uuid(id))
 	return tag.RowsAffected() > 0, translate(err)

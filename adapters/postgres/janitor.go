@@ -28,9 +28,9 @@ func (s *Store) DeleteEndedFamilies(ctx context.Context, before time.Time, limit
 		(SELECT id FROM token_families WHERE expires_at < $1 OR revoked_at < $1 LIMIT $2)`, before, limit)
 }
 
-// DeleteOldAttempts removes counters that the next attempt would reset, because their last attempt and the end of their
-// lockout are older than domain.AttemptWindow. A counter that must be kept longer has a time in keep_until.
-// DeleteOldAttempts skips rows that a sign-in has locked. See ports.Janitor.
+// DeleteOldAttempts removes a counter if its last attempt, the end of its lockout and the time in keep_until are all
+// older than domain.AttemptWindow. The next attempt would reset such a counter anyway. DeleteOldAttempts skips rows
+// that a sign-in has locked. See ports.Janitor.
 func (s *Store) DeleteOldAttempts(ctx context.Context, now time.Time, limit int) (int, error) {
 	return s.sweep(ctx, `DELETE FROM throttle WHERE key IN
 		(SELECT key FROM throttle
@@ -60,8 +60,8 @@ func (s *Store) DeleteEndedInvitations(ctx context.Context, before time.Time, li
 
 // DeleteOldEvents removes events older than the given time, in the order of their identifiers; see ports.Janitor. An
 // identifier begins with the time in milliseconds (UUID version 7), so the statement finds old events by the index on
-// identifiers. Each call of a sweep continues where the previous call ended. A call that began at the oldest event
-// would read the index entries of all deleted events again, because these entries remain in the index until vacuum.
+// identifiers. The index contains the entries of deleted events until vacuum removes them. To avoid reading these
+// entries again, each call of a sweep continues where the previous call ended.
 func (s *Store) DeleteOldEvents(ctx context.Context, before time.Time, limit int) (int, error) {
 	before, err := s.keepQueued(ctx, before)
 	if err != nil {
@@ -85,11 +85,12 @@ func (s *Store) DeleteOldEvents(ctx context.Context, before time.Time, limit int
 	return count, nil
 }
 
-// commitDelay is an upper bound for the time from the creation of an event to its commit. Real delays are far shorter.
+// commitDelay is the longest time that may pass between the creation of an event and its commit. Real delays are far
+// shorter.
 const commitDelay = time.Hour
 
-// keepQueued returns the time up to which events may be deleted. It is the given time, or an earlier time if older
-// events still wait for the audit stream.
+// keepQueued returns the time up to which events may be deleted. If older events are still waiting for the audit
+// stream, it returns an earlier time. Otherwise it returns the given time.
 func (s *Store) keepQueued(ctx context.Context, before time.Time) (time.Time, error) {
 	var queued pgtype.Timestamptz
 	err := s.pool.QueryRow(ctx, `SELECT (SELECT queued_at FROM event_queue ORDER BY xid, id LIMIT 1)`).Scan(&queued)
@@ -107,17 +108,18 @@ const deleteEvents = `WITH old AS (
 	)
 	SELECT count(*), (SELECT id FROM deleted ORDER BY id DESC LIMIT 1) FROM deleted`
 
-// eventSweep holds the position of a sweep of old events, and the number of events that were deleted.
+// eventSweep holds the identifier after which DeleteOldEvents continues, and the number of events that it has deleted.
 type eventSweep struct {
 	sync.Mutex // guards after
 	after      domain.EventID
 	deleted    atomic.Int64 // counted since the store was opened
 }
 
-// uuidOrLowest is like uuid, but converts the zero identifier to the lowest UUID instead of NULL.
+// uuidOrLowest converts an identifier to a statement parameter. Unlike uuid, it converts the zero identifier to the
+// lowest UUID, not to NULL.
 func uuidOrLowest(id domain.EventID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: true} }
 
-// EventLogSize reads the sizes of the table's files, so its duration does not depend on the number of events; see
+// EventLogSize reads only the sizes of the files of the table, so it is fast even if there are many events; see
 // ports.Janitor. Stats reports the last result.
 func (s *Store) EventLogSize(ctx context.Context) (int64, error) {
 	var bytes int64
@@ -128,9 +130,9 @@ func (s *Store) EventLogSize(ctx context.Context) (int64, error) {
 	return bytes, translate(err)
 }
 
-// keptDeletedKeys is how many rows of swept entries a box keeps. If a swept key is written again, its version numbers
-// continue. If the row of the key was removed, they continue after the highest version number of all rows that were
-// removed from the box.
+// keptDeletedKeys is how many rows of swept entries a box keeps. Such a row contains the last version number of a
+// deleted key. If the key is written again, its version numbers continue. If the row was removed, they continue after
+// the highest version number of all rows that were removed from the box.
 const keptDeletedKeys = 1000
 
 // DeleteRemovedEntries removes the versions of entries that were deleted before the given time, and marks the entries
@@ -155,15 +157,15 @@ func (s *Store) DeleteRemovedEntries(ctx context.Context, before time.Time, limi
 	return len(boxes), nil
 }
 
-// DeleteOldKeyrings deletes keyrings and their recipients. boxKeyrings.Add has marked these keyrings as surplus. See
-// ports.Janitor.
+// DeleteOldKeyrings deletes keyrings that boxKeyrings.Add has marked as surplus and that were created before the given
+// time. The recipients of these keyrings are deleted too. See ports.Janitor.
 func (s *Store) DeleteOldKeyrings(ctx context.Context, before time.Time, limit int) (int, error) {
 	return s.sweep(ctx, `DELETE FROM box_keyrings WHERE (box_id, sequence) IN
 		(SELECT box_id, sequence FROM box_keyrings WHERE surplus AND created_at < $1 LIMIT $2)`, before, limit)
 }
 
-// sweepEntries locks the boxes before the entries, and the boxes in the order of their identifiers, as all transactions
-// do. It returns the box of each swept entry.
+// sweepEntries locks the boxes in the order of their identifiers, and then the entries. All transactions use this
+// order, so they cannot deadlock. It returns the box of each swept entry.
 const sweepEntries = `WITH due AS (
 		SELECT box_id, key FROM entries WHERE deleted_at < $1 AND NOT swept LIMIT $2
 	), locked AS (
@@ -181,8 +183,9 @@ const sweepEntries = `WITH due AS (
 	UPDATE entries e SET swept = true, slot_bytes = 0, slots = 0, slots_until = 0
 		FROM removed r WHERE e.box_id = r.box_id AND e.key = r.key RETURNING e.box_id`
 
-// trimSwept removes the rows of a box's swept entries, except the $2 entries that were deleted last. It locks the box,
-// because transactions that insert a key read version_floor under the same lock.
+// trimSwept removes the rows of the swept entries of a box. It keeps the rows of the entries that were deleted last.
+// The parameter $2 is the number of rows to keep. trimSwept locks the box before it changes version_floor, because a
+// transaction that inserts a key reads version_floor under the same lock.
 const trimSwept = `WITH box AS (
 		SELECT id FROM boxes WHERE id = $1 FOR NO KEY UPDATE
 	), doomed AS (

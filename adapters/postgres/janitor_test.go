@@ -13,8 +13,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// TestRowsOfDeletedKeysAreLimited verifies that a box keeps a limited number of rows of deleted keys, and that version
-// numbers never restart, even for a key whose row was removed.
+// TestRowsOfDeletedKeysAreLimited verifies that a box keeps only a limited number of rows of deleted keys. Version
+// numbers must continue even for a key whose row was removed.
 func TestRowsOfDeletedKeysAreLimited(t *testing.T) {
 	t.Parallel()
 	store, url := openStore(t, nil)

@@ -11,9 +11,9 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// keyUses records when API keys were last used, so that people can find unused keys. It stores the uses of one interval
-// in one commit. No request waits for that commit, and the number of commits does not depend on the number of keys. It
-// is safe for concurrent use.
+// keyUses records when API keys were last used. Users can then find unused keys. It stores the uses of one interval in
+// one commit. No request waits for that commit, and the number of commits does not depend on the number of keys. It is
+// safe for concurrent use.
 type keyUses struct {
 	pool    *pool
 	mu      sync.Mutex // guards pending and closed
@@ -23,7 +23,8 @@ type keyUses struct {
 	writing sync.WaitGroup
 }
 
-// keyUsesInterval is how long uses are collected before they are stored. A crash loses the uses of the last interval.
+// keyUsesInterval is how long keyUses collects uses before it stores them. After a crash, the uses of the last interval
+// are lost.
 const keyUsesInterval = time.Second
 
 func newKeyUses(pool *pool) *keyUses {
@@ -58,7 +59,7 @@ func (u *keyUses) close() {
 	u.writing.Wait()
 }
 
-// writeLater stores the pending uses at the end of the interval, or on close.
+// writeLater stores the pending uses at the end of the interval, or when close is called.
 func (u *keyUses) writeLater() {
 	timer := time.NewTimer(keyUsesInterval)
 	defer timer.Stop()
@@ -73,16 +74,16 @@ func (u *keyUses) writeLater() {
 	u.write(uses)
 }
 
-// write ignores errors. An error leaves last_used_at unchanged, so the next use of the key is recorded again.
+// write ignores errors. After an error, last_used_at still has the old value. The next use of the key is then recorded.
 func (u *keyUses) write(uses map[domain.CredentialID]time.Time) {
 	keys := make([]domain.CredentialID, 0, len(uses))
 	for key := range uses {
 		keys = append(keys, key)
 	}
-	// All servers update rows in the same order, so that they cannot deadlock.
+	// All servers update the rows in the same order, so they cannot deadlock.
 	slices.SortFunc(keys, func(a, b domain.CredentialID) int { return slices.Compare(a[:], b[:]) })
-	// A statement for one key always uses the index. A single statement for many keys might use another plan. The batch
-	// is one implicit transaction.
+	// The batch has one statement for each key, because such a statement always uses the index. A single statement for
+	// many keys might use a different plan. The server runs the batch as one transaction.
 	var batch pgx.Batch
 	for _, key := range keys {
 		batch.Queue(`UPDATE api_keys SET last_used_at = $2

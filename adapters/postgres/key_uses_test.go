@@ -13,8 +13,8 @@ import (
 
 const usedKeys = `SELECT k.name FROM api_keys k WHERE last_used_at IS NOT NULL ORDER BY k.name`
 
-// threeKeys creates a user with three API keys and returns a function that uses one of them. The name of each key is
-// its number.
+// threeKeys creates a user with three API keys and returns a function that uses one of them. The keys have the names 0,
+// 1 and 2.
 func threeKeys(t *testing.T, store *postgres.Store, url string) (use func(n int)) {
 	t.Helper()
 	user, keys := newID(t), [3][16]byte{newID(t), newID(t), newID(t)}

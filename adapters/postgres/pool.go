@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// pool is a pool of connections. Each statement that runs directly on the pool has a deadline, even if the context of
-// the caller has none; see bounded. It is safe for concurrent use.
+// pool is the connection pool of a store. Each statement that runs directly on the pool has a deadline, even if the
+// context of the caller has none; see bounded. It is safe for concurrent use.
 type pool struct {
 	bounded
 	raw       *pgxpool.Pool
@@ -48,8 +48,9 @@ func (p *pool) Acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	return conn, err
 }
 
-// retryWhileFull repeats get while the server accepts no further connection and no connection of the pool is free, for
-// at most fullTimeout. The argument err is the refusal of the server.
+// retryWhileFull calls the function get repeatedly, for at most fullTimeout, until get succeeds. It stops immediately
+// if get fails for a reason other than a full server. The argument err is the error of the first attempt, which the
+// caller has made.
 func retryWhileFull[T any](ctx context.Context, p *pool, err error,
 	get func(context.Context) (T, error)) (got T, _ error) {
 	for deadline := time.Now().Add(fullTimeout); time.Now().Before(deadline); {
@@ -65,8 +66,8 @@ func retryWhileFull[T any](ctx context.Context, p *pool, err error,
 	return got, err
 }
 
-// waiting is the querier of a pool. Like Acquire, it waits for a connection of the pool if the server accepts no
-// further connection.
+// waiting runs statements on the connections of a pool. If the server accepts no further connection, it waits until a
+// connection of the pool is free, like Acquire.
 type waiting struct{ pool *pool }
 
 func (w waiting) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
@@ -89,7 +90,7 @@ func (w waiting) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, 
 	return rows, err
 }
 
-// QueryRow reports an error through Scan of the returned row.
+// QueryRow runs a statement. If the statement fails, the method Scan of the returned row returns the error.
 func (w waiting) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 	rows, err := w.Query(ctx, sql, args...)
 	if err != nil {
@@ -98,7 +99,7 @@ func (w waiting) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row 
 	return singleRow{rows}
 }
 
-// SendBatch reports an error through the methods of the returned results.
+// SendBatch runs a batch. If the batch fails, the methods of the returned results return the error.
 func (w waiting) SendBatch(ctx context.Context, batch *pgx.Batch) pgx.BatchResults {
 	conn, err := w.pool.Acquire(ctx)
 	if err != nil {

@@ -16,22 +16,22 @@ import (
 )
 
 var (
-	// ErrRefused is in the chain of the error if a database refuses connections for a lasting reason. Waiting does not
-	// help. An operator must change the URL, the role or the database.
+	// ErrRefused means that the database refuses connections for a lasting reason. Waiting does not help. An operator
+	// must change the URL, the role or the database. Other errors wrap ErrRefused.
 	ErrRefused = errors.New("the database refuses the connection")
-	// ErrStandby is the error for a connection to a standby. The standby may be promoted at any time, so this is not a
-	// lasting reason.
+	// ErrStandby means that the server is a standby. This is not a lasting reason, because the standby may be promoted
+	// at any time.
 	ErrStandby = errors.New("the database is a read-only standby: the URL must lead to the primary")
 
 	errOldPrimary = errors.New("the database is a former primary")
 )
 
-// refuse returns an error for a lasting reason.
+// refuse returns an error that wraps ErrRefused. The argument names the lasting reason.
 func refuse(reason string) error { return fmt.Errorf("%w: %s", ErrRefused, reason) }
 
-// ExplainRefusal adds ErrRefused and the reason to an error of a connection that will be refused again. It returns all
-// other errors unchanged. If the URL names several hosts and one of them was not reached, it also returns err
-// unchanged.
+// ExplainRefusal adds ErrRefused and the reason to err if the server refused the connection for a lasting reason. It
+// returns any other error unchanged. It also returns err unchanged if the URL names several hosts and one of them was
+// not reached.
 func ExplainRefusal(err error) error {
 	if errors.Is(err, ErrRefused) {
 		return err
@@ -39,8 +39,8 @@ func ExplainRefusal(err error) error {
 	if isUnreached(err) {
 		return err
 	}
-	// With sslmode=prefer, the error also reports the refused attempt with TLS that preceded the connection without
-	// TLS. The TLS reason therefore counts only if the error has no code of the server.
+	// With sslmode=prefer, the driver first tries TLS, and then a connection without TLS. The error contains both
+	// failures. If the server returned an error code, TLS was not the reason for the refusal.
 	reason := serverReason(err)
 	if sqlstate.Of(err) == "" {
 		reason = tlsReason(err)
@@ -67,8 +67,8 @@ func isUnreached(err error) bool {
 	return err == context.DeadlineExceeded || err == context.Canceled //nolint:errorlint // err wraps nothing
 }
 
-// serverReason returns what an operator must change if the server refused a connection for a lasting reason. Otherwise
-// it returns "".
+// serverReason explains an error with which the server refused a connection for a lasting reason. The text usually
+// names what an operator must change. For any other error, serverReason returns "".
 func serverReason(err error) string {
 	if _, connecting := errors.AsType[*pgconn.ConnectError](err); !connecting {
 		return ""
@@ -88,8 +88,8 @@ func serverReason(err error) string {
 	return ""
 }
 
-// tlsReason returns what an operator must change if a TLS handshake failed for a lasting reason. Otherwise it returns
-// "".
+// tlsReason explains a TLS handshake that failed for a lasting reason, and names what an operator must change. For any
+// other error, it returns "".
 func tlsReason(err error) string {
 	_, verification := errors.AsType[*tls.CertificateVerificationError](err)
 	_, authority := errors.AsType[x509.UnknownAuthorityError](err)

@@ -19,7 +19,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// change returns a database URL after the function part has edited it.
+// change parses a database URL, lets the function part change it, and returns the new URL.
 func change(t *testing.T, database string, part func(*url.URL)) string {
 	t.Helper()
 	target, err := url.Parse(database)
@@ -39,8 +39,8 @@ func open(t *testing.T, database string) error {
 	return err
 }
 
-// TestParametersOfTheURL covers parameters that the driver would send to the server, although the server has no
-// settings with these names.
+// TestParametersOfTheURL covers parameters that only libpq knows. The driver would send them to the server, which would
+// refuse them.
 func TestParametersOfTheURL(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"keepalives_idle", "gssencmode", "load_balance_hosts", "tcp_user_timeout"} {
@@ -60,9 +60,9 @@ func TestParametersOfTheURL(t *testing.T) {
 	require.NotContains(t, err.Error(), "hunter2")
 }
 
-// TestPasswordsThatAreNotEncoded verifies that a URL is refused if a special character of its password is not encoded,
-// so that a part of the password is parsed as the database, a parameter or a fragment. The error must not contain that
-// part.
+// TestPasswordsThatAreNotEncoded covers passwords with special characters that are not percent-encoded. The driver
+// would parse a part of such a password as the database, a parameter or a fragment. ParseURL must refuse the URL, and
+// the error must not contain that part of the password.
 func TestPasswordsThatAreNotEncoded(t *testing.T) {
 	t.Parallel()
 	passwords := []string{"12/ter2", "12?ter2", "12#ter2", "hun/ter2", "hun?ter2", "hun#ter2", "12/a?ter2",
@@ -81,8 +81,8 @@ func TestPasswordsThatAreNotEncoded(t *testing.T) {
 	}
 }
 
-// TestLastingRefusals covers connections that will be refused again. The chain of the error must contain ErrRefused,
-// and its text must name what an operator has to change.
+// TestLastingRefusals covers connections that the server will refuse again. The error must wrap ErrRefused and must
+// name what an operator has to change.
 func TestLastingRefusals(t *testing.T) {
 	t.Parallel()
 	database := pgtest.Empty(t)
@@ -105,7 +105,8 @@ func TestLastingRefusals(t *testing.T) {
 			require.NotContains(t, err.Error(), "hunter2")
 		})
 	}
-	// If the URL names several hosts, the host that does not answer may become the primary later.
+	// If the URL names several hosts, the refusal of one host is not lasting: the host that does not answer may become
+	// the primary later.
 	unreachable := change(t, between.URL, func(u *url.URL) {
 		u.Host = "127.0.0.1:1," + u.Host
 		u.RawQuery = "sslmode=require"
@@ -113,7 +114,7 @@ func TestLastingRefusals(t *testing.T) {
 	require.ErrorIs(t, open(t, unreachable), domain.Unavailable)
 }
 
-// TestWhichRefusalsAreLasting covers the codes with which servers and poolers refuse a connection.
+// TestWhichRefusalsAreLasting covers the error codes that servers and poolers return when they refuse a connection.
 func TestWhichRefusalsAreLasting(t *testing.T) {
 	t.Parallel()
 	for code, lasting := range map[string]bool{
@@ -140,7 +141,7 @@ func TestWhichRefusalsAreLasting(t *testing.T) {
 	}
 }
 
-// TestOtherEncodingsAreRefused covers the encodings of the database and of its sessions.
+// TestOtherEncodingsAreRefused covers a database and a session whose encoding is not UTF-8.
 func TestOtherEncodingsAreRefused(t *testing.T) {
 	t.Parallel()
 	ascii := pgtest.Empty(t)
@@ -166,8 +167,8 @@ func randomName() string {
 	return hex.EncodeToString(random)
 }
 
-// TestAFullServerMakesRequestsWait gives a store fewer connections than its pool may have. Requests wait for these
-// connections instead of failing.
+// TestAFullServerMakesRequestsWait limits the connections of the server to fewer than the size of the pool. Requests
+// must wait for a free connection, and must not fail.
 func TestAFullServerMakesRequestsWait(t *testing.T) {
 	t.Parallel()
 	between := pgtest.NewProxy(t, pgtest.New(t))
@@ -190,7 +191,7 @@ func TestAFullServerMakesRequestsWait(t *testing.T) {
 	}
 	group.Wait()
 	require.LessOrEqual(t, store.Stats().Pool.Idle, 2)
-	// A store that has no connection at all reports the refusal.
+	// A store that gets no connection at all must return the error of the server.
 	held, err := store.Pool().Acquire(t.Context())
 	require.NoError(t, err)
 	defer held.Release()
@@ -202,8 +203,8 @@ func TestAFullServerMakesRequestsWait(t *testing.T) {
 	require.ErrorContains(t, err, "too many clients")
 }
 
-// TestRefusedParameters covers the code that PgBouncer uses for all of its errors. Only the message shows whether such
-// a refusal is lasting.
+// TestRefusedParameters covers the error code that PgBouncer uses for all its errors. Only the message shows whether
+// PgBouncer will refuse the connection again.
 func TestRefusedParameters(t *testing.T) {
 	t.Parallel()
 	for message, lasting := range map[string]bool{

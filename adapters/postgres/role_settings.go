@@ -17,18 +17,18 @@ import (
 // roleSetting is a parameter that a session needs.
 type roleSetting struct {
 	name string
-	// limit is the longest allowed value of a timeout; PostgreSQL reports timeouts in milliseconds. If limit is 0, the
-	// parameter must be off.
+	// If the parameter is a timeout, limit is its longest allowed value. If limit is 0, the parameter is a switch that
+	// must be off.
 	limit time.Duration
 }
 
-// roleSettings are the parameters that the sessions of Lockbox need. They are set on the role in the database. A
-// connection cannot send them itself, because poolers refuse the parameters of a connection or drop them silently.
-// Migration 000010 sets the same values.
+// roleSettings are the parameters that the sessions of Lockbox need. They are set on the role in the database. Lockbox
+// does not send them when it connects, because poolers refuse or silently drop such parameters. Migration 000010 sets
+// the same values.
 //
-// A prepared statement keeps its plan, and the server may make this plan while the tables are still empty and a
-// sequential scan looks cheap. The settings therefore switch off sequential scans, hash joins, merge joins and JIT
-// compilation. No statement needs these, because all statements find few rows by an index.
+// A prepared statement keeps its plan. If the server makes the plan while the tables are still empty, a sequential scan
+// looks cheap. The settings therefore switch off sequential scans, hash joins, merge joins and JIT compilation. All
+// statements of Lockbox find only a few rows by an index, so these features would not make them faster.
 var roleSettings = []roleSetting{
 	{name: "statement_timeout", limit: StatementTimeout},
 	{name: "lock_timeout", limit: lockTimeout},
@@ -40,10 +40,11 @@ var roleSettings = []roleSetting{
 }
 
 const (
-	// maxStaleSessions bounds how many sessions of a pooler are replaced because they began before the settings were
-	// stored. It is larger than most pools.
+	// maxStaleSessions is the number of attempts after which ensureRoleSettings gives up. An attempt may end one
+	// session of a pooler that began before the settings were stored. The number is larger than most pools.
 	maxStaleSessions = 50
-	// maxSettingConflicts bounds the retries if other servers store the settings at the same time.
+	// maxSettingConflicts is the largest number of retries after conflicts with other servers that store the settings
+	// at the same time.
 	maxSettingConflicts = 10
 )
 
@@ -55,8 +56,8 @@ func (s roleSetting) value() string {
 	return strconv.FormatFloat(s.limit.Seconds(), 'f', -1, 64) + "s"
 }
 
-// holds reports whether the value that pg_settings reports for a session is acceptable. A shorter timeout is
-// acceptable.
+// holds reports whether a value meets the requirement. The value comes from pg_settings, where timeouts are in
+// milliseconds. A shorter timeout also meets the requirement.
 func (s roleSetting) holds(value string) bool {
 	if s.limit == 0 {
 		return value == "off"
@@ -65,16 +66,16 @@ func (s roleSetting) holds(value string) bool {
 	return err == nil && milliseconds > 0 && milliseconds <= s.limit.Milliseconds()
 }
 
-// statement returns the statement that sets the parameter.
+// statement returns the SQL that sets the parameter on the role.
 func (s roleSetting) statement(role, database string) string {
 	return fmt.Sprintf("ALTER ROLE %s IN DATABASE %s SET %s = '%s'", pgx.Identifier{role}.Sanitize(),
 		pgx.Identifier{database}.Sanitize(), s.name, s.value())
 }
 
-// ensureRoleSettings verifies that new sessions have the roleSettings. It sets missing settings on the role. Settings
-// can be missing although a migration sets them: the migration sets them only on its own role, and a dump of the
-// database does not contain them. If the role may not change its settings, the error contains the statements that an
-// administrator must run.
+// ensureRoleSettings verifies that new sessions have the roleSettings. It sets missing settings on the role. A
+// migration sets them too, but only on the role that runs the migration, and they are missing after a dump was
+// restored. If the role is not allowed to change its settings, the error contains the statements that an administrator
+// must run.
 func ensureRoleSettings(ctx context.Context, p *pool) error {
 	conflicts := 0
 	for range maxStaleSessions {
@@ -85,15 +86,16 @@ func ensureRoleSettings(ctx context.Context, p *pool) error {
 		case len(state.lacking) == 0:
 			return nil
 		case state.stored:
-			// The session is older than the settings. A pooler may keep it open for hours.
+			// The session began before the settings were stored. Without endSession, a pooler might use the session for
+			// hours.
 			endSession(ctx, p)
 			continue
 		}
 		err = storeRoleSettings(ctx, p, state.statements())
 		switch code := sqlstate.Of(err); {
 		case code == sqlstate.InternalError || code == sqlstate.UniqueViolation || sqlstate.IsConflict(err):
-			// Another server stores the settings at the same time. The error is "tuple concurrently updated", or a
-			// unique violation for the first settings of a role.
+			// Another server stores the settings at the same time. The statement then fails with "tuple concurrently
+			// updated", or with a unique violation if the role had no settings yet.
 			if conflicts++; conflicts > maxSettingConflicts {
 				return translate(err)
 			}
@@ -112,8 +114,8 @@ func ensureRoleSettings(ctx context.Context, p *pool) error {
 // roleState compares a session with the roleSettings.
 type roleState struct {
 	role, database string
-	// lacking lists the parameters that the session lacks. stored is set if all of these are stored for the role, so
-	// that a new session will have them.
+	// lacking lists the roleSettings that the session does not have. If stored is true, the role has all these
+	// settings, and a new session will get them.
 	lacking []roleSetting
 	stored  bool
 }
@@ -137,7 +139,7 @@ func readRoleState(ctx context.Context, q querier) (*roleState, error) {
 	}
 	s.stored = true
 	for _, each := range roleSettings {
-		// A server that was built without a feature does not have the parameter of that feature.
+		// A server does not have the parameter of a feature that it was built without, such as jit.
 		value, known := session[each.name]
 		if !known || each.holds(value) {
 			continue
@@ -157,15 +159,15 @@ func (s *roleState) statements() []string {
 	return list
 }
 
-// refusal returns the error for a role that may not change its own settings.
+// refusal returns the error for a role that is not allowed to change its own settings.
 func (s *roleState) refusal() error {
 	return fmt.Errorf("the sessions of the role %s lack settings that Lockbox needs, and the role may not set them; "+
 		"run these statements as a superuser, then start Lockbox again:\n%s;", s.role,
 		strings.Join(s.statements(), ";\n"))
 }
 
-// endSession makes the server end one session. A pooler then opens another one. Every role may end its own sessions.
-// The statement always returns an error, because it ends the session in which it runs.
+// endSession makes the server end one session. A pooler then opens a new session. Every role may end its own sessions.
+// Exec always returns an error here, because the statement ends the session in which it runs.
 func endSession(ctx context.Context, p *pool) {
 	_, _ = p.Exec(ctx, `SELECT pg_terminate_backend(pg_backend_pid())`)
 	p.raw.Reset()

@@ -27,7 +27,8 @@ func storedSettings(t *testing.T, database string) []string {
 		WHERE d.datname = current_database() AND u.rolname = session_user`)
 }
 
-// lackingSettings returns the settings that sessions of the test server lack. The server itself sets jit to off.
+// lackingSettings returns the settings that sessions of the test server do not have before Open sets them. It omits
+// jit, because the configuration of the test server already sets jit to off.
 func lackingSettings() []string {
 	return slices.DeleteFunc(postgres.RoleSettings(), func(each string) bool { return each == "jit=off" })
 }
@@ -42,7 +43,7 @@ func tryOpen(t *testing.T, config postgres.Config) (*postgres.Store, error) {
 	return store, err
 }
 
-// shown returns a parameter of a session of the store.
+// shown returns the value of a parameter in the sessions of the store.
 func shown(t *testing.T, store *postgres.Store, name string) (value string) {
 	t.Helper()
 	require.NoError(t, store.Pool().QueryRow(t.Context(), `SELECT current_setting($1)`, name).Scan(&value))
@@ -59,7 +60,7 @@ func TestMigrationAndOpenSetTheSameSettings(t *testing.T) {
 	_, err = tryOpen(t, postgres.Config{URL: opened})
 	require.NoError(t, err)
 	assert.ElementsMatch(t, lackingSettings(), storedSettings(t, opened))
-	// The database of a test also has the settings.
+	// The databases that pgtest.New creates must have the same settings.
 	assert.ElementsMatch(t, postgres.RoleSettings(), storedSettings(t, pgtest.New(t)))
 
 	require.NoError(t, migrator.DownTo(t.Context(), 9))
@@ -105,7 +106,7 @@ func TestSessionsHaveTheSettings(t *testing.T) {
 	}
 }
 
-// TestOnlyApplicationNameIsSent verifies the parameters in the startup message, because poolers refuse other
+// TestOnlyApplicationNameIsSent verifies that the startup message contains only application_name. Poolers refuse other
 // parameters.
 func TestOnlyApplicationNameIsSent(t *testing.T) {
 	t.Parallel()
@@ -114,8 +115,8 @@ func TestOnlyApplicationNameIsSent(t *testing.T) {
 	assert.Equal(t, map[string]string{"application_name": "lockbox"}, config.RuntimeParams)
 }
 
-// TestRoleWithoutTheRight opens a store as a role that acts as another role, and therefore may not change its own
-// settings.
+// TestRoleWithoutTheRight opens a store whose role is not allowed to change its own settings. The sessions of the role
+// start with SET ROLE to a role without rights.
 func TestRoleWithoutTheRight(t *testing.T) {
 	t.Parallel()
 	database, elsewhere := pgtest.Empty(t), pgtest.Empty(t)
@@ -143,7 +144,7 @@ func TestRoleWithoutTheRight(t *testing.T) {
 	assert.Equal(t, "10s", shown(t, store, "statement_timeout"))
 }
 
-// TestConcurrentOpenings verifies that servers that start together do not fail, although all of them change the
+// TestConcurrentOpenings verifies that several servers can start at the same time, although all of them change the
 // settings of the role.
 func TestConcurrentOpenings(t *testing.T) {
 	t.Parallel()
@@ -186,7 +187,7 @@ func TestPatientTransactions(t *testing.T) {
 	}
 }
 
-// dropRole runs in a cleanup, after the context of the test has ended.
+// dropRole does not use the context of the test, because this context has ended when a cleanup runs.
 func dropRole(database, role string) error {
 	ctx := context.Background()
 	conn, err := pgx.Connect(ctx, database)

@@ -10,8 +10,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// sealedRows implements ports.SealedRows for rekey. It finds rows by their server key without an index, because rekey
-// is rare and an index would slow down every write.
+// sealedRows implements ports.SealedRows for rekey. There is no index on the server key of a row, because an index
+// would slow down every write, and rekey is rare.
 type sealedRows struct{ q querier }
 
 // Count reads whole tables.
@@ -25,7 +25,8 @@ func (r sealedRows) Count(ctx context.Context) (ports.SealedCounts, error) {
 	return counts, translate(err)
 }
 
-// Entries reads in the order of the primary key, so that all batches together read the table once.
+// Entries returns versions in the order of the primary key. Each batch continues after the previous batch, so all
+// batches together read the table once.
 func (r sealedRows) Entries(ctx context.Context, key domain.ServerKeyID, after ports.Place,
 	limit int) ([]ports.StoredVersion, error) {
 	rows, err := r.q.Query(ctx, `SELECT `+storedColumns+` FROM entry_versions
@@ -34,8 +35,8 @@ func (r sealedRows) Entries(ctx context.Context, key domain.ServerKeyID, after p
 	return collect(rows, err, func(row pgx.CollectableRow) (ports.StoredVersion, error) { return scanStored(row) })
 }
 
-// ReplaceEnvelope changes the row only if it still has the envelope that was read, so it never overwrites a concurrent
-// write.
+// ReplaceEnvelope changes the row only if its envelope is still the envelope that the caller has read. It therefore
+// never overwrites a concurrent write.
 func (r sealedRows) ReplaceEnvelope(ctx context.Context, was ports.StoredVersion, key domain.ServerKeyID,
 	envelope []byte) error {
 	_, err := r.q.Exec(ctx, `UPDATE entry_versions SET key_id = $4, envelope = $5
@@ -44,7 +45,7 @@ func (r sealedRows) ReplaceEnvelope(ctx context.Context, was ports.StoredVersion
 	return translate(err)
 }
 
-// Passwords reads in the order of the primary key, like Entries.
+// Like Entries, Passwords returns the rows in the order of the primary key.
 func (r sealedRows) Passwords(ctx context.Context, key domain.ServerKeyID, after domain.UserID,
 	limit int) ([]ports.SealedPassword, error) {
 	rows, err := r.q.Query(ctx, `SELECT id, password FROM users
@@ -59,7 +60,8 @@ func (r sealedRows) Passwords(ctx context.Context, key domain.ServerKeyID, after
 	})
 }
 
-// ReplacePassword changes the row only if it still has the password that was read, like ReplaceEnvelope.
+// Like ReplaceEnvelope, ReplacePassword changes the row only if its password is still the password that the caller has
+// read.
 func (r sealedRows) ReplacePassword(ctx context.Context, was ports.SealedPassword, key domain.ServerKeyID,
 	sealed []byte) error {
 	_, err := r.q.Exec(ctx, `UPDATE users SET password_key_id = $2, password = $3 WHERE id = $1 AND password = $4`,
@@ -67,7 +69,7 @@ func (r sealedRows) ReplacePassword(ctx context.Context, was ports.SealedPasswor
 	return translate(err)
 }
 
-// TokensUnder sorts by user, because operators read the list.
+// TokensUnder sorts the list by user, because a command prints it for operators.
 func (r sealedRows) TokensUnder(ctx context.Context, key domain.ServerKeyID) ([]ports.OwnedAPIKey, error) {
 	rows, err := r.q.Query(ctx, `SELECT `+apiKeyColumns+`, u.name FROM api_keys k JOIN users u ON u.id = k.user_id
 		WHERE k.key_id = $1 ORDER BY u.name, k.id`, uuid(key))
@@ -78,8 +80,8 @@ func (r sealedRows) TokensUnder(ctx context.Context, key domain.ServerKeyID) ([]
 	})
 }
 
-// OpenTransactions reads the locks that transactions hold on their own virtual transaction identifiers. Unlike the
-// times in pg_stat_activity, these locks are visible to all roles.
+// OpenTransactions returns the virtual transaction identifiers of all open transactions. It reads them from pg_locks,
+// because every transaction locks its own identifier, and all roles can see these locks.
 func (r sealedRows) OpenTransactions(ctx context.Context) ([]string, error) {
 	return names[string](r.q.Query(ctx, `SELECT l.virtualtransaction FROM pg_locks l
 		JOIN pg_stat_activity a ON a.pid = l.pid AND a.datname = current_database()

@@ -14,8 +14,8 @@ import (
 // serverKeys implements ports.ServerKeys.
 type serverKeys struct{ q querier }
 
-// List also locks the rows if it runs in a transaction. Outside of a transaction, the locks would end with the
-// statement.
+// In a transaction, List also locks the rows. Outside of a transaction, it does not lock them, because the locks would
+// end with the statement.
 func (r serverKeys) List(ctx context.Context) ([]ports.ServerKey, error) {
 	sql := `SELECT id, purpose, generation, wrapped, created_at, retired_at FROM server_keys
 		ORDER BY purpose, generation`
@@ -35,7 +35,8 @@ func (r serverKeys) List(ctx context.Context) ([]ports.ServerKey, error) {
 	})
 }
 
-// Add leaves the existing row in place on a conflict, so replicas that start at the same time agree on one key.
+// Add does not replace an existing key. If several replicas start at the same time, they therefore all use the same
+// key.
 func (r serverKeys) Add(ctx context.Context, keys []ports.ServerKey) error {
 	for _, key := range keys {
 		if _, err := r.q.Exec(ctx, `INSERT INTO server_keys (id, purpose, generation, wrapped, created_at)
@@ -64,8 +65,7 @@ func (r serverKeys) Retire(ctx context.Context, id domain.ServerKeyID, at time.T
 	return translate(err)
 }
 
-// DeleteRetired uses one statement both to count everything that is sealed or signed under the key, and to delete the
-// key.
+// DeleteRetired counts everything that is sealed or signed under the key, and deletes the key, in a single statement.
 func (r serverKeys) DeleteRetired(ctx context.Context, id domain.ServerKeyID, left int) error {
 	tag, err := r.q.Exec(ctx, `DELETE FROM server_keys WHERE id = $1 AND retired_at IS NOT NULL AND $2 >=
 		(SELECT count(*) FROM entry_versions WHERE key_id = $1) +
@@ -84,8 +84,8 @@ func (r serverKeys) DeleteRetired(ctx context.Context, id domain.ServerKeyID, le
 	return translate(err)
 }
 
-// HasServerKeys reports whether the database already has server keys. If it has, those keys are wrapped under a secret
-// that exists already. HasServerKeys also works on a database that was never migrated.
+// HasServerKeys reports whether the database already has server keys. Only the existing secret can open these keys, so
+// the caller must not generate a new secret. HasServerKeys also works on a database that was never migrated.
 func (s *Store) HasServerKeys(ctx context.Context) (bool, error) {
 	var table, has bool
 	err := s.pool.QueryRow(ctx, `SELECT to_regclass('server_keys') IS NOT NULL`).Scan(&table)

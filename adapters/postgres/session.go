@@ -25,30 +25,27 @@ type connector struct {
 	conns openConns
 	// timeline is the highest timeline that a connection has reported, or 0 before the first report.
 	timeline atomic.Uint32
-	// discard closes the idle connections of the pool. It also makes the pool close the connections in use when they
-	// are released.
+	// discard closes the idle connections of the pool. The pool closes the other connections when they are released.
 	discard func()
-	// discarded is the time at which discard was last called because of a dead connection, in nanoseconds since 1970.
-	// replaced counts these calls.
+	// replaced counts how often a dead connection was the reason for a call of discard. discarded is the time of the
+	// last of these calls, in nanoseconds since 1970.
 	discarded, replaced atomic.Int64
-	// full is the last refusal of a server that had no free connection.
+	// full is the last error of a server that refused a connection because too many were open.
 	full atomic.Pointer[fullServer]
-	// diskFull is set when the server refuses a write because its disk is full; see Store.Probe.
+	// diskFull is true after the server has refused a write because its disk was full; see Store.Probe.
 	diskFull atomic.Bool
 }
 
-// fullServer is a refusal with code sqlstate.TooManyConnections.
+// fullServer is an error with code sqlstate.TooManyConnections, and the time at which it occurred.
 type fullServer struct {
 	at  time.Time
 	err error
 }
 
 const (
-	// discardInterval is the shortest time between two replacements of the idle connections because of a dead
-	// connection.
+	// discardInterval is the shortest time between two calls of replaceIdle that replace the idle connections.
 	discardInterval = 2 * time.Second
-	// fullInterval is how long the pool opens no connection after the server has refused one because too many are
-	// open.
+	// If the server refuses a connection because too many are open, the pool opens no connection for fullInterval.
 	fullInterval = time.Second
 )
 
@@ -76,8 +73,8 @@ func (c *connector) configure(settings *pgxpool.Config) {
 	settings.BeforeClose = abandonDead
 }
 
-// prepare sets the dialer of one connection. If the server has refused a connection less than fullInterval ago because
-// too many are open, prepare returns that refusal, and the driver does not connect.
+// prepare sets the dialer of one connection. If the server was full less than fullInterval ago, prepare returns the
+// stored error, and the driver does not connect.
 func (c *connector) prepare(_ context.Context, config *pgx.ConnConfig) error {
 	if full := c.full.Load(); full != nil && time.Since(full.at) < fullInterval {
 		return full.err
@@ -91,9 +88,9 @@ func (c *connector) prepare(_ context.Context, config *pgx.ConnConfig) error {
 	return nil
 }
 
-// abandonDead closes the network connection of a session that the driver has given up. It does not wait until the
-// driver has ended the session: if the server does not answer, this may take 15 seconds, during which the session would
-// occupy a place in the pool.
+// abandonDead closes the network connection of a session that the driver has given up. Without abandonDead, the driver
+// would first try to end the session. If the server does not answer, this takes up to 15 seconds, and the session would
+// occupy a place in the pool during this time.
 func abandonDead(conn *pgx.Conn) {
 	if !conn.IsClosed() {
 		return
@@ -105,7 +102,7 @@ func abandonDead(conn *pgx.Conn) {
 	_ = network.Close() // the session is lost anyway
 }
 
-// session is what a connection reports about its server when it opens.
+// session holds the properties of a server that Lockbox reads on each new connection.
 type session struct {
 	standby                        bool
 	serverEncoding, clientEncoding string
@@ -114,15 +111,15 @@ type session struct {
 	timeline uint32
 }
 
-// These statements return the fields of session. Services that hide the write-ahead log refuse the last column of
-// sessionSQL, so portableSQL omits it.
+// sessionSQL returns the fields of session. Its last column reads the position of the write-ahead log, which some
+// database services do not permit. portableSQL omits this column.
 const (
 	portableSQL = `SELECT pg_is_in_recovery(), current_setting('server_encoding'), current_setting('client_encoding')`
 	sessionSQL  = portableSQL + `, CASE WHEN NOT pg_is_in_recovery()
 		THEN substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END`
 )
 
-// readSession reads the session of a connection in one round trip.
+// readSession returns the session of a connection. It needs one round trip, or two if the server refuses sessionSQL.
 func readSession(ctx context.Context, conn *pgconn.PgConn) (session, error) {
 	row, err := readRow(ctx, conn, sessionSQL)
 	if code := sqlstate.Of(err); code == sqlstate.InsufficientPrivilege || code == sqlstate.FeatureNotSupported ||
@@ -136,7 +133,7 @@ func readSession(ctx context.Context, conn *pgconn.PgConn) (session, error) {
 	if len(row) > 3 && row[3] != "" {
 		timeline, err := strconv.ParseUint(row[3], 16, 32)
 		if err != nil {
-			return session{}, fmt.Errorf("the database reports the timeline %q: %w", row[3], err)
+			return session{}, fmt.Errorf("parse the timeline %q that the database reported: %w", row[3], err)
 		}
 		read.timeline = uint32(timeline)
 	}
@@ -159,8 +156,8 @@ func readRow(ctx context.Context, conn *pgconn.PgConn, sql string) ([]string, er
 	return row, nil
 }
 
-// check refuses a connection on which Lockbox cannot work. With several hosts in the URL, the driver then tries the
-// next host.
+// check returns an error for a connection on which Lockbox cannot work. If the URL names several hosts, the driver then
+// tries the next host.
 func (c *connector) check(ctx context.Context, conn *pgconn.PgConn) error {
 	read, err := readSession(ctx, conn)
 	switch {
@@ -168,7 +165,7 @@ func (c *connector) check(ctx context.Context, conn *pgconn.PgConn) error {
 		return err
 	case !isUTF8(read.serverEncoding):
 		return refuse("the encoding of the database is " + read.serverEncoding +
-			": create the database of Lockbox with ENCODING 'UTF8'")
+			", but Lockbox needs UTF8: create the database with ENCODING 'UTF8'")
 	case !isUTF8(read.clientEncoding):
 		return refuse("the role or the database sets client_encoding to " + read.clientEncoding +
 			": run ALTER ROLE … RESET client_encoding and ALTER DATABASE … RESET client_encoding")
@@ -179,18 +176,20 @@ func (c *connector) check(ctx context.Context, conn *pgconn.PgConn) error {
 	return c.acceptTimeline(read.timeline)
 }
 
-// timelineKey is the key of a connection's timeline in its custom data.
+// timelineKey is the map key under which check stores the timeline in the custom data of a connection.
 const timelineKey = "timeline"
 
-// timelineOf returns the timeline that the server of a connection reported when the connection opened, or 0.
+// timelineOf returns the timeline that the server reported when the connection opened. It returns 0 if the server did
+// not report a timeline.
 func timelineOf(conn *pgxpool.Conn) uint32 {
 	timeline, _ := conn.Conn().PgConn().CustomData()[timelineKey].(uint32)
 	return timeline
 }
 
-// acceptTimeline refuses a server if an earlier connection has reported a newer timeline. Such a server is a primary
-// that was replaced and does not know it yet. A newer timeline means that a standby was promoted. acceptTimeline then
-// discards all other connections, because they may still lead to the old primary.
+// acceptTimeline refuses a server if an earlier connection has reported a newer timeline. Such a server is an old
+// primary that still runs although a standby was promoted. If the timeline is newer than all earlier ones, a standby
+// was promoted in the meantime. acceptTimeline then discards all other connections, because they may still lead to the
+// old primary.
 func (c *connector) acceptTimeline(timeline uint32) error {
 	for {
 		seen := c.timeline.Load()
@@ -213,9 +212,10 @@ func (c *connector) acceptTimeline(timeline uint32) error {
 }
 
 // watchContext returns the handler that runs when the context of a statement is cancelled. The driver's default handler
-// closes the connection, so each client that disconnects would make the database start a new session. This handler
-// keeps the connection and cancels the statement. It waits until the cancel request was answered and had time to take
-// effect. Only then can the connection run another statement, so the cancel request cannot cancel the wrong statement.
+// closes the connection. Each client that disconnects would then cost a new database session. This handler keeps the
+// connection and cancels the statement. Before the connection may run another statement, the handler waits for the
+// response to the cancel request, and gives the request time to take effect. The request therefore cannot cancel the
+// wrong statement.
 func (c *connector) watchContext(conn *pgconn.PgConn) ctxwatch.Handler {
 	return &cancelHandler{
 		CancelRequestContextWatcherHandler: &pgconn.CancelRequestContextWatcherHandler{
@@ -227,7 +227,8 @@ func (c *connector) watchContext(conn *pgconn.PgConn) ctxwatch.Handler {
 	}
 }
 
-// cancelHandler also detects dead connections: those on which a cancelled statement does not end.
+// cancelHandler also detects dead connections. A connection is dead if a cancelled statement does not end within
+// cancelTimeout.
 type cancelHandler struct {
 	*pgconn.CancelRequestContextWatcherHandler
 	connector *connector
@@ -249,8 +250,8 @@ func (h *cancelHandler) HandleUnwatchAfterCancel() {
 	}
 }
 
-// replaceIdle discards the idle connections after one connection was found dead. The others are probably dead too, and
-// a request that gets one of them would have to wait up to pingTimeout for its check.
+// replaceIdle discards the idle connections after one connection was found dead. The idle connections are probably dead
+// too. A request that got one of them would wait up to pingTimeout before it got another connection.
 func (c *connector) replaceIdle() {
 	now := time.Now().UnixNano()
 	last := c.discarded.Load()
@@ -262,7 +263,7 @@ func (c *connector) replaceIdle() {
 	c.discard()
 }
 
-// noteFull reports whether err means that the server had no free connection, and remembers such an error.
+// noteFull reports whether err means that the server had no free connection. If so, it stores the error in c.full.
 func (c *connector) noteFull(err error) bool {
 	if sqlstate.Of(err) != sqlstate.TooManyConnections {
 		return false

@@ -14,14 +14,14 @@ import (
 // signIns implements ports.SignIns.
 type signIns struct{ q querier }
 
-// Open sends all statements together. Later statements run even if an earlier one has found no row. That is harmless,
-// because the caller rolls back after an error. The statements lock rows in the usual order: the user, then the code,
-// then the counters.
+// Open sends all statements together, so all of them run even if one changes no row. This is harmless: Open then
+// returns an error, and the caller rolls back. The statements lock rows in the usual order, which is the user, the code
+// and the counters.
 func (r signIns) Open(ctx context.Context, in ports.OpenedSignIn) (ports.AttemptState, error) {
 	var batch pgx.Batch
 	var refused error
-	// queue adds a statement that must change a row. If the statement changes no row, Open returns the argument
-	// otherwise as its error. If several statements change no row, Open returns the error of the first one.
+	// queue adds a statement that must change a row. Its first argument is the error that Open returns if the statement
+	// changes no row. If several statements change no row, Open returns the error of the first of them.
 	queue := func(otherwise error, sql string, args ...any) {
 		batch.Queue(sql, args...).Exec(func(tag pgconn.CommandTag) error {
 			if tag.RowsAffected() == 0 && refused == nil {

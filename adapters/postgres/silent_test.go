@@ -14,8 +14,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// openAll makes a store open all its connections. It then leaves them idle for so long that the driver checks each
-// connection before its next use.
+// openAll makes a store open all its connections, and then waits. After this wait, the driver checks each connection
+// before its next use.
 func openAll(t *testing.T, store *postgres.Store) {
 	t.Helper()
 	var conns []interface{ Release() }
@@ -30,8 +30,8 @@ func openAll(t *testing.T, store *postgres.Store) {
 	time.Sleep(1100 * time.Millisecond) // the driver checks connections that were idle for longer than a second
 }
 
-// TestLostConnectionsAreReplaced loses all connections of a store while new ones work. A single request must not wait
-// for the check of each lost connection.
+// TestLostConnectionsAreReplaced cuts all open connections of a store. New connections still work. A request must not
+// wait until the driver has checked every lost connection.
 func TestLostConnectionsAreReplaced(t *testing.T) {
 	t.Parallel()
 	between := pgtest.NewProxy(t, pgtest.New(t))
@@ -59,8 +59,8 @@ func TestLostConnectionsAreReplaced(t *testing.T) {
 	require.Less(t, time.Since(begin), time.Second, "the other connections were replaced too")
 }
 
-// TestAStatementHasADeadline covers each kind of statement. It loses the connection during a statement whose context
-// has no deadline.
+// TestAStatementHasADeadline covers each kind of statement. It cuts the connection, and then runs a statement with a
+// context that has no deadline.
 func TestAStatementHasADeadline(t *testing.T) {
 	t.Parallel()
 	for name, request := range map[string]func(ctx context.Context, store *postgres.Store) error{
@@ -100,7 +100,8 @@ func TestAStatementHasADeadline(t *testing.T) {
 	}
 }
 
-// TestCloseDoesNotWaitForALostConnection closes a store during a statement that would take ten minutes.
+// TestCloseDoesNotWaitForALostConnection closes a store while a statement waits on a lost connection. The statement has
+// a time limit of ten minutes.
 func TestCloseDoesNotWaitForALostConnection(t *testing.T) {
 	t.Parallel()
 	between := pgtest.NewProxy(t, pgtest.New(t))
@@ -121,8 +122,8 @@ func TestCloseDoesNotWaitForALostConnection(t *testing.T) {
 	require.Error(t, <-failed)
 }
 
-// TestRollbackOfALostConnection loses the connection inside a transaction whose request has reached its deadline. The
-// rollback must end sooner than a rollback before the deadline would.
+// TestRollbackOfALostConnection cuts the connection of a transaction, and then waits for the deadline of the request.
+// After the deadline, the rollback must end within rollbackTime.
 func TestRollbackOfALostConnection(t *testing.T) {
 	t.Parallel()
 	between := pgtest.NewProxy(t, pgtest.New(t))

@@ -12,16 +12,15 @@ type Stats struct {
 	Pool PoolStats
 	// Lookups covers the requests of ports.EntryReader. Writes covers the requests of ports.EntryWriter.
 	Lookups, Writes batch.Stats
-	// WriteFallbacks counts the requests in Writes that stored nothing. The callers of these requests fall back to the
-	// locking path.
+	// WriteFallbacks counts the conditional writes that stored nothing. Their callers fall back to the locking path.
 	WriteFallbacks int64
-	// Events covers the requests of the newest event writer. It is zero if no event writer exists.
+	// Events covers the requests of the event writer that was created last. It is zero if no event writer exists.
 	Events batch.Stats
 	Health Health
 	// EventLogBytes is the last result of EventLogSize. EventsDeleted counts the events that DeleteOldEvents deleted.
 	EventLogBytes, EventsDeleted int64
-	// EventKinds counts the committed events of each action and outcome. An event that stands for several refusals adds
-	// their number.
+	// EventKinds counts the committed events for each pair of action and outcome. If an event stands for several
+	// refused requests, each of them is counted.
 	EventKinds map[EventKind]int64
 }
 
@@ -32,7 +31,7 @@ type PoolStats struct {
 	Used, Idle, Max int
 	// Opened counts the connections that were opened.
 	Opened int64
-	// Replaced counts how often the idle connections were replaced because a connection did not answer.
+	// Replaced counts how often all idle connections were replaced because one connection did not answer.
 	Replaced int64
 	// Waits counts how often no connection was free. WaitTime is the total time spent waiting for a free connection.
 	Waits    int64

@@ -20,18 +20,18 @@ import (
 type Store struct {
 	pool   *pool
 	health health
-	// patient raises the statement timeout of transactions to PatientTimeout.
+	// If patient is true, the statement timeout of transactions is PatientTimeout.
 	patient    bool
 	read       ports.Repos
 	clock      ports.Clock
 	tracer     trace.Tracer // nil if there are no traces
 	keyUses    *keyUses
 	onStaleKey func(ctx context.Context) error
-	// lookups and writes batch concurrent requests of ports.EntryReader and ports.EntryWriter.
+	// lookups runs requests of ports.EntryReader in batches. writes runs requests of ports.EntryWriter in batches.
 	lookups        *batch.Batcher[lookup, lookupResult]
 	writes         *batch.Batcher[ports.ConditionalWrite, bool]
 	writeFallbacks atomic.Int64
-	// events is the newest event writer. Stats reports its counts.
+	// events is the event writer that was created last. Stats returns its counts.
 	events atomic.Pointer[EventWriter]
 	// eventSweep is the position of DeleteOldEvents. eventLogBytes is the last result of EventLogSize.
 	eventSweep    eventSweep
@@ -40,8 +40,8 @@ type Store struct {
 	eventCounts eventCounts
 	// transactions limits the concurrent transactions to the size of the pool minus reservedConns.
 	transactions *fairSlots
-	// largeReads limits the concurrent reads of values over largestInBatch to half of the pool. Such a value takes
-	// milliseconds to arrive and uses much memory.
+	// largeReads limits concurrent reads of values larger than largestInBatch to half of the connections. Such a value
+	// takes milliseconds to arrive and uses much memory.
 	largeReads *fairSlots
 }
 
@@ -53,9 +53,10 @@ var (
 	_ ports.EventWriter = (*EventWriter)(nil)
 )
 
-// Open creates the pool and pings the database. It returns an error of kind Unavailable if the database does not answer
-// or is a standby (ErrStandby), and ErrRefused if the database refuses connections for a lasting reason. It returns
-// another error if the role lacks settings that it may not set itself. No error contains the password.
+// Open creates the pool and pings the database. If the database does not answer, Open returns an error of kind
+// Unavailable. If it is a standby, that error also wraps ErrStandby. If the database refuses connections for a lasting
+// reason, the error wraps ErrRefused. Open also fails if the role does not have the settings that Lockbox needs, and is
+// not allowed to change them. No error contains the password.
 func Open(ctx context.Context, config Config) (*Store, error) {
 	settings, err := poolConfig(config)
 	if err != nil {
@@ -106,7 +107,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 }
 
 // Close completes queued requests, stores pending uses of API keys, waits until no connection is in use, and closes the
-// pool. Close the event writer before the store.
+// pool. The caller must close the event writer first.
 func (s *Store) Close() {
 	s.lookups.Close()
 	s.writes.Close()
@@ -114,14 +115,14 @@ func (s *Store) Close() {
 	s.pool.raw.Close()
 }
 
-// CloseWithin limits the time of Close, even if the database does not answer: after the given time, it closes the
-// connections of the statements that still run. CloseWithin itself returns immediately.
+// CloseWithin limits the time that Close may take, even if the database does not answer. It returns immediately. After
+// the given time, the connections of the statements that still run are closed.
 func (s *Store) CloseWithin(limit time.Duration) {
 	time.AfterFunc(limit, s.pool.connector.conns.closeAll)
 }
 
-// ping connects to the database. Without this call, the pool would connect only for the first request, and a wrong
-// address would be noticed only then.
+// ping connects to the database. Open calls it to detect a wrong address immediately. Otherwise the pool would connect
+// only for the first request.
 func (s *Store) ping(ctx context.Context) error {
 	ctx, cancel := s.pool.bound(ctx)
 	if cancel != nil {
@@ -138,11 +139,11 @@ func (s *Store) ping(ctx context.Context) error {
 func (s *Store) Read() ports.Repos { return s.read }
 
 // LogsParameters reports whether PostgreSQL is configured to write the parameters of statements to its log, for example
-// for slow or failed statements. Parameters contain names. If a user has typed a password into the wrong field, the
-// parameters also contain that password.
+// for slow or failed statements. Parameters contain names. They can even contain a password, if a user has typed it
+// into the wrong field.
 func (s *Store) LogsParameters(ctx context.Context) (bool, error) { return logsParameters(ctx, s.pool) }
 
-// logsParameters is LogsParameters for any querier.
+// logsParameters does the work of LogsParameters. The argument q can be a pool or a single connection.
 func logsParameters(ctx context.Context, q querier) (bool, error) {
 	logs := false
 	err := q.QueryRow(ctx, `SELECT current_setting('log_parameter_max_length_on_error') <> '0'
@@ -166,8 +167,8 @@ var (
 	_ querier = pgx.Tx(nil)
 )
 
-// repos returns repositories that run their statements on q. Each use of an API key is recorded in uses, which is nil
-// inside a transaction.
+// repos returns repositories that run their statements on q. They record each use of an API key in uses. In a
+// transaction, uses is nil, and nothing is recorded.
 func (s *Store) repos(q querier, uses *keyUses) ports.Repos {
 	return ports.Repos{
 		Callers:       callers{q: q, clock: s.clock, uses: uses},

@@ -42,14 +42,15 @@ func newID(t testing.TB) [16]byte {
 	return id
 }
 
-// event returns an audit event that tests recognise by its target.
+// event returns an audit event with the given target. Tests recognise the event by the target.
 func event(t *testing.T, target string) domain.Event {
 	t.Helper()
 	return domain.NewEvent(newID(t), domain.ActionReadEntry, domain.Requester{}, domain.Caller{},
 		clock{}.Now()).To(target)
 }
 
-// execute runs statements on a separate connection. It also works in a cleanup.
+// execute runs statements on a separate connection. A cleanup may call it too, although the context of the test has
+// then ended.
 func execute(t testing.TB, url, sql string, args ...any) {
 	t.Helper()
 	ctx := context.WithoutCancel(t.Context())
@@ -80,7 +81,7 @@ func requireNoOpenTransaction(t *testing.T, store *postgres.Store, url string) {
 		return pgtest.Column(t, url, `SELECT query FROM pg_stat_activity
 			WHERE datname = current_database() AND application_name = 'lockbox' AND state <> 'idle'`)
 	}
-	// The pool closes broken connections in the background.
+	// The loop waits, because the pool closes broken connections in the background.
 	used := func() int { return store.Stats().Pool.Used }
 	for deadline := time.Now().Add(5 * time.Second); used() > 0 || len(open()) > 0; time.Sleep(10 * time.Millisecond) {
 		require.True(t, time.Now().Before(deadline), "%d used, %v", used(), open())

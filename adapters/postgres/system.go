@@ -9,7 +9,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// system implements ports.System over the single row of its table.
+// system implements ports.System. The table system has a single row.
 type system struct{ q querier }
 
 // Lock increments the revision, for the same reason as boxes.Lock.
@@ -22,21 +22,21 @@ func (s system) Owner(ctx context.Context) (domain.UserID, error) {
 	return s.owner(ctx, `SELECT owner_id FROM system WHERE id = 1`)
 }
 
-// owner returns the first column of sql, and the zero UserID for NULL.
+// owner runs a statement that returns the owner. It returns the zero UserID if there is no owner.
 func (s system) owner(ctx context.Context, sql string) (domain.UserID, error) {
 	var owner pgtype.UUID
 	err := s.q.QueryRow(ctx, sql).Scan(&owner)
 	return owner.Bytes, translate(err)
 }
 
-// SetOwner requires that the caller holds the lock that Lock takes.
+// SetOwner requires that the caller has locked the row with Lock.
 func (s system) SetOwner(ctx context.Context, owner domain.UserID) error {
 	_, err := s.q.Exec(ctx, `UPDATE system SET owner_id = $1`, uuid(owner))
 	return translate(err)
 }
 
-// Installation returns the identifier of this installation. The first call stores the proposed identifier. All later
-// and concurrent calls return that identifier.
+// Installation returns the identifier of this installation. If the database has no identifier yet, Installation stores
+// the proposed one. All calls return the stored identifier, even if several servers call Installation at the same time.
 func (s *Store) Installation(ctx context.Context, proposed [16]byte, now time.Time) (string, error) {
 	if _, err := s.pool.Exec(ctx,
 		`INSERT INTO system (id, installation_id, created_at) VALUES (1, $1, $2) ON CONFLICT DO NOTHING`,

@@ -10,7 +10,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// tokenFamilies implements ports.TokenFamilies. The table holds keyed digests of tokens.
+// tokenFamilies implements ports.TokenFamilies. The tables contain only keyed digests of tokens, not the tokens.
 type tokenFamilies struct{ q querier }
 
 const (
@@ -22,7 +22,7 @@ const (
 		VALUES ($1, $2, $3, $4, $5, $6)`
 )
 
-// familyArgs returns the parameters of insertFamily from $2 on.
+// familyArgs returns all parameters of insertFamily except $1.
 func familyArgs(family domain.TokenFamily) []any {
 	return []any{uuid(family.Keys.Token), uuid(family.ID), uuid(family.User), family.Epoch, family.CreatedAt,
 		family.ExpiresAt}
@@ -50,8 +50,8 @@ func (r tokenFamilies) AddPair(ctx context.Context, pair domain.TokenPair) error
 	return translate(err)
 }
 
-// LockByRefresh increments the revision of the family before it reads the pair. At every isolation level, it therefore
-// sees the pair as the preceding transaction has left it.
+// LockByRefresh increments the revision of the family before it reads the pair. It therefore sees the changes of every
+// transaction that locked the family before, at every isolation level.
 func (r tokenFamilies) LockByRefresh(ctx context.Context, user domain.UserID,
 	refresh domain.Digest) (domain.TokenFamily, domain.TokenPair, error) {
 	family := domain.TokenFamily{User: user}
@@ -78,7 +78,7 @@ func (r tokenFamilies) LockByRefresh(ctx context.Context, user domain.UserID,
 	return family, pair, orNotFound(err, domain.NotFound)
 }
 
-// Spend keeps the row, so that another use of its refresh token is recognised.
+// Spend keeps the row. If the refresh token is used again, Lockbox can then detect that it was already spent.
 func (r tokenFamilies) Spend(ctx context.Context, pair domain.CredentialID, now time.Time) error {
 	_, err := r.q.Exec(ctx, `UPDATE token_pairs SET spent_at = $2 WHERE id = $1`, uuid(pair), now)
 	return translate(err)

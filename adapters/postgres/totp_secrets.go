@@ -17,7 +17,8 @@ type totpSecrets struct{ q querier }
 // totpColumns are columns of the table one_time_codes, to which a statement must give the alias t.
 const totpColumns = `t.id, t.user_id, t.pending, t.own, t.confirmed_at, t.last_step, t.created_at, t.key_id, t.secret`
 
-// totpRow receives totpColumns. If the table is joined to users, all columns are null for a user without a TOTP secret.
+// totpRow receives totpColumns. In the result of a LEFT JOIN with users, all these columns are null for a user without
+// a TOTP secret.
 type totpRow struct {
 	id, user, key      pgtype.UUID
 	pending, own       pgtype.Bool
@@ -26,12 +27,12 @@ type totpRow struct {
 	secret             []byte
 }
 
-// targets returns the destinations of totpColumns.
+// targets returns the arguments of Scan for totpColumns.
 func (r *totpRow) targets() []any {
 	return []any{&r.id, &r.user, &r.pending, &r.own, &r.confirmed, &r.step, &r.created, &r.key, &r.secret}
 }
 
-// toSecret converts the row that was scanned last. The result is zero for a user without a secret.
+// toSecret converts the columns in r to a TOTP secret. If all columns are null, the secret is zero.
 func (r *totpRow) toSecret() ports.SealedTOTPSecret {
 	return ports.SealedTOTPSecret{ServerKey: r.key.Bytes, Sealed: r.secret, Code: domain.TOTPSecret{
 		ID:          r.id.Bytes,
@@ -73,11 +74,12 @@ func (r totpSecrets) Get(ctx context.Context, user domain.UserID, pending bool) 
 }
 
 const (
-	// acceptStep compares and sets the step in one UPDATE, so a TOTP code is accepted only once, even if several
-	// servers receive it.
+	// acceptStep compares and sets the step in one UPDATE. If several servers receive the same TOTP code, only one of
+	// them accepts it.
 	acceptStep = `UPDATE one_time_codes SET last_step = $2, confirmed_at = COALESCE(confirmed_at, $3)
 		WHERE id = $1 AND last_step < $2`
-	// spendRecovery deletes the recovery code, so it is accepted only once, even if several servers receive it.
+	// spendRecovery deletes the recovery code. If several servers receive the same code, only one of them deletes the
+	// row and accepts the code.
 	spendRecovery = `DELETE FROM recovery_codes WHERE code_id = $1 AND hash = $2`
 )
 
@@ -93,8 +95,8 @@ func (r totpSecrets) SpendRecovery(ctx context.Context, id domain.TOTPID, digest
 	return tag.RowsAffected() == 1, translate(err)
 }
 
-// Promote puts the pending secret of the user in force, if there is one. Before that, it deletes the secret that was in
-// force, because a user can have only one secret in force.
+// Promote makes the pending secret of the user the secret in force. It first deletes the old secret in force, because a
+// user can have only one. If the user has no pending secret, Promote changes nothing.
 func (r totpSecrets) Promote(ctx context.Context, user domain.UserID) error {
 	if _, err := r.q.Exec(ctx, `DELETE FROM one_time_codes WHERE user_id = $1 AND NOT pending
 		AND EXISTS (SELECT FROM one_time_codes WHERE user_id = $1 AND pending)`, uuid(user)); err != nil {
@@ -104,7 +106,8 @@ func (r totpSecrets) Promote(ctx context.Context, user domain.UserID) error {
 	return translate(err)
 }
 
-// Delete removes the secret in force and the pending secret. ON DELETE CASCADE removes their recovery codes.
+// Delete removes the secret in force and the pending secret of the user. ON DELETE CASCADE also removes the recovery
+// codes of these secrets.
 func (r totpSecrets) Delete(ctx context.Context, user domain.UserID) (bool, error) {
 	tag, err := r.q.Exec(ctx, `DELETE FROM one_time_codes WHERE user_id = $1`, uuid(user))
 	return tag.RowsAffected() > 0, translate(err)
@@ -123,7 +126,8 @@ func (r sealedRows) Codes(ctx context.Context, key domain.ServerKeyID, after dom
 	})
 }
 
-// ReplaceCode changes the row only if it still has the secret that was read, so it never overwrites a concurrent write.
+// ReplaceCode changes the row only if its secret is still the secret that the caller has read. It therefore never
+// overwrites a concurrent write.
 func (r sealedRows) ReplaceCode(ctx context.Context, was ports.SealedTOTPSecret, key domain.ServerKeyID,
 	sealed []byte) error {
 	_, err := r.q.Exec(ctx, `UPDATE one_time_codes SET key_id = $2, secret = $3 WHERE id = $1 AND secret = $4`,
@@ -131,8 +135,8 @@ func (r sealedRows) ReplaceCode(ctx context.Context, was ports.SealedTOTPSecret,
 	return translate(err)
 }
 
-// PlainRecoveryCodeCounts is part of ports.SealedRows. For each user, it adds up the codes of the secret in force and
-// of the pending secret.
+// PlainRecoveryCodeCounts is part of ports.SealedRows. The count of a user includes the recovery codes of the secret in
+// force and those of the pending secret.
 func (r sealedRows) PlainRecoveryCodeCounts(ctx context.Context) ([]ports.PlainRecoveryCodeCount, error) {
 	rows, err := r.q.Query(ctx, `SELECT u.id, u.name, count(*) FROM recovery_codes r
 			JOIN one_time_codes t ON t.id = r.code_id JOIN users u ON u.id = t.user_id
@@ -146,7 +150,7 @@ func (r sealedRows) PlainRecoveryCodeCounts(ctx context.Context) ([]ports.PlainR
 	})
 }
 
-// PlainRecoveryCodes sorts by the secret and the hash, so that a limit selects the same rows each time.
+// PlainRecoveryCodes sorts the codes, so a query with a limit returns the same codes each time.
 func (r sealedRows) PlainRecoveryCodes(ctx context.Context, user domain.UserID,
 	limit int) ([]ports.PlainRecoveryCode, error) {
 	rows, err := r.q.Query(ctx, `SELECT r.code_id, r.hash FROM recovery_codes r
@@ -162,7 +166,7 @@ func (r sealedRows) PlainRecoveryCodes(ctx context.Context, user domain.UserID,
 	})
 }
 
-// KeyRecoveryCode changes the row only if it still has the hash that was read, like ReplaceEnvelope.
+// Like ReplaceEnvelope, KeyRecoveryCode changes the row only if its hash is still the hash that the caller has read.
 func (r sealedRows) KeyRecoveryCode(ctx context.Context, was ports.PlainRecoveryCode, key domain.ServerKeyID,
 	digest domain.Digest) (bool, error) {
 	tag, err := r.q.Exec(ctx, `UPDATE recovery_codes SET key_id = $3, hash = $4
@@ -170,7 +174,8 @@ func (r sealedRows) KeyRecoveryCode(ctx context.Context, was ports.PlainRecovery
 	return tag.RowsAffected() == 1, translate(err)
 }
 
-// DeletePlainRecoveryCodes needs no lock: no server accepts codes without a key, so no sign-in uses these rows.
+// DeletePlainRecoveryCodes needs no lock. Servers do not accept codes without a key, so no sign-in uses these rows at
+// the same time.
 func (r sealedRows) DeletePlainRecoveryCodes(ctx context.Context, user domain.UserID) (int, error) {
 	tag, err := r.q.Exec(ctx, `DELETE FROM recovery_codes r USING one_time_codes t
 		WHERE t.id = r.code_id AND t.user_id = $1 AND r.key_id IS NULL`, uuid(user))

@@ -12,9 +12,10 @@ import (
 
 // traceBatches returns the function that makes spans for the batches of a batcher. It returns nil if tracer is nil.
 //
-// The span of a batch is a child of the span of the first traced request, so it belongs to a recorded trace. The spans
-// of the other requests and the span of the batch link to each other. The requests share a statement, and the trace of
-// each request must show the statement for which it waited. A batch without a traced request has no span.
+// The trace of each request must show the statement for which the request waited, although the requests of a batch
+// share a statement. The span of a batch is therefore a child of the span of the first traced request. The span of
+// every other traced request and the span of the batch link to each other. If no request of a batch is traced, the
+// batch has no span.
 func traceBatches(tracer trace.Tracer, name string) batch.ObserveFunc {
 	if tracer == nil {
 		return nil
@@ -42,7 +43,7 @@ func traceBatches(tracer trace.Tracer, name string) batch.ObserveFunc {
 	}
 }
 
-// tracedSpans returns the spans of the contexts, except the spans that are not recorded.
+// tracedSpans returns the spans of the requests that are sampled. The argument holds the contexts of the requests.
 func tracedSpans(requests []context.Context) (traced []trace.Span) {
 	for _, request := range requests {
 		if span := trace.SpanFromContext(request); span.SpanContext().IsSampled() {

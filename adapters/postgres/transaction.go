@@ -12,18 +12,18 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// transaction is a querier that saves round trips. It sends BEGIN together with the first statement. A statement whose
-// result is not needed before the end is sent together with COMMIT. A transaction is not safe for concurrent use.
+// transaction is a querier that saves round trips. It sends BEGIN together with the first statement. It can send
+// statements together with COMMIT; see atCommit. A transaction is not safe for concurrent use.
 type transaction struct {
 	conn *pgxpool.Conn
 	// statements gives each statement on conn a deadline.
 	statements bounded
 	begun      bool
-	// patient raises the statement timeout to PatientTimeout. The timeout applies only to the transaction, because a
-	// pooler may give the session to another program afterwards.
+	// If patient is true, the statement timeout is PatientTimeout. This timeout must end with the transaction, because
+	// a pooler may then give the session to another program.
 	patient bool
-	// deferred is a batch that is sent before the next statement, or with COMMIT if no statement follows. translate
-	// converts the error of that batch.
+	// deferred is a batch that has not been sent yet; see atCommit. The function translate converts the error of this
+	// batch.
 	deferred  *pgx.Batch
 	translate func(error) error
 	// events are the audit events of the transaction.
@@ -36,10 +36,11 @@ func newTransaction(conn *pgxpool.Conn, limit time.Duration) *transaction {
 	return &transaction{conn: conn, statements: bounded{q: conn, limit: limit}}
 }
 
-// atCommit defers a batch if q is a transaction: the batch is sent before the next statement, or with COMMIT. If q is a
-// pool, atCommit runs the batch immediately. Several deferred batches are sent together, in their order. The function
-// translate converts the error of the batch into the error that Store.Do returns. It must leave errors of the domain
-// unchanged. The results of the statements are discarded, so a statement can prevent the commit only by failing.
+// atCommit defers a batch if q is a transaction. The transaction sends the batch before its next statement. If no
+// statement follows, it sends the batch with COMMIT. If q is a pool, atCommit runs the batch immediately. Several
+// deferred batches are sent together, in the order of the calls. The function translate converts the error of the batch
+// into the error that Store.Do returns. The function must not change errors of the domain. The results of the
+// statements are discarded. A statement must therefore fail if it has to prevent the commit.
 func atCommit(ctx context.Context, q querier, batch *pgx.Batch, translate func(error) error) error {
 	t, inside := q.(*transaction)
 	if !inside {
@@ -49,14 +50,15 @@ func atCommit(ctx context.Context, q querier, batch *pgx.Batch, translate func(e
 		t.deferred, t.translate = batch, translate
 		return nil
 	}
-	// The earlier translate runs first. The later one does not change an error that is already converted.
+	// The function of the earlier batch runs first. If it returns an error of the domain, the other function does not
+	// change the error.
 	before := t.translate
 	t.deferred.QueuedQueries = append(t.deferred.QueuedQueries, batch.QueuedQueries...)
 	t.translate = func(err error) error { return translate(before(err)) }
 	return nil
 }
 
-// flush sends the deferred batch, so that the next statement sees the effect of the batch.
+// flush sends the deferred batch, because the next statement must see the changes that the batch makes.
 func (t *transaction) flush(ctx context.Context) error {
 	if t.deferred == nil {
 		return nil
@@ -85,7 +87,7 @@ func (t *transaction) send(ctx context.Context, batch *pgx.Batch) pgx.BatchResul
 	return results
 }
 
-// begin flushes the deferred batch and sends BEGIN if the transaction has not begun.
+// begin sends the deferred batch. If the transaction has not begun afterwards, begin sends BEGIN.
 func (t *transaction) begin(ctx context.Context) error {
 	if err := t.flush(ctx); err != nil || t.begun {
 		return err
@@ -93,7 +95,7 @@ func (t *transaction) begin(ctx context.Context) error {
 	return t.send(ctx, &pgx.Batch{}).Close()
 }
 
-// SendBatch flushes the deferred batch before it sends another one.
+// SendBatch first sends the deferred batch, and then the given batch.
 func (t *transaction) SendBatch(ctx context.Context, batch *pgx.Batch) pgx.BatchResults {
 	if err := t.flush(ctx); err != nil {
 		return failedBatch{err: err}
@@ -101,7 +103,7 @@ func (t *transaction) SendBatch(ctx context.Context, batch *pgx.Batch) pgx.Batch
 	return t.send(ctx, batch)
 }
 
-// Exec costs one round trip, even as the first statement.
+// Exec needs one round trip, even if it runs the first statement of the transaction.
 func (t *transaction) Exec(ctx context.Context, sql string, args ...any) (tag pgconn.CommandTag, err error) {
 	if t.begun {
 		if err := t.flush(ctx); err != nil {
@@ -118,7 +120,8 @@ func (t *transaction) Exec(ctx context.Context, sql string, args ...any) (tag pg
 	return tag, err
 }
 
-// Query costs an additional round trip for BEGIN if it is the first statement, unlike Exec and QueryRow.
+// Query needs an additional round trip for BEGIN if it runs the first statement of the transaction. Exec and QueryRow
+// do not need it.
 func (t *transaction) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	if err := t.begin(ctx); err != nil {
 		return nil, err
@@ -126,7 +129,8 @@ func (t *transaction) Query(ctx context.Context, sql string, args ...any) (pgx.R
 	return t.statements.Query(ctx, sql, args...)
 }
 
-// QueryRow costs one round trip, even as the first statement. It reports an error through Scan of the returned row.
+// QueryRow needs one round trip, even if it runs the first statement of the transaction. If the statement fails, the
+// method Scan of the returned row returns the error.
 func (t *transaction) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 	if t.begun {
 		if err := t.flush(ctx); err != nil {
@@ -139,8 +143,8 @@ func (t *transaction) QueryRow(ctx context.Context, sql string, args ...any) pgx
 	return batchRow{t.SendBatch(ctx, &batch)}
 }
 
-// commit commits the transaction, if it has begun. known is false if the connection failed before the server reported
-// the outcome. In that case, the transaction may or may not be committed.
+// commit commits the transaction if it has begun. The result known is false if the connection failed before the server
+// reported the outcome. The transaction is then possibly committed.
 func (t *transaction) commit(ctx context.Context) (known bool, err error) {
 	batch, translate := t.deferred, t.translate
 	if batch == nil {
@@ -156,8 +160,8 @@ func (t *transaction) commit(ctx context.Context) (known bool, err error) {
 		}
 		return nil
 	})
-	// After an error of the server, the transaction is rolled back. This includes a COMMIT that the server answered
-	// with ROLLBACK. After any other error, the outcome is unknown.
+	// If the server returned an error, or answered COMMIT with ROLLBACK, the transaction is rolled back. After any
+	// other error, the outcome is unknown.
 	err = t.send(ctx, batch).Close()
 	if _, refused := errors.AsType[*pgconn.PgError](err); refused || err == nil {
 		return true, translate(err)
@@ -165,8 +169,8 @@ func (t *transaction) commit(ctx context.Context) (known bool, err error) {
 	return errors.Is(err, pgx.ErrTxCommitRollback), err
 }
 
-// rollback ends a transaction that was not committed. It ignores errors, because the pool closes a connection that is
-// returned inside a transaction.
+// rollback ends a transaction that was not committed. It ignores errors. If the ROLLBACK fails, the pool closes the
+// connection, because the connection still has an open transaction.
 func (t *transaction) rollback(ctx context.Context) {
 	t.deferred = nil
 	if t.begun && t.conn.Conn().PgConn().TxStatus() != 'I' {
@@ -174,7 +178,7 @@ func (t *transaction) rollback(ctx context.Context) {
 	}
 }
 
-// failedBatch is the result of a batch that was not sent, because there was no connection or an earlier statement
+// failedBatch is the result of a batch that was not sent. Either there was no connection, or an earlier statement had
 // failed.
 type failedBatch struct {
 	pgx.BatchResults
@@ -185,7 +189,7 @@ func (f failedBatch) Close() error                     { return f.err }
 func (f failedBatch) QueryRow() pgx.Row                { return failedRow{f.err} }
 func (f failedBatch) Exec() (pgconn.CommandTag, error) { return pgconn.CommandTag{}, f.err }
 
-// batchRow is the row of a batch of one statement.
+// batchRow is the result of QueryRow for a statement that was sent in a batch.
 type batchRow struct{ results pgx.BatchResults }
 
 // Scan also ends the batch.
@@ -197,7 +201,8 @@ func (r batchRow) Scan(targets ...any) error {
 	return err
 }
 
-// failedRow is the result of a QueryRow that failed, or that was not sent because an earlier statement failed.
+// failedRow is the result of a QueryRow that failed. It is also the result if the statement was not sent, because an
+// earlier statement had failed.
 type failedRow struct{ err error }
 
 func (f failedRow) Scan(...any) error { return f.err }

@@ -12,7 +12,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// Statements that are deferred until the commit must behave as if they had run immediately.
+// The tests in this file verify that deferred statements have the same effect as statements that run immediately.
 
 func TestAFailureOfADeferredStatementRollsBack(t *testing.T) {
 	t.Parallel()
@@ -47,7 +47,7 @@ func TestAFailureOfTheFirstStatementLeavesNoTransaction(t *testing.T) {
 	t.Parallel()
 	store, url := openStore(t, nil)
 	err := store.Do(t.Context(), func(ctx context.Context, repos ports.Repos) error {
-		// The insert names an owner that does not exist.
+		// The INSERT fails, because the owner of the box does not exist.
 		return repos.Boxes.Add(ctx, domain.Box{ID: newID(t), Name: "orphan", Owner: newID(t)})
 	})
 	require.Error(t, err)

@@ -15,18 +15,19 @@ import (
 )
 
 const (
-	// maxAttempts bounds the runs of a unit of work that fails because of conflicts or stale server
-	// keys.
+	// maxAttempts is how often Do runs a unit of work that fails because of conflicts or stale server keys.
 	maxAttempts = 3
-	// maxStartOvers is higher than maxAttempts, because starting over is not a failure: it means that another
-	// transaction has completed.
+	// maxStartOvers is how often Do runs a unit of work that returns ports.ErrStartOver. It is higher than maxAttempts,
+	// because this error is not a failure. It means that another transaction has completed.
 	maxStartOvers = 10
-	// A COMMIT may take up to StatementTimeout plus endTimeout, but must end within commitTime after the deadline of
-	// its request. A ROLLBACK may take up to endTimeout, but must end within rollbackTime after that deadline.
+	// A COMMIT may take up to StatementTimeout plus endTimeout, and a ROLLBACK up to endTimeout. If the request has a
+	// deadline, two more limits apply. A COMMIT must end within commitTime after the deadline, and a ROLLBACK within
+	// rollbackTime after the deadline.
 	endTimeout   = 5 * time.Second
 	commitTime   = 3 * time.Second
 	rollbackTime = 500 * time.Millisecond
-	// retryJitter, multiplied by the number of the attempt, bounds the random delay before a retry.
+	// retryJitter is the longest random delay before the first retry. The longest delay before the second retry is
+	// twice as long.
 	retryJitter = 20 * time.Millisecond
 )
 
@@ -40,8 +41,8 @@ func (s *Store) Do(ctx context.Context, fn func(ctx context.Context, repos ports
 	if ctx.Value(inTransaction{}) != nil {
 		return errNested
 	}
-	// Conflicts and stale server keys are counted together: after maxAttempts such failures, Do gives up. Only a
-	// conflict needs a delay before the next run, because the other causes are already resolved.
+	// failures counts both conflicts and stale server keys. After maxAttempts failures, Do gives up. Do waits before
+	// the next run only after a conflict. After the other errors, fn can run again immediately.
 	failures, startOvers := 0, 0
 	for {
 		err := s.runOnce(ctx, fn)
@@ -70,9 +71,8 @@ func (s *Store) Do(ctx context.Context, fn func(ctx context.Context, repos ports
 	}
 }
 
-// runOnce runs fn in one transaction. It acquires the connection itself instead of using the pool's transactions,
-// because commit has to read the notices of the connection. The rollback is deferred, so it also runs after a panic of
-// fn.
+// runOnce runs fn in one transaction. It does not use the transactions of pgxpool, because commit must read the notices
+// that the connection receives. The call of rollback is deferred, so it also runs after a panic of fn.
 func (s *Store) runOnce(ctx context.Context, fn func(ctx context.Context, repos ports.Repos) error) error {
 	release, err := s.transactions.acquire(ctx, ports.Origin(ctx))
 	if err != nil {
@@ -99,8 +99,8 @@ func (s *Store) runOnce(ctx context.Context, fn func(ctx context.Context, repos 
 	return nil
 }
 
-// commit ignores the cancellation of the request. A client that disconnects would otherwise cancel the wait for a
-// synchronous standby. The transaction would then be visible but not replicated, and the commit would look successful.
+// commit ignores the cancellation of the request. Otherwise a client that disconnects would cancel the wait for a
+// synchronous standby. The commit would then look successful, although the transaction was not replicated.
 func commit(ctx context.Context, tx *transaction) error {
 	ctx, cancel := withEnd(ctx, StatementTimeout+endTimeout, commitTime)
 	defer cancel()
@@ -116,8 +116,9 @@ func commit(ctx context.Context, tx *transaction) error {
 	}
 }
 
-// withEnd returns a context for a COMMIT or a ROLLBACK, which must run even if ctx has ended. The new context ends
-// after limit. If ctx has a deadline, the new context ends no later than extra after that deadline.
+// withEnd returns the context for a COMMIT or a ROLLBACK. These statements must run even if ctx has ended. The new
+// context ends after the duration limit. If ctx has a deadline, the new context also ends when the duration extra has
+// passed since the deadline.
 func withEnd(ctx context.Context, limit, extra time.Duration) (context.Context, context.CancelFunc) {
 	if deadline, ok := ctx.Deadline(); ok {
 		limit = min(limit, max(0, time.Until(deadline))+extra)
@@ -125,7 +126,7 @@ func withEnd(ctx context.Context, limit, extra time.Duration) (context.Context, 
 	return context.WithTimeout(context.WithoutCancel(ctx), limit)
 }
 
-// rollback has no effect after a commit. If it does not complete in time, the connection is closed, and the server
+// rollback has no effect after a commit. If the ROLLBACK takes too long, the connection is closed. The server then
 // rolls the transaction back.
 func rollback(ctx context.Context, tx *transaction) {
 	ctx, cancel := withEnd(ctx, endTimeout, rollbackTime)
@@ -133,7 +134,8 @@ func rollback(ctx context.Context, tx *transaction) {
 	tx.rollback(ctx)
 }
 
-// notReplicatedKey marks a connection whose last commit was not confirmed by the standby.
+// notReplicatedKey is the map key with which onNotice marks a connection. The mark means that the standby did not
+// confirm the last commit.
 const notReplicatedKey = "not replicated"
 
 var errNotReplicated = errors.New("the wait for the synchronous standby was cancelled")
@@ -155,8 +157,8 @@ func watchReplication(conn *pgxpool.Conn) (notReplicated func() bool) {
 	return func() bool { return data[notReplicatedKey] != nil }
 }
 
-// waitBeforeRetry waits for a random time, so that transactions that have conflicted do not conflict again. The limit
-// of that time grows with the number of the attempt. If ctx ends, waitBeforeRetry returns the error of ctx immediately.
+// waitBeforeRetry waits for a random time. Two transactions that had a conflict then probably retry at different times.
+// The longest possible wait grows with each attempt. If ctx ends, waitBeforeRetry returns the error of ctx immediately.
 func waitBeforeRetry(ctx context.Context, attempt int) error {
 	limit := int64(attempt) * int64(retryJitter)
 	timer := time.NewTimer(time.Duration(rand.Int64N(limit))) //nolint:gosec // jitter is no secret

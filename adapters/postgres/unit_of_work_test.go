@@ -96,8 +96,7 @@ func TestARealConflictIsRetried(t *testing.T) {
 	require.Equal(t, 2, times)
 }
 
-// TestServerKeysAreListedUnderALock runs two commands that change the keys. The second command must see the changes of
-// the first.
+// TestServerKeysAreListedUnderALock verifies that List locks the rows of the server keys until the transaction ends.
 func TestServerKeysAreListedUnderALock(t *testing.T) {
 	t.Parallel()
 	store, url := openStore(t, nil)

@@ -16,8 +16,8 @@ import (
 var errBadURL = errors.New("the database URL must have the form postgres://user:password@host:5432/name; " +
 	"characters such as @ : / ? # and % in the password must be percent-encoded")
 
-// libpqParameters are URL parameters that libpq handles itself. The driver of Lockbox would instead send them to the
-// server, and the server would refuse them as unknown settings.
+// libpqParameters are URL parameters that only libpq knows. The driver of Lockbox would send them to the server, which
+// would refuse them as unknown settings.
 var libpqParameters = []string{
 	"fallback_application_name", "gssdelegation", "gssencmode", "gsslib", "hostaddr", "keepalives", "keepalives_count",
 	"keepalives_idle", "keepalives_interval", "load_balance_hosts", "oauth_client_id", "oauth_client_secret",
@@ -26,8 +26,8 @@ var libpqParameters = []string{
 	"tcp_user_timeout",
 }
 
-// ParseURL returns the settings of a single connection. Opening a connection has a time limit, and keepalives detect a
-// server that has vanished. No error contains a part of the URL that may be a password.
+// ParseURL returns the settings of a single connection. They include a time limit for connecting, and keepalives that
+// detect a dead server. No error contains a part of the URL that may be a password.
 func ParseURL(url string) (*pgx.ConnConfig, error) {
 	settings, err := parseURL(url)
 	if err != nil {
@@ -37,8 +37,8 @@ func ParseURL(url string) (*pgx.ConnConfig, error) {
 	return settings.ConnConfig, nil
 }
 
-// parseURL parses a connection string or URL in libpq's format. The error omits the driver's message, which may contain
-// a part of a password if the password is not encoded correctly.
+// parseURL parses a connection string or URL in libpq's format. The error does not contain the driver's message. If the
+// password is not encoded correctly, that message may contain a part of the password.
 func parseURL(url string) (*pgxpool.Config, error) {
 	settings, err := pgxpool.ParseConfig(url)
 	if file, ok := errors.AsType[*fs.PathError](err); ok {
@@ -54,10 +54,10 @@ func parseURL(url string) (*pgxpool.Config, error) {
 	return settings, checkParameters(settings.ConnConfig.RuntimeParams)
 }
 
-// hasMisplacedPassword reports whether a part of the password was parsed as another part of the URL, because a special
-// character of the password was not encoded. For example, with the password 12/abc, the port is 12, and the name of the
-// database contains "@". Later errors would print the misplaced part. Every URL with "#" counts as such a URL, because
-// the driver ignores the text after "#", but libpq does not.
+// hasMisplacedPassword reports whether the password probably contains a special character that was not encoded. The
+// driver then takes a part of the password for another part of the URL, and later errors would print it. For example,
+// with the password 12/abc, the port is 12, and the name of the database contains "@". hasMisplacedPassword returns
+// true for every URL with "#". The driver ignores the text after this character, unlike libpq.
 func hasMisplacedPassword(url string, config *pgx.ConnConfig) bool {
 	if strings.Contains(config.Host+config.Database, "@") {
 		return true
@@ -71,7 +71,8 @@ func hasMisplacedPassword(url string, config *pgx.ConnConfig) bool {
 		if name != "" && !parameterName.MatchString(name) {
 			return true
 		}
-		// A parameter that contains "@" contains the rest of a password, and the host. Only user names may contain "@".
+		// If the value of a parameter contains "@", it contains the end of a password and the host. Only user names may
+		// contain "@".
 		if strings.Contains(value, "@") && (name != "user" || strings.Contains(value, "/")) {
 			return true
 		}
@@ -82,7 +83,8 @@ func hasMisplacedPassword(url string, config *pgx.ConnConfig) bool {
 // parameterName matches the names of parameters in a URL.
 var parameterName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.$]*$`)
 
-// isURL reports whether a connection string is a URL. If not, it consists of pairs such as host=localhost.
+// isURL reports whether a connection string is a URL. The other form of a connection string consists of pairs such as
+// host=localhost.
 func isURL(text string) bool {
 	return strings.HasPrefix(text, "postgres://") || strings.HasPrefix(text, "postgresql://")
 }
@@ -95,8 +97,8 @@ func hasSeveralHosts(config *pgx.ConnConfig) bool {
 	})
 }
 
-// checkParameters refuses parameters that cannot work. It removes client_encoding, because each session is checked for
-// its encoding when it opens.
+// checkParameters returns an error if the URL has a parameter that Lockbox does not support. It removes client_encoding
+// from params, because Lockbox checks the encoding of each new session.
 func checkParameters(params map[string]string) error {
 	for name := range params {
 		if slices.Contains(libpqParameters, name) {
@@ -104,8 +106,8 @@ func checkParameters(params map[string]string) error {
 		}
 	}
 	if encoding, ok := params["client_encoding"]; ok && !isUTF8(encoding) {
-		return fmt.Errorf("the database URL sets client_encoding to %s: remove this parameter, because "+
-			"Lockbox uses UTF8", encoding)
+		return fmt.Errorf("the database URL sets client_encoding to %s, but Lockbox needs UTF8: remove this "+
+			"parameter", encoding)
 	}
 	delete(params, "client_encoding")
 	return nil

@@ -14,13 +14,14 @@ import (
 // users implements ports.Users.
 type users struct{ q querier }
 
-// userColumns are columns of the table users, to which a statement must give the alias u. The last column is true for
-// the owner of the installation, whom the table system names.
+// userColumns are columns of the table users, to which a statement must give the alias u. The last column is true if
+// the user is the owner of the installation.
 const userColumns = `u.id, u.name, COALESCE(u.spelling, u.name), u.role, u.group_name, u.is_active, u.session_epoch,
 	u.created_at, u.updated_at,
 	COALESCE(u.id = (SELECT owner_id FROM system WHERE id = 1), false)`
 
-// scanUser reads userColumns, and any further columns into more. It returns domain.ErrUserNotFound if there is no row.
+// scanUser reads userColumns. If the row has further columns, it stores them in more. It returns domain.ErrUserNotFound
+// if there is no row.
 func scanUser(row pgx.Row, more ...any) (domain.User, error) {
 	var user domain.User
 	var id [16]byte
@@ -41,7 +42,8 @@ func scanUser(row pgx.Row, more ...any) (domain.User, error) {
 	return user, err
 }
 
-// groupOf returns the group of a user. For the owner, no group is stored.
+// groupOf returns the group of a user. The database does not contain the group of the owner, which is always
+// GroupOwner.
 func groupOf(stored pgtype.Text, owner bool) (domain.Group, error) {
 	switch {
 	case owner:
@@ -59,8 +61,8 @@ func storedGroup(user domain.User) pgtype.Text {
 	return pgtype.Text{String: user.Group.String(), Valid: stored}
 }
 
-// keyInUse is the condition of an INSERT … SELECT whose row is sealed or signed under the server key $1. It is false if
-// the key was retired.
+// keyInUse is the WHERE clause of an INSERT … SELECT. The inserted row is sealed or signed under the server key $1. If
+// this key was retired, no row is inserted.
 const keyInUse = ` WHERE EXISTS (SELECT FROM server_keys WHERE id = $1 AND retired_at IS NULL)`
 
 // addUnderKey runs an INSERT with the condition keyInUse, and returns ports.ErrStaleServerKey if
@@ -76,9 +78,9 @@ func addUnderKey(ctx context.Context, q querier, sql string, key domain.ServerKe
 	return nil
 }
 
-// Add inserts a user without a password if the sealed password is empty. In this case, no server key is needed. If the
-// name is taken, ON CONFLICT avoids a unique violation, because PostgreSQL would write the name to its log. A user may
-// have typed a password as the name, and passwords must not reach the log.
+// Add inserts a user without a password if the sealed password is empty. In this case, no server key is needed. Without
+// ON CONFLICT, PostgreSQL would report a unique violation and write the name to its log. The name may be a password
+// that was typed into the wrong field, and passwords must not reach the log.
 func (r users) Add(ctx context.Context, user domain.User, password ports.SealedPassword) error {
 	guard := keyInUse
 	if len(password.Sealed) == 0 {
@@ -115,8 +117,8 @@ func (r users) Lock(ctx context.Context, name domain.UserName) (domain.User, err
 		`UPDATE users u SET revision = revision + 1 WHERE name = $1 RETURNING `+userColumns, string(name)))
 }
 
-// LockToDelete takes the strongest lock before it changes the row. If it changed the row first, the lock would apply
-// only to the new row version. A transaction that references the old row version would then wait, even with SKIP
+// LockToDelete takes the strongest lock on the row and then changes the row. In the opposite order, the lock would
+// apply only to the new version of the row. Transactions that still use the old version would then wait, even with SKIP
 // LOCKED.
 func (r users) LockToDelete(ctx context.Context, name domain.UserName) (domain.User, error) {
 	if _, err := r.q.Exec(ctx, `SELECT FROM users WHERE name = $1 FOR UPDATE`, string(name)); err != nil {
@@ -153,18 +155,18 @@ func (r users) ForSignIn(ctx context.Context, name domain.UserName) (ports.SignI
 	return scanSignIn(r.q.QueryRow(ctx, selectSignIn, string(name)))
 }
 
-// List sorts users by the time of creation, and users with the same time by their identifier.
+// List sorts users by the time of creation. If two users have the same time, it sorts them by identifier.
 func (r users) List(ctx context.Context) ([]domain.User, error) {
 	rows, err := r.q.Query(ctx, `SELECT `+userColumns+` FROM users u ORDER BY u.created_at, u.id`)
 	return collect(rows, err, func(row pgx.CollectableRow) (domain.User, error) { return scanUser(row) })
 }
 
-// Names sorts by the byte order of the names.
+// Names sorts the names by their bytes.
 func (r users) Names(ctx context.Context) ([]domain.UserName, error) {
 	return names[domain.UserName](r.q.Query(ctx, `SELECT name FROM users ORDER BY name`))
 }
 
-// Save requires that the caller has locked the user with Lock, because it overwrites the row without a condition.
+// Save overwrites the row unconditionally, so the caller must have locked the user with Lock.
 func (r users) Save(ctx context.Context, user domain.User) error {
 	_, err := r.q.Exec(ctx, `UPDATE users SET role = $2, group_name = $3, is_active = $4, session_epoch = $5,
 		updated_at = $6 WHERE id = $1`,
@@ -172,7 +174,8 @@ func (r users) Save(ctx context.Context, user domain.User) error {
 	return translate(err)
 }
 
-// SetPassword checks the server key and the old password in the statement that stores the new password.
+// SetPassword stores the new password only if the server key is in use and the old password has not changed. One
+// statement checks both and stores the password.
 func (r users) SetPassword(ctx context.Context, was, password ports.SealedPassword) error {
 	var keyLive, updated bool
 	err := r.q.QueryRow(ctx, `WITH live AS (SELECT FROM server_keys WHERE id = $1 AND retired_at IS NULL),
@@ -191,8 +194,8 @@ func (r users) SetPassword(ctx context.Context, was, password ports.SealedPasswo
 	return nil
 }
 
-// Delete relies on the foreign keys: ON DELETE CASCADE removes the rows that belong to the user. ON DELETE SET NULL
-// removes the author from versions, including those that are being written concurrently.
+// Delete relies on the foreign keys. ON DELETE CASCADE deletes the rows that belong to the user. ON DELETE SET NULL
+// clears the author of the versions that the user wrote, including versions that are being written concurrently.
 func (r users) Delete(ctx context.Context, id domain.UserID) error {
 	if err := allowLargeDeletion(ctx, r.q); err != nil {
 		return err

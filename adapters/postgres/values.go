@@ -11,12 +11,12 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// uuid converts an identifier to a parameter; the zero identifier becomes NULL.
+// uuid converts an identifier to a statement parameter. The zero identifier becomes NULL.
 func uuid[T any](id domain.ID[T]) pgtype.UUID {
 	return pgtype.UUID{Bytes: id, Valid: !id.IsZero()}
 }
 
-// storedKeyID converts the id of a box key to a parameter; zero becomes NULL.
+// storedKeyID converts the ID of a box key to a statement parameter. The zero ID becomes NULL.
 func storedKeyID(key domain.KeyID) []byte {
 	if key.IsZero() {
 		return nil
@@ -30,7 +30,7 @@ func keyIDOf(stored []byte) (key domain.KeyID) {
 	return key
 }
 
-// timestamp converts a time to a parameter; the zero time becomes NULL.
+// timestamp converts a time to a statement parameter. The zero time becomes NULL.
 func timestamp(at time.Time) pgtype.Timestamptz {
 	return pgtype.Timestamptz{Time: at, Valid: !at.IsZero()}
 }
@@ -43,9 +43,10 @@ func timeOf(value pgtype.Timestamptz) time.Time {
 	return value.Time.UTC()
 }
 
-// unnest returns a FROM item that turns array parameters of the given types, starting at $1, into rows. Each array is a
-// sub-select, so that the planner cannot see its length. Otherwise the planner would estimate that a custom plan for
-// these few rows is cheaper than the generic plan, and it would plan the statement again for every execution.
+// unnest returns a FROM item that turns array parameters into rows. The first array is $1, and types are the types of
+// the array elements. Each array is in a sub-select, which hides its length from the planner. Otherwise the planner
+// would prefer a custom plan for these few rows to the generic plan, and would plan the statement again for every
+// execution.
 func unnest(types ...string) string {
 	arrays := make([]string, len(types))
 	for i, name := range types {
@@ -63,9 +64,9 @@ func column[C, T any](items []C, value func(C) T) []T {
 	return values
 }
 
-// pointers is an array parameter whose elements the driver reads in place. For an ordinary slice, the driver copies
-// each element into an interface value, and for most types it also uses reflection. The type of an element must have a
-// method that the driver calls, such as UUIDValue.
+// pointers is an array parameter that the driver encodes without copying the elements. If the parameter is an ordinary
+// slice, the driver copies each element into an interface value, and uses reflection for most types. The type T must
+// have a method that the driver calls, such as UUIDValue.
 type pointers[T any] []T
 
 // Dimensions, Index and IndexType implement pgtype.ArrayGetter.
@@ -73,28 +74,28 @@ func (p pointers[T]) Dimensions() []pgtype.ArrayDimension {
 	return []pgtype.ArrayDimension{{Length: int32(len(p)), LowerBound: 1}} //nolint:gosec // the size of a batch
 }
 
-// Index returns an element.
+// Index returns a pointer to an element.
 func (p pointers[T]) Index(i int) any { return &p[i] }
 
-// IndexType returns a value of the type that Index returns.
+// IndexType returns a new element, from which the driver learns the type of the elements.
 func (p pointers[T]) IndexType() any { return new(T) }
 
-// uuids is like column, for identifiers.
+// uuids is like column, but returns identifiers.
 func uuids[C any](items []C, value func(C) pgtype.UUID) pointers[pgtype.UUID] {
 	return column(items, value)
 }
 
-// texts is like column, for text.
+// texts is like column, but returns text values.
 func texts[C any](items []C, value func(C) string) pointers[pgtype.Text] {
 	return column(items, func(c C) pgtype.Text { return pgtype.Text{String: value(c), Valid: true} })
 }
 
-// timestamps is like column, for times. The zero time becomes NULL.
+// timestamps is like column, but returns times. The zero time becomes NULL.
 func timestamps[C any](items []C, value func(C) time.Time) pointers[pgtype.Timestamptz] {
 	return column(items, func(c C) pgtype.Timestamptz { return timestamp(value(c)) })
 }
 
-// names returns the values of rows with a single column of text.
+// names reads all rows, which must have a single text column, and returns the values.
 func names[T ~string](rows pgx.Rows, err error) ([]T, error) {
 	if err != nil {
 		return nil, translate(err)
@@ -110,8 +111,8 @@ func names[T ~string](rows pgx.Rows, err error) ([]T, error) {
 	return typed, nil
 }
 
-// collect reads all rows with scan. Its first two arguments are the results of Query, so it translates the errors of
-// Query and of the rows in one place.
+// collect reads all rows with the function scan. The arguments rows and err are the results of Query. collect
+// translates this error, and the errors of the rows.
 func collect[T any](rows pgx.Rows, err error, scan func(pgx.CollectableRow) (T, error)) ([]T, error) {
 	if err != nil {
 		return nil, translate(err)

@@ -12,13 +12,13 @@ import (
 )
 
 const (
-	// maxWaiting bounds the queue of a batcher, in requests.
+	// maxWaiting is the largest number of requests in the queue of a batcher.
 	maxWaiting = 4096
 	// stallAfter is how long a batch may run before it counts as stalled. Such a batch may be waiting for a lock, or
-	// for an answer on a dead connection. The requests in the queue then start another batch.
+	// for an answer on a dead connection. The waiting requests then run in another batch.
 	stallAfter = 250 * time.Millisecond
-	// maxStalled bounds the stalled batches that run in addition to maxConcurrent. Each occupies a
-	// database connection.
+	// maxStalled is the largest number of stalled batches that run in addition to maxConcurrent other batches. Each
+	// batch occupies a database connection.
 	maxStalled = 2
 )
 
@@ -26,10 +26,10 @@ const (
 type CancelPolicy int
 
 const (
-	// DropOnCancel drops the request from the queue. A lone request runs on its caller's goroutine
-	// and under its caller's context, so that the cancellation also reaches the database.
+	// DropOnCancel drops the request from the queue. A lone request that is already running is cancelled in the
+	// database too, because its batch runs under the caller's context.
 	DropOnCancel CancelPolicy = iota
-	// FinishIfStarted drops the request from the queue, but lets a batch that has started run to its end.
+	// FinishIfStarted drops the request from the queue. If its batch has started, the batch runs to its end.
 	FinishIfStarted
 	// AlwaysFinish runs the request even after its caller has stopped waiting.
 	AlwaysFinish
@@ -37,23 +37,25 @@ const (
 
 // RunFunc runs one batch and completes its requests.
 //
-// If RunFunc returns an error of kind domain.Unavailable, every uncompleted request gets that error. RunFunc must
-// return such an error if a part of the batch may have been stored. After any other error the batcher runs each
-// uncompleted request again in a batch of one, so that one bad request does not fail the others.
+// RunFunc must return an error of kind domain.Unavailable if a part of the batch may have been stored. The batcher then
+// returns this error for every request that RunFunc has not completed. After any other error, the batcher runs each of
+// these requests again in a batch of one. One bad request therefore does not fail the others.
 //
-// RunFunc calls Complete on its own goroutine, does not retain batch, and sets its own deadline. For a lone request
-// under DropOnCancel, ctx is the context of the request's caller. Otherwise ctx is the background context.
+// RunFunc must call Complete on its own goroutine, must not retain batch, and must set its own deadline. For a lone
+// request under DropOnCancel, the argument ctx is the context of the request's caller. For any other batch, it is the
+// background context.
 type RunFunc[In, Out any] func(ctx context.Context, batch []*Request[In, Out]) error
 
-// ObserveFunc observes one run of a batch. The argument requests holds the context of each request in the batch.
-// ObserveFunc returns the context for the run, and a function that receives the error of the run, or nil.
+// ObserveFunc is called before a run of a batch, for example to start a span. The argument requests holds the context
+// of each request in the batch. ObserveFunc returns the context for the run, and a function. The batcher calls this
+// function after the run, with the error that RunFunc has returned.
 type ObserveFunc func(ctx context.Context, requests []context.Context) (context.Context, func(error))
 
 // Config sets the limits of a Batcher.
 type Config struct {
 	// MaxBatch is the largest number of requests in one batch.
 	MaxBatch int
-	// MaxConcurrent is the number of batches that run at the same time, not counting stalled ones.
+	// MaxConcurrent is the largest number of batches that run at the same time. Stalled batches do not count.
 	MaxConcurrent int
 	OnCancel      CancelPolicy
 	// Observe is called before each run of a batch. It may be nil.
@@ -70,8 +72,8 @@ type Stats struct {
 }
 
 var (
-	// ErrCancelled means that the request's context ended first. Unless the policy is DropOnCancel,
-	// the request may still take effect.
+	// ErrCancelled means that the request's context ended first. Under a policy other than DropOnCancel, the request
+	// may still take effect.
 	ErrCancelled = errors.New("the request was cancelled before its batch completed")
 
 	errQueueFull = errors.New("the batch queue is full or closed")
@@ -103,7 +105,7 @@ type worker struct {
 	stalled bool
 }
 
-// New returns a batcher that runs its batches with run.
+// New returns a batcher that runs its batches with the function run.
 func New[In, Out any](run RunFunc[In, Out], config Config) *Batcher[In, Out] {
 	return &Batcher[In, Out]{
 		run:           run,
@@ -115,8 +117,8 @@ func New[In, Out any](run RunFunc[In, Out], config Config) *Batcher[In, Out] {
 }
 
 // Do runs one request and returns its outcome. It returns domain.ErrBusy when the queue is full or the batcher is
-// closed, and ErrCancelled when ctx ends first. If ctx ends during a lone request under DropOnCancel, Do returns the
-// error of the RunFunc instead.
+// closed, and ErrCancelled when ctx ends first. A lone request under DropOnCancel is an exception: if ctx ends while it
+// runs, Do returns the error of the RunFunc.
 func (b *Batcher[In, Out]) Do(ctx context.Context, input In) (output Out, err error) {
 	if ended := ctx.Err(); ended != nil && b.onCancel != AlwaysFinish {
 		return output, cancelled(ended)
@@ -169,7 +171,7 @@ func (b *Batcher[In, Out]) addWorker() *worker {
 }
 
 // runAlone runs a request on its caller's goroutine. Afterwards, a new goroutine runs the requests that arrived in the
-// meantime, so the caller returns as soon as it has its result.
+// meantime. The caller does not wait for them.
 func (b *Batcher[In, Out]) runAlone(ctx context.Context, w *worker, request *Request[In, Out]) {
 	b.runBatch(ctx, []*Request[In, Out]{request})
 	if batch := b.nextBatch(w); len(batch) > 0 {
@@ -177,16 +179,16 @@ func (b *Batcher[In, Out]) runAlone(ctx context.Context, w *worker, request *Req
 	}
 }
 
-// drain runs batch and then the queued requests, until the queue is empty. Its batches belong to several
-// requests, so no request's context can cancel them.
+// drain runs batch and then the queued requests, until the queue is empty. It uses the background context, because a
+// batch belongs to several requests, and no single request may cancel it.
 func (b *Batcher[In, Out]) drain(w *worker, batch ...*Request[In, Out]) {
 	for ; len(batch) > 0; batch = b.nextBatch(w) {
 		b.runBatch(context.Background(), batch)
 	}
 }
 
-// nextBatch takes the next batch from the queue without waiting for more requests. If there is no batch to return, the
-// worker ends. A stalled worker also ends if other workers have replaced it.
+// nextBatch takes the next batch from the queue without waiting for more requests. If the queue is empty, it returns an
+// empty batch, and the worker w ends. The same happens if w had stalled and maxConcurrent other workers are running.
 func (b *Batcher[In, Out]) nextBatch(w *worker) []*Request[In, Out] {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -216,7 +218,7 @@ func (b *Batcher[In, Out]) takeBatch() []*Request[In, Out] {
 	return batch
 }
 
-// dropCancelled removes queued requests whose context has ended, unless the policy is AlwaysFinish. The caller must
+// dropCancelled removes queued requests whose context has ended. Under AlwaysFinish it removes nothing. The caller must
 // hold mu.
 func (b *Batcher[In, Out]) dropCancelled() {
 	if b.onCancel == AlwaysFinish {

@@ -21,7 +21,7 @@ const (
 
 // recorder runs batches of numbers. The result of a request is twice its number.
 type recorder struct {
-	// slow is the number of batches that stall. They are the first batches.
+	// slow is a number: this many batches stall, beginning with the first.
 	slow    int
 	mu      sync.Mutex
 	batches [][]int
@@ -53,7 +53,7 @@ func (r *recorder) run(ctx context.Context, batch []*Request[int, int]) error {
 	return nil
 }
 
-// takes returns how long the newest batch takes.
+// takes returns the duration of the newest batch.
 func (r *recorder) takes() time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -199,8 +199,8 @@ func TestACancelledRequest(t *testing.T) {
 	}
 }
 
-// TestAStalledBatchDoesNotBlockTheOthers verifies that other batches start when a batch runs longer than stallAfter. At
-// most maxStalled stalled batches are replaced at a time.
+// TestAStalledBatchDoesNotBlockTheOthers verifies that other batches start when a batch runs longer than stallAfter.
+// This applies to at most maxStalled stalled batches at a time.
 func TestAStalledBatchDoesNotBlockTheOthers(t *testing.T) {
 	t.Parallel()
 	for slow, first := range map[int]time.Duration{1: 2 * stallAfter, maxStalled: 2 * maxStalled * stallAfter,
@@ -212,7 +212,7 @@ func TestAStalledBatchDoesNotBlockTheOthers(t *testing.T) {
 			begin := time.Now()
 			_, err := b.Do(t.Context(), 20)
 			require.NoError(t, err)
-			// 20 batches start after the stalled ones.
+			// The stalled batches start first, and 20 others follow.
 			require.LessOrEqual(t, time.Since(begin), first+20*usual)
 			wait()
 			require.Less(t, time.Since(begin), slowTime+first+20*usual)
@@ -220,7 +220,7 @@ func TestAStalledBatchDoesNotBlockTheOthers(t *testing.T) {
 			require.Zero(t, b.active)
 			require.Zero(t, b.stalled)
 			require.Equal(t, int64(21), b.Stats().Done)
-			// Afterwards batches run one at a time again.
+			// When no batch is stalled any more, batches run one at a time.
 			r.batches, r.slow = nil, 0
 			begin = time.Now()
 			b.closed = false

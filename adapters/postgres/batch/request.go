@@ -28,5 +28,5 @@ func (r *Request[In, Out]) Complete(output Out, err error) {
 	}
 }
 
-// Result returns the outcome that Complete has set, or zero values before Complete was called.
+// Result returns the outcome that Complete has set. Before Complete was called, it returns zero values.
 func (r *Request[In, Out]) Result() (Out, error) { return r.output, r.err }

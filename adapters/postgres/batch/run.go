@@ -9,14 +9,14 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// runBatch runs a batch and completes every request in it. After an error other than Unavailable, it runs the
-// uncompleted requests one by one, so that a request that the database rejects does not fail the others.
+// runBatch runs a batch and completes every request in it. If the database rejects one request, the others must not
+// fail. After an error other than Unavailable, runBatch therefore runs the uncompleted requests one by one.
 func (b *Batcher[In, Out]) runBatch(ctx context.Context, batch []*Request[In, Out]) {
 	err := b.runObserved(ctx, batch)
 	if err == nil {
 		b.countBatch(len(batch))
 	}
-	// The filter reuses the array of batch, which is not used afterwards.
+	// uncompleted overwrites the array of batch. The code below does not read batch.
 	uncompleted := batch[:0]
 	for _, request := range batch {
 		if !request.completed {
@@ -77,8 +77,8 @@ func (b *Batcher[In, Out]) scheduleStallCheck() {
 	}
 }
 
-// replaceStalled marks workers as stalled, up to maxStalled, and starts other workers for the
-// waiting requests.
+// replaceStalled marks workers whose batch has stalled, and starts other workers for the waiting requests. At most
+// maxStalled workers are marked at a time.
 func (b *Batcher[In, Out]) replaceStalled() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

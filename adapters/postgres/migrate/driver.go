@@ -27,13 +27,15 @@ var (
 	errEnded = errors.New("the migration ended its own transaction: it must not COMMIT or ROLLBACK")
 )
 
-// stepSavepoint marks the transaction of a step.
+// stepSavepoint is a savepoint in the transaction of a step. If it no longer exists, the step has ended its
+// transaction.
 const stepSavepoint = "lockbox_step"
 
 const (
-	// commitTimeout bounds a COMMIT, which ignores the caller's context.
+	// commitTimeout bounds a COMMIT, because commit ignores the cancellation of the caller's context.
 	commitTimeout = time.Minute
-	// rollbackTimeout bounds a ROLLBACK. It is short, because the server also rolls back when the connection closes.
+	// rollbackTimeout bounds a ROLLBACK. It can be short: if the ROLLBACK takes longer, the server rolls back when the
+	// connection closes.
 	rollbackTimeout = 5 * time.Second
 	// lockTimeout bounds the wait of a step for a lock on a table. While a step waits, all other statements that need
 	// the table have to wait behind the step. A step therefore gives up soon and is tried again later.
@@ -65,14 +67,15 @@ type driver struct {
 
 var _ database.Driver = (*driver)(nil)
 
-// prepare finds the schema that has, or will have, Lockbox's tables.
+// prepare finds the schema for Lockbox's tables. The schema may still be empty.
 func (d *driver) prepare() error {
 	var schema *string
 	if err := d.conn.QueryRow(d.ctx, "SELECT current_schema()").Scan(&schema); err != nil {
 		return err
 	}
 	if schema == nil {
-		return errors.New("no schema in the search_path exists: create the schema that the database URL names")
+		return errors.New("the search_path contains no schema that exists: create the schema, or correct the " +
+			"search_path")
 	}
 	d.table = pgx.Identifier{*schema, "schema_migrations"}.Sanitize()
 	return nil
@@ -94,9 +97,9 @@ func (d *driver) load() (uint, error) {
 	return d.at, nil
 }
 
-// loadOrCreate is like load, but creates the version row if there is none. CREATE TABLE IF NOT EXISTS is not safe when
-// several programs run it concurrently: all but one may fail on the unique indexes of the system catalog. A program
-// that failed finds the table on its next try.
+// loadOrCreate is like load, but creates the version row if there is none. If several programs run CREATE TABLE IF NOT
+// EXISTS concurrently, all but one may fail with a unique violation in the system catalog. loadOrCreate then tries
+// again, and finds the table.
 func (d *driver) loadOrCreate() (uint, error) {
 	for tries := 0; ; tries++ {
 		at, err := d.load()
@@ -122,8 +125,8 @@ func (d *driver) loadOrCreate() (uint, error) {
 	}
 }
 
-// Version returns the version that load read last. The transaction of the step then checks that the version has
-// not changed.
+// Version returns the version that the last call of load has read. begin later checks that the version is still the
+// same.
 func (d *driver) Version() (version int, dirty bool, err error) {
 	if d.at == 0 {
 		return database.NilVersion, false, nil
@@ -131,11 +134,11 @@ func (d *driver) Version() (version int, dirty bool, err error) {
 	return int(d.at), false, nil
 }
 
-// SetVersion begins the transaction of the step if dirty is set, and commits it otherwise.
+// SetVersion begins the transaction of the step if dirty is true. Otherwise it commits the transaction.
 func (d *driver) SetVersion(version int, dirty bool) error {
 	if dirty {
-		// Do not return the error here but in Run: if golang-migrate does not call Run, it leaks the goroutine that
-		// feeds Run.
+		// Run returns the error later. If SetVersion returned the error, golang-migrate would not call Run, and would
+		// leak the goroutine that writes the migration to Run.
 		d.fault = d.begin(max(version, 0))
 		return nil
 	}
@@ -145,18 +148,18 @@ func (d *driver) SetVersion(version int, dirty bool) error {
 	return d.commit()
 }
 
-// begin starts the transaction of a step and changes the version from the one that load read to the given one. It
-// returns errConflict if another program has changed the version since load read it.
+// begin starts the transaction of a step and sets the version to the given number. It returns errConflict if another
+// program has changed the version after load had read it.
 func (d *driver) begin(to int) error {
-	// The default isolation level of the database may be stricter. Under REPEATABLE READ, the UPDATE would fail instead
-	// of matching no row.
+	// The isolation level is explicit, because the database may have a stricter default. After a conflict, the UPDATE
+	// must match no row. Under REPEATABLE READ, it would return an error instead.
 	tx, err := d.conn.BeginTx(d.ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
 	if err != nil {
 		return err
 	}
 	d.tx = tx
-	// The timeouts that are set on the role are for requests. A step may take longer, and so may the wait for another
-	// program's step.
+	// The timeouts of the role are meant for requests. A step, or the wait for the step of another program, may take
+	// longer.
 	const unlimited = `SELECT set_config(name, '0', true) FROM pg_settings WHERE name IN
 		('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout')`
 	if _, err := tx.Exec(d.ctx, unlimited); err != nil {
@@ -172,15 +175,15 @@ func (d *driver) begin(to int) error {
 	if tag.RowsAffected() == 0 {
 		return errConflict
 	}
-	// This limit does not apply to the UPDATE above, which may wait for another program's step. That wait delays no
-	// request.
+	// This limit must not apply to the UPDATE above, which may have to wait for the step of another program. That wait
+	// does not delay any request.
 	_, err = tx.Exec(d.ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d", lockTimeout.Milliseconds()))
 	return err
 }
 
-// checkConnection makes the server check the client connection while a statement of the transaction runs. Otherwise,
-// the step of a killed program would lock the version row until its statement ends. Not every platform supports the
-// setting, so checkConnection ignores an error of the server.
+// checkConnection makes the server check the client connection while a statement of the transaction runs. Without this
+// check, a statement would continue after its program was killed, and the version row would stay locked until the
+// statement ends. Not every platform supports the setting, so checkConnection ignores an error of the server.
 func (d *driver) checkConnection() error {
 	if _, err := d.tx.Exec(d.ctx, "SAVEPOINT "+stepSavepoint); err != nil {
 		return err
@@ -212,8 +215,8 @@ func (d *driver) Run(migration io.Reader) error {
 	if d.conn.PgConn().TxStatus() != 'T' {
 		return errEnded
 	}
-	// The open transaction is not always the transaction of the step: a migration can COMMIT and begin another
-	// transaction. The other transaction does not have the savepoint.
+	// A migration can COMMIT and begin another transaction. The open transaction is then not the transaction of the
+	// step, and does not have the savepoint.
 	if _, err := d.tx.Exec(d.ctx, "RELEASE SAVEPOINT "+stepSavepoint); sqlstate.Of(err) == sqlstate.NoSavepoint {
 		return errEnded
 	} else if err != nil {
@@ -235,7 +238,7 @@ func (d *driver) commit() error {
 	}
 	d.tx = nil
 	if d.warning != nil {
-		// An administrator cancelled the wait for the standby. The step is committed on this server, but may not be
+		// An administrator cancelled the wait for the standby. The step is committed on this server, but possibly not
 		// replicated.
 		return fmt.Errorf("the migration was committed, but may not be replicated: %s", d.warning.Message)
 	}
@@ -267,8 +270,7 @@ func (d *driver) Unlock() error {
 	return nil
 }
 
-// Open always fails. golang-migrate calls Open only for a driver in its registry, and this driver is not in the
-// registry.
+// Open always fails. golang-migrate never calls it, because this driver is not in its registry.
 func (d *driver) Open(string) (database.Driver, error) {
 	return nil, errors.New("the migration driver cannot be opened by URL")
 }
@@ -279,8 +281,8 @@ func (d *driver) Close() error { return nil }
 // Drop always fails: Lockbox never deletes a whole database.
 func (d *driver) Drop() error { return errors.New("dropping a database is not supported") }
 
-// orConflict adds errConflict or errLocked to err if the server rolled the transaction back because of a concurrent
-// transaction.
+// orConflict adds errConflict to err if the transaction had a conflict with a concurrent transaction. If a lock was not
+// free, it adds errLocked. It returns any other error unchanged.
 func orConflict(err error) error {
 	switch {
 	case sqlstate.IsConflict(err):
@@ -291,7 +293,8 @@ func orConflict(err error) error {
 	return err
 }
 
-// located adds the line of the migration file to an error of the server.
+// located adds a line number to an error of the server. It is the line in the migration file at which the server found
+// the error.
 func located(err error, text string) error {
 	refused, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok || refused.Position < 1 || int(refused.Position) > len(text)+1 {

@@ -9,8 +9,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// fragments are the parts from which FuzzSteps makes steps. Some of them are wrong SQL, some end the transaction, and
-// some look as if they end the transaction.
+// fragments are the parts from which FuzzSteps makes steps. Some of them are invalid SQL, some end the transaction, and
+// some only look as if they end it.
 var fragments = []string{
 	"CREATE TABLE one (a int);\n",
 	"CREATE TABLE two (a int PRIMARY KEY);\n",
@@ -40,8 +40,9 @@ var fragments = []string{
 // endsTransaction lists the fragments that end the transaction of their step.
 var endsTransaction = []string{"COMMIT;\n", "ROLLBACK;\n", "COMMIT AND CHAIN;\n"}
 
-// FuzzSteps runs steps made of fragments. After a step has failed, the schema and the version are those of the previous
-// step. A step that succeeds is complete. A step that ends its own transaction never succeeds.
+// FuzzSteps runs a step that consists of several fragments. If the step fails, the schema and the version must be the
+// same as before the step. If the step succeeds, all its changes must be stored. A step that ends its own transaction
+// must fail.
 func FuzzSteps(f *testing.F) {
 	for _, seed := range []string{"", "\x00\x01\x02", "\x00\x02\x03", "\x01\x04", "\x00\x05", "\x06", "\x00\x07",
 		"\x08\x00",

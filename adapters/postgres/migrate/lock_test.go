@@ -47,7 +47,7 @@ func TestAStepDoesNotBlockWriters(t *testing.T) {
 	requireVersion(t, m, 2)
 }
 
-// TestAMigrationEndsOnASilentServer migrates the database of a server that accepts connections but does not answer.
+// TestAMigrationEndsOnASilentServer runs a migration on a server that accepts connections but does not respond.
 func TestAMigrationEndsOnASilentServer(t *testing.T) {
 	t.Parallel()
 	between := pgtest.NewProxy(t, pgtest.Empty(t))
@@ -59,7 +59,7 @@ func TestAMigrationEndsOnASilentServer(t *testing.T) {
 	require.Less(t, time.Since(begin), 15*time.Second)
 }
 
-// TestAMigrationEndsWhenTheServerHangs loses all connections during a step that would take a minute.
+// TestAMigrationEndsWhenTheServerHangs cuts all connections during a step that takes a minute.
 func TestAMigrationEndsWhenTheServerHangs(t *testing.T) {
 	t.Parallel()
 	database := pgtest.Empty(t)

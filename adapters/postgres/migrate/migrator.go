@@ -20,15 +20,16 @@ import (
 )
 
 const (
-	// maxConflicts bounds how many conflicts with concurrent migrators one call tolerates. Each conflict means that
-	// another program has completed a step. Only two programs that migrate in opposite directions can therefore reach
-	// the bound.
+	// maxConflicts is the number of conflicts with other migrators after which a call gives up. After each conflict,
+	// another program has completed a step. A call therefore reaches the limit only if two programs migrate in opposite
+	// directions.
 	maxConflicts = 100
-	// versionsPerLine is the number of versions in a release line. The first three digits of a version, NNNNNN, are the
-	// release line, and the other three are the number of the step in that line.
+	// versionsPerLine is the number of versions in a release line. A version has six digits. The first three are the
+	// number of the release line, and the other three are the number of the step in that line.
 	versionsPerLine = 1000
-	// lockPatience is how long a migrator retries a step that needs locks which other transactions hold. lockPause is
-	// the time between two tries. During this time, the statements that were waiting behind the step can run.
+	// lockPatience is how long a migrator retries a step while another transaction holds a lock that the step needs.
+	// lockPause is the time between two tries. During this time, the statements that were waiting behind the step can
+	// run.
 	lockPatience = 5 * time.Minute
 	lockPause    = time.Second
 	// closeTimeout bounds how long a finished migrator waits for its connection to close.
@@ -36,19 +37,18 @@ const (
 )
 
 // Migrator moves a database schema from step to step. Several migrators may work on one database concurrently. Each
-// step is then applied by only one of them. A step is applied entirely or not at all, even if the program is killed.
+// step is applied by only one migrator. A step is applied entirely or not at all, even if the program is killed.
 type Migrator struct {
 	config *pgx.ConnConfig
 	files  fs.FS
 	steps  []step // oldest first
-	// watchInterval is the constant of the same name, except in tests.
+	// watchInterval equals the constant watchInterval. Tests set a shorter time.
 	watchInterval time.Duration
 }
 
 // New reads the available steps; it does not connect. Each step consists of two files in the root directory of files,
-// NNNNNN_name.up.sql and NNNNNN_name.down.sql. The tables are created in the first schema of the effective search_path:
-// the search_path of the URL, or else the search_path that the server sets for the role and the database. Errors never
-// contain the password.
+// NNNNNN_name.up.sql and NNNNNN_name.down.sql. The tables are created in the first schema of the search_path. If the
+// URL does not set a search_path, the setting of the role or the database applies. Errors never contain the password.
 func New(databaseURL string, files fs.FS) (*Migrator, error) {
 	config, err := postgres.ParseURL(databaseURL)
 	if err != nil {
@@ -66,10 +66,11 @@ func New(databaseURL string, files fs.FS) (*Migrator, error) {
 	}, nil
 }
 
-// Up applies every missing step. If the schema is newer and [CheckSchema] accepts it, Up changes nothing.
+// Up applies every missing step. If the schema is newer than the program, Up changes nothing, and returns the result of
+// [CheckSchema].
 //
 // After an error, the database is at the version before the failed step. However, if the connection failed during
-// COMMIT, that step may have been applied. In both cases, Up may be called again.
+// COMMIT, the step may have been applied. The caller may always call Up again.
 func (m *Migrator) Up(ctx context.Context) error {
 	return m.run(ctx, func(current uint, apply func(n int, s step) error) (bool, error) {
 		if err := CheckSchema(current, m.newest()); err != nil || current >= m.newest() {
@@ -87,8 +88,8 @@ func (m *Migrator) Up(ctx context.Context) error {
 	})
 }
 
-// Down reverts the given number of steps, counted from the version at the time of the call, and stops at the empty
-// schema. This deletes the data in the tables and columns that those steps have added.
+// Down reverts the given number of steps, beginning with the newest step in the database. If there are fewer steps,
+// Down reverts them all. This deletes the data in the tables and columns that those steps have added.
 func (m *Migrator) Down(ctx context.Context, steps int) error {
 	if steps < 1 {
 		return fmt.Errorf("the number of steps down must be at least 1, but it is %d", steps)
@@ -113,8 +114,8 @@ func (m *Migrator) Down(ctx context.Context, steps int) error {
 	})
 }
 
-// Version returns the version of the database, or 0 if it has none. It also returns the newest version that the program
-// knows. It changes nothing in the database.
+// Version returns the version of the database schema, or 0 if the database was never migrated. It also returns the
+// newest version that the program knows. It changes nothing in the database.
 func (m *Migrator) Version(ctx context.Context) (current, newest uint, err error) {
 	err = m.connect(ctx, func(d *driver) error {
 		current, err = d.load()
@@ -126,9 +127,9 @@ func (m *Migrator) Version(ctx context.Context) (current, newest uint, err error
 	return current, m.newest(), err
 }
 
-// CheckSchema returns nil if a program that knows versions up to newest may serve a database at version current. Within
-// a release line, newer versions only add to the schema. A later line may remove tables or columns that the program
-// needs.
+// CheckSchema returns nil if a program may serve a database. The program knows versions up to newest, and the database
+// is at version current. Within a release line, newer versions only add to the schema. A later line may remove tables
+// or columns that the program needs.
 func CheckSchema(current, newest uint) error {
 	if current <= newest || current/versionsPerLine == newest/versionsPerLine {
 		return nil
@@ -141,8 +142,8 @@ func CheckSchema(current, newest uint) error {
 // newest returns the newest version that the program knows.
 func (m *Migrator) newest() uint { return m.steps[len(m.steps)-1].version }
 
-// indexOf returns the index of a version among the steps. It returns an error if a newer program of the same release
-// line has migrated the schema to a version that this program does not know.
+// indexOf returns the index of a version among the steps. It returns an error if the program does not know the version.
+// A newer program of the same release line can have migrated the schema to such a version.
 func (m *Migrator) indexOf(version uint) (int, error) {
 	i := slices.IndexFunc(m.steps, func(s step) bool { return s.version == version })
 	if i < 0 {
@@ -152,9 +153,9 @@ func (m *Migrator) indexOf(version uint) (int, error) {
 	return i, nil
 }
 
-// run calls decide with the current version until decide returns true for done. Each call of decide must apply at most
-// one step. For several steps, golang-migrate would open the files of the later steps in advance, and they would stay
-// open if the first step failed.
+// run repeatedly calls the function decide with the current version, until decide returns true. Each call of decide
+// must apply at most one step. If it applied several steps, golang-migrate would open their files in advance, and after
+// a failure would not close them.
 func (m *Migrator) run(ctx context.Context,
 	decide func(current uint, apply func(int, step) error) (done bool, err error)) error {
 	return m.connect(ctx, func(d *driver) error {
@@ -215,8 +216,7 @@ func (m *Migrator) connect(ctx context.Context, use func(*driver) error) (err er
 	}()
 	d := &driver{ctx: ctx}
 	config := m.config.Copy()
-	// Named prepared statements do not work through a pooler that changes sessions between transactions. Migrations
-	// would gain nothing from them.
+	// Named prepared statements do not work through a pooler in transaction mode, and would not make migrations faster.
 	config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	config.OnNotice = d.onNotice
 	conn, err := pgx.ConnectConfig(ctx, config)
@@ -229,7 +229,7 @@ func (m *Migrator) connect(ctx context.Context, use func(*driver) error) (err er
 		defer cancel()
 		_ = conn.Close(closing)
 		select {
-		// After a cancellation, pgx requests that the server cancel the statement before it closes the connection.
+		// After a cancellation, pgx first requests that the server cancel the statement. It then closes the connection.
 		case <-conn.PgConn().CleanupDone():
 		case <-closing.Done():
 		}

@@ -24,7 +24,7 @@ func repeats() int { return rounds.Choose(2, 20) }
 
 func TestManyReplicasMigrateAtOnce(t *testing.T) {
 	t.Parallel()
-	// The table has no key, so a step that ran twice leaves two rows.
+	// The table has no primary key, so a step that is applied twice inserts its row twice.
 	steps := files(t,
 		"000001_notes", "CREATE TABLE notes (step int); INSERT INTO notes VALUES (1)", "DROP TABLE notes",
 		"000002_second", "INSERT INTO notes VALUES (2); SELECT pg_sleep(0.02)", "INSERT INTO notes VALUES (-2)",
@@ -68,7 +68,7 @@ func TestTheRealMigrationsByManyReplicasAtOnce(t *testing.T) {
 	}
 }
 
-// slowStep begins with a change that must be rolled back.
+// slowStep creates a table and then sleeps. If the step is interrupted, the table must be rolled back.
 const slowStep = "CREATE TABLE half (); SELECT pg_sleep(120)"
 
 func awaitSlowStep(t *testing.T, url string) {
@@ -84,7 +84,8 @@ func awaitSlowStep(t *testing.T, url string) {
 	require.Fail(t, "the slow step did not start")
 }
 
-// requireItGoesOn replaces the interrupted step with a fast variant, and requires that the migration completes.
+// requireItGoesOn requires that the database can be migrated after an interrupted step. Its version of that step is
+// fast.
 func requireItGoesOn(t *testing.T, url string) {
 	t.Helper()
 	m := migrator(t, url, files(t, "000001_first", "CREATE TABLE first ()", "DROP TABLE first",
@@ -112,7 +113,8 @@ func TestAStepThatIsCancelled(t *testing.T) {
 	requireItGoesOn(t, url)
 }
 
-// killedURL is an environment variable. It is set in the process that TestAStepWhoseProgramIsKilled kills.
+// killedURL is an environment variable. TestAStepWhoseProgramIsKilled sets it in the process that it starts and then
+// kills.
 const killedURL = "LOCKBOX_TEST_KILLED_URL"
 
 func TestAStepWhoseProgramIsKilled(t *testing.T) {

@@ -20,21 +20,21 @@ type step struct {
 // String returns the name of the files without their suffixes.
 func (s step) String() string { return fmt.Sprintf("%06d_%s", s.version, s.name) }
 
-// readSteps lists the steps in files, oldest first. It accepts only complete pairs with unique
-// versions above zero, so that every step can be applied and reverted. Files that do not end in
-// .sql are ignored.
+// readSteps lists the steps in files, oldest first. Every step must have an up file and a down file with the same name,
+// and a unique version above zero. Files that do not end in .sql are ignored.
 func readSteps(files fs.FS) ([]step, error) {
 	entries, err := fs.ReadDir(files, ".")
 	if err != nil {
 		return nil, fmt.Errorf("read the migrations: %w", err)
 	}
-	// The map holds the name of each migration by its version and direction.
+	// names maps the version and the direction of each file to the name of the migration.
 	names := map[uint]map[source.Direction]string{}
 	for _, entry := range entries {
 		if !strings.HasSuffix(entry.Name(), ".sql") {
 			continue
 		}
-		// Use golang-migrate's own rules, because golang-migrate reads the files later.
+		// golang-migrate reads the same files later, so readSteps parses file names with the function of
+		// golang-migrate.
 		file, err := source.DefaultParse(entry.Name())
 		if err != nil {
 			return nil, fmt.Errorf("migration file %s: its name must be NNNNNN_name.up.sql or .down.sql", entry.Name())
@@ -51,8 +51,8 @@ func readSteps(files fs.FS) ([]step, error) {
 	for version, pair := range names {
 		up, hasUp := pair[source.Up]
 		if down, hasDown := pair[source.Down]; !hasUp || !hasDown || up != down || version == 0 {
-			return nil, fmt.Errorf(
-				"migration %06d must have a number above zero, and an up and a down file with the same name", version)
+			return nil, fmt.Errorf("migration %06d is invalid: its number must be above zero, and its up and down "+
+				"files must have the same name", version)
 		}
 		steps = append(steps, step{version: version, name: up})
 	}

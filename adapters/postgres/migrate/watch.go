@@ -11,19 +11,20 @@ import (
 )
 
 // errHung means that the server stopped answering during a migration.
-var errHung = errors.New("the database server does not answer; the migration was given up and is rolled back")
+var errHung = errors.New("the database server does not answer; the migration was stopped, and the server will roll " +
+	"it back")
 
 const (
 	// watchInterval is the time between two checks of the server during a migration.
 	watchInterval = 5 * time.Second
-	// maxUnanswered is the number of consecutive failed checks after which the migration is given up. Each check may
-	// take up to five seconds, the connect timeout.
+	// maxUnanswered is the number of consecutive failed checks after which the migration is stopped. Each check may
+	// take as long as the connect timeout.
 	maxUnanswered = 3
 )
 
 // watch returns a context that ends with the cause errHung when the server no longer answers new connections. A
 // statement of a migration may take hours, so its duration does not show whether the server is alive. The returned
-// function stop ends the watch, and returns when the watch has ended.
+// function stop ends the watch, and waits until the goroutine of the watch has ended.
 func (m *Migrator) watch(ctx context.Context) (watched context.Context, stop func()) {
 	watched, cancel := context.WithCancelCause(ctx)
 	done := make(chan struct{})
@@ -44,7 +45,8 @@ func (m *Migrator) watch(ctx context.Context) (watched context.Context, stop fun
 	}
 }
 
-// answers reports whether the server answers a new connection. A refusal is an answer too: the server is not hung.
+// answers reports whether the server answers a new connection. If the server refuses the connection, answers also
+// returns true, because such a server is not hung.
 func (m *Migrator) answers(ctx context.Context) bool {
 	conn, err := pgx.ConnectConfig(ctx, m.config)
 	if err != nil {

@@ -36,11 +36,11 @@ const (
 	LockNotAvailable      = "55P03" // lock_timeout
 	InternalError         = "XX000"
 
-	// InvalidAuthorizationClass is the class of the errors with which a server refuses a role or its password.
+	// InvalidAuthorizationClass is the class of the error codes for a role or a password that the server refuses.
 	InvalidAuthorizationClass = "28"
 )
 
-// Of returns the code of an error of the server, and "" for any other error.
+// Of returns the error code if the server returned err. For any other error, it returns "".
 func Of(err error) string {
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return refused.Code
@@ -48,8 +48,8 @@ func Of(err error) string {
 	return ""
 }
 
-// IsConflict reports whether the server rolled the transaction back because of a concurrent transaction. Running the
-// transaction again may succeed.
+// IsConflict reports whether the server rolled the transaction back because of a concurrent transaction. The caller can
+// run such a transaction again.
 func IsConflict(err error) bool {
 	code := Of(err)
 	return code == SerializationFailure || code == DeadlockDetected
