@@ -16,11 +16,12 @@ type host struct {
 	containers []domain.Droplet // oldest first
 	created    int
 	env        []string // of the newest container
-	// foreign lists the names of containers of other installations. occupied lists the numbers whose ports are in
-	// use.
+	// foreign lists the names of containers that other installations created. occupied lists the numbers of droplets
+	// whose ports are in use.
 	foreign  []domain.DropletName
 	occupied []int
-	// fail returns the error of an operation, such as "start". If it returns nil, the operation succeeds.
+	// fail returns the error with which the named operation, such as "start", must fail. If fail returns nil, the
+	// operation succeeds.
 	fail func(operation string) error
 }
 

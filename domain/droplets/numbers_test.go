@@ -9,8 +9,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain/droplets"
 )
 
-// TestNumbersThatOthersUse verifies that an add takes the lowest number whose name and ports are free on the host.
-// The add leaves no container and no version of an entry for the lower numbers that it tried.
+// TestNumbersThatOthersUse verifies that Add takes the lowest number whose name and ports are free on the host. For the
+// lower numbers that it tried, Add must leave no container and no version of an entry.
 func TestNumbersThatOthersUse(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
