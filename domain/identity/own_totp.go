@@ -101,7 +101,8 @@ func (s *core) proveOwnPassword(ctx context.Context, in ownTOTPChange) (ports.Se
 }
 
 // samePassword returns a function that calls in.apply only if the stored password, read under the lock on the user, is
-// still the one that was compared. Otherwise the function returns ErrPasswordChanged.
+// still the one that was compared. Otherwise the function returns ErrPasswordChanged. If the change requires no
+// password, samePassword returns in.apply itself.
 func samePassword(in ownTOTPChange, compared ports.SealedPassword) func(ctx context.Context, repos ports.Repos,
 	user domain.User) error {
 	if !in.withPassword {
