@@ -25,8 +25,8 @@ func TestRecoveryCodesCommand(t *testing.T) {
 			"secret recovery-codes --delete\n", c.run("secret", "recovery-codes"))
 	}
 	c.refused("--convert and --delete cannot be combined", "secret", "recovery-codes", "--convert=3", "--delete")
-	c.refused("now has 3 recovery codes without a key, not 2", "secret", "recovery-codes", "--convert=2")
-	c.refused("now has 3 recovery codes without a key, not 0", "secret", "recovery-codes", "--convert=0")
+	c.refused("now has 3 recovery codes without a key, but 2 were expected", "secret", "recovery-codes", "--convert=2")
+	c.refused("now has 3 recovery codes without a key, but 0 were expected", "secret", "recovery-codes", "--convert=0")
 	require.Equal(t, "3 recovery codes are converted\n", c.run("secret", "recovery-codes", "--convert=3"))
 	plain("4, 40")
 	out, err := c.try("", "secret", "recovery-codes", "--convert=37")

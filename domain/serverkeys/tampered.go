@@ -8,9 +8,8 @@ type TamperedRowsError struct{ Rows []error }
 // Error lists the first rows, one per line.
 func (e *TamperedRowsError) Error() string {
 	const limit = 20
-	text := fmt.Sprintf("%d rows under the old key failed authentication: they were changed without Lockbox or are "+
-		"damaged, and their contents are "+
-		"lost:", len(e.Rows))
+	text := fmt.Sprintf("%d rows under the old key failed authentication. They were changed without Lockbox or are "+
+		"damaged, so their contents are lost:", len(e.Rows))
 	for _, each := range e.Rows[:min(limit, len(e.Rows))] {
 		text += "\n" + each.Error()
 	}
@@ -20,8 +19,7 @@ func (e *TamperedRowsError) Error() string {
 	return text
 }
 
-// tamperedError returns an error that lists the rows that failed authentication on the last pass. It returns nil if
-// there are none.
+// tamperedError returns an error with all rows that failed authentication on the last pass, or nil if there are none.
 func (r *rekeyRun) tamperedError() error {
 	var rows []error
 	for _, tampered := range r.tampered {

@@ -26,7 +26,7 @@ func (s *Service) TransferBox(ctx context.Context, by domain.Requester, in Trans
 	}
 	name, err := domain.ParseUserName(in.NewOwner)
 	if err != nil {
-		return domain.InvalidField("owner", "invalid_owner", "owner must be the name of a user of the box")
+		return domain.InvalidField("owner", "invalid_owner", "owner must be the name of a member of the box")
 	}
 	return s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		// Authorise before the lock: otherwise any caller could lock a user and delay the user's requests.
