@@ -14,10 +14,11 @@ type AddDroplet struct {
 	// Box is the box that stores the private key. The key becomes the entry droplets/NAME/ssh. If Box is empty, the
 	// response contains the key.
 	Box string
-	// Env maps the name of each environment variable to the key of the entry in Box that contains its value.
+	// Env maps the name of each environment variable to the key of an entry in Box. The variable gets the value of this
+	// entry.
 	Env map[string]string
 	// EncryptionKey opens the entries of Env and seals the private key. Add authorises the caller before it checks
-	// EncryptionKey. If Box is empty, Add ignores EncryptionKey. The caller of Add clears it.
+	// EncryptionKey. If Box is empty, Add ignores EncryptionKey. The caller of Add clears EncryptionKey.
 	EncryptionKey domain.EncryptionKey
 }
 

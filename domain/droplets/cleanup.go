@@ -8,13 +8,13 @@ import (
 )
 
 // listAndCleanUp first finishes interrupted builds and removals, and then returns the host's droplets, newest first. No
-// background job is needed, because an interrupted build or removal affects only requests about droplets, and each of
-// these requests calls listAndCleanUp.
+// background job is needed. An interrupted build or removal affects only requests about droplets, and each of these
+// requests calls listAndCleanUp first.
 func (s *Service) listAndCleanUp(ctx context.Context, by domain.Requester) ([]domain.Droplet, error) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
-	// The containers must be listed before the records. A build inserts its record before it creates its container. The
-	// later list of records therefore contains the record of each listed container whose record still exists.
+	// The containers must be listed before the records. A build inserts its record before it creates its container. If
+	// the later list of records does not contain the record of a listed container, the record was deleted.
 	droplets, err := s.config.Host.List(ctx)
 	if err != nil {
 		return nil, err
@@ -30,7 +30,7 @@ func (s *Service) listAndCleanUp(ctx context.Context, by domain.Requester) ([]do
 }
 
 // cleanUp finishes interrupted builds and removals, and reports whether it sent the host a request to remove a
-// container. A build or removal is interrupted when its server or the host stopped working. A failed cleanup is
+// container. A build or removal is interrupted if its server or the host has stopped working. A failed cleanup is
 // audited, but the request does not fail. The cleanup of the record is retried after the lease of the record has
 // expired.
 func (s *Service) cleanUp(ctx context.Context, by domain.Requester, droplets []domain.Droplet,

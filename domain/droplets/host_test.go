@@ -10,7 +10,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// host is a droplet host in memory. It implements ports.DropletHost.
+// host is a simulated droplet host, which keeps its containers in memory. It implements ports.DropletHost.
 type host struct {
 	mu         sync.Mutex
 	containers []domain.Droplet // oldest first

@@ -53,8 +53,8 @@ func TestNumbersThatOthersUse(t *testing.T) {
 	}
 }
 
-// TestAllNumbersAreUsed verifies that the error names the numbers whose ports were in use. The failed add leaves no
-// container, entry or record.
+// TestAllNumbersAreUsed verifies that the error names the numbers whose ports were in use. Add must leave no container,
+// entry or record.
 func TestAllNumbersAreUsed(t *testing.T) {
 	t.Parallel()
 	y := newYard(t)

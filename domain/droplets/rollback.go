@@ -36,7 +36,7 @@ func (b *build) rollback(ctx context.Context, cause error) error {
 	return cause
 }
 
-// containers returns the containers that the build created on the host. A host that returned no identifier may have
+// containers returns the containers that the build created on the host. If the host returned no identifier, it may have
 // created a container nevertheless. containers then asks the host for containers with the label of the build. If the
 // host does not answer, the result is empty. A later cleanup then removes the container, because it has no record and
 // never ran.

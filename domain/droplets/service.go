@@ -23,7 +23,7 @@ const (
 	lease = 2 * time.Minute
 	// buildTimeout limits the build of a droplet.
 	buildTimeout = 30 * time.Second
-	// tryTimeout limits how long a build tries one number after another because ports are in use. The remaining time is
+	// tryTimeout limits the time in which a build tries further numbers because ports are in use. The remaining time is
 	// enough to finish the other steps of the build, or to return an error that lists the numbers.
 	tryTimeout = 20 * time.Second
 	// removeTimeout limits a removal or a rollback.
@@ -60,10 +60,10 @@ type Service struct{ config Config }
 // New returns a Service.
 func New(config Config) *Service { return &Service{config} }
 
-// manager authenticates the requester and returns the caller, who must be in the group manager or a higher one. It
-// passes other callers' refusals to [gate.Gate.Refused] for the audit log. The event contains the name argument only if
-// it is a valid droplet name, because any other text could be a secret that was pasted by mistake. Errors:
-// ErrGroupTooLow; ErrNoDropletHost.
+// manager authenticates the requester and returns the caller, who must be in the group "manager" or a higher one. If
+// the caller is in a lower group, manager passes the refusal to [gate.Gate.Refused] for the audit log. The event
+// contains the name argument only if it is a valid droplet name, because any other text could be a secret that was
+// pasted by mistake. Errors: ErrGroupTooLow; ErrNoDropletHost.
 func (s *Service) manager(ctx context.Context, by domain.Requester, action domain.Action, name string) (domain.Caller,
 	error) {
 	caller, err := s.config.Gate.InGroup(ctx, s.config.Store.Read(), by, domain.GroupManager)

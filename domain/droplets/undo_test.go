@@ -97,8 +97,8 @@ func (y *yard) history() (numbers []uint64, current uint64) {
 	return numbers, current
 }
 
-// TestFailedAddRestoresTheOlderEntry covers an add that fails after it wrote the private key. The rollback restores the
-// replaced value as a new version. The same encryption key as before opens this version.
+// TestFailedAddRestoresTheOlderEntry covers a call of Add that fails after it has written the private key. The rollback
+// restores the replaced value as a new version. The same encryption key as before opens this version.
 func TestFailedAddRestoresTheOlderEntry(t *testing.T) {
 	t.Parallel()
 	for name, end := range endings {
@@ -126,7 +126,7 @@ func TestFailedAddRestoresTheOlderEntry(t *testing.T) {
 	}
 }
 
-// TestFailedAddWithoutAnOlderValue verifies that an entry without a value still has no value after a failed add.
+// TestFailedAddWithoutAnOlderValue verifies that an entry without a value still has no value after Add has failed.
 func TestFailedAddWithoutAnOlderValue(t *testing.T) {
 	t.Parallel()
 	for name, end := range endings {

@@ -11,9 +11,9 @@ import (
 )
 
 // Attempt is a reservation for the comparison of one credential. The gate counts each attempt as wrong before the
-// comparison, so the caller does nothing after a wrong credential. If the credential was right or was not compared, the
-// caller calls [Gate.Release]. After a successful sign-in, the caller calls [Gate.Succeed] instead, which also resets
-// some counters. Do not pass the zero Attempt to either method.
+// comparison, so the caller need not do anything after a wrong credential. If the credential was right or was not
+// compared, the caller calls [Gate.Release]. After a successful sign-in, the caller calls [Gate.Succeed] instead, which
+// also resets some counters. Do not pass the zero Attempt to either method.
 type Attempt struct {
 	action domain.Action
 	// username is the account that the credential is for, in lower case. It is empty if the attempt has no account.
@@ -57,7 +57,7 @@ func (r reservation) applicable(state ports.AttemptState) (counters []counter, s
 	return counters, stored
 }
 
-// at is applicable without the states. The known argument reports whether the address is known.
+// at returns the counters that the attempt increments. The known argument reports whether the address is known.
 func (r reservation) at(known bool) []counter {
 	counters, _ := r.applicable(ports.AttemptState{
 		Counters: make([]domain.Attempts, len(r.counters)),
@@ -68,7 +68,7 @@ func (r reservation) at(known bool) []counter {
 
 // ReserveAccount counts an attempt to sign in to an account. It runs before the credential is compared, so that
 // concurrent attempts cannot exceed the limit. It commits a transaction of its own, because the comparison is slow and
-// must not hold locks. It counts an attempt for an unknown account like one for an existing account.
+// must not hold locks. It treats an unknown account in the same way as an existing one.
 //
 // Each attempt increments the counter of the address and the counter of the pair of account and address. The address is
 // known if the account has signed in from it within domain.KnownAddressTTL. An attempt from an unknown address also
@@ -169,7 +169,8 @@ func (g *Gate) reserve(ctx context.Context, by domain.Requester, attempt Attempt
 		// work for invalid and valid names equal.
 		query.User, _ = domain.ParseUserName(attempt.username)
 	}
-	// An attempt from a known address must not lock the shared counters: it would wait for the attempts of strangers.
+	// An attempt from a known address must not lock the shared counters, because it would then wait for the attempts of
+	// strangers.
 	known := state.Known
 	var v verdict
 	err = g.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {

@@ -246,8 +246,8 @@ func TestReleaseAfterDisconnect(t *testing.T) {
 	}
 }
 
-// TestSucceedResets verifies that a success resets the counter of the account and keeps the counter of the address.
-// Otherwise, attackers could reset the counter of their address by signing in to their own accounts.
+// TestSucceedResets verifies that a successful sign-in resets the counter of the account and keeps the counter of the
+// address. Otherwise, attackers could reset the counter of their address by signing in to their own accounts.
 func TestSucceedResets(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -269,8 +269,8 @@ func TestSucceedResets(t *testing.T) {
 	require.Positive(t, wait)
 }
 
-// TestKnownAddress verifies that a known address has a separate counter until it is forgotten. Guesses from other
-// addresses do not lock the account out at the known address.
+// TestKnownAddress verifies that the attempts from a known address have a separate counter until the address is no
+// longer known. Guesses from other addresses do not lock the account out at the known address.
 func TestKnownAddress(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -317,7 +317,8 @@ func TestUnlock(t *testing.T) {
 	require.Positive(t, wait)
 }
 
-// TestPassphrases verifies that wrong passphrases are limited per caller and box, and that a lockout is audited once.
+// TestPassphrases verifies that wrong passphrases are counted for each pair of caller and box, and that a lockout has
+// one audit event.
 func TestPassphrases(t *testing.T) {
 	t.Parallel()
 	f := open(t)

@@ -36,9 +36,8 @@ func (g *Gate) Admin(ctx context.Context, repos ports.Repos, by domain.Requester
 	return caller, nil
 }
 
-// InGroup does the same as [Gate.Caller], and returns ErrGroupTooLow if the caller's group is lower than the least
-// argument. InGroup returns the caller together with this error, because the audit event of the refusal needs the
-// caller.
+// InGroup does the same as [Gate.Caller], and returns ErrGroupTooLow if the caller's group is lower than the given one.
+// InGroup returns the caller together with this error, because the audit event of the refusal needs the caller.
 func (g *Gate) InGroup(ctx context.Context, repos ports.Repos, by domain.Requester, least domain.Group) (domain.Caller,
 	error) {
 	caller, err := g.Caller(ctx, repos, by)

@@ -16,9 +16,10 @@
 //     the box is audited, because it reveals whether a key exists. Outcome "denied"; see [Gate.Denied].
 //   - Stored data that does not authenticate. Outcome "tampered".
 //
-// No rate limit counts some refusals of a known caller. Of these refusals, at most ten a minute have an event each, for
-// the same caller, action and box; see [Gate.FlushRefusals]. Each lockout has one event, with outcome "throttled".
-// Further attempts during the lockout have no event. See [Gate.ReserveAccount] and [Gate.CheckPassphrase].
+// A known caller can cause some of these refusals without reaching a rate limit. For the same caller, action and box,
+// only the first ten such refusals in a minute have an event each; see [Gate.FlushRefusals]. Each lockout has one
+// event, with outcome "throttled". Further attempts during the lockout have no event. See [Gate.ReserveAccount] and
+// [Gate.CheckPassphrase].
 //
 // No other refusal is audited. Examples are a missing, expired or revoked token, malformed input, a conflict, and an
 // administrative request from a caller who is not an administrator. Such requests reveal no secret and change nothing,

@@ -5,8 +5,8 @@ import (
 )
 
 // Do not change the labels of digests: "account", "account from", "account month", "address", "initialize from" and
-// "entry key". The database stores digests that contain these labels. With another label, the gate would not find the
-// stored counters.
+// "entry key". The keys of the stored counters are computed from these labels. With another label, the gate would not
+// find the counters.
 
 // forwardingFactor multiplies the limit of a peer that forwards requests but is not a trusted proxy. The limit is
 // higher because many clients may share the peer. It is not unlimited, because any client can send the header that

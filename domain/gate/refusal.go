@@ -47,8 +47,8 @@ func (g *Gate) write(ctx context.Context, event domain.Event, cause error) error
 	return cause
 }
 
-// wrongCredentials lists the errors that mean that a credential was compared and was wrong. isDenial needs this list
-// because it cannot decide by the kind of an error: other errors of the same kinds are not audited.
+// wrongCredentials lists the errors for a credential that was compared and was wrong. isDenial needs this list, because
+// other errors of the same kinds are not audited.
 var wrongCredentials = []error{
 	domain.ErrWrongCredentials, domain.ErrCodeRequired, domain.ErrCodeInvalid, domain.ErrRefreshToken,
 	domain.ErrInvitationInvalid,

@@ -13,11 +13,11 @@ const (
 	// refusalWindow is the length of a window. Refusals with the same caller, action and box in one window are counted
 	// together.
 	refusalWindow = time.Minute
-	// freeRefusals is the number of refusals in a window that each have an event. It is larger than the number of
-	// mistakes that a person makes in a minute.
+	// freeRefusals is the number of events for single refusals in a window. It is larger than the number of mistakes
+	// that a person makes in a minute.
 	freeRefusals = 10
-	// maxRefusalWindows is the maximum number of windows in memory. When it is reached, each refusal that would need a
-	// new window has an event.
+	// maxRefusalWindows is the maximum number of windows in memory. When this number is reached, each refusal that
+	// would need a new window has an event.
 	maxRefusalWindows = 4096
 )
 
@@ -68,8 +68,8 @@ func (r *repeatedRefusals) suppress(event domain.Event) bool {
 	return true
 }
 
-// add adds count suppressed refusals to the window and replaces the last event. It removes the key, the target or the
-// address from the new last event if the suppressed refusals do not all have the same one.
+// add increases the number of suppressed refusals by the count argument and replaces the last event. It removes the
+// key, the target or the address from the new last event if the suppressed refusals do not all have the same one.
 func (w *window) add(event domain.Event, count int) {
 	if w.suppressed > 0 {
 		if event.Key != w.last.Key {

@@ -18,8 +18,8 @@ const (
 	// of waiting searches of one user.
 	maxWaitingSearches = 64
 	maxOwnWaiting      = 8
-	// searchWait is the longest wait of a search. A search that waits this long means that the database is overloaded,
-	// because a search normally takes milliseconds.
+	// searchWait is the longest wait of a search. A search normally takes milliseconds. It waits this long only if the
+	// database is overloaded.
 	searchWait = 2 * time.Second
 )
 

@@ -39,8 +39,8 @@ func (s Accounts) Refresh(ctx context.Context, by domain.Requester, refreshToken
 // refreshLocked marks the pair of the token as used and stores the next pair. For a token that was used before, it
 // instead revokes the family and appends the audit event.
 //
-// A refusal is in the result named refused, and err is then nil. The transaction must commit in this case, because a
-// rollback would undo the revocation or the mark.
+// If refreshLocked refuses the token, the result named refused is the error, and err is nil. The transaction must
+// commit in this case, because a rollback would undo the revocation or the mark.
 func (s *core) refreshLocked(ctx context.Context, repos ports.Repos, by domain.Requester,
 	token domain.OpaqueToken) (next TokenPair, refused, err error) {
 	digests, _ := s.config.TokenDigests.Tokens(token)

@@ -9,7 +9,7 @@ import (
 
 // RevokeSessions revokes every session of a user in both APIs. API keys stay valid. The owner may revoke any user's
 // sessions. Other users may revoke only their own. RevokeSessions accepts a refresh token in addition to an access
-// token. Errors: Forbidden with code revoke_owner_only, NotFound.
+// token. Errors: Forbidden with code revoke_owner_only; NotFound if the user does not exist.
 func (s Accounts) RevokeSessions(ctx context.Context, by domain.Requester, username string) error {
 	caller, by, err := s.revoker(ctx, s.store.Read(), by)
 	if err != nil {
@@ -24,7 +24,7 @@ func (s Accounts) RevokeSessions(ctx context.Context, by domain.Requester, usern
 		return domain.ErrUserNotFound
 	}
 	return s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// This locks the row that names the owner. Without the lock, the check of caller.Owner could miss a concurrent
+		// Lock the row that names the owner. Without this lock, the check of caller.Owner could miss a concurrent
 		// handover.
 		if _, err := repos.System.Lock(ctx); err != nil {
 			return err

@@ -8,9 +8,9 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// ShowTOTP returns a user's TOTP secret for an authenticator app. Only the owner may call it, and passes the secret on
-// to the user. ShowTOTP creates a secret if the user has none. It returns an error of kind Forbidden with code
-// totp_secret_hidden if a code of the secret was already accepted, or if the user enrolled the secret.
+// ShowTOTP returns a user's TOTP secret for an authenticator app. Only the owner may call it. The owner passes the
+// secret on to the user. ShowTOTP creates a secret if the user has none. It returns an error of kind Forbidden with
+// code totp_secret_hidden if a code of the secret was already accepted, or if the user enrolled the secret.
 func (s Accounts) ShowTOTP(ctx context.Context, by domain.Requester, username string) (ports.Enrolment, error) {
 	if _, err := s.gate.InGroup(ctx, s.store.Read(), by, domain.GroupOwner); err != nil {
 		return ports.Enrolment{}, err
@@ -54,8 +54,8 @@ func (s Accounts) ShowTOTP(ctx context.Context, by domain.Requester, username st
 	return s.enrolment(ctx, user, stored)
 }
 
-// showableTOTP returns the user's secret if the owner may see it. If the user has no secret, showableTOTP stores the
-// secret in fresh and returns it.
+// showableTOTP returns the user's secret if the owner may see it. If the user has no secret, the fresh argument becomes
+// the user's secret: showableTOTP stores and returns it.
 func (s *core) showableTOTP(ctx context.Context, repos ports.Repos, user domain.UserID,
 	fresh domain.Secret) (ports.SealedTOTPSecret, error) {
 	stored, err := repos.TOTPSecrets.Get(ctx, user, false)

@@ -20,9 +20,13 @@ type AccountsSignIn struct {
 	Password string
 }
 
-// SignIn opens a token family and returns its first pair. It returns an error of kind Invalid with code code_invalid if
-// the user is unknown or inactive or has no TOTP secret, if the code is wrong, or if the password is missing or wrong.
-// In each of these cases it does the same work.
+// SignIn opens a token family and returns its first pair. It returns an error of kind Invalid with code code_invalid,
+// always after the same work, in these cases:
+//
+//   - the user is unknown or inactive
+//   - the user has no TOTP secret
+//   - the code is wrong
+//   - the password is missing or wrong
 //
 // During a lockout, SignIn returns an error of kind RateLimited. There is one exception: if strangers caused the
 // lockout, a right password with a right code still signs in.

@@ -21,7 +21,8 @@ type Authenticate struct {
 
 // Authenticate opens a session and returns its token and the time when it expires. It returns an error of kind
 // Unauthenticated with code wrong_credentials if the user is unknown or inactive, or if the password or the code is
-// wrong. If the password is right but a required code is missing, the error has the code totp_required.
+// wrong. In each of these cases, it has hashed the password. If the password is right but a required code is missing,
+// the error has the code totp_required.
 //
 // During a lockout, Authenticate returns an error of kind RateLimited. There is one exception: if strangers caused the
 // lockout, a right password with a right TOTP code still signs in.
@@ -95,10 +96,10 @@ func (s *core) signInEvent(by domain.Requester, user domain.User) domain.Event {
 	return s.gate.Event(domain.ActionSignIn, by, domain.Caller{}).To(string(user.Name))
 }
 
-// openSession stores a session and returns its token. The caller has compared all credentials, and they were right. It
-// needs no lock on the user, because the session contains the epoch that was read before the password was checked. If a
-// password change or a deactivation has raised the user's epoch since then, the session is not valid. If another
-// request has used the code, openSession returns an error of kind Unauthenticated with code wrong_credentials.
+// openSession stores a session and returns its token. The caller has compared all credentials, and they were right.
+// openSession needs no lock on the user, because the session contains the epoch that was read before the password was
+// checked. If a password change or a deactivation has raised the user's epoch since then, the session is not valid. If
+// another request has used the code, openSession returns an error of kind Unauthenticated with code wrong_credentials.
 func (s *core) openSession(ctx context.Context, by domain.Requester, attempt gate.Attempt, user domain.User,
 	opened ports.OpenedSignIn) (token string, ends time.Time, err error) {
 	session := domain.NewSession(s.ids.New(), user, s.clock.Now(), s.config.SessionTTL)

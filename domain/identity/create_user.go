@@ -15,8 +15,8 @@ type CreateUser struct {
 	Password string
 	// Role is user or admin, in any letter case. An empty Role means user.
 	Role string
-	// Identity is the text form of the user's public identity. It may be empty. It exists for users that are programs:
-	// a program cannot set its own identity, because it cannot sign in with a password.
+	// Identity is the text form of the user's public identity. It may be empty. The field is for users that are
+	// programs. A program cannot set its own identity, because it cannot sign in with a password.
 	Identity string
 }
 

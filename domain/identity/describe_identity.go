@@ -10,8 +10,7 @@ import (
 // OwnedIdentity is the result of [Service.DescribeIdentity]: the current identity of a user.
 type OwnedIdentity struct {
 	domain.Identity
-	// Locked reports whether the user has a stored locked identity. It is set only if the user is the caller, and nil
-	// otherwise.
+	// Locked reports whether the user has a stored locked identity. It is nil if the user is not the caller.
 	Locked *bool
 }
 

@@ -57,9 +57,10 @@ func (s *core) account(ctx context.Context, repos ports.Repos, caller domain.Cal
 	return repos.Users.Get(ctx, name)
 }
 
-// shownAPIKeys returns the usable API keys of a user, as ids or as whole keys. The result whole reports which. They are
-// whole keys only if Config.ShowAPIKeys is true. Even then, only the owner sees the owner's whole keys. A caller with
-// an API key that expires sees no whole keys, because the caller could otherwise obtain a key that is valid for longer.
+// shownAPIKeys returns the usable API keys of a user, as ids or as whole keys. The result named whole is true if they
+// are whole keys. This requires that Config.ShowAPIKeys is true. Even then, only the owner sees the owner's whole keys.
+// A caller with an API key that expires sees no whole keys, because the caller could otherwise obtain a key that is
+// valid for longer.
 func (s *core) shownAPIKeys(ctx context.Context, repos ports.Repos, caller domain.Caller,
 	user domain.User) (shown []string, whole bool, err error) {
 	keys, err := repos.APIKeys.List(ctx, user.ID)

@@ -67,7 +67,7 @@ func (s *Service) EnrolTOTP(ctx context.Context, by domain.Requester, in EnrolTO
 	return enrolled, err
 }
 
-// pendingTOTP returns the stored fields of a new secret that the user enrols, except the secret itself.
+// pendingTOTP returns the metadata of a new TOTP secret that the user has not confirmed yet.
 func (s *core) pendingTOTP(user domain.UserID) domain.TOTPSecret {
 	return domain.TOTPSecret{
 		ID:        s.ids.New(),

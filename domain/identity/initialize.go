@@ -71,9 +71,9 @@ func (s *Service) Initialize(ctx context.Context, by domain.Requester, in Initia
 var errInitToken = domain.Refuse(domain.Unauthenticated, "init_token_required",
 	"the initialization token is missing or wrong: send the token from the log or the configuration of the server")
 
-// checkInitToken compares the digests of two tokens instead of the tokens. All digests have the same length, so the
-// duration of the comparison reveals nothing about the configured token. A wrong token counts as an attempt; a missing
-// token does not.
+// checkInitToken compares the digest of the token with the digest of the configured token. All digests have the same
+// length, so the duration of the comparison reveals nothing about the configured token. A wrong token counts as an
+// attempt; a missing token does not.
 func (s *core) checkInitToken(ctx context.Context, by domain.Requester, token string) error {
 	configured := s.config.InitToken.Bytes()
 	if len(configured) == 0 {

@@ -98,8 +98,8 @@ func TestInvitationInvalid(t *testing.T) {
 	require.NoError(t, f.join(home, open, "password"))
 }
 
-// TestInvitationPassword verifies that an invitation stays open after its user sent a password that is refused, and
-// that this counts as no attempt.
+// TestInvitationPassword verifies that an invitation stays open after a request whose password is refused, and that
+// such a request does not count as an attempt.
 func TestInvitationPassword(t *testing.T) {
 	t.Parallel()
 	f := openWith(t, 1)
@@ -260,8 +260,8 @@ func TestInvitationLimit(t *testing.T) {
 	require.ErrorIs(t, f.join(home, code, "password"), domain.ErrInvitationInvalid)
 }
 
-// TestInvitationStates verifies that ListInvitations returns the state of each invitation, and that an invitation can
-// be accepted exactly if its state is open.
+// TestInvitationStates verifies that ListInvitations returns the state of each invitation, and that only the
+// invitations whose state is open can be accepted.
 func TestInvitationStates(t *testing.T) {
 	t.Parallel()
 	f := openWith(t, 100)

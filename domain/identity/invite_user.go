@@ -38,7 +38,7 @@ func (s *Service) InviteUser(ctx context.Context, by domain.Requester, in Invite
 		return Invited{}, err
 	}
 	err = s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// The lock serialises this transaction with a demotion of the caller. It also serialises it with other
+		// The lock serialises this transaction with a demotion of the caller. It also serialises concurrent
 		// invitations, so that their number cannot exceed the quota.
 		if _, err := repos.System.Lock(ctx); err != nil {
 			return err
@@ -114,8 +114,8 @@ func replaceInvitation(ctx context.Context, repos ports.Repos, invitation domain
 // proves reports whether code belongs to invitation. It computes the proof, which is a keyed digest, and compares it
 // with the stored proof. If SignedBy is zero, an older release made the stored proof with another server key.
 //
-// An attacker who can write to the database can change SignedBy. But the attacker has neither of the two keys, and so
-// cannot make a proof that is valid.
+// An attacker who can write to the database can change SignedBy. But without one of the two keys, the attacker cannot
+// make a valid proof.
 func (s *core) proves(code domain.InvitationCode, invitation domain.Invitation) bool {
 	terms := invitation.Terms(code)
 	proof, _ := s.config.TokenDigests.Invitation(terms...)
@@ -125,9 +125,12 @@ func (s *core) proves(code domain.InvitationCode, invitation domain.Invitation) 
 	return proof.Equal(invitation.Proof)
 }
 
-// openInvitation returns the open invitation that a code belongs to. It returns ErrInvitationInvalid if there is none:
-// the code is unknown, the invitation was revoked, used or replaced, it has expired, or its inviter is no longer an
-// active admin. The work is the same in all these cases.
+// openInvitation returns the open invitation that a code belongs to. It returns ErrInvitationInvalid, always after the
+// same work, in these cases:
+//
+//   - the code is unknown
+//   - the invitation was revoked, used or replaced, or it has expired
+//   - the inviter is no longer an active admin
 func (s *core) openInvitation(ctx context.Context, repos ports.Repos, text string,
 	now time.Time) (domain.Invitation, error) {
 	code, _ := domain.ParseInvitationCode(text) // other text gives the zero code, which no invitation has

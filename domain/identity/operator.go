@@ -13,8 +13,8 @@ func (s *core) operatorEvent(action domain.Action, user domain.UserName) domain.
 	return s.gate.Event(action, domain.Requester{}, domain.Operator()).To(string(user))
 }
 
-// operate runs fn in a transaction that has locked the system and the user. It then appends the audit event of the
-// action, with the changes that fn returns.
+// operate runs fn in a transaction that has locked the system and the user. The same transaction appends the audit
+// event of the action, with the changes that fn returns.
 func (s *core) operate(ctx context.Context, username string, action domain.Action,
 	fn func(ctx context.Context, repos ports.Repos, user domain.User) ([]domain.Change, error)) error {
 	name, err := domain.ParseUserName(username)

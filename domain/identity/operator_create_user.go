@@ -13,7 +13,8 @@ type OperatorCreateUser struct {
 	// Username may be in any letter case. The name of the user is Username in lower case, but a new user is displayed
 	// in the letter case of the request.
 	Username string
-	// Group is viewer, manager or owner, in any letter case. For an existing user, it is ignored if Recreate is false.
+	// Group is viewer, manager or owner, in any letter case. For an existing user, Group applies only if Recreate is
+	// true.
 	Group string
 	// Recreate makes CreateUser replace the TOTP secret of an existing user and set the user's group to Group.
 	Recreate bool
@@ -145,8 +146,8 @@ func (s *core) storeOperatorUser(ctx context.Context, repos ports.Repos, result 
 }
 
 // operatorTOTP returns the secret that the command shows to the operator. If the user has no secret or recreate is
-// true, it stores the secret in fresh and returns it. Otherwise it returns the stored secret. If the user enrolled that
-// secret, it must not be shown, and the result is zero.
+// true, the fresh argument becomes the user's secret: operatorTOTP stores and returns it. Otherwise operatorTOTP
+// returns the stored secret, or zero if the user enrolled it, because such a secret must not be shown.
 func (s *core) operatorTOTP(ctx context.Context, repos ports.Repos, user domain.UserID, recreate bool,
 	fresh domain.Secret) (ports.SealedTOTPSecret, error) {
 	if recreate {

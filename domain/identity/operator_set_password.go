@@ -22,8 +22,8 @@ func (s Operator) SetPassword(ctx context.Context, username, password string) er
 	return s.operate(ctx, username, domain.ActionSetPassword,
 		func(ctx context.Context, repos ports.Repos, user domain.User) ([]domain.Change, error) {
 			before := user
-			// Change revokes the sessions. Its other result can be ignored, because a new password never revokes API
-			// keys.
+			// Change revokes the sessions. It also returns whether API keys must be revoked, but a new password never
+			// requires this.
 			if _, err := user.Change(domain.Operator(), domain.UserChange{Password: true}, s.clock.Now()); err != nil {
 				return nil, err
 			}

@@ -10,7 +10,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// create runs the use case of the command with which an operator creates a user.
+// create calls Operator.CreateUser with these arguments.
 func (f fixture) create(name, group string, recreate bool) (identity.OperatorUser, error) {
 	return f.service.Operator().CreateUser(f.ctx,
 		identity.OperatorCreateUser{Username: name, Group: group, Recreate: recreate})

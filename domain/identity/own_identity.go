@@ -13,8 +13,8 @@ import (
 // session, and no session is ever prolonged. The age of the session is therefore the time since the sign-in. Other
 // credentials, such as API keys, are refused.
 //
-// recentCaller audits a refused credential as a refusal of the action, because the request may come from the holder of
-// a stolen token.
+// If the credential is refused, recentCaller appends an audit event of the action, because the request may come from
+// the holder of a stolen token.
 func (s *core) recentCaller(ctx context.Context, by domain.Requester, username string,
 	action domain.Action) (domain.Caller, error) {
 	caller, err := s.identityCaller(ctx, by, username)
@@ -55,7 +55,8 @@ func (s *core) signedInRecently(ctx context.Context, caller domain.Caller) (bool
 }
 
 // changeOwnIdentity locks the caller's user, authenticates the caller a second time and runs fn, all in one
-// transaction. It then appends the audit event, with the fingerprint that fn returns as its target.
+// transaction. The transaction then appends the audit event. The target of the event is the fingerprint that fn
+// returned.
 func (s *core) changeOwnIdentity(ctx context.Context, by domain.Requester, caller domain.Caller, action domain.Action,
 	fn func(ctx context.Context, repos ports.Repos, user domain.User) (domain.Fingerprint, error)) error {
 	return s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
@@ -93,9 +94,9 @@ func (s *core) putLocked(ctx context.Context, repos ports.Repos, identity domain
 	})
 }
 
-// dropLocked deletes the locked identity of a user. It must be called when an admin or an operator sets the user's
-// password: they know the new password, so they could otherwise sign in as the user and fetch the locked identity.
-// dropLocked appends event to the audit log if the user had a locked identity.
+// dropLocked deletes the locked identity of a user. Call it when an admin or an operator sets the user's password. They
+// know the new password, so they could otherwise sign in as the user and fetch the locked identity. If the user had a
+// locked identity, dropLocked appends event to the audit log.
 func dropLocked(ctx context.Context, repos ports.Repos, user domain.UserID, event domain.Event) error {
 	deleted, err := repos.Identities.DeleteLocked(ctx, user)
 	if err != nil || !deleted {

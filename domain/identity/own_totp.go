@@ -56,7 +56,7 @@ func (s *core) changeOwnTOTP(ctx context.Context, in ownTOTPChange) error {
 		return err
 	}
 	in.apply = samePassword(in, password)
-	// Mark the code as used in the transaction of the change. If the change fails, the code then stays valid.
+	// Mark the code as used in the transaction of the change. The code then stays valid if the change fails.
 	apply := in.apply
 	in.apply = func(ctx context.Context, repos ports.Repos, user domain.User) error {
 		if err := s.spendProof(ctx, repos, user, proof); err != nil {
@@ -84,8 +84,8 @@ func (s *core) confirmedTOTP(ctx context.Context, in ownTOTPChange) (ports.Seale
 	return stored, nil
 }
 
-// proveOwnPassword compares the field currentPassword with the caller's stored password, and returns the stored
-// password. It compares nothing if the caller has no password. If the change requires no password, the result is zero.
+// proveOwnPassword compares in.currentPassword with the caller's stored password, and returns the stored password. It
+// compares nothing if the caller has no password. If the change requires no password, the result is zero.
 func (s *core) proveOwnPassword(ctx context.Context, in ownTOTPChange) (ports.SealedPassword, error) {
 	if !in.withPassword {
 		return ports.SealedPassword{}, nil

@@ -8,7 +8,7 @@ import (
 )
 
 // checkPassword compares a password with the stored hash. If the user has no password or does not exist, stored must be
-// zero. The comparison takes the same time in these cases.
+// zero. checkPassword then takes the same time as for any other user.
 //
 // If the stored hash does not authenticate, checkPassword writes event to the audit log with outcome "tampered". If the
 // queue for password hashing is full, it returns an error of kind Unavailable.
@@ -25,7 +25,7 @@ func (s *core) checkPassword(ctx context.Context, given domain.Secret, stored po
 }
 
 // rehash hashes a password again if the parameters of the stored hash are outdated. It returns the change that replaces
-// the stored hash. It is called during a sign-in, because only then the server knows the password itself.
+// the stored hash. Only a sign-in can call it, because the server does not store the password itself.
 //
 // If the parameters are current, rehash returns the zero change. It does the same after an error, because the next
 // sign-in tries again.
@@ -51,9 +51,9 @@ func (s *core) sealPassword(ctx context.Context, user domain.UserID, phc []byte)
 	return ports.SealedPassword{User: user, ServerKey: key, Sealed: sealed}, err
 }
 
-// savePassword seals the hash of a new password and stores it. The caller passes the hash in phc and the password that
-// it replaces in the argument was. If the stored password is no longer that password, savePassword returns an error of
-// kind Conflict.
+// savePassword seals the hash of a new password and stores it. The phc argument is the hash. The argument named "was"
+// is the stored password that the hash replaces. If another request has replaced that password in the meantime,
+// savePassword returns an error of kind Conflict.
 func (s *core) savePassword(ctx context.Context, repos ports.Repos, was ports.SealedPassword, phc []byte) error {
 	password, err := s.sealPassword(ctx, was.User, phc)
 	if err != nil {

@@ -38,7 +38,7 @@ func (s *Service) RemoveTOTP(ctx context.Context, by domain.Requester, username,
 	})
 }
 
-// removeTOTPOf removes the TOTP secrets of another user than the caller. The caller must be an admin.
+// removeTOTPOf removes the TOTP secrets of a user who is not the caller. The caller must be an admin.
 func (s *core) removeTOTPOf(ctx context.Context, by domain.Requester, target domain.UserName) error {
 	return s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		// Lock the row that names the owner. Without this lock, the check of user.Owner could miss a concurrent

@@ -69,7 +69,7 @@ type Operator struct{ *core }
 // core is shared by Service, Accounts and Operator. Its fields never change.
 type core struct {
 	config Config
-	// Copies of the fields of config that nearly every use case needs.
+	// These fields are copies from config, because nearly every use case needs them.
 	gate  *gate.Gate
 	store ports.Store
 	clock ports.Clock

@@ -13,7 +13,7 @@ import (
 )
 
 // TestGuessesAtOnce sends many guesses concurrently. It verifies that the server compares no more passwords than the
-// limit of attempts.
+// limit allows.
 func TestGuessesAtOnce(t *testing.T) {
 	t.Parallel()
 	f := open(t)

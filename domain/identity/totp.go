@@ -34,8 +34,8 @@ func (u totpUse) wrong() bool { return u.id.IsZero() }
 // recovery code.
 //
 // If the user has no secret, stored must be zero. readTOTP then compares the code with noSecret, so that the comparison
-// takes the same time. If the stored secret does not authenticate, readTOTP writes event to the audit log with outcome
-// "tampered".
+// takes the same time as for any other user. If the stored secret does not authenticate, readTOTP writes event to the
+// audit log with outcome "tampered".
 func (s *core) readTOTP(ctx context.Context, stored ports.SealedTOTPSecret, code string,
 	event domain.Event) (totpUse, error) {
 	use, err := s.readTOTPOnly(ctx, stored, code, event)

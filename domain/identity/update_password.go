@@ -9,8 +9,8 @@ import (
 
 // newPassword is a new password of a user. It is hashed but not stored yet.
 type newPassword struct {
-	// The field was is the stored password that is replaced. The field phc is the hash of the new password. It is nil
-	// if the request contains no new password.
+	// The field named "was" is the stored password, which the new password replaces. The field phc is the hash of the
+	// new password. It is nil if the request contains no new password.
 	was ports.SealedPassword
 	phc []byte
 	// proof is the code that authorizes a user's first password. It is zero if no code is required.
@@ -111,8 +111,8 @@ func (s *core) checkCurrentPassword(ctx context.Context, by domain.Requester, ca
 	event := s.gate.Event(action, by, caller).To(string(caller.Name))
 	check, err := s.checkPassword(ctx, current, stored, event)
 	if err != nil || check.Match {
-		// The password was right or was not compared. Release the attempt, but do not reset the account's counter as
-		// after a sign-in.
+		// The password was right or was not compared, so release the attempt. Do not reset the account's counter,
+		// because this is not a sign-in.
 		s.gate.Release(ctx, attempt)
 		return err
 	}

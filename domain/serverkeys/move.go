@@ -37,7 +37,7 @@ type batch struct {
 	tampered    []error
 }
 
-// skip records that a row failed authentication and stays where it is.
+// skip notes the error of a row that is not moved because it failed authentication.
 func (b *batch) skip(tampered error) { b.tampered = append(b.tampered, tampered) }
 
 // moveAll moves the rows under each retired key. It repeats the pass over a key until a whole pass moves no row,

@@ -13,8 +13,9 @@ import (
 // for row locks.
 const rekeyBatch = 200
 
-// awaitTransactions repeats a query for the open transactions. The first pause between two queries is short, because
-// most transactions take milliseconds. Each further pause is twice as long, up to longestPause.
+// firstPause and longestPause are the shortest and the longest pause between two queries of awaitTransactions. The
+// first pause is short, because most transactions take milliseconds. Each further pause is twice as long as the one
+// before.
 const (
 	firstPause   = 10 * time.Millisecond
 	longestPause = time.Second
@@ -40,7 +41,7 @@ func (s *Service) Rekey(ctx context.Context, purpose domain.KeyPurpose, progress
 	if err != nil {
 		return 0, err
 	}
-	// Read the clock of the machine and not ports.Clock, because OldestTransaction measures real time.
+	// Use the clock of the machine instead of ports.Clock, because OldestTransaction measures real time.
 	since := time.Now()
 	open, err := s.config.Store.Read().SealedRows.OpenTransactions(ctx)
 	if err != nil {
@@ -99,7 +100,8 @@ func (s *Service) retireOld(ctx context.Context, purpose domain.KeyPurpose) ([]p
 // them have ended. A transaction that began later cannot write under an old key.
 //
 // Transactions of other programs, such as a backup, may stay open for a long time. After Config.Grace,
-// awaitTransactions therefore waits only for transactions of servers that began before the old keys were retired.
+// awaitTransactions therefore ignores them. It then waits only for transactions that servers began before the old keys
+// were retired.
 func (s *Service) awaitTransactions(ctx context.Context, since time.Time, open []string) error {
 	rows := s.config.Store.Read().SealedRows
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {

@@ -35,8 +35,8 @@ func open(t *testing.T) fixture {
 	})}
 }
 
-// user stores a user with one API key and the text "secret" as the sealed password. The function tamper may change the
-// sealed password before it is stored.
+// user stores a user with one API key. The user's stored password is the sealed text "secret". The function tamper may
+// change the sealed password before it is stored.
 func (f fixture) user(name domain.UserName, tamper func(sealed []byte)) domain.User {
 	f.t.Helper()
 	user := domain.NewUser(f.IDs.New(), name, domain.RoleUser, f.Clock.Now())
@@ -210,7 +210,7 @@ func TestConvertRecoveryCodes(t *testing.T) {
 }
 
 // plainCodes stores a user with n recovery codes as plain hashes, as an older release did. The codes have the numbers 1
-// to n. The returned function uses the code with a given number and reports whether the code was accepted.
+// to n. The returned function tries the code with the given number and reports whether the code was accepted.
 func (f fixture) plainCodes(name domain.UserName, n int) (spend func(number int) bool) {
 	f.t.Helper()
 	user := f.user(name, untouched)

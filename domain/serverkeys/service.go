@@ -25,8 +25,8 @@ type Config struct {
 	Digests ports.TokenDigests
 	Clock   ports.Clock
 	IDs     ports.IDs
-	// Grace is the time for which a rekey waits for all open transactions, including those of other programs than
-	// servers. It is longer than any transaction of a server.
+	// Grace is the time for which a rekey waits for all open transactions, including the transactions of other
+	// programs. It is longer than any transaction of a server.
 	Grace time.Duration
 }
 

@@ -49,9 +49,9 @@ type verification struct {
 	failures ports.SealedCounts
 }
 
-// check counts one row, and err is the result of opening it. If err is nil, the row counts as opened. If err is a
-// tampering error, the row counts as failed. Any other error, such as a failure of the database, has nothing to do with
-// the row, and check returns it.
+// check counts one row. The err argument is the error that opening the row has returned. If err is nil, the row counts
+// as opened. If err is a tampering error, the row counts as failed. Any other error, such as a failure of the database,
+// does not mean that the row is damaged, and check returns it.
 func (v *verification) check(err error, opened, failed *int, format string, args ...any) error {
 	switch {
 	case err == nil:

@@ -8,8 +8,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// offer stores an offer of the box to the user in the to argument. It replaces an earlier offer. The caller must hold
-// the locks on this user and on the box.
+// offer stores an offer of the box to the given user. It replaces an earlier offer. The caller must hold the locks on
+// this user and on the box.
 func (s *Service) offer(ctx context.Context, repos ports.Repos, by domain.Requester, access domain.Access,
 	to domain.User) error {
 	next, err := memberToOwn(ctx, repos, access.Box, to)
@@ -88,7 +88,7 @@ func (s *Service) AcceptBox(ctx context.Context, by domain.Requester, box string
 	})
 }
 
-// checkOffer returns ErrBoxOfferNotFound if the box has no open offer to the caller.
+// checkOffer returns ErrBoxOfferNotFound if the box is not offered to the caller or if the offer has expired.
 func (s *Service) checkOffer(ctx context.Context, repos ports.Repos, access domain.Access) error {
 	offer, err := repos.Boxes.Offer(ctx, access.Box.ID)
 	if err != nil {

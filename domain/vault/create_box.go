@@ -26,8 +26,8 @@ func (s *Service) CreateBox(ctx context.Context, by domain.Requester, box string
 	var salt domain.BoxSalt
 	_, _ = rand.Read(salt[:]) // cannot fail: crypto/rand ends the process instead
 	return name, s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// The lock on the user serialises requests that change the number of boxes that the user owns, so that they
-		// cannot exceed the limit together.
+		// The lock on the user prevents concurrent changes of the number of boxes that the user owns. Without the lock,
+		// concurrent requests could exceed the limit together.
 		if _, err := repos.Users.Lock(ctx, access.Caller.Name); errors.Is(err, domain.NotFound) {
 			return domain.ErrUnauthenticated // deleted concurrently
 		} else if err != nil {

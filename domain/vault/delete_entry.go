@@ -26,7 +26,7 @@ func (s *Service) DeleteEntry(ctx context.Context, by domain.Requester, in Delet
 	if err := snapshot.Access.Use(domain.DeleteEntry); err != nil {
 		return s.config.Gate.Refused(ctx, event, err)
 	}
-	// These checks take no lock, so a request that must be refused usually ends here. They are repeated under the lock.
+	// These checks refuse most bad requests before any lock is taken. They are repeated under the lock.
 	if !snapshot.Entry.Exists() {
 		return s.refused(ctx, event, snapshot.Access, domain.ErrEntryNotFound)
 	}

@@ -8,7 +8,8 @@ import (
 )
 
 // ListBoxEvents returns a page of the audit log of one box, newest first. Boxadmins of the box and admins may call it.
-// It overwrites filter.Box with the box. It returns ErrBusy if too many searches run; see [gate.Gate.Events].
+// It sets filter.Box to this box. All other fields of filter apply. It returns ErrBusy if too many searches run; see
+// [gate.Gate.Events].
 func (s *Service) ListBoxEvents(ctx context.Context, by domain.Requester, box string,
 	filter ports.EventFilter) (ports.EventPage, error) {
 	access, err := s.authorize(ctx, s.config.Store.Read(), by, box, domain.Access.Manage)

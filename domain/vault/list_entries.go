@@ -6,8 +6,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// ListEntries returns the sorted keys of all entries of a box that have a value and whose key begins with prefix. It
-// requires the permission readEntryKeys.
+// ListEntries returns the sorted keys of the entries of a box. It omits deleted entries, and keys that do not begin
+// with prefix. It requires the permission readEntryKeys.
 func (s *Service) ListEntries(ctx context.Context, by domain.Requester, box, prefix string) ([]domain.EntryKey, error) {
 	access, err := s.authorize(ctx, s.config.Store.Read(), by, box, permission(domain.ReadEntryKeys))
 	if err != nil {

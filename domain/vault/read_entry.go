@@ -25,7 +25,7 @@ type ReadEntry struct {
 type EntryValue struct {
 	// JSON is the value, byte for byte as it was written. It is nil if Unmodified is true. The caller must clear it.
 	JSON []byte
-	// Unmodified is true if the condition of the request says that the caller already has this version.
+	// Unmodified is true if the caller already has this version, as the condition of the request states.
 	Unmodified bool
 	Version    uint64
 	// CreatedAt is the time at which the version was written or restored.
@@ -92,7 +92,7 @@ func (s *Service) readEntry(ctx context.Context, by domain.Requester, in ReadEnt
 }
 
 // release checks the condition and commits the audit event. The value must not leave the server before the commit. If
-// the caller already has the version, release removes the value from read, and the target of the event is
+// the caller already has the version, release clears read.JSON and sets the target of the event to
 // domain.TargetUnmodified.
 //
 // If the database has failed over since the lookup, the value may be out of date. In this case, release returns an
@@ -114,8 +114,8 @@ func (s *Service) release(ctx context.Context, condition domain.Condition, event
 	return s.config.Reader.CheckCurrent(snapshot)
 }
 
-// parseAddress parses the name of a box and the key of an entry. For an invalid one, it returns the empty string, which
-// no box or entry has. The error is therefore the same as for a box or an entry that does not exist.
+// parseAddress parses the name of a box and the key of an entry. If a text is invalid, the result is empty. No box and
+// no entry has an empty name, so the error is the same as for a box or an entry that does not exist.
 func parseAddress(box, key string) (domain.BoxName, domain.EntryKey) {
 	boxName, err := domain.ParseBoxName(box)
 	if err != nil {
@@ -141,7 +141,7 @@ func (s *Service) open(ctx context.Context, by domain.Requester, box string, sna
 			return nil, err
 		}
 	}
-	// The versions of a deleted entry can only be restored, but not read.
+	// The versions of a deleted entry cannot be read. They can only be restored.
 	switch {
 	case !snapshot.Entry.Exists():
 		return nil, domain.ErrEntryNotFound
@@ -157,8 +157,9 @@ func (s *Service) open(ctx context.Context, by domain.Requester, box string, sna
 	return s.openWithPassphrase(ctx, by, box, snapshot, key)
 }
 
-// openWithPassphrase decrypts the version and counts a wrong passphrase for the rate limit, because a passphrase can be
-// guessed, unlike a generated key. The calling function must have checked that the caller is not locked out.
+// openWithPassphrase decrypts the version. Unlike a generated key, a passphrase can be guessed, so openWithPassphrase
+// counts a wrong passphrase for the rate limit. The calling function must have checked that the caller is not locked
+// out.
 func (s *Service) openWithPassphrase(ctx context.Context, by domain.Requester, box string,
 	snapshot ports.EntrySnapshot, key *requestKey) ([]byte, error) {
 	if err := key.prepare(ctx, snapshot.Access.Box, snapshot.Version.Envelope()); err != nil {

@@ -23,7 +23,7 @@ type ReadKeyring struct {
 type KeyringView struct {
 	Keyring domain.BoxKeyring
 	Tag     domain.Digest
-	// Unmodified is true if the caller already has this keyring. The fields below are then empty.
+	// Unmodified is true if the caller already has this keyring. All fields below are then zero.
 	Unmodified bool
 	Author     domain.Identity
 	// Wrapped is the box key, wrapped for the caller's current identity. It is nil if this identity is not a recipient.

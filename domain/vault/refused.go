@@ -12,8 +12,8 @@ import (
 var revealing = []error{domain.ErrEntryNotFound, domain.ErrVersionNotFound, domain.ErrPrecondition}
 
 // refused passes a refusal to gate.Gate.Refused and returns the result. If the caller may not list the keys of the box,
-// refused also audits the errors in revealing. Otherwise such a caller could discover keys and versions without an
-// audit event, for example with delete requests whose If-Match never matches.
+// refused also audits the errors that the variable revealing lists. Otherwise such a caller could discover keys and
+// versions without an audit event, for example with delete requests whose If-Match never matches.
 func (s *Service) refused(ctx context.Context, event domain.Event, access domain.Access, cause error) error {
 	if !access.SeesKeys() && isRevealing(cause) {
 		return s.config.Gate.Denied(ctx, event, cause)
@@ -21,7 +21,7 @@ func (s *Service) refused(ctx context.Context, event domain.Event, access domain
 	return s.config.Gate.Refused(ctx, event, cause)
 }
 
-// isRevealing reports whether cause is one of the errors in revealing.
+// isRevealing reports whether the variable revealing lists cause.
 func isRevealing(cause error) bool {
 	return slices.ContainsFunc(revealing, func(refusal error) bool { return errors.Is(cause, refusal) })
 }

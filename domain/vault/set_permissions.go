@@ -15,8 +15,7 @@ type SetPermissions struct {
 }
 
 // SetPermissions replaces a member's permissions. The change applies to all later requests of the member, with any
-// credential. The error has the kind Invalid if a name of a permission is unknown, and is ErrBoxUserNotFound if the
-// user is not a member.
+// credential. Errors: Invalid if Names contains an unknown permission; ErrBoxUserNotFound if the user is not a member.
 func (s *Service) SetPermissions(ctx context.Context, by domain.Requester, in SetPermissions) error {
 	return s.change(ctx, by, in.Box, domain.Access.Manage,
 		s.membership(func(ctx context.Context, repos ports.Repos, access domain.Access) error {

@@ -19,8 +19,8 @@ type TransferBox struct {
 // TransferBox, the member becomes the owner and a boxadmin immediately. The former owner stays a member with the same
 // role and permissions. If NewOwner already owns the box, TransferBox only withdraws the open offer, if there is one.
 //
-// It returns an error of kind Conflict if NewOwner is not an active member. For an admin, it also returns such an error
-// if NewOwner owns too many boxes.
+// It returns an error of kind Conflict if NewOwner is not an active member. A transfer by an admin also fails with an
+// error of kind Conflict if NewOwner owns too many boxes.
 func (s *Service) TransferBox(ctx context.Context, by domain.Requester, in TransferBox) error {
 	if _, err := s.authorize(ctx, s.config.Store.Read(), by, in.Box, domain.Access.Transfer); err != nil {
 		return err

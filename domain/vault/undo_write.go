@@ -11,9 +11,9 @@ import (
 // UndoWrite undoes the write of a version; see ports.DropletVault. It stores the replaced version again, with the next
 // version number. If the entry had no value before the write, UndoWrite deletes the entry instead.
 //
-// The restored version keeps its author and stays sealed under the key with which it was written. The actor of the
-// audit event is the service. UndoWrite does not check that this key is the current key of the box, because it restores
-// the state before the write.
+// The actor of the audit event is the service, but the restored version keeps its author. It also stays sealed under
+// the key with which it was written. This key need not be the current key of the box, because UndoWrite restores the
+// state before the write.
 //
 // If the replaced version is no longer stored or fails authentication, it cannot be restored. UndoWrite then deletes
 // the written version, so that damaged data does not block the removal of a droplet.

@@ -99,8 +99,8 @@ func (s *Service) writeEntry(ctx context.Context, by domain.Requester, in WriteE
 	return written, nil
 }
 
-// checkBoxKey returns an error if the encryption key is missing or malformed, or if the box has a keyring and the
-// encryption key is not the current box key. Call it before the slow key derivation.
+// checkBoxKey returns an error if the encryption key is missing or malformed. If the box has a keyring, it also returns
+// an error if the encryption key is not the current box key. Call it before the slow key derivation.
 func checkBoxKey(key domain.EncryptionKey, box domain.Box) error {
 	if err := key.Check(); err != nil || box.Key.IsZero() {
 		return err
@@ -132,8 +132,8 @@ func (s *Service) checkWrite(in WriteEntry, snapshot ports.EntrySnapshot) error 
 	return in.Condition.Check(snapshot.Entry)
 }
 
-// prepareWrite prepares the cipher of the key, so that it can seal the new version. It also lets the cipher open the
-// current version, to find out whether that version has the same key.
+// prepareWrite prepares a cipher that can seal the new version. If the entry has a value, the cipher can also report
+// whether the current version was sealed under the same key.
 func prepareWrite(ctx context.Context, key *requestKey, snapshot ports.EntrySnapshot) error {
 	if err := key.Check(); err != nil {
 		return err

@@ -240,8 +240,8 @@ func TestEntryLimit(t *testing.T) {
 	require.Equal(t, "limit_reached", domain.CodeOf(err))
 }
 
-// TestBytesLimit writes and deletes entries, and verifies that the stored versions of the box never exceed the limit of
-// bytes.
+// TestBytesLimit writes and deletes entries, and verifies that the stored versions of the box never exceed
+// MaxBytesPerBox.
 func TestBytesLimit(t *testing.T) {
 	t.Parallel()
 	const limit = 30_000

@@ -10,8 +10,8 @@ import (
 
 // versionWrite describes a version that a write or a restore adds to an entry.
 type versionWrite struct {
-	// snapshot is the state of the entry at the start of the request. The use case has already checked wanted and
-	// condition against it.
+	// snapshot is the state of the entry at the start of the request. The use case has already checked the fields
+	// wanted and condition against this state.
 	snapshot ports.EntrySnapshot
 	// wanted contains the permissions that the caller must have.
 	wanted    domain.Permissions
@@ -170,7 +170,7 @@ func (s *Service) addVersion(ctx context.Context, repos ports.Repos, write versi
 }
 
 // reserve returns the new reservation that a locked entry needs for its next version. It returns nil if the current
-// reservation is enough for this version, or if boxes have no limit of bytes.
+// reservation is enough for this version, or if MaxBytesPerBox is 0.
 func (s *Service) reserve(ctx context.Context, repos ports.Repos, locked ports.LockedEntry, version ports.NewVersion,
 	keep int) (*ports.Reservation, error) {
 	size, number := len(version.Sealed.Value), version.Place.Version
