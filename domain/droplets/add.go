@@ -9,15 +9,16 @@ import (
 
 // AddDroplet is the request to add a droplet. Every field may be empty.
 type AddDroplet struct {
-	// Image is one of the configured images; empty means the first.
+	// Image is one of the configured images. An empty Image selects the first of them.
 	Image string
-	// Box is the box that stores the private key, as the entry droplets/NAME/ssh. Without a box, the response contains
-	// the key.
+	// Box is the box that stores the private key. The key becomes the entry droplets/NAME/ssh. If Box is empty, the
+	// response contains the key.
 	Box string
-	// Env maps names of environment variables to the keys of entries in Box.
+	// Env maps the name of each environment variable to the key of an entry in Box. The variable gets the value of this
+	// entry.
 	Env map[string]string
-	// EncryptionKey opens the entries of Env and seals the private key. If Box is set, Add checks the key after it has
-	// authorised the caller; otherwise it ignores the key. The caller of Add clears the key.
+	// EncryptionKey opens the entries of Env and seals the private key. Add authorises the caller before it checks
+	// EncryptionKey. If Box is empty, Add ignores EncryptionKey. The caller of Add clears EncryptionKey.
 	EncryptionKey domain.EncryptionKey
 }
 
@@ -31,12 +32,12 @@ type AddedDroplet struct {
 	PrivateKey domain.Secret
 }
 
-// Add builds a droplet with the lowest number whose name and ports are free on the host. Only managers may call it.
-// With a box, it requires createEntry in the box, and readEntry if Env is not empty.
+// Add builds a droplet with the lowest number whose name and ports are free on the host. Only managers may call it. If
+// the request names a box, the caller needs the permission createEntry in it, and also readEntry if Env is not empty.
 //
 // Add makes every possible check before it changes anything. When a later step fails, Add removes the container and
-// restores the entry. When the host or the database does not answer, a later request about droplets completes the
-// rollback.
+// undoes the write of the private key. When the host or the database does not answer, a later request about droplets
+// completes the rollback.
 func (s *Service) Add(ctx context.Context, by domain.Requester, in AddDroplet) (AddedDroplet, error) {
 	caller, err := s.manager(ctx, by, domain.ActionAddDroplet, "")
 	if err != nil {
@@ -104,8 +105,8 @@ func (s *Service) openBox(ctx context.Context, by domain.Requester, in AddDrople
 	})
 }
 
-// beginBuild inserts the record of a build. It authorises the manager again, because reading the environment may have
-// waited for key derivation.
+// beginBuild inserts the record of a build. It authorises the manager again, because the rights may have changed while
+// Add waited for key derivation.
 func (s *Service) beginBuild(ctx context.Context, by domain.Requester) (domain.DropletRecord, error) {
 	now := s.config.Clock.Now()
 	record := domain.NewDropletRecord(s.config.IDs.New(), now, now.Add(lease))

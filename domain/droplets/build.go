@@ -28,8 +28,8 @@ type build struct {
 // run starts a container under a free number, stores the private key and completes the record. After an error the
 // caller calls rollback.
 //
-// Only the start of a container shows whether the ports of its number are free. The key is therefore stored after the
-// start, and a number that cannot be used leaves no version in an entry.
+// Only the start of a container shows whether the ports of its number are free. run therefore stores the private key
+// after the start. Otherwise, each number that turns out to be unusable would leave a version in an entry.
 func (b *build) run(ctx context.Context, free []int) (AddedDroplet, error) {
 	ctx, cancel := context.WithTimeout(ctx, buildTimeout)
 	defer cancel()
@@ -40,8 +40,8 @@ func (b *build) run(ctx context.Context, free []int) (AddedDroplet, error) {
 	if err := b.storeKey(ctx); err != nil {
 		return AddedDroplet{}, err
 	}
-	// The list is requested before the record is complete, so that the build is rolled back if the host does not
-	// answer.
+	// Ask the host for the list before the record is complete: if the host does not answer, the build can still be
+	// rolled back.
 	droplets, err := b.service.config.Host.List(ctx)
 	if err != nil {
 		return AddedDroplet{}, err
@@ -59,7 +59,7 @@ func (b *build) run(ctx context.Context, free []int) (AddedDroplet, error) {
 // launch creates and starts the container under the lowest number that the host accepts. Only the host knows all
 // containers and programs that run on it. The host refuses to create a container whose name is taken, and to start a
 // container whose port is in use. In both cases launch tries the next number and leaves the other containers unchanged.
-// It does not try another number after any other error.
+// After any other error, launch returns the error.
 func (b *build) launch(ctx context.Context, free []int) error {
 	s, unnamed := b.service, b.event
 	trying, cancel := context.WithTimeout(ctx, tryTimeout)
@@ -92,8 +92,9 @@ func (b *build) launch(ctx context.Context, free []int) error {
 	return s.config.Prefix.NoUsableNumber(occupied, nil)
 }
 
-// create makes a new key pair and creates the container for a number. Errors: Conflict if the host already has a
-// container of that name, from another server or installation.
+// create makes a new key pair and creates the container of the droplet with the given number. It returns an error of
+// kind Conflict if the host already has a container with the name of that droplet. Another server or another
+// installation may have created that container.
 func (b *build) create(ctx context.Context, number int) error {
 	s := b.service
 	b.name = s.config.Prefix.Name(number)
@@ -112,8 +113,8 @@ func (b *build) create(ctx context.Context, number int) error {
 	return err
 }
 
-// storeKey writes the private key into the box as a JSON string. The same transaction notes the new version in the
-// record. Even after a crash, a stored key therefore always has a record that refers to it.
+// storeKey writes the private key into the box as a JSON string. The same transaction stores a reference to the new
+// version in the record. Even after a crash, a stored key therefore always has a record that refers to it.
 func (b *build) storeKey(ctx context.Context) error {
 	if b.box == nil {
 		return nil
@@ -136,7 +137,8 @@ func (b *build) complete(ctx context.Context) error {
 	})
 }
 
-// withoutValues withholds a host's reason that contains a value of the environment.
+// withoutValues hides a host's refusal if its message contains the value of an environment variable: it returns
+// ErrDropletReasonWithheld instead. It returns any other error unchanged.
 func (b *build) withoutValues(err error) error {
 	refusal, ok := domain.AsHostRefusal(err)
 	if !ok {

@@ -7,14 +7,14 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// listAndCleanUp first finishes interrupted builds and removals, and then returns the host's droplets, newest first.
-// There is no background job: an interrupted build or removal affects only requests about droplets, and these requests
-// finish it first.
+// listAndCleanUp first finishes interrupted builds and removals, and then returns the host's droplets, newest first. No
+// background job is needed. An interrupted build or removal affects only requests about droplets, and each of these
+// requests calls listAndCleanUp first.
 func (s *Service) listAndCleanUp(ctx context.Context, by domain.Requester) ([]domain.Droplet, error) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
-	// The containers must be listed before the records. A build inserts its record before it creates its container. The
-	// later list of records therefore contains the record of each listed container, unless the record was deleted.
+	// The containers must be listed before the records. A build inserts its record before it creates its container. If
+	// the later list of records does not contain the record of a listed container, the record was deleted.
 	droplets, err := s.config.Host.List(ctx)
 	if err != nil {
 		return nil, err
@@ -30,8 +30,9 @@ func (s *Service) listAndCleanUp(ctx context.Context, by domain.Requester) ([]do
 }
 
 // cleanUp finishes interrupted builds and removals, and reports whether it sent the host a request to remove a
-// container. A build or removal is interrupted when its server or the host stopped working. A failed cleanup is audited
-// and is retried when its lease has expired. It does not cause the request to fail.
+// container. A build or removal is interrupted if its server or the host has stopped working. A failed cleanup is
+// audited, but the request does not fail. The cleanup of the record is retried after the lease of the record has
+// expired.
 func (s *Service) cleanUp(ctx context.Context, by domain.Requester, droplets []domain.Droplet,
 	records []domain.DropletRecord) (changed bool) {
 	ctx, cancel := context.WithTimeout(ctx, cleanupTimeout)
@@ -43,8 +44,8 @@ func (s *Service) cleanUp(ctx context.Context, by domain.Requester, droplets []d
 			changed = true
 		}
 	}
-	// A host that answers too late may create a container after the build was rolled back. Such a container never ran,
-	// and its private key was discarded.
+	// A slow host may create a container after the build was rolled back. Such a container never ran, and its private
+	// key was discarded, so it can be removed.
 	for _, droplet := range droplets {
 		if !droplet.Started && !known[droplet.Build] {
 			changed = true
@@ -71,8 +72,8 @@ func (s *Service) cleanUpRecord(ctx context.Context, by domain.Requester, drople
 	return len(containers) > 0
 }
 
-// containersOf returns the droplets that a record refers to: the container of a complete build, or the containers with
-// the label of an incomplete build.
+// containersOf returns the droplets that a record refers to. For a complete build, this is the container in the record.
+// For an incomplete build, these are all containers that carry the label of the build.
 func containersOf(record domain.DropletRecord, droplets []domain.Droplet) []domain.Droplet {
 	var found []domain.Droplet
 	for _, droplet := range droplets {
@@ -92,7 +93,7 @@ func nameOf(record domain.DropletRecord, containers []domain.Droplet) string {
 	return string(record.Name)
 }
 
-// removeAll removes everything that a claimed record refers to. It removes the entry first, because that works even
+// removeAll removes everything that a claimed record refers to. It removes the entry first, because it can do so even
 // when the host does not answer. The event is committed together with the deletion of the record.
 func (s *Service) removeAll(ctx context.Context, by domain.Requester, claimed domain.DropletRecord,
 	containers []domain.Droplet, event domain.Event) error {
@@ -113,8 +114,8 @@ func (s *Service) removeAll(ctx context.Context, by domain.Requester, claimed do
 }
 
 // undoKeyEntry deletes the entry of a complete droplet's private key. For an incomplete build, it restores the value
-// that the key replaced. It changes nothing when the key was not stored or the entry was changed afterwards, so a
-// repeated call is safe.
+// that the key replaced. It changes nothing if the key was not stored, or if the entry has been changed since. A
+// repeated call is therefore safe.
 func (s *Service) undoKeyEntry(ctx context.Context, by domain.Requester, record domain.DropletRecord) error {
 	switch {
 	case record.VersionRef.IsZero():

@@ -23,7 +23,7 @@ func (s *Service) Delete(ctx context.Context, by domain.Requester, name string) 
 	return s.listAndCleanUp(ctx, by)
 }
 
-// remove continues if the client disconnects, so that no removal stops halfway.
+// remove removes a droplet. It continues after the client has disconnected, so that no removal stops halfway.
 func (s *Service) remove(ctx context.Context, by domain.Requester, event domain.Event, droplet domain.Droplet) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
 	defer cancel()
@@ -44,7 +44,7 @@ func (s *Service) remove(ctx context.Context, by domain.Requester, event domain.
 	return s.removeAll(ctx, by, claimed, nil, event.About(domain.Box{ID: entry.Box, Name: entry.BoxName}).On(entry.Key))
 }
 
-// claimFor claims the record of a droplet; ok is false when the droplet has no record, or when another server is
+// claimFor claims the record of a droplet. The result ok is false if the droplet has no record or if another server is
 // removing the droplet.
 func (s *Service) claimFor(ctx context.Context, droplet domain.Droplet) (claimed domain.DropletRecord, ok bool,
 	err error) {
@@ -60,8 +60,8 @@ func (s *Service) claimFor(ctx context.Context, droplet domain.Droplet) (claimed
 	return domain.DropletRecord{}, false, nil
 }
 
-// unclaim undoes a claim after the host refused the removal, and returns the refusal. If the host did not answer,
-// unclaim ends the lease but keeps the claim, so that the next cleanup completes the removal.
+// unclaim undoes a claim after the host refused to remove the droplet. It returns the refusal. If the host did not
+// answer, the record stays claimed, but unclaim ends the lease. The next cleanup can then complete the removal.
 func (s *Service) unclaim(ctx context.Context, claimed domain.DropletRecord, refusal error) error {
 	var complete time.Time
 	switch {

@@ -13,7 +13,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// yard holds the use cases of droplets, a droplet host in memory, and a user in the group manager who owns a box named
+// yard contains the use cases of droplets, a simulated droplet host, and a user in the group "manager" who owns the box
 // "box".
 type yard struct {
 	*usecases.Boxes
@@ -104,8 +104,8 @@ func TestAddWithoutABox(t *testing.T) {
 	require.Empty(t, y.keys())
 }
 
-// TestFailedAddIsRolledBack verifies that a failure of any step leaves no container, entry or record, and that the
-// failure is audited.
+// TestFailedAddIsRolledBack verifies that no container, entry or record remains after the host refused to create or
+// start the container, and that the failure is audited.
 func TestFailedAddIsRolledBack(t *testing.T) {
 	t.Parallel()
 	y := newYard(t)
@@ -140,8 +140,8 @@ func TestSilentHostIsCleanedUpLater(t *testing.T) {
 	}
 }
 
-// TestInterruptedBuildIsCleanedUp verifies that cleanup ignores an interrupted build during its lease and removes it
-// after the lease.
+// TestInterruptedBuildIsCleanedUp verifies that cleanup ignores an interrupted build until its lease has expired, and
+// then removes the build.
 func TestInterruptedBuildIsCleanedUp(t *testing.T) {
 	t.Parallel()
 	y := newYard(t)

@@ -10,8 +10,9 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// readEnv returns the environment as NAME=value, sorted by name. keys maps names to entry keys. Each entry is read and
-// audited once, in the order of the names. The caller clears the result, even after an error.
+// readEnv returns the environment variables in the form NAME=value, sorted by name. The keys argument maps the name of
+// each variable to the key of an entry. Each entry is read and audited only once, even if several variables use it. The
+// caller must clear the result, even after an error.
 func readEnv(ctx context.Context, box ports.DropletBox, keys map[string]string) ([]domain.Secret, error) {
 	values := make(map[string][]byte)
 	defer func() {
@@ -38,8 +39,8 @@ func readEnv(ctx context.Context, box ports.DropletBox, keys map[string]string) 
 	return env, domain.CheckEnvSize(env)
 }
 
-// aboutVariable adds the variable's name to a refusal about its entry. Errors that concern the whole request stay as
-// they are.
+// aboutVariable adds the name of a variable to the error that reading its entry returned. It does not change errors
+// that concern the whole request.
 func aboutVariable(name string, err error) error {
 	refusal, ok := errors.AsType[*domain.Error](err)
 	if !ok || refusal.Kind == domain.Unavailable || refusal.Kind == domain.RateLimited {

@@ -48,7 +48,8 @@ func TestReasonWithASecretIsWithheld(t *testing.T) {
 	require.ErrorIs(t, err, domain.ErrDropletReasonWithheld)
 }
 
-// TestAddRefusesBeforeItBuilds checks the order of the checks, and that a refused request changes nothing.
+// TestAddRefusesBeforeItBuilds verifies the order in which Add checks a request, and that a refused request changes
+// nothing.
 func TestAddRefusesBeforeItBuilds(t *testing.T) {
 	t.Parallel()
 	y := newYard(t)

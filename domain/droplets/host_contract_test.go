@@ -6,7 +6,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/contracts"
 )
 
-// TestHostContract runs the conformance suite of ports.DropletHost on the host in memory.
+// TestHostContract runs the conformance suite of ports.DropletHost on the simulated host.
 func TestHostContract(t *testing.T) {
 	t.Parallel()
 	contracts.DropletHost(t, func(*testing.T) contracts.DropletHostFixture {

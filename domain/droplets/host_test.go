@@ -10,17 +10,18 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// host is a droplet host in memory. It implements ports.DropletHost.
+// host is a simulated droplet host, which keeps its containers in memory. It implements ports.DropletHost.
 type host struct {
 	mu         sync.Mutex
 	containers []domain.Droplet // oldest first
 	created    int
 	env        []string // of the newest container
-	// foreign lists the names of containers of other installations. occupied lists the numbers whose ports are in
-	// use.
+	// foreign lists the names of containers that other installations created. occupied lists the numbers of droplets
+	// whose ports are in use.
 	foreign  []domain.DropletName
 	occupied []int
-	// fail returns the error of an operation, such as "start". If it returns nil, the operation succeeds.
+	// fail returns the error with which the named operation, such as "start", must fail. If fail returns nil, the
+	// operation succeeds.
 	fail func(operation string) error
 }
 

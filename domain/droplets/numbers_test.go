@@ -9,8 +9,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain/droplets"
 )
 
-// TestNumbersThatOthersUse verifies that an add takes the lowest number whose name and ports are free on the host.
-// The add leaves no container and no version of an entry for the lower numbers that it tried.
+// TestNumbersThatOthersUse verifies that Add takes the lowest number whose name and ports are free on the host. For the
+// lower numbers that it tried, Add must leave no container and no version of an entry.
 func TestNumbersThatOthersUse(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -53,8 +53,8 @@ func TestNumbersThatOthersUse(t *testing.T) {
 	}
 }
 
-// TestAllNumbersAreUsed verifies that the error names the numbers whose ports were in use. The failed add leaves no
-// container, entry or record.
+// TestAllNumbersAreUsed verifies that the error names the numbers whose ports were in use. Add must leave no container,
+// entry or record.
 func TestAllNumbersAreUsed(t *testing.T) {
 	t.Parallel()
 	y := newYard(t)

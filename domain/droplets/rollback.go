@@ -7,11 +7,11 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// rollback removes the container and the entry of a failed build, audits the failure and returns cause. It runs even if
-// the requester has disconnected.
+// rollback removes the container of a failed build, undoes the write of its private key, audits the failure and returns
+// cause. It runs even if the requester has disconnected.
 //
 // It first claims the record. If another server has claimed the record, that server removes the droplet. If the host
-// does not answer, rollback undoes the write of the entry, and the next cleanup removes the container.
+// does not answer, rollback undoes only the write of the private key, and the next cleanup removes the container.
 func (b *build) rollback(ctx context.Context, cause error) error {
 	s := b.service
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
@@ -36,10 +36,10 @@ func (b *build) rollback(ctx context.Context, cause error) error {
 	return cause
 }
 
-// containers returns the containers that the build created on the host. If the host did not return the identifier of a
-// container, it may have created the container nevertheless, so containers searches for the build's label. If the host
-// does not answer this search either, the result is empty. A later cleanup then removes the container, because it has
-// no record and never ran.
+// containers returns the containers that the build created on the host. If the host returned no identifier, it may have
+// created a container nevertheless. containers then asks the host for containers with the label of the build. If the
+// host does not answer, the result is empty. A later cleanup then removes the container, because it has no record and
+// never ran.
 func (b *build) containers(ctx context.Context, claimed domain.DropletRecord) []domain.Droplet {
 	if b.container != "" {
 		return []domain.Droplet{{Container: b.container, Name: b.name}}

@@ -1,9 +1,9 @@
 // Package droplets contains the use cases of droplets: containers on a Docker host that behave like small servers. A
-// box can store the private SSH keys of droplets. Each file contains one verb.
+// box can store the private SSH keys of droplets.
 //
 // Only the host knows which droplets exist, so every request first asks the host for a list. The database records only
-// facts that the host cannot know: which entry holds a private key, and which builds and removals are incomplete. Every
-// request that lists droplets also finishes interrupted builds and removals; see cleanup.go.
+// facts that the host cannot know: which entry contains a private key, and which builds and removals are incomplete.
+// Every request that lists droplets also finishes interrupted builds and removals; see cleanup.go.
 package droplets
 
 import (
@@ -18,28 +18,27 @@ import (
 )
 
 const (
-	// lease is how long the server that builds or removes a droplet may work on it without interference from other
-	// servers. It is longer than buildTimeout and removeTimeout together, so a lease expires only when its server has
-	// stopped working on the droplet.
+	// lease is the time for which one server has the sole right to build or remove a droplet. It is longer than
+	// buildTimeout and removeTimeout together, so the server has always stopped before its lease expires.
 	lease = 2 * time.Minute
 	// buildTimeout limits the build of a droplet.
 	buildTimeout = 30 * time.Second
-	// tryTimeout limits how long a build tries one number after another while their ports are in use. It leaves the
-	// build enough time to finish its other steps, or to return an error that names these numbers.
+	// tryTimeout limits the time in which a build tries further numbers because ports are in use. The remaining time is
+	// enough to finish the other steps of the build, or to return an error that lists the numbers.
 	tryTimeout = 20 * time.Second
 	// removeTimeout limits a removal or a rollback.
 	removeTimeout = 20 * time.Second
-	// listTimeout limits listing the host's droplets, including the cleanup, so that Lockbox answers a request within
-	// five seconds even if the host does not answer.
+	// listTimeout limits the time for the cleanup and the list of droplets together. With this limit, Lockbox answers a
+	// request within five seconds even if the host does not answer.
 	listTimeout = 4300 * time.Millisecond
-	// cleanupTimeout is the part of listTimeout that cleanup may take, so that a request can list the droplets even if
+	// cleanupTimeout is the part of listTimeout that the cleanup may take. The rest is enough to list the droplets when
 	// a container cannot be removed.
 	cleanupTimeout = 2 * time.Second
 	// auditTimeout limits the commit of an audit event after the request was cancelled.
 	auditTimeout = 5 * time.Second
 )
 
-// Config contains the dependencies of the use cases. All fields are required, except that Host is nil if no droplet
+// Config contains the dependencies of the use cases. All fields are required, except Host. Host is nil if no droplet
 // host is configured.
 type Config struct {
 	Gate      *gate.Gate
@@ -51,7 +50,7 @@ type Config struct {
 	IDs       ports.IDs
 
 	Prefix domain.DropletPrefix
-	// Images are the images that a droplet may be created from; the first is the default.
+	// Images lists the images from which a droplet may be created. The first image is the default.
 	Images []string
 }
 
@@ -61,9 +60,10 @@ type Service struct{ config Config }
 // New returns a Service.
 func New(config Config) *Service { return &Service{config} }
 
-// manager returns a caller who may change droplets. A refusal is audited. The event contains the name only if it is a
-// valid droplet name, because other text could be a secret that was pasted by mistake. Errors: ErrGroupTooLow;
-// ErrNoDropletHost.
+// manager authenticates the requester and returns the caller, who must be in the group "manager" or a higher one. If
+// the caller is in a lower group, manager passes the refusal to [gate.Gate.Refused] for the audit log. The event
+// contains the name argument only if it is a valid droplet name, because any other text could be a secret that was
+// pasted by mistake. Errors: ErrGroupTooLow; ErrNoDropletHost.
 func (s *Service) manager(ctx context.Context, by domain.Requester, action domain.Action, name string) (domain.Caller,
 	error) {
 	caller, err := s.config.Gate.InGroup(ctx, s.config.Store.Read(), by, domain.GroupManager)
@@ -79,9 +79,10 @@ func (s *Service) manager(ctx context.Context, by domain.Requester, action domai
 	return caller, nil
 }
 
-// audit commits the event of an operation on the host. cause is the operation's error, or nil. If cause is an error,
-// the outcome of the event is "failed". audit runs even if the requester has disconnected, because the operation may
-// have taken effect. It returns cause, joined with the error of the audit log.
+// audit commits the event of an operation on the host. The cause argument is the error that the operation returned, or
+// nil. If it is an error, the outcome of the event is "failed". audit also commits the event after the requester has
+// disconnected, because the operation may have taken effect. It returns cause, joined with the error of the commit if
+// the commit failed.
 func (s *Service) audit(ctx context.Context, event domain.Event, cause error) error {
 	if cause != nil {
 		event = event.Ended(domain.OutcomeFailed)
@@ -124,8 +125,8 @@ func (s *Service) change(ctx context.Context, by domain.Requester, action domain
 	return s.listAndCleanUp(ctx, by)
 }
 
-// withName replaces the container identifier in the host's reason with the droplet's name, because the request
-// contained only the name.
+// withName replaces the identifier of the container with the name of the droplet in a message from the host. The
+// requester knows only the name.
 func withName(droplet domain.Droplet, err error) error {
 	refusal, ok := domain.AsHostRefusal(err)
 	if !ok {
@@ -134,7 +135,7 @@ func withName(droplet domain.Droplet, err error) error {
 	return domain.HostRefused(strings.ReplaceAll(refusal.Message, droplet.Container, string(droplet.Name)))
 }
 
-// isHostUnavailable reports whether the host did not answer. The operation may then take effect later.
+// isHostUnavailable reports whether the host did not answer. If so, the operation may still take effect later.
 func isHostUnavailable(err error) bool {
 	return domain.CodeOf(err) == domain.ErrDropletHostUnavailable.Code
 }

@@ -16,7 +16,7 @@ import (
 
 const firstKey domain.EntryKey = "droplets/droplet01/ssh"
 
-// endings lists the ways in which an add can fail or be interrupted after it has written the private key.
+// endings lists the ways in which Add can fail or be interrupted after it has written the private key.
 var endings = map[string]func(y *yard){
 	"refused": func(y *yard) {
 		y.failSecondList(func() error { return refused })
@@ -57,7 +57,8 @@ func (y *yard) failSecondList(fail func() error) {
 	}
 }
 
-// interrupt creates the state that a killed server leaves: the private key is written, and the record is incomplete.
+// interrupt creates the state that remains when a server is killed during Add: the private key is written, but the
+// record is incomplete.
 func (y *yard) interrupt() {
 	y.t.Helper()
 	now := y.Clock.Now()
@@ -96,8 +97,8 @@ func (y *yard) history() (numbers []uint64, current uint64) {
 	return numbers, current
 }
 
-// TestFailedAddRestoresTheOlderEntry covers an add that fails after it wrote the private key. The rollback restores the
-// replaced value as a new version. The same encryption key as before opens this version.
+// TestFailedAddRestoresTheOlderEntry covers a call of Add that fails after it has written the private key. The rollback
+// restores the replaced value as a new version. The same encryption key as before opens this version.
 func TestFailedAddRestoresTheOlderEntry(t *testing.T) {
 	t.Parallel()
 	for name, end := range endings {
@@ -125,7 +126,7 @@ func TestFailedAddRestoresTheOlderEntry(t *testing.T) {
 	}
 }
 
-// TestFailedAddWithoutAnOlderValue verifies that an entry without a value still has no value after a failed add.
+// TestFailedAddWithoutAnOlderValue verifies that an entry without a value still has no value after Add has failed.
 func TestFailedAddWithoutAnOlderValue(t *testing.T) {
 	t.Parallel()
 	for name, end := range endings {
@@ -149,8 +150,8 @@ func TestFailedAddWithoutAnOlderValue(t *testing.T) {
 	}
 }
 
-// TestUndoIsForTheAddsOwnVersion verifies that the undo of an add preserves a change that another request made after
-// the add.
+// TestUndoIsForTheAddsOwnVersion verifies that the rollback of an interrupted Add does not overwrite a change that
+// another request made to the entry in the meantime.
 func TestUndoIsForTheAddsOwnVersion(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -10,42 +10,44 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// Attempt is a reservation for the comparison of one credential. The gate counts the attempt as wrong when it makes the
-// reservation, so a wrong credential needs no further call. [Gate.Release] undoes an attempt whose credential was right
-// or was not compared. [Gate.Succeed] ends the attempt of a successful sign-in and resets some of its counters. Do not
-// pass the zero Attempt to either method.
+// Attempt is a reservation for the comparison of one credential. The gate counts each attempt as wrong before the
+// comparison, so the caller need not do anything after a wrong credential. If the credential was right or was not
+// compared, the caller calls [Gate.Release]. After a successful sign-in, the caller calls [Gate.Succeed] instead, which
+// also resets some counters. Do not pass the zero Attempt to either method.
 type Attempt struct {
 	action domain.Action
 	// username is the account that the credential is for, in lower case. It is empty if the attempt has no account.
 	username string
 	// account is the digest of username. It is zero if the attempt has no account.
 	account domain.Digest
-	// address is domain.AddressGroup of the requester's address, under which attempts are counted. It is empty when the
-	// address is unknown or shared.
+	// address is the group of the requester's address; see domain.AddressGroup. It is empty if the address is unknown
+	// or shared.
 	address  string
 	at       time.Time
 	counters []counter
-	// lockout is the remaining time of a lockout that did not refuse the attempt. It is 0 if there was no such lockout.
+	// lockout is the remaining time of the lockout during which the attempt was allowed. It is 0 if there was no
+	// lockout.
 	lockout time.Duration
-	// user is the stored data of the account. It is set only if the reservation has read the data.
+	// user is the stored data of the account. It is set only if reservation.readUser was true.
 	user ports.SignIn
 }
 
 // reservation lists the counters of an attempt and controls how reserve uses them.
 type reservation struct {
-	// counters are all counters that apply to an attempt from an unknown address.
+	// counters lists the counters for an attempt from an unknown address. The shared counters do not apply at a known
+	// address; see [Gate.ReserveAccount].
 	counters []counter
-	// knownAddress is the key under which the address is remembered for the account. It is zero if the address cannot
-	// become known. At a known address, shared counters do not apply.
+	// knownAddress is the key under which the database remembers that the account has signed in from the address. It is
+	// zero if this address is never remembered.
 	knownAddress domain.Digest
 	// provable reports whether the attempt carries two factors.
 	provable bool
-	// readUser makes the reservation also read the stored data of the user.
+	// readUser reports whether reserve also reads the stored data of the user.
 	readUser bool
 }
 
-// applicable returns the counters that apply in the given state, with the state of each counter. If the address is
-// known, shared counters do not apply.
+// applicable returns the counters that the attempt increments, with the state of each of them. It omits the shared
+// counters if the address is known.
 func (r reservation) applicable(state ports.AttemptState) (counters []counter, stored []domain.Attempts) {
 	for i, each := range r.counters {
 		if !state.Known || !each.shared {
@@ -55,7 +57,7 @@ func (r reservation) applicable(state ports.AttemptState) (counters []counter, s
 	return counters, stored
 }
 
-// at returns the counters that apply if the address is known, or those that apply if it is unknown.
+// at returns the counters that the attempt increments. The known argument reports whether the address is known.
 func (r reservation) at(known bool) []counter {
 	counters, _ := r.applicable(ports.AttemptState{
 		Counters: make([]domain.Attempts, len(r.counters)),
@@ -65,26 +67,30 @@ func (r reservation) at(known bool) []counter {
 }
 
 // ReserveAccount counts an attempt to sign in to an account. It runs before the credential is compared, so that
-// concurrent attempts cannot exceed the limit. It commits a transaction of its own, because the comparison that follows
-// is slow. It treats an unknown account like an existing account.
+// concurrent attempts cannot exceed the limit. It commits a transaction of its own, because the comparison is slow and
+// must not hold locks. It treats an unknown account in the same way as an existing one.
 //
-// An attempt counts for its address and for the pair of account and address. If the account has not signed in from the
-// address within domain.KnownAddressTTL, the attempt also counts for the account as a whole: in one counter for
-// domain.AttemptWindow and in one for a month. Guesses from other addresses therefore do not lock the account out at a
-// known address. At unknown addresses, they lock it out for at most an hour at a time. A single address cannot cause
-// such lockouts repeatedly, because the lockouts of the address itself last longer.
+// Each attempt increments the counter of the address and the counter of the pair of account and address. The address is
+// known if the account has signed in from it within domain.KnownAddressTTL. An attempt from an unknown address also
+// increments two shared counters of the account: one for domain.AttemptWindow and one for a month.
 //
-// Errors: RateLimited during a lockout; the attempt is then not counted.
+// Guesses from other addresses therefore never cause a lockout at a known address. At unknown addresses, they can lock
+// the account out, but for at most an hour at a time. A single address cannot cause such lockouts repeatedly, because
+// the address itself is locked out for longer.
+//
+// During a lockout, ReserveAccount returns an error of kind RateLimited and does not count the attempt.
 func (g *Gate) ReserveAccount(ctx context.Context, by domain.Requester, action domain.Action,
 	username string) (Attempt, error) {
 	return g.reserveAccount(ctx, by, action, username, reservation{})
 }
 
-// ReserveSignIn is ReserveAccount for a sign-in. It also reads the stored data of the user, in the round trip that
-// locks the counters; see [Attempt.User]. An attempt that carries two factors is also allowed during a lockout that
-// strangers can cause. For such an attempt, [Attempt.Locked] returns true, and the caller must accept the sign-in only
-// if both factors are right. Otherwise the caller must return [Attempt.Refusal], after the same work for every account,
-// so that the response does not reveal whether a guess was right.
+// ReserveSignIn does the same as ReserveAccount and also reads the stored data of the user; see [Attempt.User]. It
+// reads this data in the round trip that locks the counters.
+//
+// If twoFactors is true, the attempt is allowed even during a lockout of the shared counters, because strangers can
+// cause this lockout. [Attempt.Locked] then returns true. The caller must accept such a sign-in only if both factors
+// are right, and must return [Attempt.Refusal] otherwise. Before the caller refuses the sign-in, it must do the same
+// work whichever factor was wrong. Otherwise the response time would reveal a right guess.
 func (g *Gate) ReserveSignIn(ctx context.Context, by domain.Requester, username string,
 	twoFactors bool) (Attempt, error) {
 	return g.reserveAccount(ctx, by, domain.ActionSignIn, username, reservation{provable: twoFactors, readUser: true})
@@ -108,8 +114,8 @@ func (g *Gate) reserveAccount(ctx context.Context, by domain.Requester, action d
 	return g.reserve(ctx, by, attempt, request)
 }
 
-// User returns the stored data of the user, as ReserveSignIn read it when it reserved the attempt. It is zero for a
-// user who does not exist.
+// User returns the stored data of the user that ReserveSignIn read. It returns the zero value if the user does not
+// exist.
 func (a Attempt) User() ports.SignIn { return a.user }
 
 // Counters returns the keys of the counters that the attempt has incremented.
@@ -118,32 +124,32 @@ func (a Attempt) Counters() []ports.CounterKey { return keysOf(a.counters) }
 // Locked reports whether the attempt was allowed during a lockout; see [Gate.ReserveSignIn].
 func (a Attempt) Locked() bool { return a.lockout > 0 }
 
-// Refusal returns the error for an attempt that was allowed during a lockout but lacks the right factors.
+// Refusal returns the error for an attempt that was allowed during a lockout but did not have two right factors.
 func (a Attempt) Refusal() error { return domain.TooManyAttempts(a.lockout) }
 
-// ReserveAddress counts an attempt that has no account, such as a registration or an unknown refresh token, under the
-// requester's address. Errors: RateLimited during a lockout.
+// ReserveAddress counts an attempt in the counter of the requester's address. It is for attempts without an account,
+// such as a registration or an unknown refresh token. Errors: RateLimited during a lockout.
 func (g *Gate) ReserveAddress(ctx context.Context, by domain.Requester, action domain.Action) (Attempt, error) {
 	return g.reserveFixed(ctx, by, action, g.addressCounters(by, "address", g.config.Limits.FreePerAddress))
 }
 
-// ReserveInit counts an attempt with an initialization token under the requester's address. One counter for all
-// addresses would let a stranger lock out the administrator who has the right token. Errors: RateLimited during a
+// ReserveInit counts an attempt with an initialization token in a counter of the requester's address. If all addresses
+// shared one counter, a stranger could lock out the administrator who has the right token. Errors: RateLimited during a
 // lockout.
 func (g *Gate) ReserveInit(ctx context.Context, by domain.Requester) (Attempt, error) {
 	counters := g.addressCounters(by, "initialize from", g.config.Limits.FreePerAccount)
 	return g.reserveFixed(ctx, by, domain.ActionInitialize, counters)
 }
 
-// reserveFixed is reserve for an attempt without an account. The same counters apply whether or not the address is
-// known.
+// reserveFixed reserves an attempt without an account. All the given counters apply, because an address can be known
+// only for an account.
 func (g *Gate) reserveFixed(ctx context.Context, by domain.Requester, action domain.Action,
 	counters []counter) (Attempt, error) {
 	return g.reserve(ctx, by, Attempt{action: action, address: ownAddress(by)}, reservation{counters: counters})
 }
 
-// reserve refuses an attempt during a lockout and otherwise counts it. It first reads the counters without a lock:
-// during a flood, this read refuses nearly all attempts.
+// reserve refuses an attempt during a lockout and otherwise counts it. It first reads the counters without a lock,
+// which is enough to refuse nearly all attempts of a flood.
 func (g *Gate) reserve(ctx context.Context, by domain.Requester, attempt Attempt, in reservation) (Attempt, error) {
 	query := ports.AttemptQuery{
 		Counters:     keysOf(in.counters),
@@ -159,11 +165,12 @@ func (g *Gate) reserve(ctx context.Context, by domain.Requester, attempt Attempt
 		return attempt, domain.TooManyAttempts(v.wait)
 	}
 	if query.ReadUser = in.readUser; in.readUser {
-		// An invalid name is looked up as the empty name, which no user has, so that an invalid name takes the same
-		// work as a valid one.
+		// ParseUserName returns the empty name for an invalid one. No user has the empty name, but the lookup makes the
+		// work for invalid and valid names equal.
 		query.User, _ = domain.ParseUserName(attempt.username)
 	}
-	// An attempt from a known address must not wait for the locks of counters that strangers use.
+	// An attempt from a known address must not lock the shared counters, because it would then wait for the attempts of
+	// strangers.
 	known := state.Known
 	var v verdict
 	err = g.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
@@ -197,7 +204,8 @@ func (g *Gate) reserve(ctx context.Context, by domain.Requester, attempt Attempt
 }
 
 // uncounted returns the counters that the attempt increments, and their states. If locked is true, the attempt is
-// allowed during a lockout of shared counters. It must not extend that lockout, so uncounted omits the shared counters.
+// allowed although the shared counters are locked out. uncounted then omits them, because the attempt must not extend
+// their lockout.
 func uncounted(counters []counter, stored []domain.Attempts, locked bool) ([]counter, []domain.Attempts) {
 	if !locked {
 		return counters, stored
@@ -212,8 +220,8 @@ func uncounted(counters []counter, stored []domain.Attempts, locked bool) ([]cou
 	return own, states
 }
 
-// accountLockout returns a function that makes the audit event of a lockout. The event names the account only if the
-// account exists: an unknown username may be a password that was typed into the wrong field.
+// accountLockout returns a function that makes the audit event of a lockout. The event contains the username only if
+// such an account exists. An unknown username may be a password that was typed into the wrong field.
 func (g *Gate) accountLockout(by domain.Requester, attempt Attempt) eventFunc {
 	return func(ctx context.Context, repos ports.Repos) (domain.Event, error) {
 		event := g.Event(attempt.action, by, domain.Caller{})

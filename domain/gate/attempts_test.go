@@ -72,8 +72,8 @@ func (f fixture) succeed(address, username string) {
 	}))
 }
 
-// TestReserveManyAtOnce verifies that the number of allowed attempts equals the number of free attempts, even if many
-// attempts run concurrently.
+// TestReserveManyAtOnce verifies that the gate allows no more attempts than the limit, even if many attempts run
+// concurrently.
 func TestReserveManyAtOnce(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -91,8 +91,8 @@ func TestReserveManyAtOnce(t *testing.T) {
 	require.Equal(t, int64(3), allowed.Load())
 }
 
-// TestLockoutDoubles verifies that each wrong attempt after the free ones doubles the lockout, and that a lockout
-// expires without an unlock.
+// TestLockoutDoubles verifies that each wrong attempt after the first lockout doubles the lockout, and that every
+// lockout expires without an unlock.
 func TestLockoutDoubles(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -106,9 +106,9 @@ func TestLockoutDoubles(t *testing.T) {
 	}
 }
 
-// TestStrangerCannotKeepLockedOut verifies that one address cannot keep an account locked out at other addresses. The
-// address first makes many wrong attempts, which cause a lockout. After this lockout, one attempt a day from the
-// address does not lock the account out at another address.
+// TestStrangerCannotKeepLockedOut verifies that one address cannot keep an account locked out at other addresses.
+// First, many wrong attempts from one address cause a lockout. After this lockout, the address makes one wrong attempt
+// a day. These attempts must not cause a lockout at another address.
 func TestStrangerCannotKeepLockedOut(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -144,17 +144,19 @@ func TestPatientGuesser(t *testing.T) {
 		_, wait := f.reserve(address, "anna")
 		if wait == 0 {
 			guesses++
-			// The attacker knows the limit of the window and stays below it.
+			// In each window, the attacker makes one attempt fewer than the limit.
 			wait = map[bool]time.Duration{true: domain.AttemptWindow + time.Second}[guesses%2 == 0]
 		}
 		f.Clock.Advance(wait)
 	}
-	// With a limit of three, 30 attempts a month are free. After these, the attacker has one attempt an hour.
+	// If the limit of a window is 3, an account allows 30 attempts a month. After these, it allows the attacker one
+	// attempt an hour.
 	require.LessOrEqual(t, guesses, 30+3*24)
 	require.Greater(t, guesses, 60)
 }
 
-// TestMonthIsNotReset verifies that a success at an unknown address does not reset the count of a month.
+// TestMonthIsNotReset verifies that a successful sign-in from an unknown address does not reset the counter for a
+// month.
 func TestMonthIsNotReset(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -174,7 +176,7 @@ func TestMonthIsNotReset(t *testing.T) {
 }
 
 // TestTwoFactorsDuringLockout verifies that an attempt with two factors is allowed during a lockout that strangers
-// caused, that it does not extend the lockout, and that it counts for its own address.
+// caused. Such an attempt must not extend the lockout, but must count for its own address.
 func TestTwoFactorsDuringLockout(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -218,7 +220,8 @@ func TestLockoutIsAuditedOnce(t *testing.T) {
 	require.Equal(t, []string{"- throttled anna", "- throttled -"}, f.Audited(t, domain.ActionSignIn))
 }
 
-// TestRelease verifies that a released attempt does not count and that its lockout ends.
+// TestRelease verifies that a released attempt does not count, and that Release ends the lockout that the attempt
+// caused.
 func TestRelease(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -230,7 +233,7 @@ func TestRelease(t *testing.T) {
 	f.lockOut(stranger, "anna")
 }
 
-// TestReleaseAfterDisconnect verifies that an attempt is released when the client of its request has disconnected.
+// TestReleaseAfterDisconnect verifies that Release works after the client of the request has disconnected.
 func TestReleaseAfterDisconnect(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -243,8 +246,8 @@ func TestReleaseAfterDisconnect(t *testing.T) {
 	}
 }
 
-// TestSucceedResets verifies that a success resets the counter of the account and keeps the counter of the address.
-// Otherwise, attackers could reset the counter of their address by signing in to their own accounts.
+// TestSucceedResets verifies that a successful sign-in resets the counter of the account and keeps the counter of the
+// address. Otherwise, attackers could reset the counter of their address by signing in to their own accounts.
 func TestSucceedResets(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -266,8 +269,8 @@ func TestSucceedResets(t *testing.T) {
 	require.Positive(t, wait)
 }
 
-// TestKnownAddress verifies that a known address has a separate counter until it is forgotten. Guesses from other
-// addresses do not lock the account out at the known address.
+// TestKnownAddress verifies that the attempts from a known address have a separate counter until the address is no
+// longer known. Guesses from other addresses do not lock the account out at the known address.
 func TestKnownAddress(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -280,8 +283,8 @@ func TestKnownAddress(t *testing.T) {
 	require.Positive(t, wait, "the address is no longer known")
 }
 
-// TestForwardingAddress verifies that a peer that forwards requests has twenty times the attempts and cannot become a
-// known address.
+// TestForwardingAddress verifies that the limit of a peer that forwards requests is 20 times the usual limit, and that
+// its address is never a known address.
 func TestForwardingAddress(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -314,7 +317,8 @@ func TestUnlock(t *testing.T) {
 	require.Positive(t, wait)
 }
 
-// TestPassphrases verifies that wrong passphrases are limited per caller and box, and that a lockout is audited once.
+// TestPassphrases verifies that wrong passphrases are counted for each pair of caller and box, and that a lockout has
+// one audit event.
 func TestPassphrases(t *testing.T) {
 	t.Parallel()
 	f := open(t)

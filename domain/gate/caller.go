@@ -7,9 +7,12 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// Caller returns the requester's user and credential in their current state in the database. To decide under the locks
-// of a transaction, pass its repositories. To decide before a transaction, pass the repositories of Store.Read. Errors:
-// Unauthenticated when the credential is missing, unknown, expired or revoked, and when its user is inactive.
+// Caller authenticates the requester. It reads the requester's user and credential through repos and returns them. In a
+// transaction, pass the repositories of the transaction, so that its locks apply. Outside a transaction, pass the
+// repositories of Store.Read.
+//
+// Caller returns an error of kind Unauthenticated if the credential is missing, unknown, expired or revoked, or if its
+// user is inactive.
 func (g *Gate) Caller(ctx context.Context, repos ports.Repos, by domain.Requester) (domain.Caller, error) {
 	if by.Credential.IsZero() {
 		return domain.Caller{}, domain.ErrUnauthenticated
@@ -21,8 +24,7 @@ func (g *Gate) Caller(ctx context.Context, repos ports.Repos, by domain.Requeste
 	return caller, caller.Authenticate(g.config.Clock.Now())
 }
 
-// Admin is [Gate.Caller] for an action that only admins may take. Errors: those of Caller, and ErrAdminOnly for a
-// caller who is not an admin.
+// Admin does the same as [Gate.Caller], and returns ErrAdminOnly if the caller is not an admin.
 func (g *Gate) Admin(ctx context.Context, repos ports.Repos, by domain.Requester) (domain.Caller, error) {
 	caller, err := g.Caller(ctx, repos, by)
 	if err != nil {
@@ -34,9 +36,8 @@ func (g *Gate) Admin(ctx context.Context, repos ports.Repos, by domain.Requester
 	return caller, nil
 }
 
-// InGroup is [Gate.Caller] for an action that requires the group least or a group that includes it. If the caller's
-// group is too low, InGroup returns ErrGroupTooLow. With this error, InGroup also returns the caller, for the audit
-// event of the refusal.
+// InGroup does the same as [Gate.Caller], and returns ErrGroupTooLow if the caller's group is lower than the given one.
+// InGroup returns the caller together with this error, because the audit event of the refusal needs the caller.
 func (g *Gate) InGroup(ctx context.Context, repos ports.Repos, by domain.Requester, least domain.Group) (domain.Caller,
 	error) {
 	caller, err := g.Caller(ctx, repos, by)
@@ -46,9 +47,9 @@ func (g *Gate) InGroup(ctx context.Context, repos ports.Repos, by domain.Request
 	return caller, caller.AuthorizeGroup(least)
 }
 
-// Access reads the caller, the named box and the caller's membership in one statement. Access does not decide what the
-// caller may do with the box: the methods of [domain.Access] decide that. An invalid name, such as the empty name,
-// finds no box and is not an error. Errors: those of [Gate.Caller].
+// Access reads the caller, the named box and the caller's membership in one statement. The methods of [domain.Access]
+// decide what the caller may do with the box. If the name is invalid or empty, Access returns the zero box and no
+// error. Errors: those of [Gate.Caller].
 func (g *Gate) Access(ctx context.Context, repos ports.Repos, by domain.Requester, box string) (domain.Access, error) {
 	if by.Credential.IsZero() {
 		return domain.Access{}, domain.ErrUnauthenticated

@@ -33,7 +33,7 @@ func (f fixture) user(name domain.UserName) domain.User {
 	return domain.NewUser(f.IDs.New(), name, domain.RoleUser, f.Clock.Now())
 }
 
-// TestCaller verifies that a credential authenticates while it is valid and its user is active.
+// TestCaller verifies that Caller accepts a credential only while the credential is valid and its user is active.
 func TestCaller(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -79,8 +79,8 @@ func TestRights(t *testing.T) {
 	require.Equal(t, viewer.ID, caller.UserID, "the audit event of the refusal names the caller")
 }
 
-// TestAccess verifies that Access returns the box with the membership. For an unknown or invalid name, it returns a
-// zero box.
+// TestAccess verifies that Access returns the named box with the caller's membership, and the zero box if the name is
+// unknown or invalid.
 func TestAccess(t *testing.T) {
 	t.Parallel()
 	f := open(t)

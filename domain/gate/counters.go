@@ -12,12 +12,12 @@ import (
 type counter struct {
 	ports.CounterKey
 	limit domain.Limit
-	// resets reports whether a successful attempt sets the counter back to zero. The counter of an address does not
-	// reset: otherwise an attacker could reset it by signing in to an account of their own.
+	// resets reports whether a successful sign-in sets the counter back to zero. It is false for the counter of an
+	// address, because an attacker could otherwise reset that counter by signing in to an account of their own.
 	resets bool
-	// shared reports whether attempts from all unknown addresses increment the counter, so that strangers can cause its
-	// lockouts. A shared counter does not apply at a known address. Its lockout does not refuse an attempt with two
-	// factors.
+	// shared reports whether attempts from all unknown addresses increment the counter. Strangers can therefore cause a
+	// lockout of a shared counter. Such a lockout does not apply at a known address, and it does not refuse an attempt
+	// with two factors.
 	shared bool
 }
 
@@ -30,13 +30,13 @@ func newCounter(key domain.Digest, limit domain.Limit) counter {
 	return counter
 }
 
-// of returns a copy of the counter that belongs to the account.
+// of returns a copy of c that belongs to the given account.
 func (c counter) of(account domain.Digest) counter {
 	c.Account = account
 	return c
 }
 
-// keysOf returns the keys of counters, in their order.
+// keysOf returns the key of each counter, in the same order.
 func keysOf(counters []counter) []ports.CounterKey {
 	keys := make([]ports.CounterKey, len(counters))
 	for i, each := range counters {
@@ -45,22 +45,22 @@ func keysOf(counters []counter) []ports.CounterKey {
 	return keys
 }
 
-// eventFunc makes the audit event of a lockout. It runs in the transaction that reports the lockout.
+// eventFunc makes the audit event of a lockout. It runs in the transaction that stores this event.
 type eventFunc func(ctx context.Context, repos ports.Repos) (domain.Event, error)
 
 // verdict is the result of judge.
 type verdict struct {
 	// wait is the remaining time of the longest lockout that refuses the attempt. It is 0 if no lockout refuses it.
 	wait time.Duration
-	// shared is the remaining time of the longest lockout that does not refuse the attempt, because the attempt carries
-	// two factors. It is 0 if there is no such lockout.
+	// shared is the remaining time of the longest lockout of a shared counter, if the attempt is allowed because it
+	// carries two factors. Otherwise it is 0.
 	shared time.Duration
 	// unreported is true if a lockout has no audit event yet.
 	unreported bool
 }
 
-// judge decides whether the lockouts of the counters refuse an attempt. provable reports whether the attempt carries
-// two factors.
+// judge decides whether an attempt is refused because a counter is locked out. The provable argument reports whether
+// the attempt carries two factors.
 func judge(counters []counter, stored []domain.Attempts, provable bool, now time.Time) (v verdict) {
 	for i, each := range counters {
 		blocked := stored[i].Blocked(now)
@@ -77,7 +77,8 @@ func judge(counters []counter, stored []domain.Attempts, provable bool, now time
 	return v
 }
 
-// report writes the missing audit event of new lockouts, and marks them as reported. The counters are locked.
+// report appends one audit event for the lockouts that are not reported yet, and marks them as reported. The caller
+// must have locked the rows of the counters.
 func (g *Gate) report(ctx context.Context, repos ports.Repos, counters []counter, stored []domain.Attempts,
 	lockout eventFunc) error {
 	event, err := lockout(ctx, repos)
@@ -98,7 +99,7 @@ func (g *Gate) report(ctx context.Context, repos ports.Repos, counters []counter
 	return repos.Events.Append(ctx, event.Ended(domain.OutcomeRateLimited))
 }
 
-// count adds an attempt to locked counters. stored contains the current state of the counters.
+// count adds an attempt to counters. The caller must have locked their rows and passes their current states in stored.
 func (g *Gate) count(ctx context.Context, repos ports.Repos, counters []counter, stored []domain.Attempts,
 	at time.Time) error {
 	return save(ctx, repos, counters, func(i int) domain.Attempts {
@@ -106,7 +107,7 @@ func (g *Gate) count(ctx context.Context, repos ports.Repos, counters []counter,
 	})
 }
 
-// save stores a new state for each counter. next returns the new state of counter i.
+// save stores a new state for each counter. The function next returns the new state of the counter with index i.
 func save(ctx context.Context, repos ports.Repos, counters []counter, next func(i int) domain.Attempts) error {
 	states := make([]ports.CounterState, len(counters))
 	for i, each := range counters {

@@ -1,33 +1,36 @@
-// Package gate is the one way into every use case. It answers three questions: who is calling, may the caller do
-// this, and have there been too many wrong credentials. It also writes the audit events of refusals.
+// Package gate authenticates and authorises the caller of every use case, and limits attempts with wrong credentials.
+// It also writes the audit events of refusals.
 //
 // # Which refusals are audited
 //
-// A use case that checks a credential, reads or changes the entries of a box, changes or unlocks an identity, or
-// changes a droplet passes its refusals to [Gate.Refused], which audits only these refusals:
+// Use cases pass their refusals to [Gate.Refused]. This applies to each use case that checks a credential, reads or
+// changes the entries of a box, changes or unlocks an identity, or changes a droplet. Of these refusals, Refused audits
+// only the following:
 //
 //   - A wrong credential: a password, a TOTP code, a recovery code, a refresh token or an invitation code.
 //     A right password without the TOTP code that the account requires is a wrong credential too. Outcome "denied".
-//   - A known caller who lacks a permission, a group or the right encryption key; who names a box that the
-//     caller cannot see; or whose sign-in is too old for a request about the caller's own identity. Outcome "denied".
-//   - A missing entry or version, or a failed precondition, if the caller may use the entries of the box but must not
-//     list their keys. Such a refusal reveals whether a key exists. Outcome "denied"; see [Gate.Denied].
+//   - A known caller who lacks a permission, a group or the right encryption key, or who names a box that the caller
+//     cannot see. Outcome "denied".
+//   - A sign-in that is too old for a request about the caller's own identity. Outcome "denied".
+//   - A missing entry or version, or a failed precondition. Only a refusal to a caller who must not list the keys of
+//     the box is audited, because it reveals whether a key exists. Outcome "denied"; see [Gate.Denied].
 //   - Stored data that does not authenticate. Outcome "tampered".
 //
-// Some refusals of a known caller are not counted by any rate limit. Only the first of these in each minute have events
-// of their own; see [Gate.FlushRefusals]. Each lockout has one event, with outcome "throttled"; later attempts during
-// the same lockout have none. See [Gate.ReserveAccount] and [Gate.CheckPassphrase].
+// A known caller can cause some of these refusals without reaching a rate limit. For the same caller, action and box,
+// only the first ten such refusals in a minute have an event each; see [Gate.FlushRefusals]. Each lockout has one
+// event, with outcome "throttled". Further attempts during the lockout have no event. See [Gate.ReserveAccount] and
+// [Gate.CheckPassphrase].
 //
-// Every other refusal is returned without an event: a missing, expired or revoked token, malformed input, a conflict, a
-// missing entry or failed precondition for a caller who may list the keys, and an administrative request from a caller
-// who is not an administrator. Such requests reveal no secret and change nothing, and anyone can send any number of
-// them.
+// No other refusal is audited. Examples are a missing, expired or revoked token, malformed input, a conflict, and an
+// administrative request from a caller who is not an administrator. Such requests reveal no secret and change nothing,
+// and any client can send any number of them.
 //
 // # Rate limits
 //
-// Wrong credentials are counted under an account and under an address. Wrong passphrases are counted under a caller and
-// a box. The database holds the counters under keyed digests, so that all servers share them and a dump does not name
-// anyone. [domain.Attempts] has the rules; this package decides what counts under which key.
+// Wrong credentials are counted for each account and for each address. Wrong passphrases are counted for each pair of
+// caller and box. The counters are in the database, so that all servers share them. Their keys are keyed digests, so
+// that a dump of the database reveals no usernames or addresses. [domain.Attempts] computes the lockouts, and this
+// package decides which counters an attempt increments.
 package gate
 
 import (
@@ -55,8 +58,8 @@ type Gate struct {
 	repeated repeatedRefusals
 }
 
-// New returns a Gate. All use cases of a server share one Gate: its limits on searches and on repeated refusals apply
-// to all use cases together.
+// New returns a Gate. All use cases of a server must share one Gate, because a Gate limits searches and counts repeated
+// refusals in its own memory.
 func New(config Config) *Gate {
 	return &Gate{
 		config:   config,
@@ -65,15 +68,15 @@ func New(config Config) *Gate {
 	}
 }
 
-// Event returns the audit event of an action that succeeded, with the present time and a new identifier. It stores
-// nothing: append it to the transaction of the change, or pass it to [Gate.Audit] or [Gate.Refused]. The caller is
-// zero for a request without a valid credential.
+// Event returns a new audit event with outcome "success" and the current time. It does not store the event: append the
+// event in the transaction of the change, or pass it to [Gate.Audit] or [Gate.Refused]. Pass the zero Caller for a
+// request without a valid credential.
 func (g *Gate) Event(action domain.Action, by domain.Requester, caller domain.Caller) domain.Event {
 	return domain.NewEvent(g.config.IDs.New(), action, by, caller, g.config.Clock.Now())
 }
 
-// Audit commits an event that is not part of a change, such as the read of a value. It must not be called in a
-// transaction. Errors: Unavailable; the event may have been committed nevertheless.
+// Audit commits an event that is not part of a change, such as the event of a read. Do not call it in a transaction. If
+// it returns an error of kind Unavailable, the event may have been committed nevertheless.
 func (g *Gate) Audit(ctx context.Context, event domain.Event) error {
 	return g.config.Events.Write(ctx, event)
 }

@@ -4,15 +4,17 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// The labels of digests ("account", "account from", "account month", "address", "initialize from", "entry key") are
-// part of the stored keys: with another label, the gate would no longer find the counters.
+// Do not change the labels of digests: "account", "account from", "account month", "address", "initialize from" and
+// "entry key". The keys of the stored counters are computed from these labels. With another label, the gate would not
+// find the counters.
 
-// forwardingFactor multiplies the free attempts of a peer that forwards requests of other clients and is not a trusted
-// proxy. Many clients may share the peer. The factor is limited because any client can send the header of a proxy.
+// forwardingFactor multiplies the limit of a peer that forwards requests but is not a trusted proxy. The limit is
+// higher because many clients may share the peer. It is not unlimited, because any client can send the header that
+// marks a peer as forwarding.
 const forwardingFactor = 20
 
-// addressCounters returns the counter of the peer's address, or no counter when the address is unknown. A peer that
-// forwards still has a counter, with a higher limit, because the header that marks a peer as forwarding is not trusted.
+// addressCounters returns the counter of the peer's address, or no counter if the address is unknown. A peer that
+// forwards requests has a separate counter with a higher limit; see forwardingFactor.
 func (g *Gate) addressCounters(by domain.Requester, label string, free int) []counter {
 	if by.Address == "" {
 		return nil
@@ -24,8 +26,8 @@ func (g *Gate) addressCounters(by domain.Requester, label string, free int) []co
 	return []counter{newCounter(key, domain.NewLimit(free))}
 }
 
-// ownAddress returns the group of the requester's own address, or the empty string if the address is unknown or shared
-// with other clients.
+// ownAddress returns the group of the requester's address; see domain.AddressGroup. It returns the empty string if the
+// address is unknown or if other clients may share it.
 func ownAddress(by domain.Requester) string {
 	if by.SharedAddress || by.Address == "" {
 		return ""
@@ -33,9 +35,9 @@ func ownAddress(by domain.Requester) string {
 	return domain.AddressGroup(by.Address)
 }
 
-// accountCounters returns the counters of an account. Two of them count the attempts from all unknown addresses: one
-// for AttemptWindow, and one for a month. The third counts the attempts of the pair of account and address. It is
-// absent if the requester has no address of its own.
+// accountCounters returns the counters of an account. Two of them are shared by all unknown addresses: one for
+// domain.AttemptWindow, and one for a month. The third counts the attempts for this account from this address. It is
+// absent if attempt.address is empty.
 func (g *Gate) accountCounters(attempt Attempt) []counter {
 	limits := g.config.Limits
 	account := newCounter(attempt.account, limits.Account()).of(attempt.account)
@@ -50,21 +52,21 @@ func (g *Gate) accountCounters(attempt Attempt) []counter {
 	return append(counters, pair)
 }
 
-// monthDigest returns the key of the row that counts an account's attempts for a month. Rows are kept for a month even
-// for usernames that do not exist, so their number must be bounded. 20 bits of the account's digest select one of about
-// a million rows, which several accounts may share. The digest is keyed, so a client cannot find a username that shares
-// the row of another username.
+// monthDigest returns the key of the counter for a month. Such a counter is kept for a month, even if the username does
+// not exist, so the number of counters must be bounded. Only 20 bits of the account's digest select the counter: there
+// are about a million counters, and two accounts may share one. The digest is keyed, so a client cannot compute which
+// username shares the counter of another username.
 func (g *Gate) monthDigest(account domain.Digest) domain.Digest {
 	return g.config.Digests.Digest("account month", string([]byte{account[0], account[1], account[2] & 0xf0}))
 }
 
-// accountDigest returns the key of an account's counter. The name must be in lower case.
+// accountDigest returns the key of an account's counter for domain.AttemptWindow. The username must be in lower case.
 func (g *Gate) accountDigest(username string) domain.Digest {
 	return g.config.Digests.Digest("account", username)
 }
 
-// knownAddressDigest returns the key under which an address is remembered for an account. The attempts of the pair are
-// counted under the same key.
+// knownAddressDigest returns the key for the pair of account and address. The counter of the pair is stored under this
+// key, and so is the time until which the address is known for the account.
 func (g *Gate) knownAddressDigest(attempt Attempt) domain.Digest {
 	return g.config.Digests.Digest("account from", attempt.username, attempt.address)
 }

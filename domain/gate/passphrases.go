@@ -7,13 +7,13 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// Unlike a password, a passphrase is counted after the comparison, and only if it was wrong. A read with the right
-// passphrase therefore writes no counter. Each caller has one counter per box, and the number of concurrent key
-// derivations is bounded, so only a few guesses can run before they are counted.
+// A password is counted before it is compared, but a passphrase is counted afterwards, and only if it was wrong. A read
+// with the right passphrase therefore writes no counter. Concurrent guesses can exceed the limit a little, because each
+// is counted only after its key derivation. The number of concurrent key derivations bounds this excess.
 
-// CheckPassphrase refuses a passphrase for the entries of a box before a key is derived from it, if the caller is
-// locked out. It must not be called in a transaction. Do not call it for a generated key, whose 256 random bits cannot
-// be guessed. Errors: RateLimited during a lockout.
+// CheckPassphrase returns an error of kind RateLimited if the caller has sent too many wrong passphrases for the box.
+// Call it before a key is derived from the passphrase, and not in a transaction. Do not call it for a generated key,
+// whose 256 random bits cannot be guessed.
 func (g *Gate) CheckPassphrase(ctx context.Context, by domain.Requester, access domain.Access) error {
 	counters := g.passphraseCounters(access)
 	query := ports.AttemptQuery{Counters: keysOf(counters), Now: g.config.Clock.Now()}
@@ -33,7 +33,7 @@ func (g *Gate) CheckPassphrase(ctx context.Context, by domain.Requester, access 
 	return nil
 }
 
-// reportPassphrases decides again under the lock, and audits a lockout that has no event yet.
+// reportPassphrases locks the caller's counter, calls judge again, and audits the lockout if it still has no event.
 func (g *Gate) reportPassphrases(ctx context.Context, by domain.Requester, access domain.Access, counters []counter,
 	query ports.AttemptQuery) (v verdict, err error) {
 	event := func(context.Context, ports.Repos) (domain.Event, error) {
@@ -52,7 +52,7 @@ func (g *Gate) reportPassphrases(ctx context.Context, by domain.Requester, acces
 	return v, err
 }
 
-// CountPassphrase counts a wrong passphrase of the caller for the entries of the box, in a transaction of its own.
+// CountPassphrase counts a wrong passphrase that the caller sent for the box. It uses a transaction of its own.
 func (g *Gate) CountPassphrase(ctx context.Context, access domain.Access) error {
 	counters := g.passphraseCounters(access)
 	return g.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {

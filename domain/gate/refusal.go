@@ -9,10 +9,12 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// Refused audits the refusal of an action if the policy in the package comment requires it. It returns cause, joined
-// with the error of the audit log if the event could not be committed. It does nothing if cause is nil. Do not call it
-// in a transaction: a rollback would not undo the event. After many equal refusals, it counts further ones without
-// writing events.
+// Refused audits the refusal of an action if the policy in the package comment requires an event. The cause argument is
+// the refusal. Refused returns cause, joined with an error if the event could not be committed. If cause is nil,
+// Refused does nothing and returns nil.
+//
+// After many equal refusals, Refused only counts the next ones; see [Gate.FlushRefusals]. Do not call it in a
+// transaction: a rollback would not undo the event.
 func (g *Gate) Refused(ctx context.Context, event domain.Event, cause error) error {
 	switch {
 	case cause == nil:
@@ -30,13 +32,14 @@ func (g *Gate) Refused(ctx context.Context, event domain.Event, cause error) err
 	return g.write(ctx, event, cause)
 }
 
-// Denied audits a refusal as denied, whatever its cause, and returns cause as Refused does. Use it for a refusal that
-// the policy does not cover but that reveals something to this caller. Do not call it in a transaction.
+// Denied audits every refusal, with outcome "denied". It returns the same error as Refused. Use it for a refusal that
+// Refused does not audit but that reveals something to this caller, such as whether a key exists. Do not call it in a
+// transaction.
 func (g *Gate) Denied(ctx context.Context, event domain.Event, cause error) error {
 	return g.write(ctx, event.Ended(domain.OutcomeDenied), cause)
 }
 
-// write commits the event of a refusal. It returns cause, joined with the error of the audit log if the commit failed.
+// write commits the event of a refusal. It returns cause, joined with the error of the commit if the commit failed.
 func (g *Gate) write(ctx context.Context, event domain.Event, cause error) error {
 	if err := g.config.Events.Write(ctx, event); err != nil {
 		return errors.Join(err, cause)
@@ -44,26 +47,26 @@ func (g *Gate) write(ctx context.Context, event domain.Event, cause error) error
 	return cause
 }
 
-// wrongCredentials are the refusals that are returned after a credential was compared with the stored one. Refusals
-// that are not audited have the same kinds, so isDenial cannot test the kind and needs this list.
+// wrongCredentials lists the errors for a credential that was compared and was wrong. isDenial needs this list, because
+// other errors of the same kinds are not audited.
 var wrongCredentials = []error{
 	domain.ErrWrongCredentials, domain.ErrCodeRequired, domain.ErrCodeInvalid, domain.ErrRefreshToken,
 	domain.ErrInvitationInvalid,
 }
 
-// isDenial reports whether a refusal is audited as denied. ErrBoxNotFound has the kind NotFound, but it is audited
-// because it also refuses a caller who cannot see an existing box.
+// isDenial reports whether a refusal is audited with outcome "denied". Most errors of kind NotFound are not audited,
+// but ErrBoxNotFound is: the box may exist, and the caller may not see it.
 func isDenial(cause error) bool {
 	return errors.Is(cause, domain.Forbidden) || errors.Is(cause, domain.ErrBoxNotFound) ||
 		isOneOf(cause, wrongCredentials)
 }
 
-// repeatable are the refusals that no rate limit counts: a caller can cause any number of them.
+// repeatable lists the refusals that no rate limit counts. A caller can cause any number of them.
 var repeatable = []error{
 	domain.ErrPermissionMissing, domain.ErrGroupTooLow, domain.ErrKeyMismatch, domain.ErrBoxNotFound,
 }
 
-// isRepeatable reports whether many equal refusals may share an event.
+// isRepeatable reports whether many refusals with this cause may share one event.
 func isRepeatable(cause error) bool { return isOneOf(cause, repeatable) }
 
 func isOneOf(cause error, refusals []error) bool {

@@ -8,16 +8,16 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// releaseTimeout limits Release. Release ignores the cancellation and the deadline of the request's context, because
-// the client may have disconnected. If the request's context has ended, lateReleaseTimeout applies instead of
-// releaseTimeout: the request may have reached its deadline, and its response must not wait much longer.
+// releaseTimeout limits Release. Release ignores the cancellation and the deadline of ctx, because the client may have
+// disconnected. If ctx has already ended, the limit is lateReleaseTimeout: the request may have reached its deadline,
+// and then its response must not wait much longer.
 const (
 	releaseTimeout     = 5 * time.Second
 	lateReleaseTimeout = 500 * time.Millisecond
 )
 
-// Release undoes a reserved attempt whose credential was not compared or was right. It uses a transaction of its own.
-// It ignores errors: the attempt then stays counted, which is safe.
+// Release undoes a reserved attempt. Call it if the credential was right or was not compared. Release uses a
+// transaction of its own. It ignores errors, because it is safe if the attempt stays counted.
 func (g *Gate) Release(ctx context.Context, attempt Attempt) {
 	limit := releaseTimeout
 	if ctx.Err() != nil {
@@ -30,8 +30,8 @@ func (g *Gate) Release(ctx context.Context, attempt Attempt) {
 	})
 }
 
-// ReleaseIn is [Gate.Release] in the transaction of the change that the credential allowed. Call it last: counters
-// are locked after all other rows.
+// ReleaseIn does the same as [Gate.Release], in the transaction of the change that the credential allowed. Call it last
+// in the transaction, because every transaction locks counters after all other rows.
 func (g *Gate) ReleaseIn(ctx context.Context, repos ports.Repos, attempt Attempt) error {
 	state, err := repos.Attempts.Lock(ctx, ports.AttemptQuery{Counters: attempt.Counters()})
 	if err != nil {
@@ -41,10 +41,12 @@ func (g *Gate) ReleaseIn(ctx context.Context, repos ports.Repos, attempt Attempt
 }
 
 // Succeed ends the attempt of a successful sign-in, in the transaction that opens the session. It sets two counters to
-// zero: the account's counter for domain.AttemptWindow, and the counter of the pair of account and address. In the
-// other counters, it undoes the attempt. An attempt for which [Attempt.Locked] is true has not incremented the shared
-// counters, which include the account's counter, so Succeed leaves the shared counters unchanged. It also remembers the
-// requester's own address for domain.KnownAddressTTL. Call it last, like [Gate.ReleaseIn].
+// zero: the account's counter for domain.AttemptWindow, and the counter of the pair of account and address. It undoes
+// the attempt in the other counters that the attempt has incremented. An attempt during a lockout has incremented no
+// shared counters, so Succeed does not change them.
+//
+// Succeed also makes the requester's own address a known address for domain.KnownAddressTTL. Call it last, like
+// [Gate.ReleaseIn].
 func (g *Gate) Succeed(ctx context.Context, repos ports.Repos, attempt Attempt) error {
 	state, err := repos.Attempts.Lock(ctx, ports.AttemptQuery{Counters: attempt.Counters()})
 	if err != nil {
@@ -53,8 +55,8 @@ func (g *Gate) Succeed(ctx context.Context, repos ports.Repos, attempt Attempt) 
 	return g.SucceedLocked(ctx, repos, attempt, state)
 }
 
-// SucceedLocked is [Gate.Succeed] for counters that the transaction has already locked. The state argument holds the
-// current states of these counters.
+// SucceedLocked does the same as [Gate.Succeed] after the transaction has locked the counters of the attempt. The state
+// argument contains the current states of these counters.
 func (g *Gate) SucceedLocked(ctx context.Context, repos ports.Repos, attempt Attempt, state ports.AttemptState) error {
 	if err := settle(ctx, repos, attempt, state, true); err != nil {
 		return err
@@ -66,8 +68,8 @@ func (g *Gate) SucceedLocked(ctx context.Context, repos ports.Repos, attempt Att
 	return repos.Attempts.Remember(ctx, g.knownAddressDigest(attempt), until)
 }
 
-// settle undoes a reserved attempt in each of its locked counters. If reset is true, it sets the counters that a
-// success resets to zero instead.
+// settle undoes a reserved attempt in each of its counters, whose rows must be locked. If reset is true, it instead
+// sets to zero each counter whose field resets is true.
 func settle(ctx context.Context, repos ports.Repos, attempt Attempt, state ports.AttemptState, reset bool) error {
 	return save(ctx, repos, attempt.counters, func(i int) domain.Attempts {
 		if each := attempt.counters[i]; !reset || !each.resets {
@@ -77,7 +79,7 @@ func settle(ctx context.Context, repos ports.Repos, attempt Attempt, state ports
 	})
 }
 
-// Unlock sets all counters of an account back to zero, which ends its lockout. The counters of addresses stay.
+// Unlock deletes all counters of an account, which ends its lockout. It keeps the counters of addresses.
 func (g *Gate) Unlock(ctx context.Context, repos ports.Repos, name domain.UserName) error {
 	account := g.accountDigest(string(name))
 	if err := repos.Attempts.Forget(ctx, account); err != nil {

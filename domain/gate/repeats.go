@@ -10,42 +10,43 @@ import (
 )
 
 const (
-	// refusalWindow is the period in which the refusals of one caller, action and box are counted together.
+	// refusalWindow is the length of a window. Refusals with the same caller, action and box in one window are counted
+	// together.
 	refusalWindow = time.Minute
-	// freeRefusals is the number of refusals in a window that have their own event. It is enough for a person who makes
-	// mistakes.
+	// freeRefusals is the number of events for single refusals in a window. It is larger than the number of mistakes
+	// that a person makes in a minute.
 	freeRefusals = 10
-	// maxRefusalWindows is the maximum number of windows in memory. A refusal without a window has its own event.
+	// maxRefusalWindows is the maximum number of windows in memory. When this number is reached, each refusal that
+	// would need a new window has an event.
 	maxRefusalWindows = 4096
 )
 
-// repeatedRefusals counts refusals that have no event of their own, so that a caller cannot fill the audit log with
-// refused requests. It is safe for concurrent use.
+// repeatedRefusals counts refusals. After too many of them, it suppresses their events, so that a caller cannot fill
+// the audit log with refused requests. It is safe for concurrent use.
 type repeatedRefusals struct {
 	mu      sync.Mutex // guards windows and their contents
 	windows map[refusalKey]*window
 }
 
-// refusalKey identifies refusals that are counted together. In the key, box is zero for every box that the caller
-// cannot see.
+// refusalKey identifies refusals that are counted together. The field box is zero if the caller cannot see the box.
 type refusalKey struct {
 	caller domain.UserID
 	action domain.Action
 	box    domain.BoxID
 }
 
-// window counts the refusals with one key, from the time started.
+// window counts the refusals with one refusalKey since the time in the field started.
 type window struct {
 	started time.Time
-	// written is the number of refusals that have their own event. suppressed is the number of refusals that no event
-	// covers yet.
+	// written is the number of refusals that have an event each. suppressed is the number of the others. flush writes
+	// one event for all of these.
 	written, suppressed int
 	// last is the event of the last suppressed refusal.
 	last domain.Event
 }
 
-// suppress counts a refusal. It returns true if the window already has freeRefusals events. The caller must then write
-// no event for the refusal: flush later writes one event for all suppressed refusals of the window.
+// suppress counts a refusal. It returns true if the window already has freeRefusals events. The caller must then not
+// write the event, because flush later writes one event for all suppressed refusals of the window.
 func (r *repeatedRefusals) suppress(event domain.Event) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -67,8 +68,8 @@ func (r *repeatedRefusals) suppress(event domain.Event) bool {
 	return true
 }
 
-// add counts refusals. The last event keeps its key, target or address only if all refusals have the same key, target
-// or address.
+// add increases the number of suppressed refusals by the count argument and replaces the last event. It removes the
+// key, the target or the address from the new last event if the suppressed refusals do not all have the same one.
 func (w *window) add(event domain.Event, count int) {
 	if w.suppressed > 0 {
 		if event.Key != w.last.Key {
@@ -85,7 +86,7 @@ func (w *window) add(event domain.Event, count int) {
 	w.suppressed += count
 }
 
-// take removes the windows that began before the given time, and returns those with suppressed refusals.
+// take removes all windows that began before the given time. It returns only those that have suppressed refusals.
 func (r *repeatedRefusals) take(before time.Time) []*window {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -102,8 +103,8 @@ func (r *repeatedRefusals) take(before time.Time) []*window {
 	return ended
 }
 
-// restore counts the refusals of a window again after the event of the window could not be written. The next flush then
-// includes them.
+// restore puts a window back after flush could not write its event. If there is a newer window with the same
+// refusalKey, restore merges the two. The next flush tries again.
 func (r *repeatedRefusals) restore(failed *window) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -117,19 +118,20 @@ func (r *repeatedRefusals) restore(failed *window) {
 	r.windows[key] = failed
 }
 
-// FlushRefusals writes the events of suppressed refusals whose window has ended: one event for each window, with the
-// number of its refusals. The server calls it at an interval.
+// FlushRefusals writes one event for each window that has ended and has suppressed refusals. The event contains the
+// number of these refusals. The server calls FlushRefusals at an interval.
 func (g *Gate) FlushRefusals(ctx context.Context) error {
 	return g.flush(ctx, g.config.Clock.Now().Add(-refusalWindow))
 }
 
-// FlushAllRefusals is FlushRefusals for all windows. The server calls it when it stops, after the last request.
+// FlushAllRefusals does the same as FlushRefusals, but also for windows that have not ended. The server calls it after
+// the last request, before it stops.
 func (g *Gate) FlushAllRefusals(ctx context.Context) error {
 	return g.flush(ctx, g.config.Clock.Now().Add(time.Nanosecond))
 }
 
-// flush writes the events of windows that began before the given time. It keeps the refusals whose event could not be
-// written, and states the number of these refusals in its error.
+// flush writes an event for each window with suppressed refusals that began before the given time. If it cannot write
+// an event, it keeps the windows without an event and returns an error with the number of their suppressed refusals.
 func (g *Gate) flush(ctx context.Context, before time.Time) error {
 	lost := 0
 	var failure error

@@ -14,7 +14,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// recorded is an event writer that keeps the events in memory.
+// recorded is an event writer that stores events in memory.
 type recorded struct {
 	mu     sync.Mutex
 	events []domain.Event
@@ -30,8 +30,8 @@ func (r *recorded) Write(_ context.Context, event domain.Event) error {
 	return r.err
 }
 
-// counts returns the number of refusals that the recorded events stand for, by actor, action and box, and the number
-// of events.
+// counts returns the number of events and the number of refusals that these events represent. It groups the refusals by
+// actor, action and box.
 func (r *recorded) counts() (refusals map[string]int, events int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -56,7 +56,7 @@ func newRefuser(t *testing.T) *refuser {
 	return r
 }
 
-// refuse refuses the action n times.
+// refuse passes n refusals of the action to the gate.
 func (r *refuser) refuse(n int, actor byte, action domain.Action, box string, cause error) {
 	r.Helper()
 	caller := domain.Caller{UserID: domain.UserID{actor}, Name: domain.UserName(fmt.Sprint("user", actor))}
@@ -72,8 +72,8 @@ func (r *refuser) refuse(n int, actor byte, action domain.Action, box string, ca
 	}
 }
 
-// TestRepeatedRefusals verifies that many equal refusals have only a few events, and that these events together stand
-// for all refusals.
+// TestRepeatedRefusals verifies that the gate writes only a few events for many equal refusals, and that the numbers in
+// these events add up to the number of refusals.
 func TestRepeatedRefusals(t *testing.T) {
 	t.Parallel()
 	r := newRefuser(t)
@@ -107,14 +107,14 @@ func TestRepeatedRefusals(t *testing.T) {
 	require.Equal(t, []any{490, domain.OutcomeDenied, domain.EntryKey("key"), home},
 		[]any{last.Suppressed, last.Outcome, last.Key, last.Address})
 
-	// In the next minute, the first refusals have their own events again.
+	// In the next minute, each of the first refusals has an event again.
 	r.refuse(free, 1, domain.ActionReadEntry, "a", domain.ErrPermissionMissing)
 	require.Len(t, r.written.events, 6*(free+1)+free)
 	require.NoError(t, r.gate.FlushAllRefusals(t.Context()))
 	require.Len(t, r.written.events, 6*(free+1)+free, "nothing was suppressed")
 }
 
-// TestRefusalsThatAlwaysHaveAnEvent covers refusals that always have an event of their own.
+// TestRefusalsThatAlwaysHaveAnEvent covers refusals that are never suppressed, so each has an event.
 func TestRefusalsThatAlwaysHaveAnEvent(t *testing.T) {
 	t.Parallel()
 	r := newRefuser(t)
@@ -134,7 +134,7 @@ func TestRefusalsThatAlwaysHaveAnEvent(t *testing.T) {
 	require.Len(t, r.written.events[before:], 200, "successes are never suppressed")
 }
 
-// TestRepeatedRefusalsAreNotLost verifies that no refusal is lost if the audit log fails while refusals are written, or
+// TestRepeatedRefusalsAreNotLost verifies that no suppressed refusal is lost if the audit log fails during a flush, or
 // if the server stops.
 func TestRepeatedRefusalsAreNotLost(t *testing.T) {
 	t.Parallel()
@@ -151,7 +151,7 @@ func TestRepeatedRefusalsAreNotLost(t *testing.T) {
 	require.Equal(t, map[string]int{"user1 entry.read a": 35, "user2 entry.read a": 30}, refusals)
 }
 
-// TestRepeatedRefusalsUnderConcurrency flushes while callers are refused.
+// TestRepeatedRefusalsUnderConcurrency flushes suppressed refusals while other goroutines add refusals.
 func TestRepeatedRefusalsUnderConcurrency(t *testing.T) {
 	t.Parallel()
 	r := newRefuser(t)
@@ -172,7 +172,8 @@ func TestRepeatedRefusalsUnderConcurrency(t *testing.T) {
 	require.Equal(t, map[string]int{"user1 entry.read a": 1600}, refusals)
 }
 
-// TestTheEventOfDifferentRefusals verifies that an event for different refusals names only what they have in common.
+// TestTheEventOfDifferentRefusals verifies the event of a window whose refusals differ in key, target or address. The
+// event must contain only the values that all these refusals have in common.
 func TestTheEventOfDifferentRefusals(t *testing.T) {
 	t.Parallel()
 	r := newRefuser(t)

@@ -11,21 +11,22 @@ import (
 )
 
 const (
-	// maxSearches is the number of searches of the audit log that run at the same time on one server. Each may read
-	// thousands of events, so more of them would delay other requests.
+	// maxSearches is the maximum number of searches of the audit log that run at the same time on one server. One
+	// search may read thousands of events, so more searches would delay other requests.
 	maxSearches = 2
-	// maxWaitingSearches is the maximum number of searches that wait on one server. maxOwnWaiting is the maximum for
-	// one user.
+	// maxWaitingSearches is the maximum number of searches that wait on one server. maxOwnWaiting is the maximum number
+	// of waiting searches of one user.
 	maxWaitingSearches = 64
 	maxOwnWaiting      = 8
-	// searchWait is the longest wait of a search. A search takes milliseconds unless the database is overloaded.
+	// searchWait is the longest wait of a search. A search normally takes milliseconds. It waits this long only if the
+	// database is overloaded.
 	searchWait = 2 * time.Second
 )
 
 // Events returns a page of the audit log. The caller must be authorised to read it. A filter by action or user is a
-// search: it reads many events to find few. At most two searches run at once, and never two of the same user. Other
-// searches wait. Errors: ErrBusy when too many searches wait, when the wait reaches searchWait, or when ctx ends during
-// the wait.
+// search: it reads many events to find few. At most two searches run at once, and each user has at most one of them.
+// Other searches wait. Events returns ErrBusy if too many searches wait, if the wait reaches searchWait, or if ctx ends
+// during the wait.
 func (g *Gate) Events(ctx context.Context, caller domain.UserID, filter ports.EventFilter) (ports.EventPage, error) {
 	events := g.config.Store.Read().Events
 	if filter.Action == (domain.Action{}) && filter.Actor == "" {
@@ -41,8 +42,8 @@ func (g *Gate) Events(ctx context.Context, caller domain.UserID, filter ports.Ev
 // searches limits how many searches run at the same time. It is safe for concurrent use.
 type searches struct {
 	mu sync.Mutex // guards the fields below
-	// running contains each user who has a running search. Each user has at most one running search, so that no user
-	// can delay the others.
+	// running contains each user who has a running search. Each user has at most one running search, so that one user
+	// cannot occupy all running searches.
 	running map[domain.UserID]bool
 	waiting []*waitingSearch // in the order of their arrival
 }
@@ -96,7 +97,8 @@ func (s *searches) enqueue(user domain.UserID) (*waitingSearch, error) {
 	return search, nil
 }
 
-// end removes the user's finished search and starts waiting searches. Call it after each search that begin allowed.
+// end removes the user's finished search and starts waiting searches. Call it once after each call of begin that
+// returned nil.
 func (s *searches) end(user domain.UserID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -104,7 +106,7 @@ func (s *searches) end(user domain.UserID) {
 	s.startNext()
 }
 
-// startNext starts waiting searches, oldest first. It skips a search if another search of the same user runs. The
+// startNext starts waiting searches, oldest first. It skips each search whose user already has a running search. The
 // caller holds mu.
 func (s *searches) startNext() {
 	s.waiting = slices.DeleteFunc(s.waiting, func(search *waitingSearch) bool {

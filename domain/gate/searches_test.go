@@ -14,7 +14,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// slowEvents is a store whose searches last until they are released.
+// slowEvents is a store whose searches block until the test sends to release or closes it.
 type slowEvents struct {
 	ports.Store
 	ports.Events
@@ -42,7 +42,7 @@ func newSearches() (*slowEvents, *gate.Gate) {
 	return events, gate.New(gate.Config{Store: events})
 }
 
-// search runs a search of a user. The filter contains name, which identifies the search.
+// search runs a search of a user. The test identifies the search by the name in its filter.
 func search(ctx context.Context, g *gate.Gate, user byte, name domain.UserName) error {
 	_, err := g.Events(ctx, domain.UserID{user}, ports.EventFilter{Actor: name, Limit: 1})
 	return err

@@ -9,21 +9,24 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// AcceptInvitation is the request of an invited user.
+// AcceptInvitation is the request with which an invited user accepts an invitation.
 type AcceptInvitation struct {
 	// Code is the text of a domain.InvitationCode.
 	Code string
-	// Password is the user's own choice.
+	// Password is the password that the user has chosen.
 	Password string
 }
 
-// AcceptInvitation creates the user that an invitation names, with a password and without an API key, and deletes the
-// invitation. The code is checked before the password, so a request without a password only tests the code. When the
-// password is refused, the invitation stays open.
+// AcceptInvitation creates the user that an invitation names, and deletes the invitation. The new user has a password
+// but no API key. AcceptInvitation checks the code before the password, so a client can test a code with an empty
+// password. If the password is refused, the invitation stays open.
 //
-// Errors: Unauthenticated with code invitation_invalid for a code without an open invitation; Invalid for a refused
-// password; Conflict with code user_exists when another user has taken the name; RateLimited after too many wrong codes
-// from an address.
+// Errors:
+//
+//   - Unauthenticated with code invitation_invalid if the code belongs to no open invitation
+//   - Invalid if the password is refused
+//   - Conflict with code user_exists if another user has taken the name
+//   - RateLimited after too many wrong codes from an address
 func (s *Service) AcceptInvitation(ctx context.Context, by domain.Requester, in AcceptInvitation) (domain.UserName,
 	error) {
 	attempt, err := s.gate.ReserveAddress(ctx, by, domain.ActionJoin)
@@ -41,7 +44,8 @@ func (s *Service) AcceptInvitation(ctx context.Context, by domain.Requester, in 
 	return "", err
 }
 
-// acceptReserved is AcceptInvitation with an attempt that is already reserved. It releases the attempt on success.
+// acceptReserved accepts an invitation for AcceptInvitation, which has reserved the attempt. If it succeeds, it
+// releases the attempt.
 func (s *core) acceptReserved(ctx context.Context, by domain.Requester, attempt gate.Attempt,
 	in AcceptInvitation) (domain.UserName, error) {
 	if _, err := s.openInvitation(ctx, s.store.Read(), in.Code, s.clock.Now()); err != nil {
@@ -58,12 +62,12 @@ func (s *core) acceptReserved(ctx context.Context, by domain.Requester, attempt 
 	}
 	var name domain.UserName
 	err = s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// The lock serialises this transaction with changes to the inviter's account: an admin who was demoted must not
-		// create admins.
+		// The lock serialises this transaction with changes to the inviter's account, because an admin who was demoted
+		// must not create admins.
 		if _, err := repos.System.Lock(ctx); err != nil {
 			return err
 		}
-		// The code is checked again: the invitation may have been used or revoked while the password was hashed.
+		// Check the code again, because the invitation may have been used or revoked while the password was hashed.
 		invitation, err := s.openInvitation(ctx, repos, in.Code, s.clock.Now())
 		if err != nil {
 			return err
@@ -77,7 +81,7 @@ func (s *core) acceptReserved(ctx context.Context, by domain.Requester, attempt 
 	return name, err
 }
 
-// join creates the user of an invitation and deletes the invitation. The new user is the actor of the event.
+// join creates the user of an invitation and deletes the invitation. The new user is the actor of the audit event.
 func (s *core) join(ctx context.Context, repos ports.Repos, by domain.Requester, invitation domain.Invitation,
 	phc []byte) error {
 	open, err := repos.Invitations.Delete(ctx, invitation.ID)

@@ -15,9 +15,8 @@ type AccountsAddUser struct {
 	Group string
 }
 
-// AddUser creates a user. Only the owner may call it. Clients rely on the order of the checks: first for a missing
-// field or an invalid name, then for a taken name, then for an unknown group, and then for the group owner, which only
-// one user may have.
+// AddUser creates a user. Only the owner may call it. Clients rely on the order of its errors: a missing field, an
+// invalid name, a taken name, an unknown group, and last the group "owner", which only one user may have.
 func (s Accounts) AddUser(ctx context.Context, by domain.Requester, in AccountsAddUser) error {
 	if _, err := s.gate.InGroup(ctx, s.store.Read(), by, domain.GroupOwner); err != nil {
 		return err
@@ -30,7 +29,7 @@ func (s Accounts) AddUser(ctx context.Context, by domain.Requester, in AccountsA
 		return err
 	}
 	return s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// The lock serialises this transaction with a handover, after which the caller is no longer the owner.
+		// The lock serialises this transaction with a handover. After a handover, the caller is no longer the owner.
 		if _, err := repos.System.Lock(ctx); err != nil {
 			return err
 		}
@@ -38,7 +37,8 @@ func (s Accounts) AddUser(ctx context.Context, by domain.Requester, in AccountsA
 		if err != nil {
 			return err
 		}
-		// Check for a taken name here: Users.Add would refuse it too, but only after the check of the group.
+		// Check for a taken name before the group. Users.Add also checks the name, but only after the group was
+		// checked.
 		if _, err := repos.Users.Get(ctx, name); err == nil {
 			return domain.ErrUserExists
 		} else if !errors.Is(err, domain.NotFound) {

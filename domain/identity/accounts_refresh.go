@@ -8,12 +8,12 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// Refresh exchanges a refresh token for the next pair of its family. The earlier pair is revoked immediately. Errors:
-// Unauthenticated with code refresh_token_not_found when the token is unknown, used, expired or revoked; RateLimited
-// after too many unknown tokens from an address.
+// Refresh exchanges a refresh token for the next token pair of the same family. It revokes the pair of the refresh
+// token immediately. Errors: Unauthenticated with code refresh_token_not_found when the token is unknown, used, expired
+// or revoked; RateLimited after too many unknown tokens from an address.
 //
-// A second use of a refresh token means that the token was copied. Either of the two uses may be the attacker's, so the
-// second use revokes the whole family, without a grace period.
+// A second use of a refresh token means that the token was copied. The server cannot know whether the attacker was
+// first or second, so the second use revokes the whole family, without a grace period.
 func (s Accounts) Refresh(ctx context.Context, by domain.Requester, refreshToken string) (TokenPair, error) {
 	token, ok := domain.ParseOpaqueToken(refreshToken)
 	if !ok {
@@ -36,9 +36,11 @@ func (s Accounts) Refresh(ctx context.Context, by domain.Requester, refreshToken
 	return pair, refused
 }
 
-// refreshLocked returns a refusal in the result refused and leaves err nil, so that the transaction commits. A rollback
-// would undo the revocation of the family or the marking of the pair as used. The audit event of a reused token is part
-// of the same transaction.
+// refreshLocked marks the pair of the token as used and stores the next pair. For a token that was used before, it
+// instead revokes the family and appends the audit event.
+//
+// If refreshLocked refuses the token, the result named refused is the error, and err is nil. The transaction must
+// commit in this case, because a rollback would undo the revocation or the mark.
 func (s *core) refreshLocked(ctx context.Context, repos ports.Repos, by domain.Requester,
 	token domain.OpaqueToken) (next TokenPair, refused, err error) {
 	digests, _ := s.config.TokenDigests.Tokens(token)
@@ -54,7 +56,8 @@ func (s *core) refreshLocked(ctx context.Context, repos ports.Repos, by domain.R
 	event := s.gate.Event(domain.ActionRefresh, by,
 		domain.Caller{UserID: user.ID, Name: user.Name, Credential: domain.Credential{ID: pair.ID}})
 	if !pair.SpentAt.IsZero() {
-		// The refusal is committed with the revocation, so the event is appended here and not by gate.Refused.
+		// gate.Refused would write the event in another transaction. The event and the revocation must be committed
+		// together.
 		if err := repos.TokenFamilies.Revoke(ctx, family.ID, now); err != nil {
 			return TokenPair{}, nil, err
 		}
@@ -77,8 +80,9 @@ func (s *core) refreshLocked(ctx context.Context, repos ports.Repos, by domain.R
 	return next, nil, repos.Events.Append(ctx, event)
 }
 
-// refuseRefresh counts an unknown token under the address and audits it. A token of 256 random bits cannot be guessed,
-// but guessing must not be free either. A known token is accepted even from an address that is locked out.
+// refuseRefresh counts an unknown token as an attempt of the address, and audits the refusal. A token has 256 random
+// bits and cannot be guessed, but the number of attempts must be limited nevertheless. A valid token is accepted even
+// during a lockout of the address.
 func (s *core) refuseRefresh(ctx context.Context, by domain.Requester) error {
 	if _, err := s.gate.ReserveAddress(ctx, by, domain.ActionRefresh); err != nil {
 		return err

@@ -9,14 +9,14 @@ import (
 
 // RevokeSessions revokes every session of a user in both APIs. API keys stay valid. The owner may revoke any user's
 // sessions. Other users may revoke only their own. RevokeSessions accepts a refresh token in addition to an access
-// token. Errors: Forbidden with code revoke_owner_only, NotFound.
+// token. Errors: Forbidden with code revoke_owner_only; NotFound if the user does not exist.
 func (s Accounts) RevokeSessions(ctx context.Context, by domain.Requester, username string) error {
 	caller, by, err := s.revoker(ctx, s.store.Read(), by)
 	if err != nil {
 		return err
 	}
 	name, err := domain.ParseUserName(username)
-	// The caller's right is decided before the lookup, so that the refusal does not reveal whether the user exists.
+	// Authorise the caller before the lookup, so that a refusal does not reveal whether the user exists.
 	if !caller.Owner && caller.Name != name {
 		return domain.ErrRevokeOthers
 	}
@@ -24,7 +24,8 @@ func (s Accounts) RevokeSessions(ctx context.Context, by domain.Requester, usern
 		return domain.ErrUserNotFound
 	}
 	return s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// The system's row names the owner. Without a lock on this row, the check could miss a concurrent handover.
+		// Lock the row that names the owner. Without this lock, the check of caller.Owner could miss a concurrent
+		// handover.
 		if _, err := repos.System.Lock(ctx); err != nil {
 			return err
 		}
@@ -50,11 +51,12 @@ func (s Accounts) RevokeSessions(ctx context.Context, by domain.Requester, usern
 	})
 }
 
-// revoker authenticates a requester whose opaque token may be a refresh token. It returns the caller and the requester.
-// If the token is a refresh token, the kind of the returned requester's credential is RefreshTokenCredential.
+// revoker authenticates a requester whose opaque token is an access token or a refresh token. It returns the caller,
+// and the requester with the right kind of credential: RefreshTokenCredential for a refresh token.
 func (s *core) revoker(ctx context.Context, repos ports.Repos, by domain.Requester) (domain.Caller, domain.Requester,
 	error) {
-	// Both kinds of opaque token have the same form, so the adapter passes every opaque token as an access token.
+	// Both kinds of opaque token have the same form. The HTTP adapter therefore marks every opaque token as an access
+	// token.
 	if by.Credential.Kind == domain.AccessTokenCredential {
 		asRefresh := by
 		asRefresh.Credential.Kind = domain.RefreshTokenCredential

@@ -8,9 +8,9 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// ShowTOTP returns a user's TOTP secret for an authenticator app. Only the owner may call it; the owner passes the
-// secret on to the user. ShowTOTP creates a secret if the user has none. Errors: Forbidden with code totp_secret_hidden
-// if the first code of the secret was accepted already, or if the user enrolled the secret.
+// ShowTOTP returns a user's TOTP secret for an authenticator app. Only the owner may call it. The owner passes the
+// secret on to the user. ShowTOTP creates a secret if the user has none. It returns an error of kind Forbidden with
+// code totp_secret_hidden if a code of the secret was already accepted, or if the user enrolled the secret.
 func (s Accounts) ShowTOTP(ctx context.Context, by domain.Requester, username string) (ports.Enrolment, error) {
 	if _, err := s.gate.InGroup(ctx, s.store.Read(), by, domain.GroupOwner); err != nil {
 		return ports.Enrolment{}, err
@@ -19,8 +19,8 @@ func (s Accounts) ShowTOTP(ctx context.Context, by domain.Requester, username st
 	if err != nil {
 		return ports.Enrolment{}, domain.ErrUserNotFound
 	}
-	// The secret is generated before the transaction, which may run several times. The new secret is discarded if the
-	// user already has one.
+	// Generate the secret outside the transaction, because the transaction may run several times. The new secret is not
+	// used if the user already has a secret.
 	fresh, err := s.config.TOTP.NewSecret()
 	if err != nil {
 		return ports.Enrolment{}, err
@@ -33,7 +33,7 @@ func (s Accounts) ShowTOTP(ctx context.Context, by domain.Requester, username st
 		if user, err = repos.Users.Lock(ctx, name); err != nil {
 			return err
 		}
-		// The caller's right is decided again under the lock.
+		// Authorise the caller again, now under the lock.
 		caller, err := s.gate.InGroup(ctx, repos, by, domain.GroupOwner)
 		if err != nil {
 			return err
@@ -54,8 +54,8 @@ func (s Accounts) ShowTOTP(ctx context.Context, by domain.Requester, username st
 	return s.enrolment(ctx, user, stored)
 }
 
-// showableTOTP returns the user's secret if it may be shown. If the user has no secret, it stores fresh as the new
-// secret and returns it.
+// showableTOTP returns the user's secret if the owner may see it. If the user has no secret, the fresh argument becomes
+// the user's secret: showableTOTP stores and returns it.
 func (s *core) showableTOTP(ctx context.Context, repos ports.Repos, user domain.UserID,
 	fresh domain.Secret) (ports.SealedTOTPSecret, error) {
 	stored, err := repos.TOTPSecrets.Get(ctx, user, false)

@@ -10,27 +10,32 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// AccountsSignIn is the request to sign in with a TOTP code and, for users who have one, a password.
+// AccountsSignIn is the request to sign in with a TOTP code. Users who have a password must also send the password.
 type AccountsSignIn struct {
 	// Username may be in any letter case.
 	Username string
 	// Code is a TOTP code. Recovery codes are not accepted here.
 	Code string
-	// Password is ignored for users without one.
+	// Password is ignored for users without a password.
 	Password string
 }
 
-// SignIn opens a token family and returns its first pair. An unknown or inactive user, a user without a TOTP secret, a
-// wrong code and a missing or wrong password return the same error, Invalid with code code_invalid, after the same
-// work. SignIn returns RateLimited during a lockout. Even during a lockout that strangers caused, a right password with
-// a right code signs in.
+// SignIn opens a token family and returns its first pair. It returns an error of kind Invalid with code code_invalid,
+// always after the same work, in these cases:
+//
+//   - the user is unknown or inactive
+//   - the user has no TOTP secret
+//   - the code is wrong
+//   - the password is missing or wrong
+//
+// During a lockout, SignIn returns an error of kind RateLimited. There is one exception: if strangers caused the
+// lockout, a right password with a right code still signs in.
 func (s Accounts) SignIn(ctx context.Context, by domain.Requester, in AccountsSignIn) (TokenPair, error) {
 	if in.Username == "" || in.Code == "" {
 		return TokenPair{}, domain.Refuse(domain.Invalid, "sign_in_incomplete", "username and code must both be given")
 	}
 	begin := s.clock.Now()
-	// The attempt is reserved before the lookup, so that an unknown username is counted and locked out like a known
-	// one.
+	// Reserve the attempt before the lookup, so that an unknown username is counted and locked out like a known one.
 	attempt, err := s.gate.ReserveSignIn(ctx, by, in.Username, in.Password != "")
 	if err != nil {
 		return TokenPair{}, err
@@ -46,7 +51,7 @@ func (s Accounts) SignIn(ctx context.Context, by domain.Requester, in AccountsSi
 		s.gate.Release(ctx, attempt) // the password was not compared
 		return TokenPair{}, err
 	}
-	// Every wrong credential gets the same refusal; the attempt stays counted.
+	// The refusal does not depend on which credential was wrong. The attempt stays counted.
 	twoFactors := len(claimed.Password.Sealed) > 0 && claimed.Code.Code.Confirmed()
 	if !rightPassword || use.wrong() || !claimed.User.Active || attempt.Locked() && !twoFactors {
 		defer s.waitUntil(ctx, begin.Add(minRefusalTime))
@@ -63,8 +68,9 @@ func (s Accounts) SignIn(ctx context.Context, by domain.Requester, in AccountsSi
 	return pair, err
 }
 
-// minRefusalTime is the shortest time that a refused sign-in takes. If the request contains no password, no slow hash
-// is computed. A client could then measure the microseconds that it takes to find a user or to open a secret.
+// minRefusalTime is the shortest time that a refused sign-in takes. For a request without a password, the server
+// computes no slow hash. Without a minimum, a client could then measure the microseconds that it takes to find a user
+// or to open a secret.
 const minRefusalTime = 5 * time.Millisecond
 
 // waitUntil returns at the given time, or earlier if ctx is done.
@@ -77,9 +83,11 @@ func (s *core) waitUntil(ctx context.Context, at time.Time) {
 	}
 }
 
-// checkSecondPassword compares the password of a user who has one, and reports true for a user who has none. If the
-// request contains a password, it hashes the password for every user. Otherwise it hashes nothing. Its duration
-// therefore depends only on the request.
+// checkSecondPassword reports whether a sign-in has the right password. The result is true for a user who has no
+// password.
+//
+// If the request contains a password, checkSecondPassword hashes it, even for a user who has none. If the request
+// contains no password, it hashes nothing. Its duration therefore depends only on the request.
 func (s *core) checkSecondPassword(ctx context.Context, claimed ports.SignIn, given string,
 	event domain.Event) (right bool, err error) {
 	required := len(claimed.Password.Sealed) > 0
@@ -95,9 +103,9 @@ func (s *core) checkSecondPassword(ctx context.Context, claimed ports.SignIn, gi
 	return !required || check.Match, err
 }
 
-// openFamily marks the code as used and stores a token family with its first pair. Like openSession, openFamily needs
-// no lock on the user, because the family contains the epoch that was read with the TOTP secret. Errors:
-// ports.ErrCodeUsed, and ErrWrongCredentials when the user was deleted concurrently.
+// openFamily marks the code as used and stores a token family with its first pair. It needs no lock on the user for the
+// same reason as openSession. It returns ports.ErrCodeUsed if another request has used the code, and
+// ErrWrongCredentials if the user was deleted in the meantime.
 func (s *core) openFamily(ctx context.Context, by domain.Requester, attempt gate.Attempt, user domain.User,
 	use totpUse) (TokenPair, error) {
 	var tokens TokenPair

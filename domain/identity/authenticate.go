@@ -19,11 +19,13 @@ type Authenticate struct {
 	Code string
 }
 
-// Authenticate opens a session and returns its token and the time when it expires. An unknown user, an inactive user, a
-// wrong password and a wrong code return the same error, Unauthenticated with code wrong_credentials, after the same
-// work. For a right password without a required code, Authenticate returns Unauthenticated with code totp_required.
-// During a lockout, it returns RateLimited. Even during a lockout that strangers caused, a right password with a right
-// TOTP code signs in.
+// Authenticate opens a session and returns its token and the time when it expires. It returns an error of kind
+// Unauthenticated with code wrong_credentials if the user is unknown or inactive, or if the password or the code is
+// wrong. In each of these cases, it has hashed the password. If the password is right but a required code is missing,
+// the error has the code totp_required.
+//
+// During a lockout, Authenticate returns an error of kind RateLimited. There is one exception: if strangers caused the
+// lockout, a right password with a right TOTP code still signs in.
 func (s *Service) Authenticate(ctx context.Context, by domain.Requester, in Authenticate) (token string, ends time.Time,
 	err error) {
 	password, err := domain.ParseGivenPassword(in.Password)
@@ -34,8 +36,7 @@ func (s *Service) Authenticate(ctx context.Context, by domain.Requester, in Auth
 	if in.Username == "" {
 		return "", time.Time{}, domain.InvalidField("username", "username_required", "username is missing or empty")
 	}
-	// The attempt is reserved before the lookup, so that an unknown username is counted and locked out like a known
-	// one.
+	// Reserve the attempt before the lookup, so that an unknown username is counted and locked out like a known one.
 	attempt, err := s.gate.ReserveSignIn(ctx, by, in.Username, in.Code != "")
 	if err != nil {
 		return "", time.Time{}, err
@@ -49,14 +50,14 @@ func (s *Service) Authenticate(ctx context.Context, by domain.Requester, in Auth
 	}
 	required, use := claimed.Code.Code.Confirmed(), totpUse{}
 	if attempt.Locked() {
-		// The code is compared even if the password is wrong: the duration must not reveal a right password. A recovery
-		// code is not accepted, because only the database can compare it.
+		// Compare the code even if the password is wrong, so that the duration does not reveal whether the password is
+		// right. Recovery codes are not accepted here, because only the database can compare them.
 		if use, err = s.readTOTPOnly(ctx, claimed.Code, in.Code, event); err != nil {
 			return "", time.Time{}, err
 		}
 	}
-	// The attempt stays counted, even for an inactive user with the right password. Otherwise the missing lockout would
-	// reveal that the password is right.
+	// The attempt stays counted, even if an inactive user sent the right password. Otherwise such attempts would cause
+	// no lockout, and this would reveal that the password is right.
 	if !check.Match || !claimed.User.Active || attempt.Locked() && (!required || use.wrong()) {
 		return "", time.Time{}, s.refuseSignIn(ctx, attempt, event, domain.ErrWrongCredentials)
 	}
@@ -79,9 +80,8 @@ func (s *Service) Authenticate(ctx context.Context, by domain.Requester, in Auth
 	return s.openSession(ctx, by, attempt, claimed.User, opened)
 }
 
-// refuseSignIn audits the refusal of a sign-in with wrong credentials and returns it. During a lockout, it returns the
-// refusal of the lockout instead, whichever credential was wrong. Otherwise a client could test guesses while the
-// account is locked out.
+// refuseSignIn audits the refusal of a sign-in with wrong credentials and returns it. If the attempt was allowed during
+// a lockout, it returns [gate.Attempt.Refusal] instead, so that the client cannot find out which credential was wrong.
 func (s *core) refuseSignIn(ctx context.Context, attempt gate.Attempt, event domain.Event, refusal error) error {
 	err := s.gate.Refused(ctx, event, refusal)
 	if attempt.Locked() && errors.Is(err, refusal) {
@@ -90,16 +90,16 @@ func (s *core) refuseSignIn(ctx context.Context, attempt gate.Attempt, event dom
 	return err
 }
 
-// signInEvent is the event of a sign-in that was not successful. It names the user only if the user exists: an unknown
-// username may be a password that was typed into the wrong field.
+// signInEvent returns the audit event of a refused sign-in. The event names the user only if the user exists, because
+// an unknown username may be a password that was typed into the wrong field.
 func (s *core) signInEvent(by domain.Requester, user domain.User) domain.Event {
 	return s.gate.Event(domain.ActionSignIn, by, domain.Caller{}).To(string(user.Name))
 }
 
-// openSession stores a session and returns its token, after all credentials were right. It needs no lock on the user,
-// because the session contains the epoch that was read before the password was checked. If a password change or a
-// deactivation has raised the user's epoch since then, the session is not valid. Errors: Unauthenticated with code
-// wrong_credentials when another request has used the code.
+// openSession stores a session and returns its token. The caller has compared all credentials, and they were right.
+// openSession needs no lock on the user, because the session contains the epoch that was read before the password was
+// checked. If a password change or a deactivation has raised the user's epoch since then, the session is not valid. If
+// another request has used the code, openSession returns an error of kind Unauthenticated with code wrong_credentials.
 func (s *core) openSession(ctx context.Context, by domain.Requester, attempt gate.Attempt, user domain.User,
 	opened ports.OpenedSignIn) (token string, ends time.Time, err error) {
 	session := domain.NewSession(s.ids.New(), user, s.clock.Now(), s.config.SessionTTL)
@@ -107,8 +107,8 @@ func (s *core) openSession(ctx context.Context, by domain.Requester, attempt gat
 	opened.Session = &session
 	err = s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		var err error
-		// Sign inside the transaction: if the server key was retired meanwhile, the transaction runs again and signs
-		// with the new key.
+		// Sign inside the transaction. If the server key is retired in the meantime, the transaction runs again and
+		// signs with the new key.
 		token, session.SignedBy, err = s.config.Tokens.Mint(ctx, ports.TokenClaims{
 			Credential: credential,
 			IssuedAt:   session.CreatedAt,
@@ -129,7 +129,7 @@ func (s *core) openSession(ctx context.Context, by domain.Requester, attempt gat
 }
 
 // openSignIn stores a sign-in with its audit event and ends its attempt. The transaction needs two round trips,
-// including the commit. The code is marked as used in the same transaction, so that no other sign-in can use it.
+// including the commit. This transaction also marks the code as used, so that no other sign-in can use the code.
 func (s *core) openSignIn(ctx context.Context, repos ports.Repos, by domain.Requester, attempt gate.Attempt,
 	user domain.User, credential domain.Credential, opened ports.OpenedSignIn) error {
 	opened.At, opened.Counters = s.clock.Now(), attempt.Counters()
@@ -146,8 +146,8 @@ func (s *core) openSignIn(ctx context.Context, repos ports.Repos, by domain.Requ
 	return s.gate.SucceedLocked(ctx, repos, attempt, state)
 }
 
-// signInChanges returns the changes for the audit event of a sign-in: the expiry of the sign-in, and the use of a code.
-// The first accepted code of a secret confirms the secret.
+// signInChanges returns the changes that the audit event of a sign-in lists: the expiry of the session or token family,
+// the use of a recovery code, and the confirmation of a TOTP secret by its first code.
 func signInChanges(claimed ports.SignIn, opened ports.OpenedSignIn) []domain.Change {
 	var changes []domain.Change
 	switch {

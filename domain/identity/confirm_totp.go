@@ -13,14 +13,18 @@ type ConfirmTOTP struct {
 	Username string
 	// Code is the first code of the secret.
 	Code string
-	// CurrentPassword is for a caller with a password.
+	// CurrentPassword is required from a caller who has a password.
 	CurrentPassword string
 }
 
-// ConfirmTOTP confirms the caller's enrolled TOTP secret with the first code of the secret. From then on, signing in
-// with a password requires a code, and the codes of an earlier secret are no longer accepted. Errors: Forbidden with
-// code totp_password_required, current_password_wrong or code_wrong, NotFound when no secret is waiting for its first
-// code, RateLimited during a lockout.
+// ConfirmTOTP confirms the TOTP secret that the caller has enrolled. The request contains the first code of the secret.
+// From then on, signing in with a password requires a code, and the codes of an earlier secret are no longer accepted.
+//
+// Errors:
+//
+//   - NotFound if the caller has no unconfirmed secret
+//   - Forbidden with code totp_password_required, current_password_wrong or code_wrong
+//   - RateLimited during a lockout
 func (s *Service) ConfirmTOTP(ctx context.Context, by domain.Requester, in ConfirmTOTP) error {
 	caller, err := s.ownCaller(ctx, by, in.Username)
 	if err != nil {
@@ -60,8 +64,8 @@ func (s *Service) ConfirmTOTP(ctx context.Context, by domain.Requester, in Confi
 	return s.applyOwnTOTP(ctx, change, totpProof{required: true, attempt: attempt, use: use})
 }
 
-// confirm marks the code as used and confirms the secret, under the lock on the user. It refuses with errWrongTOTP if
-// another secret was enrolled after the code was compared.
+// confirm marks the code as used and confirms the secret. The caller must hold the lock on the user. If another secret
+// was enrolled after the code was compared, confirm returns errWrongTOTP.
 func (s *core) confirm(ctx context.Context, repos ports.Repos, user domain.User, compared ports.SealedTOTPSecret,
 	use totpUse) error {
 	stored, err := s.unconfirmedTOTP(ctx, repos, user.ID)
@@ -77,8 +81,8 @@ func (s *core) confirm(ctx context.Context, repos ports.Repos, user domain.User,
 	return repos.TOTPSecrets.Promote(ctx, user.ID)
 }
 
-// unconfirmedTOTP returns the secret that waits for its first code. If there are two, it returns the secret that the
-// user enrolled, not the secret that the owner or an operator set up. Errors: NotFound.
+// unconfirmedTOTP returns the user's unconfirmed secret. A secret that the user enrolled has precedence over one that
+// the owner or an operator created. If there is no unconfirmed secret, the error has the kind NotFound.
 func (s *core) unconfirmedTOTP(ctx context.Context, repos ports.Repos, user domain.UserID) (ports.SealedTOTPSecret,
 	error) {
 	stored, err := repos.TOTPSecrets.Get(ctx, user, true)

@@ -15,21 +15,22 @@ type CreateUser struct {
 	Password string
 	// Role is user or admin, in any letter case. An empty Role means user.
 	Role string
-	// Identity is the written form of a public identity, or empty for a user without an identity. A program cannot sign
-	// in with a password to set its own identity, so the caller who creates the program's user may set the identity.
+	// Identity is the text form of the user's public identity. It may be empty. The field is for users that are
+	// programs. A program cannot set its own identity, because it cannot sign in with a password.
 	Identity string
 }
 
 // CreatedUser is a new user.
 type CreatedUser struct {
 	Name domain.UserName
-	// APIKey is the user's first API key, which is shown only once.
+	// APIKey is the user's first API key. It is shown only in this response.
 	APIKey string
 }
 
 // CreateUser creates a user. Only admins may call it. With open registration, every requester may call it, with or
-// without a credential. The new user then has the role user, unless the caller is an admin. Errors: Conflict with code
-// user_exists or identity_taken, RateLimited after too many registrations from an address.
+// without a credential, but only admins may create admins.
+//
+// Errors: Conflict with code user_exists or identity_taken; RateLimited after too many registrations from an address.
 func (s *Service) CreateUser(ctx context.Context, by domain.Requester, in CreateUser) (CreatedUser, error) {
 	creator, err := s.creator(ctx, s.store.Read(), by)
 	if err != nil {
@@ -40,7 +41,8 @@ func (s *Service) CreateUser(ctx context.Context, by domain.Requester, in Create
 		return CreatedUser{}, err
 	}
 	if creator == nil || !creator.IsAdmin() {
-		// A registration is not a guess, but it costs a password hash, so the attempt is never released.
+		// Never release the attempt: the number of registrations must be limited, because each one costs a password
+		// hash.
 		if _, err := s.gate.ReserveAddress(ctx, by, domain.ActionCreateUser); err != nil {
 			return CreatedUser{}, err
 		}
@@ -57,7 +59,7 @@ func (s *Service) CreateUser(ctx context.Context, by domain.Requester, in Create
 	}
 	created := CreatedUser{Name: user.Name}
 	err = s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// The role is decided again: the creator may have been demoted while the password was hashed.
+		// Decide the role again, because the creator may have been demoted while the password was hashed.
 		var actor domain.Caller
 		if actor, user.Role, err = s.lockCreator(ctx, repos, by, in.Role); err != nil {
 			return err
@@ -76,7 +78,7 @@ func (s *Service) CreateUser(ctx context.Context, by domain.Requester, in Create
 	return created, err
 }
 
-// parseNewIdentity is domain.ParsePublicIdentity for the field identity of a new user.
+// parseNewIdentity does the same as domain.ParsePublicIdentity, but its error names the field "identity".
 func parseNewIdentity(text string) (domain.PublicIdentity, error) {
 	public, err := domain.ParsePublicIdentity(text)
 	if refusal, ok := errors.AsType[*domain.Error](err); ok {
@@ -87,7 +89,8 @@ func parseNewIdentity(text string) (domain.PublicIdentity, error) {
 	return public, err
 }
 
-// addIdentity stores the identity of a new user. The event's target becomes the fingerprint.
+// addIdentity stores the identity of a new user. It appends the event, with the fingerprint of the identity as its
+// target.
 func (s *core) addIdentity(ctx context.Context, repos ports.Repos, identity domain.Identity, event domain.Event) error {
 	if err := repos.Identities.Put(ctx, identity); err != nil {
 		return err
@@ -95,13 +98,13 @@ func (s *core) addIdentity(ctx context.Context, repos ports.Repos, identity doma
 	return repos.Events.Append(ctx, event.To(identity.Fingerprint.String()))
 }
 
-// lockCreator returns the caller who creates the user, and the role of the new user. It decides both again, inside the
-// transaction. The caller is zero for a request without a token.
+// lockCreator runs in the transaction. It authenticates the creator and decides the role of the new user, both for the
+// second time. For a request without a token, the returned caller is zero.
 func (s *core) lockCreator(ctx context.Context, repos ports.Repos, by domain.Requester,
 	requested string) (domain.Caller, domain.Role, error) {
 	if !by.Credential.IsZero() {
-		// The lock serialises this transaction with a demotion of the creator: an admin who was demoted must not create
-		// admins.
+		// The lock serialises this transaction with a demotion of the creator, because an admin who was demoted must
+		// not create admins.
 		if _, err := repos.System.Lock(ctx); err != nil {
 			return domain.Caller{}, domain.Role{}, err
 		}
@@ -117,8 +120,8 @@ func (s *core) lockCreator(ctx context.Context, repos ports.Repos, by domain.Req
 	return *creator, role, nil
 }
 
-// creator returns the caller, or nil for a request without a token. An invalid token is always refused, even if no
-// token is required, because the sender expects to act as a user.
+// creator returns the caller, or nil for a request without a token. An invalid token is refused even if no token is
+// required, because a client that sends a token expects to act as its user.
 func (s *core) creator(ctx context.Context, repos ports.Repos, by domain.Requester) (*domain.Caller, error) {
 	if by.Credential.IsZero() {
 		return nil, nil
@@ -130,8 +133,8 @@ func (s *core) creator(ctx context.Context, repos ports.Repos, by domain.Request
 	return &caller, nil
 }
 
-// roleForNewUser decides whether the creator may create users and returns the role that the new user gets. It checks
-// the right of the creator before it checks the requested role.
+// roleForNewUser first decides whether the creator may create users. It then parses the requested role and returns the
+// role of the new user.
 func (s *core) roleForNewUser(creator *domain.Caller, requested string) (domain.Role, error) {
 	if _, err := domain.RoleForNewUser(creator, domain.Role{}, s.config.OpenRegistration); err != nil {
 		return domain.Role{}, err
@@ -147,7 +150,8 @@ func (s *core) roleForNewUser(creator *domain.Caller, requested string) (domain.
 	return domain.RoleForNewUser(creator, role, s.config.OpenRegistration)
 }
 
-// CheckMayCreateUsers returns nil when the requester may create users. It does not depend on the rest of the request.
+// CheckMayCreateUsers returns nil if the requester may create users. A caller can use it before it reads the body of a
+// request.
 func (s *Service) CheckMayCreateUsers(ctx context.Context, by domain.Requester) error {
 	creator, err := s.creator(ctx, s.store.Read(), by)
 	if err != nil {

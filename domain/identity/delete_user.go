@@ -7,13 +7,13 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// DeleteUser deletes a user with its credentials and memberships. Only admins may call it. Errors: Conflict for the
-// owner and for a user who owns boxes.
+// DeleteUser deletes a user with its credentials and memberships. Only admins may call it. It returns an error of kind
+// Conflict if the user is the owner or owns boxes.
 func (s *Service) DeleteUser(ctx context.Context, by domain.Requester, username string) error {
 	return s.deleteUser(ctx, by, username)
 }
 
-// deleteUser is the part of DeleteUser that both APIs share.
+// deleteUser deletes a user for both APIs.
 func (s *core) deleteUser(ctx context.Context, by domain.Requester, username string) error {
 	if _, err := s.gate.Admin(ctx, s.store.Read(), by); err != nil {
 		return err
@@ -23,7 +23,7 @@ func (s *core) deleteUser(ctx context.Context, by domain.Requester, username str
 		return domain.ErrUserNotFound
 	}
 	return s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// The lock serialises this transaction with a handover and with a demotion of the caller.
+		// This lock serialises the transaction with a handover and with a demotion of the caller.
 		if _, err := repos.System.Lock(ctx); err != nil {
 			return err
 		}
@@ -31,7 +31,8 @@ func (s *core) deleteUser(ctx context.Context, by domain.Requester, username str
 		if err != nil {
 			return err
 		}
-		// The strong lock keeps other transactions from giving the user a box or a membership before the deletion.
+		// Until the user is deleted, this stronger lock prevents other transactions from giving the user a box or a
+		// membership.
 		user, err := repos.Users.LockToDelete(ctx, name)
 		if err != nil {
 			return err
@@ -43,7 +44,8 @@ func (s *core) deleteUser(ctx context.Context, by domain.Requester, username str
 		if err := user.Deletable(caller, owned); err != nil {
 			return err
 		}
-		// The deletion removes the user from all boxes. A change of a box's members sets the box's time of update.
+		// The deletion removes the user from all boxes. Every change of a box's members must update the time of the
+		// box's last change.
 		if err := repos.Boxes.TouchOf(ctx, user.ID, s.clock.Now()); err != nil {
 			return err
 		}

@@ -7,15 +7,15 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// OwnedIdentity is the current identity of a user, as a caller sees it.
+// OwnedIdentity is the result of [Service.DescribeIdentity]: the current identity of a user.
 type OwnedIdentity struct {
 	domain.Identity
-	// Locked reports whether a locked identity of the user is stored. Locked is nil if the caller is another user.
+	// Locked reports whether the user has a stored locked identity. It is nil if the user is not the caller.
 	Locked *bool
 }
 
-// DescribeIdentity returns the current identity of a user. Every caller with a valid credential may call it. Errors:
-// NotFound with code identity_not_found, also for a user who does not exist.
+// DescribeIdentity returns the current identity of a user. Every caller with a valid credential may call it. If the
+// user has no identity or does not exist, it returns an error of kind NotFound with code identity_not_found.
 func (s *Service) DescribeIdentity(ctx context.Context, by domain.Requester, username string) (OwnedIdentity,
 	error) {
 	repos := s.store.Read()

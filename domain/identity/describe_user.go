@@ -8,16 +8,17 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// UserDescription is the part of an account that the user and admins may see.
+// UserDescription contains the data of an account that is visible to its user and to admins.
 type UserDescription struct {
 	User domain.User
-	// APIKeys are the ids of the usable keys, or the whole keys if the server is configured to show them.
+	// APIKeys lists the usable API keys of the user, as ids or as whole keys; see Config.ShowAPIKeys.
 	APIKeys []string
-	// Permissions is the union of the user's permissions over all boxes of which the user is an active member.
+	// Permissions contains each permission that the user has in at least one box as an active member.
 	Permissions domain.Permissions
 }
 
-// DescribeUser returns the account of a user. The user and admins may call it. Showing whole API keys is audited.
+// DescribeUser returns the account of a user. Only the user and admins may call it. If the result contains whole API
+// keys, DescribeUser audits this.
 func (s *Service) DescribeUser(ctx context.Context, by domain.Requester, username string) (UserDescription, error) {
 	repos := s.store.Read()
 	caller, err := s.gate.Caller(ctx, repos, by)
@@ -42,8 +43,8 @@ func (s *Service) DescribeUser(ctx context.Context, by domain.Requester, usernam
 	return UserDescription{User: user, APIKeys: keys, Permissions: permissions}, err
 }
 
-// account returns the named user if the caller may see the account. The caller's right is decided first, so that the
-// refusal does not reveal whether the user exists.
+// account returns the named user if the caller may see the account. It authorises the caller before the lookup, so that
+// a refusal does not reveal whether the user exists.
 func (s *core) account(ctx context.Context, repos ports.Repos, caller domain.Caller, username string) (domain.User,
 	error) {
 	name, err := domain.ParseUserName(username)
@@ -56,9 +57,10 @@ func (s *core) account(ctx context.Context, repos ports.Repos, caller domain.Cal
 	return repos.Users.Get(ctx, name)
 }
 
-// shownAPIKeys lists the usable API keys of a user: their ids, or whole keys if the server is configured to show them.
-// Only the owner sees the owner's whole keys. A caller with an expiring API key sees no whole keys, because such a
-// caller must not obtain a key that expires later.
+// shownAPIKeys returns the usable API keys of a user, as ids or as whole keys. The result named whole is true if they
+// are whole keys. This requires that Config.ShowAPIKeys is true. Even then, only the owner sees the owner's whole keys.
+// A caller with an API key that expires sees no whole keys, because the caller could otherwise obtain a key that is
+// valid for longer.
 func (s *core) shownAPIKeys(ctx context.Context, repos ports.Repos, caller domain.Caller,
 	user domain.User) (shown []string, whole bool, err error) {
 	keys, err := repos.APIKeys.List(ctx, user.ID)

@@ -7,7 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// EnrolledTOTP is a new TOTP secret, not confirmed yet, and its recovery codes. Both are shown only once.
+// EnrolledTOTP contains a new TOTP secret, which is not confirmed yet, and its recovery codes. Both are shown only in
+// this result.
 type EnrolledTOTP struct {
 	Enrolment ports.Enrolment
 	Recovery  []domain.RecoveryCode
@@ -16,15 +17,20 @@ type EnrolledTOTP struct {
 // EnrolTOTP is the request for a new TOTP secret.
 type EnrolTOTP struct {
 	Username string
-	// Code is a TOTP code or a recovery code, for a caller with a confirmed secret.
+	// Code is a TOTP code or a recovery code. It is required from a caller who has a confirmed secret.
 	Code string
-	// CurrentPassword is for a caller with a password.
+	// CurrentPassword is required from a caller who has a password.
 	CurrentPassword string
 }
 
-// EnrolTOTP creates a TOTP secret for the caller. The secret takes effect when ConfirmTOTP accepts its first code;
-// until then, an earlier confirmed secret stays in force. Errors: Invalid with code code_required, Forbidden with code
-// totp_password_required, current_password_wrong or code_wrong, RateLimited during a lockout.
+// EnrolTOTP creates a TOTP secret for the caller. The secret takes effect when ConfirmTOTP accepts its first code.
+// Until then, an earlier confirmed secret stays in force.
+//
+// Errors:
+//
+//   - Invalid with code code_required
+//   - Forbidden with code totp_password_required, current_password_wrong or code_wrong
+//   - RateLimited during a lockout
 func (s *Service) EnrolTOTP(ctx context.Context, by domain.Requester, in EnrolTOTP) (EnrolledTOTP, error) {
 	caller, err := s.ownCaller(ctx, by, in.Username)
 	if err != nil {
@@ -61,7 +67,7 @@ func (s *Service) EnrolTOTP(ctx context.Context, by domain.Requester, in EnrolTO
 	return enrolled, err
 }
 
-// pendingTOTP returns the description of a secret that is not confirmed yet.
+// pendingTOTP returns the metadata of a new TOTP secret that the user has not confirmed yet.
 func (s *core) pendingTOTP(user domain.UserID) domain.TOTPSecret {
 	return domain.TOTPSecret{
 		ID:        s.ids.New(),

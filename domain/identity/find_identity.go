@@ -6,8 +6,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// FindIdentity returns the identity with a fingerprint, even if its user was deleted or has another identity now. Every
-// caller with a valid credential may call it. Errors: NotFound with code identity_not_found.
+// FindIdentity returns the identity with the given fingerprint, even if its user was deleted or has a different
+// identity now. Every caller with a valid credential may call it. Errors: NotFound with code identity_not_found.
 func (s *Service) FindIdentity(ctx context.Context, by domain.Requester, text string) (domain.Identity, error) {
 	if _, err := s.gate.Caller(ctx, s.store.Read(), by); err != nil {
 		return domain.Identity{}, err

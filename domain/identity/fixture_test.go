@@ -17,7 +17,7 @@ const (
 	stranger = "198.51.100.7"
 )
 
-// fixture is an initialized system with an owner. It allows three attempts before a lockout.
+// fixture is an initialized system with an owner. By default it allows three attempts before a lockout.
 type fixture struct {
 	*usecases.Parts
 	t       *testing.T
@@ -104,7 +104,7 @@ func (f fixture) guess(address, username, password string) error {
 	return err
 }
 
-// session signs in with the password of user.
+// session signs in as the named user, with the password NAME-password, and returns a requester with the session.
 func (f fixture) session(name string) domain.Requester {
 	f.t.Helper()
 	token, _, err := f.service.Authenticate(f.ctx, usecases.From(home),
@@ -123,21 +123,21 @@ func (f fixture) member(name, group string) (secret string) {
 	return shown.Secret
 }
 
-// code advances the clock to the next time step and returns its TOTP code. Each call therefore returns an unused
-// code.
+// code advances the clock to the next time step and returns the TOTP code for this step. Each call therefore returns an
+// unused code.
 func (f fixture) code(secret string) string {
 	f.t.Helper()
 	f.Clock.Advance(30 * time.Second)
 	return f.Code(f.t, secret)
 }
 
-// enrol requests a TOTP secret for a user with the password NAME-password.
+// enrol requests a TOTP secret for the named user, whose password is NAME-password.
 func (f fixture) enrol(by domain.Requester, name, code string) (identity.EnrolledTOTP, error) {
 	return f.service.EnrolTOTP(f.ctx, by,
 		identity.EnrolTOTP{Username: name, Code: code, CurrentPassword: name + "-password"})
 }
 
-// confirm confirms a TOTP secret of a user with the password NAME-password.
+// confirm confirms the TOTP secret of the named user, whose password is NAME-password.
 func (f fixture) confirm(by domain.Requester, name, code string) error {
 	return f.service.ConfirmTOTP(f.ctx, by,
 		identity.ConfirmTOTP{Username: name, Code: code, CurrentPassword: name + "-password"})

@@ -13,14 +13,15 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// The tests in this file write to the database like an attacker who has an account but no server key. They cover every
-// table whose rows authenticate a user.
+// In these tests, the attacker has an account and can write to the database, but has no server key. The tests cover
+// every table whose rows authenticate a user.
 
-// owned returns the id of a user's row as an SQL expression.
+// owned returns an SQL expression for the id of the named user.
 func owned(name string) string { return `(SELECT id FROM users WHERE name = '` + name + `')` }
 
-// TestForgedTokenRows verifies that an attacker cannot authenticate as another user by adding rows that contain plain
-// hashes, or by moving the rows of the attacker's own tokens.
+// TestForgedTokenRows verifies that forged rows of opaque tokens do not authenticate the attacker as another user. The
+// attacker inserts a row with an unkeyed hash of a token, or assigns the rows of the attacker's own tokens to the other
+// user.
 func TestForgedTokenRows(t *testing.T) {
 	t.Parallel()
 	victimFamily := `(SELECT id FROM token_families WHERE user_id = ` + owned("victim") + `)`
@@ -57,7 +58,8 @@ func TestForgedTokenRows(t *testing.T) {
 	}
 }
 
-// TestForgedSignedTokenRows verifies that the row of a signed token cannot be assigned to another user.
+// TestForgedSignedTokenRows verifies that an attacker cannot authenticate as another user by assigning the row of the
+// attacker's own API key or session to that user.
 func TestForgedSignedTokenRows(t *testing.T) {
 	t.Parallel()
 	for _, table := range []string{"api_keys", "sessions"} {
@@ -75,7 +77,8 @@ func TestForgedSignedTokenRows(t *testing.T) {
 	}
 }
 
-// TestForgedSecrets verifies that a sealed password or TOTP secret cannot be copied to another user.
+// TestForgedSecrets verifies that a sealed password or TOTP secret is refused as tampered after it was copied to
+// another user.
 func TestForgedSecrets(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -100,7 +103,8 @@ func TestForgedSecrets(t *testing.T) {
 	require.True(t, ports.IsTampered(signIn()))
 }
 
-// TestForgedRecoveryCodes verifies that an attacker who knows a password cannot make a recovery code for its account.
+// TestForgedRecoveryCodes verifies that an attacker who knows the password of an account cannot forge a recovery code
+// for the account.
 func TestForgedRecoveryCodes(t *testing.T) {
 	t.Parallel()
 	made := domain.RecoveryCode{1, 2, 3}
@@ -132,7 +136,7 @@ func TestForgedRecoveryCodes(t *testing.T) {
 	}
 }
 
-// secondFactor creates a user with a password and a confirmed TOTP secret, and returns the recovery codes.
+// secondFactor creates a user who has a password and a confirmed TOTP secret. It returns the user's recovery codes.
 func (f fixture) secondFactor(name string) []domain.RecoveryCode {
 	f.t.Helper()
 	by := f.user(name, "user")
@@ -143,8 +147,8 @@ func (f fixture) secondFactor(name string) []domain.RecoveryCode {
 }
 
 // TestInvitationOfOlderRelease verifies that an invitation of an older release stays valid. Such an invitation has no
-// key_id, and its proof was made with the server key of purpose throttle. The test also verifies that a proof of this
-// release is refused if its key_id was deleted.
+// key_id, and its proof was made with the server key whose purpose is "throttle". The test also verifies that an
+// invitation of this release is refused if an attacker has deleted its key_id.
 func TestInvitationOfOlderRelease(t *testing.T) {
 	t.Parallel()
 	f := open(t)

@@ -14,18 +14,22 @@ type Initialize struct {
 	// Username is displayed in the letter case of the request. The name of the user is Username in lower case.
 	Username string
 	Password string
-	// Token is compared with the InitToken of the configuration.
+	// Token must be equal to Config.InitToken, unless Config.InitToken is empty.
 	Token string
 }
 
-// Initialize creates the owner and returns its first API key. It succeeds once per installation. Errors: Conflict with
-// code already_initialized for all later and all concurrent requests; Unauthenticated with code init_token_required for
-// a missing or wrong token; RateLimited after too many wrong tokens.
+// Initialize creates the owner and returns its first API key. Only one request per installation succeeds.
+//
+// Errors:
+//
+//   - Conflict with code already_initialized if the system has an owner
+//   - Unauthenticated with code init_token_required if the token is missing or wrong
+//   - RateLimited after too many wrong tokens
 func (s *Service) Initialize(ctx context.Context, by domain.Requester, in Initialize) (apiKey string, err error) {
 	if err := s.checkInitToken(ctx, by, in.Token); err != nil {
 		return "", err
 	}
-	// This check runs before the slow password hash, and again under the lock.
+	// Check for an owner before the slow password hash. The transaction checks again, under the lock.
 	owner, err := s.store.Read().System.Owner(ctx)
 	if err != nil {
 		return "", err
@@ -63,12 +67,13 @@ func (s *Service) Initialize(ctx context.Context, by domain.Requester, in Initia
 	return apiKey, err
 }
 
-// errInitToken is the refusal of a missing or wrong initialization token.
+// errInitToken is the error for a missing or wrong initialization token.
 var errInitToken = domain.Refuse(domain.Unauthenticated, "init_token_required",
-	"the initialization token is missing or wrong: send the one that this server logged or was configured with")
+	"the initialization token is missing or wrong: send the token from the log or the configuration of the server")
 
-// checkInitToken compares digests instead of tokens. Digests have the same length, so the duration of the comparison
-// reveals nothing about the token. A wrong token counts as an attempt; a missing token does not.
+// checkInitToken compares the digest of the token with the digest of the configured token. All digests have the same
+// length, so the duration of the comparison reveals nothing about the configured token. A wrong token counts as an
+// attempt; a missing token does not.
 func (s *core) checkInitToken(ctx context.Context, by domain.Requester, token string) error {
 	configured := s.config.InitToken.Bytes()
 	if len(configured) == 0 {

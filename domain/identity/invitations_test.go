@@ -16,7 +16,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// invite makes an invitation as the owner and returns its code.
+// invite creates an invitation in the name of the owner and returns its code.
 func (f fixture) invite(in identity.InviteUser) string {
 	f.t.Helper()
 	invited, err := f.service.InviteUser(f.ctx, f.owner, in)
@@ -24,7 +24,7 @@ func (f fixture) invite(in identity.InviteUser) string {
 	return invited.Code.String()
 }
 
-// join accepts an invitation from an address.
+// join sends a request to accept an invitation, from the given address.
 func (f fixture) join(address, code, password string) error {
 	_, err := f.service.AcceptInvitation(f.ctx, usecases.From(address),
 		identity.AcceptInvitation{Code: code, Password: password})
@@ -60,8 +60,8 @@ func TestInvitation(t *testing.T) {
 	require.Equal(t, []string{"anna success anna"}, f.Audited(t, domain.ActionJoin))
 }
 
-// TestInvitationInvalid verifies that every code without an open invitation gets the same refusal, and that the
-// refusal is audited.
+// TestInvitationInvalid verifies that the same error is returned for every code that belongs to no open invitation, and
+// that each refusal is audited.
 func TestInvitationInvalid(t *testing.T) {
 	t.Parallel()
 	f := openWith(t, 100)
@@ -98,8 +98,8 @@ func TestInvitationInvalid(t *testing.T) {
 	require.NoError(t, f.join(home, open, "password"))
 }
 
-// TestInvitationPassword verifies that an invitation stays open after a refused password, and that no attempt is
-// counted.
+// TestInvitationPassword verifies that an invitation stays open after a request whose password is refused, and that
+// such a request does not count as an attempt.
 func TestInvitationPassword(t *testing.T) {
 	t.Parallel()
 	f := openWith(t, 1)
@@ -116,7 +116,8 @@ func TestInvitationPassword(t *testing.T) {
 	require.Equal(t, []string{"anna success anna"}, f.Audited(t, domain.ActionJoin))
 }
 
-// TestInvitationNameTaken verifies that an invitation reserves no name, and stays open while the name is taken.
+// TestInvitationNameTaken verifies that an invitation does not reserve its name, and that it stays open while another
+// user has the name.
 func TestInvitationNameTaken(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -152,7 +153,7 @@ func TestInvitationOnce(t *testing.T) {
 	require.Equal(t, 1, joined)
 }
 
-// TestInvitationDecidesAgain verifies that changes to an invitation take effect if they happen while the password is
+// TestInvitationDecidesAgain verifies that an invitation cannot be accepted if it becomes invalid while the password is
 // hashed.
 func TestInvitationDecidesAgain(t *testing.T) {
 	t.Parallel()
@@ -176,8 +177,8 @@ func TestInvitationDecidesAgain(t *testing.T) {
 	}
 }
 
-// TestInvitationRateLimit verifies that wrong codes are limited by address, and that a lockout has one audit event.
-// The right code is refused during the lockout and accepted after it.
+// TestInvitationRateLimit verifies that too many wrong codes lock out the address that sent them, and that the lockout
+// has one audit event. The right code is refused during the lockout and accepted after it.
 func TestInvitationRateLimit(t *testing.T) {
 	t.Parallel()
 	f := openWith(t, 1) // 40 for an address
@@ -193,8 +194,8 @@ func TestInvitationRateLimit(t *testing.T) {
 	require.NoError(t, f.join(stranger, code, "password"))
 }
 
-// TestInvitationForged verifies that an attacker who can write to the database can neither create nor change an
-// invitation.
+// TestInvitationForged verifies that an invitation is refused after an attacker has changed one of its columns in the
+// database.
 func TestInvitationForged(t *testing.T) {
 	t.Parallel()
 	f := openWith(t, 100)
@@ -259,8 +260,8 @@ func TestInvitationLimit(t *testing.T) {
 	require.ErrorIs(t, f.join(home, code, "password"), domain.ErrInvitationInvalid)
 }
 
-// TestInvitationStates verifies that the list has the state of each invitation, and that exactly the open ones can be
-// accepted.
+// TestInvitationStates verifies that ListInvitations returns the state of each invitation, and that only the
+// invitations whose state is open can be accepted.
 func TestInvitationStates(t *testing.T) {
 	t.Parallel()
 	f := openWith(t, 100)

@@ -9,25 +9,26 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// InviteUser is the request to invite a user, who chooses the password.
+// InviteUser is the request to invite a user. The invited user chooses the password later.
 type InviteUser struct {
 	// Username is displayed in the letter case of the request. The name of the user is Username in lower case.
 	Username string
 	// Role is user or admin, in any letter case. An empty Role means user.
 	Role string
-	// Expiry is in one of the forms of domain.ParseExpiry, at most 30 days from now. An empty Expiry means seven days.
+	// Expiry is the time when the invitation expires, in one of the forms that domain.ParseExpiry accepts. It is at
+	// most 30 days from now. An empty Expiry means seven days.
 	Expiry string
 }
 
 // Invited is a new invitation.
 type Invited struct {
 	Invitation domain.Invitation
-	// Code is shown only once.
+	// Code is shown only in this result.
 	Code domain.InvitationCode
 }
 
-// InviteUser creates an invitation and replaces an earlier one for the name. Only admins may call it. It creates no
-// user and does not reserve the name. Errors: Conflict with code user_exists or limit_reached.
+// InviteUser creates an invitation. It replaces an earlier invitation for the same name. Only admins may call it. It
+// creates no user, and another user can still take the name. Errors: Conflict with code user_exists or limit_reached.
 func (s *Service) InviteUser(ctx context.Context, by domain.Requester, in InviteUser) (Invited, error) {
 	if _, err := s.gate.Admin(ctx, s.store.Read(), by); err != nil {
 		return Invited{}, err
@@ -37,8 +38,8 @@ func (s *Service) InviteUser(ctx context.Context, by domain.Requester, in Invite
 		return Invited{}, err
 	}
 	err = s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// The lock serialises this transaction with other invitations, so that the count of open invitations stays
-		// right, and with a demotion of the caller.
+		// The lock serialises this transaction with a demotion of the caller. It also serialises concurrent
+		// invitations, so that their number cannot exceed the quota.
 		if _, err := repos.System.Lock(ctx); err != nil {
 			return err
 		}
@@ -59,7 +60,8 @@ func (s *Service) InviteUser(ctx context.Context, by domain.Requester, in Invite
 	return invited, err
 }
 
-// newInvitation parses the request and makes a code. The inviter and the proof are not set yet.
+// newInvitation parses the request and returns an invitation with a new code. The caller must set the inviter and the
+// proof.
 func (s *core) newInvitation(in InviteUser) (Invited, error) {
 	name, err := domain.ParseUserName(in.Username)
 	if err != nil {
@@ -87,8 +89,8 @@ func (s *core) newInvitation(in InviteUser) (Invited, error) {
 	}}, nil
 }
 
-// replaceInvitation stores an invitation in place of an earlier one for the name. It returns the earlier invitation, or
-// zero if there is none. The caller holds the lock on the system.
+// replaceInvitation stores an invitation and deletes the earlier invitation for the same name, if there is one. It
+// returns the earlier invitation or the zero invitation. The caller must hold the lock on the system.
 func replaceInvitation(ctx context.Context, repos ports.Repos, invitation domain.Invitation) (before domain.Invitation,
 	err error) {
 	if _, err := repos.Users.Get(ctx, invitation.Name); err == nil {
@@ -109,9 +111,11 @@ func replaceInvitation(ctx context.Context, repos ports.Repos, invitation domain
 	return before, repos.Invitations.Add(ctx, invitation)
 }
 
-// proves reports whether code belongs to invitation. The stored proof is a keyed digest. If SignedBy is zero, an older
-// release made the proof, with a different server key than later releases use. An attacker who can write to the
-// database can change SignedBy, but has neither key and so cannot make a valid proof.
+// proves reports whether code belongs to invitation. It computes the proof, which is a keyed digest, and compares it
+// with the stored proof. If SignedBy is zero, an older release made the stored proof with another server key.
+//
+// An attacker who can write to the database can change SignedBy. But without one of the two keys, the attacker cannot
+// make a valid proof.
 func (s *core) proves(code domain.InvitationCode, invitation domain.Invitation) bool {
 	terms := invitation.Terms(code)
 	proof, _ := s.config.TokenDigests.Invitation(terms...)
@@ -121,9 +125,12 @@ func (s *core) proves(code domain.InvitationCode, invitation domain.Invitation) 
 	return proof.Equal(invitation.Proof)
 }
 
-// openInvitation returns the invitation of a code. It returns ErrInvitationInvalid, always after the same work, for an
-// unknown, revoked, used, replaced or expired invitation, and for an invitation whose inviter is no longer an active
-// admin.
+// openInvitation returns the open invitation that a code belongs to. It returns ErrInvitationInvalid, always after the
+// same work, in these cases:
+//
+//   - the code is unknown
+//   - the invitation was revoked, used or replaced, or it has expired
+//   - the inviter is no longer an active admin
 func (s *core) openInvitation(ctx context.Context, repos ports.Repos, text string,
 	now time.Time) (domain.Invitation, error) {
 	code, _ := domain.ParseInvitationCode(text) // other text gives the zero code, which no invitation has

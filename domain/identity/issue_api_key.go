@@ -11,15 +11,18 @@ import (
 
 // IssueAPIKey is the request for a new API key of the caller.
 type IssueAPIKey struct {
-	// Expiry is in one of the forms of domain.ParseExpiry. An empty Expiry means that the key never expires.
+	// Expiry is the time when the key expires, in one of the forms that domain.ParseExpiry accepts. An empty Expiry
+	// means that the key does not expire.
 	Expiry string
 	// Name is a note for the user; it may be empty.
 	Name string
 }
 
-// IssueAPIKey returns a new API key, which is shown only once. The caller is authenticated a second time under the lock
-// on the account: a concurrent deactivation, which revokes all keys, must not miss the new key. Errors: Conflict with
-// code limit_reached.
+// IssueAPIKey creates an API key and returns it. The key is shown only in this result. IssueAPIKey authenticates the
+// caller a second time, under the lock on the account. A concurrent deactivation therefore either revokes the new key
+// or prevents it.
+//
+// If the user has too many keys, the error has the kind Conflict and the code limit_reached.
 func (s *Service) IssueAPIKey(ctx context.Context, by domain.Requester, in IssueAPIKey) (apiKey string, err error) {
 	caller, err := s.gate.Caller(ctx, s.store.Read(), by)
 	if err != nil {
@@ -48,7 +51,8 @@ func (s *Service) IssueAPIKey(ctx context.Context, by domain.Requester, in Issue
 		if err := checkAPIKeyQuota(ctx, repos, caller.UserID); err != nil {
 			return err
 		}
-		// CapAPIKeyExpiry depends on the caller's credential, so it needs the caller that was read under the lock.
+		// Pass the caller that was read under the lock to CapAPIKeyExpiry, because the result depends on the caller's
+		// credential.
 		key := domain.APIKey{
 			ID:        s.ids.New(),
 			User:      caller.UserID,
@@ -65,7 +69,8 @@ func (s *Service) IssueAPIKey(ctx context.Context, by domain.Requester, in Issue
 	return apiKey, err
 }
 
-// checkAPIKeyQuota counts the user's keys. The lock on the user must be held, so that the count still holds at commit.
+// checkAPIKeyQuota returns an error if the user has the maximum number of API keys. The caller must hold the lock on
+// the user, so that no other transaction adds a key before the commit.
 func checkAPIKeyQuota(ctx context.Context, repos ports.Repos, user domain.UserID) error {
 	count, err := repos.APIKeys.Count(ctx, user)
 	if err != nil {

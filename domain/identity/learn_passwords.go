@@ -10,10 +10,10 @@ import (
 // learnBatch is the maximum number of password hashes that one SQL statement reads.
 const learnBatch = 1000
 
-// LearnPasswords passes all stored password hashes to [ports.Passwords.Learn]. Every later comparison then does the
-// same work, even if the stored hashes use different parameters. Otherwise the duration of a sign-in could reveal which
-// users exist. Call LearnPasswords once, before the first request. It skips a hash that does not authenticate; a
-// sign-in of the user reports such a hash.
+// LearnPasswords passes all stored password hashes to [ports.Passwords.Learn]. From then on, every comparison of a
+// password does the same work, even if the stored hashes were made with different parameters. Otherwise the duration of
+// a sign-in could reveal which users exist. Call LearnPasswords once, before the first request. It skips a hash that
+// does not authenticate. The next sign-in of its user returns an error for such a hash.
 func (s *Service) LearnPasswords(ctx context.Context) error {
 	keys, err := s.store.Read().ServerKeys.List(ctx)
 	if err != nil {

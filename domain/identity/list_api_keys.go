@@ -6,7 +6,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// ListAPIKeys returns the caller's API keys, oldest first, including expired ones that are not deleted yet.
+// ListAPIKeys returns the stored API keys of the caller, oldest first. Some of them may have expired.
 func (s *Service) ListAPIKeys(ctx context.Context, by domain.Requester) ([]domain.APIKey, error) {
 	caller, err := s.gate.Caller(ctx, s.store.Read(), by)
 	if err != nil {

@@ -6,15 +6,15 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// ListedInvitation is an invitation with its state.
+// ListedInvitation is an invitation and its state.
 type ListedInvitation struct {
 	domain.Invitation
 	State domain.InvitationState
 }
 
 // ListInvitations returns the stored invitations that have not expired, sorted by name. An invitation is deleted when
-// it is accepted or revoked. The list includes invitations that cannot be accepted at present, for example because the
-// name is taken. These invitations also count towards the quota. Only admins may call it.
+// it is accepted or revoked. The list includes invitations that cannot be accepted now, for example because another
+// user has the name. These invitations count towards the quota too. Only admins may call it.
 func (s *Service) ListInvitations(ctx context.Context, by domain.Requester) ([]ListedInvitation, error) {
 	if _, err := s.gate.Admin(ctx, s.store.Read(), by); err != nil {
 		return nil, err

@@ -7,9 +7,11 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// LockIdentity stores text as the locked form of the caller's current identity. It replaces the locked identity that is
-// already stored, if any. It requires a recent sign-in with the password. Errors: Forbidden with code
-// recent_sign_in_required, Invalid with code locked_identity_invalid, NotFound with code identity_not_found.
+// LockIdentity stores the text argument as the caller's locked identity: the caller's current identity, locked under a
+// passphrase. It replaces an earlier locked identity. It requires a recent sign-in with the password.
+//
+// Errors: Forbidden with code recent_sign_in_required; Invalid with code locked_identity_invalid; NotFound with code
+// identity_not_found.
 func (s *Service) LockIdentity(ctx context.Context, by domain.Requester, username, text string) error {
 	caller, err := s.recentCaller(ctx, by, username, domain.ActionLockIdentity)
 	if err != nil {

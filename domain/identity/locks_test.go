@@ -20,8 +20,7 @@ func atOnce(first, second func() error) (errs [2]error) {
 	return errs
 }
 
-// requireOneRefused requires that one of two concurrent requests succeeded and that the other was refused with the
-// given error.
+// requireOneRefused requires that one of the two errors is nil and the other is the given refusal.
 func requireOneRefused(t *testing.T, errs [2]error, refusal error) {
 	t.Helper()
 	if errs[0] == nil {
@@ -60,8 +59,8 @@ func TestUpdateUserDecidesAgain(t *testing.T) {
 	require.NoError(t, f.guess(home, "anna", "anna-password"))
 }
 
-// TestPasswordChangedMeanwhile verifies that a request replaces a password only if the password has not changed since
-// the request read it.
+// TestPasswordChangedMeanwhile verifies that a request to change a password fails if another request changes the
+// password while the new one is hashed.
 func TestPasswordChangedMeanwhile(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -78,8 +77,8 @@ func TestPasswordChangedMeanwhile(t *testing.T) {
 	require.NoError(t, f.guess(home, "anna", "from-the-owner"))
 }
 
-// TestSessionOfAnEarlierEpoch verifies that the session of a sign-in is not valid if the password changes while the
-// sign-in compares it.
+// TestSessionOfAnEarlierEpoch verifies that a sign-in opens no valid session if the password changes during the
+// sign-in.
 func TestSessionOfAnEarlierEpoch(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -124,8 +123,8 @@ func TestInitializeOnce(t *testing.T) {
 	requireOneRefused(t, atOnce(initialize("first"), initialize("second")), domain.ErrAlreadyInitialized)
 }
 
-// TestLastAPIKeyStays verifies that a user keeps one API key: if two concurrent requests each delete one of the last
-// two keys, one request is refused.
+// TestLastAPIKeyStays verifies that a user always keeps one API key. Two concurrent requests each try to delete one of
+// the last two keys, and one of these requests must be refused.
 func TestLastAPIKeyStays(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -139,8 +138,8 @@ func TestLastAPIKeyStays(t *testing.T) {
 	requireOneRefused(t, atOnce(revoke(first, first), revoke(second, second)), domain.ErrLastAPIKey)
 }
 
-// TestHandover verifies that exactly one owner exists before and after a handover, and that the former owner cannot
-// hand the system over again.
+// TestHandover verifies that a handover makes another user the owner, and that the former owner cannot hand the system
+// over again.
 func TestHandover(t *testing.T) {
 	t.Parallel()
 	f := open(t)

@@ -38,12 +38,12 @@ func (s *core) addUser(ctx context.Context, repos ports.Repos, user domain.User,
 	return s.addAPIKey(ctx, repos, domain.APIKey{ID: s.ids.New(), User: user.ID, CreatedAt: s.clock.Now()})
 }
 
-// newUserChanges returns the changes that the audit event of a new user lists. Call it for a user that addUser stores.
+// newUserChanges returns the changes for the audit event of a user that addUser stores.
 func newUserChanges(user domain.User) []domain.Change {
 	return append(user.ChangesFrom(domain.User{}), domain.PasswordChange(false), domain.APIKeyIssued())
 }
 
-// addAPIKey stores the data of an API key and returns the signed key. The signed key itself is not stored.
+// addAPIKey stores the claims of an API key and returns the signed key, which is not stored.
 func (s *core) addAPIKey(ctx context.Context, repos ports.Repos, key domain.APIKey) (string, error) {
 	token, signedBy, err := s.config.Tokens.Mint(ctx, apiKeyClaims(key))
 	if err != nil {
@@ -53,8 +53,8 @@ func (s *core) addAPIKey(ctx context.Context, repos ports.Repos, key domain.APIK
 	return token, repos.APIKeys.Add(ctx, key)
 }
 
-// apiKeyClaims returns the claims of an API key. They depend only on stored data. The server can therefore sign the
-// same claims again with the same server key, which gives the same signed key.
+// apiKeyClaims returns the claims of an API key. They depend only on stored data. The server can therefore compute the
+// same signed key again later.
 func apiKeyClaims(key domain.APIKey) ports.TokenClaims {
 	return ports.TokenClaims{
 		Credential: domain.Credential{Kind: domain.APIKeyCredential, ID: key.ID, User: key.User},

@@ -7,13 +7,14 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// operatorEvent is the audit event of an operator's action on a user. Its actor is domain.OperatorActor.
+// operatorEvent returns the audit event of an operator's action on a user. The actor of the event is
+// domain.OperatorActor.
 func (s *core) operatorEvent(action domain.Action, user domain.UserName) domain.Event {
 	return s.gate.Event(action, domain.Requester{}, domain.Operator()).To(string(user))
 }
 
-// operate runs fn in a transaction that holds the locks on the system and on the user. The transaction also audits the
-// action, with the changes that fn returns.
+// operate runs fn in a transaction that has locked the system and the user. The same transaction appends the audit
+// event of the action, with the changes that fn returns.
 func (s *core) operate(ctx context.Context, username string, action domain.Action,
 	fn func(ctx context.Context, repos ports.Repos, user domain.User) ([]domain.Change, error)) error {
 	name, err := domain.ParseUserName(username)

@@ -10,9 +10,10 @@ import (
 
 // OperatorCreateUser is the request of [Operator.CreateUser].
 type OperatorCreateUser struct {
-	// Username in lower case is the name of the user. A new user is displayed in the letter case of the request.
+	// Username may be in any letter case. The name of the user is Username in lower case, but a new user is displayed
+	// in the letter case of the request.
 	Username string
-	// Group is viewer, manager or owner, in any letter case. It does not apply to an existing user unless Recreate is
+	// Group is viewer, manager or owner, in any letter case. For an existing user, Group applies only if Recreate is
 	// true.
 	Group string
 	// Recreate makes CreateUser replace the TOTP secret of an existing user and set the user's group to Group.
@@ -24,14 +25,16 @@ type OperatorUser struct {
 	User domain.User
 	// Created is false for a user who existed before.
 	Created bool
-	// Enrolment shows the TOTP secret. It is nil if the user enrolled the secret, because such a secret is never shown
-	// again.
+	// Enrolment contains the TOTP secret. It is nil if the user has enrolled a secret, because such a secret is never
+	// shown again.
 	Enrolment *ports.Enrolment
 }
 
 // CreateUser creates a user who signs in with TOTP codes. If the user exists, it revokes the user's sessions instead.
-// Creating the first owner initializes the system. Errors: Conflict with code second_owner if the request is for an
-// owner and another user is the owner; Conflict with code owner_stays if the request would change the owner's group.
+// Creating the first owner initializes the system.
+//
+// It returns an error of kind Conflict with code second_owner if Group is owner and another user is already the owner.
+// The code is owner_stays if the request would change the owner's group.
 func (s Operator) CreateUser(ctx context.Context, in OperatorCreateUser) (OperatorUser, error) {
 	name, err := domain.ParseUserName(in.Username)
 	if err != nil {
@@ -41,8 +44,8 @@ func (s Operator) CreateUser(ctx context.Context, in OperatorCreateUser) (Operat
 	if err != nil {
 		return OperatorUser{}, err
 	}
-	// The secret is generated before the transaction, because the transaction may run several times. The new secret is
-	// discarded if the user keeps the stored secret.
+	// Generate the secret outside the transaction, because the transaction may run several times. The new secret is not
+	// used if the user keeps the stored secret.
 	fresh, err := s.config.TOTP.NewSecret()
 	if err != nil {
 		return OperatorUser{}, err
@@ -79,8 +82,8 @@ func (s Operator) CreateUser(ctx context.Context, in OperatorCreateUser) (Operat
 	return result, err
 }
 
-// lockOrNewUser locks the system, and locks and returns the user. If the user does not exist, lockOrNewUser returns a
-// new user, who is not stored yet.
+// lockOrNewUser locks the system and the user, and returns the user. If the user does not exist, it returns a new user
+// but does not store it.
 func (s *core) lockOrNewUser(ctx context.Context, repos ports.Repos, name domain.UserName,
 	group domain.Group) (OperatorUser, error) {
 	owner, err := repos.System.Lock(ctx)
@@ -101,8 +104,9 @@ func (s *core) lockOrNewUser(ctx context.Context, repos ports.Repos, name domain
 	return OperatorUser{User: user, Created: created}, nil
 }
 
-// storeOperatorUser stores the user. It sets the group if the user is new or recreate is true, and revokes the sessions
-// of an existing user. It returns the audit event. The caller must add the changes of the TOTP secret to the event.
+// storeOperatorUser stores the user. It sets the user's group if the user is new or recreate is true. It revokes the
+// sessions of an existing user. It returns the audit event, to which the caller must add the changes of the TOTP
+// secret.
 func (s *core) storeOperatorUser(ctx context.Context, repos ports.Repos, result *OperatorUser, group domain.Group,
 	recreate bool) (event domain.Event, err error) {
 	user, before := &result.User, result.User
@@ -124,7 +128,7 @@ func (s *core) storeOperatorUser(ctx context.Context, repos ports.Repos, result 
 	if err != nil {
 		return event, err
 	}
-	// An event has only one action: the action of the most important change.
+	// An event has only one action, so it gets the action of the most important change.
 	action, changes := domain.ActionRevoke, user.ChangesFrom(before)
 	switch {
 	case user.Owner && !before.Owner:
@@ -142,8 +146,8 @@ func (s *core) storeOperatorUser(ctx context.Context, repos ports.Repos, result 
 }
 
 // operatorTOTP returns the secret that the command shows to the operator. If the user has no secret or recreate is
-// true, it stores fresh as the new secret and returns it. Otherwise it returns the stored secret, or zero if the user
-// enrolled the stored secret.
+// true, the fresh argument becomes the user's secret: operatorTOTP stores and returns it. Otherwise operatorTOTP
+// returns the stored secret, or zero if the user enrolled it, because such a secret must not be shown.
 func (s *core) operatorTOTP(ctx context.Context, repos ports.Repos, user domain.UserID, recreate bool,
 	fresh domain.Secret) (ports.SealedTOTPSecret, error) {
 	if recreate {

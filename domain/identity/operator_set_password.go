@@ -7,8 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// SetPassword sets a user's password and revokes all sessions of the user. Errors: NotFound if the user does not exist,
-// Invalid if the new password breaks the rules for passwords.
+// SetPassword sets a user's password and revokes all sessions of the user. The error has the kind NotFound if the user
+// does not exist, and Invalid if the new password breaks the rules for passwords.
 func (s Operator) SetPassword(ctx context.Context, username, password string) error {
 	secret, err := domain.ParseNewPassword(password, s.config.MinPasswordLength)
 	if err != nil {
@@ -22,11 +22,12 @@ func (s Operator) SetPassword(ctx context.Context, username, password string) er
 	return s.operate(ctx, username, domain.ActionSetPassword,
 		func(ctx context.Context, repos ports.Repos, user domain.User) ([]domain.Change, error) {
 			before := user
-			// Change raises the epoch, which revokes the sessions. A new password never revokes API keys.
+			// Change revokes the sessions. It also returns whether API keys must be revoked, but a new password never
+			// requires this.
 			if _, err := user.Change(domain.Operator(), domain.UserChange{Password: true}, s.clock.Now()); err != nil {
 				return nil, err
 			}
-			// The stored password is read under the lock, so a concurrent change cannot make savePassword fail.
+			// Read the stored password under the lock, so that no concurrent change can make savePassword fail.
 			found, err := repos.Users.ForSignIn(ctx, user.Name)
 			if err != nil {
 				return nil, err

@@ -7,8 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// SetUserActive activates or deactivates a user. A deactivation revokes all sessions and API keys. Errors: NotFound,
-// Conflict with code owner_stays for the owner.
+// SetUserActive activates or deactivates a user. A deactivation revokes all sessions and API keys. Errors: NotFound if
+// the user does not exist; Conflict with code owner_stays if the user is the owner.
 func (s Operator) SetUserActive(ctx context.Context, username string, active bool) error {
 	return s.operate(ctx, username, domain.ActionUpdateUser,
 		func(ctx context.Context, repos ports.Repos, user domain.User) ([]domain.Change, error) {

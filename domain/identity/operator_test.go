@@ -10,14 +10,14 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// create runs the operator's command that creates a user.
+// create calls Operator.CreateUser with these arguments.
 func (f fixture) create(name, group string, recreate bool) (identity.OperatorUser, error) {
 	return f.service.Operator().CreateUser(f.ctx,
 		identity.OperatorCreateUser{Username: name, Group: group, Recreate: recreate})
 }
 
-// TestOperatorCreateUser verifies that the command creates a user. For an existing user, the command revokes the
-// sessions and shows the same secret.
+// TestOperatorCreateUser verifies that CreateUser creates a user. For an existing user, it must revoke the sessions and
+// show the same secret again.
 func TestOperatorCreateUser(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -36,7 +36,7 @@ func TestOperatorCreateUser(t *testing.T) {
 	require.Equal(t, []string{"(terminal) success anna"}, f.Audited(t, domain.ActionRevoke))
 }
 
-// TestOperatorRecreatesUser verifies that the command with Recreate gives an existing user a new secret and the
+// TestOperatorRecreatesUser verifies that CreateUser with Recreate gives an existing user a new secret and the
 // requested group.
 func TestOperatorRecreatesUser(t *testing.T) {
 	t.Parallel()
@@ -50,7 +50,7 @@ func TestOperatorRecreatesUser(t *testing.T) {
 	require.Equal(t, []string{"(terminal) success anna"}, f.Audited(t, domain.ActionEnrolTOTP))
 }
 
-// TestOperatorSecondOwner verifies that the command cannot create a second owner or change the owner's group.
+// TestOperatorSecondOwner verifies that CreateUser refuses to create a second owner and to change the owner's group.
 func TestOperatorSecondOwner(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -84,7 +84,7 @@ func TestOperatorFirstOwner(t *testing.T) {
 	require.Equal(t, created.User.ID, owner)
 }
 
-// TestOperatorEnrolledSecret verifies that the command does not show the operator a secret that the user enrolled.
+// TestOperatorEnrolledSecret verifies that CreateUser does not show the operator a secret that the user has enrolled.
 func TestOperatorEnrolledSecret(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -113,8 +113,7 @@ func TestOperatorDeactivates(t *testing.T) {
 	require.ErrorIs(t, operator.SetUserActive(f.ctx, "ghost", false), domain.ErrUserNotFound)
 }
 
-// TestOperatorSetsPassword verifies that a new password for the owner revokes the owner's sessions and keeps the
-// owner's API keys.
+// TestOperatorSetsPassword verifies that SetPassword revokes the sessions of the owner but keeps the owner's API keys.
 func TestOperatorSetsPassword(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -126,7 +125,7 @@ func TestOperatorSetsPassword(t *testing.T) {
 	require.ErrorIs(t, f.service.Operator().SetPassword(f.ctx, "root", "short"), domain.Invalid)
 }
 
-// TestOperatorUnlocksUser verifies that the command ends the lockout that too many wrong passwords have caused.
+// TestOperatorUnlocksUser verifies that UnlockUser ends a lockout that too many wrong passwords have caused.
 func TestOperatorUnlocksUser(t *testing.T) {
 	t.Parallel()
 	f := open(t)

@@ -8,11 +8,13 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// recentCaller returns the caller if username is the caller's own name and the credential is a session not older than
-// domain.RecentSignIn. A session is opened by a sign-in, which requires the password, and a code if two-factor
-// authentication is on. Sessions are never prolonged, so the age of a session is the time since the sign-in. Other
-// credentials, such as API keys, are refused. If the session is too old or the credential is not a session, the refusal
-// is audited as the given action, because the request may come from the holder of a stolen token.
+// recentCaller returns the caller if username is the caller's own name and the caller has signed in recently. The
+// credential must be a session that is not older than domain.RecentSignIn. Only a sign-in with the password opens a
+// session, and no session is ever prolonged. The age of the session is therefore the time since the sign-in. Other
+// credentials, such as API keys, are refused.
+//
+// If the credential is refused, recentCaller appends an audit event of the action, because the request may come from
+// the holder of a stolen token.
 func (s *core) recentCaller(ctx context.Context, by domain.Requester, username string,
 	action domain.Action) (domain.Caller, error) {
 	caller, err := s.identityCaller(ctx, by, username)
@@ -30,8 +32,8 @@ func (s *core) recentCaller(ctx context.Context, by domain.Requester, username s
 	return caller, nil
 }
 
-// identityCaller returns the caller if username is the caller's own name. If username is not the caller's own name, the
-// refusal does not reveal whether a user has that name.
+// identityCaller returns the caller if username is the caller's own name. Otherwise it returns an error that does not
+// reveal whether a user with that name exists.
 func (s *core) identityCaller(ctx context.Context, by domain.Requester, username string) (domain.Caller, error) {
 	caller, err := s.gate.Caller(ctx, s.store.Read(), by)
 	if err != nil {
@@ -52,9 +54,9 @@ func (s *core) signedInRecently(ctx context.Context, caller domain.Caller) (bool
 	return err == nil && s.clock.Now().Sub(created) <= domain.RecentSignIn, err
 }
 
-// changeOwnIdentity runs fn in a transaction that holds the lock on the caller. Before fn, the transaction
-// authenticates the caller a second time. After fn, it audits the action. The result of fn is the fingerprint of the
-// changed identity.
+// changeOwnIdentity locks the caller's user, authenticates the caller a second time and runs fn, all in one
+// transaction. The transaction then appends the audit event. The target of the event is the fingerprint that fn
+// returned.
 func (s *core) changeOwnIdentity(ctx context.Context, by domain.Requester, caller domain.Caller, action domain.Action,
 	fn func(ctx context.Context, repos ports.Repos, user domain.User) (domain.Fingerprint, error)) error {
 	return s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
@@ -77,7 +79,7 @@ func (s *core) changeOwnIdentity(ctx context.Context, by domain.Requester, calle
 	})
 }
 
-// putLocked seals a locked identity under the account key and stores it.
+// putLocked seals a locked identity under the server key for accounts and stores it.
 func (s *core) putLocked(ctx context.Context, repos ports.Repos, identity domain.Identity, locked []byte) error {
 	key, sealed, err := s.config.Sealer.SealAccount(ctx, ports.LockedIdentityPurpose, identity.User, locked)
 	if err != nil {
@@ -92,9 +94,9 @@ func (s *core) putLocked(ctx context.Context, repos ports.Repos, identity domain
 	})
 }
 
-// dropLocked deletes the locked identity of a user after another user or an operator has set the user's password. The
-// other user or the operator knows the new password, and could otherwise sign in as the user and fetch the locked
-// identity. If the user had a locked identity, dropLocked appends event to the audit log.
+// dropLocked deletes the locked identity of a user. Call it when an admin or an operator sets the user's password. They
+// know the new password, so they could otherwise sign in as the user and fetch the locked identity. If the user had a
+// locked identity, dropLocked appends event to the audit log.
 func dropLocked(ctx context.Context, repos ports.Repos, user domain.UserID, event domain.Event) error {
 	deleted, err := repos.Identities.DeleteLocked(ctx, user)
 	if err != nil || !deleted {

@@ -9,8 +9,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain/identity"
 )
 
-// TestEnrolmentNeedsPassword verifies that the holder of a stolen token cannot enrol or confirm a TOTP secret without
-// the password, and that wrong passwords count as attempts.
+// TestEnrolmentNeedsPassword verifies that a token is not enough to enrol or confirm a TOTP secret: the request must
+// also contain the password. It also verifies that wrong passwords count as attempts.
 func TestEnrolmentNeedsPassword(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"API key", "session"} {
@@ -42,8 +42,8 @@ func TestEnrolmentNeedsPassword(t *testing.T) {
 	}
 }
 
-// TestEnrolmentDecidesAgain verifies that an enrolment is refused if another request changes the password after the
-// enrolment has read the stored password.
+// TestEnrolmentDecidesAgain verifies that an enrolment is refused if another request changes the user's password while
+// the enrolment compares it.
 func TestEnrolmentDecidesAgain(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -55,9 +55,8 @@ func TestEnrolmentDecidesAgain(t *testing.T) {
 	require.ErrorIs(t, err, domain.ErrPasswordChanged)
 }
 
-// TestFirstPasswordNeedsCode verifies that a request to set a user's first password must contain a code, so that a
-// stolen access token does not suffice. It also verifies that a code works once, and that wrong codes count as
-// attempts.
+// TestFirstPasswordNeedsCode verifies that a token is not enough to set a user's first password: the request must also
+// contain a code. It also verifies that each code works only once, and that wrong codes count as attempts.
 func TestFirstPasswordNeedsCode(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -81,8 +80,8 @@ func TestFirstPasswordNeedsCode(t *testing.T) {
 		"anna success anna"}, f.Audited(t, domain.ActionSetPassword))
 }
 
-// TestFirstPasswordWithoutSecret verifies that a user who has neither a password nor a TOTP secret cannot set a
-// password, and that an admin can set a password for this user.
+// TestFirstPasswordWithoutSecret verifies that a user who has no password and no TOTP secret cannot set a password, but
+// that an admin can set one for this user.
 func TestFirstPasswordWithoutSecret(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -97,8 +96,8 @@ func TestFirstPasswordWithoutSecret(t *testing.T) {
 	require.NoError(t, f.guess(home, "anna", "anna-password"))
 }
 
-// TestFirstPasswordCodeOnce verifies that exactly one of two concurrent requests with the same code can set the first
-// password.
+// TestFirstPasswordCodeOnce sends two concurrent requests that set a first password with the same code. Exactly one of
+// them must succeed.
 func TestFirstPasswordCodeOnce(t *testing.T) {
 	t.Parallel()
 	f := open(t)

@@ -17,26 +17,31 @@ type ownTOTPChange struct {
 	caller domain.Caller
 	// code is a TOTP code or a recovery code. The code is required if the caller has a confirmed secret.
 	code string
-	// If withPassword is true, currentPassword is required from a caller who has a password.
+	// withPassword reports whether a caller who has a password must send it in currentPassword.
 	withPassword    bool
 	currentPassword string
 	// apply makes the change in a transaction that holds the lock on the user.
 	apply func(ctx context.Context, repos ports.Repos, user domain.User) error
 }
 
-// totpProof is the result of comparing the code that a change requires. The transaction of the change marks the code as
-// used. The zero totpProof means that the change requires no code.
+// totpProof is the result of comparing the code that authorizes a change. The transaction that makes the change marks
+// the code as used. The zero totpProof means that the change requires no code.
 type totpProof struct {
 	required bool
-	// attempt is the reservation for the comparison of the code. It is released unless the code is wrong.
+	// attempt is the reservation for the comparison of the code. It stays counted only if the code is wrong.
 	attempt gate.Attempt
 	use     totpUse
 }
 
 // changeOwnTOTP makes the change. If the caller has a confirmed secret, the change requires a code and marks it as
-// used. Wrong codes and passwords count as failed sign-ins, so that the holder of a stolen token cannot use the token
-// to guess codes and passwords. Errors: Forbidden with code code_wrong, current_password_wrong or
-// totp_password_required, RateLimited during a lockout, and those of apply.
+// used. Wrong codes and wrong passwords count as failed sign-ins, because the holder of a stolen token could otherwise
+// guess them.
+//
+// Errors:
+//
+//   - Forbidden with code code_wrong, current_password_wrong or totp_password_required
+//   - RateLimited during a lockout
+//   - the errors of ownTOTPChange.apply
 func (s *core) changeOwnTOTP(ctx context.Context, in ownTOTPChange) error {
 	stored, err := s.confirmedTOTP(ctx, in)
 	if err != nil {
@@ -51,7 +56,7 @@ func (s *core) changeOwnTOTP(ctx context.Context, in ownTOTPChange) error {
 		return err
 	}
 	in.apply = samePassword(in, password)
-	// The transaction of the change marks the code as used, so the code stays valid if the change fails.
+	// Mark the code as used in the transaction of the change. The code then stays valid if the change fails.
 	apply := in.apply
 	in.apply = func(ctx context.Context, repos ports.Repos, user domain.User) error {
 		if err := s.spendProof(ctx, repos, user, proof); err != nil {
@@ -62,8 +67,8 @@ func (s *core) changeOwnTOTP(ctx context.Context, in ownTOTPChange) error {
 	return s.applyOwnTOTP(ctx, in, proof)
 }
 
-// confirmedTOTP returns the caller's confirmed secret, or zero if there is none. If the caller has a confirmed secret
-// but the request contains no code, confirmedTOTP refuses the request. Call it before the password is compared.
+// confirmedTOTP returns the caller's confirmed secret, or zero if there is none. It returns an error if there is a
+// confirmed secret but the request contains no code. Call it before the password is compared.
 func (s *core) confirmedTOTP(ctx context.Context, in ownTOTPChange) (ports.SealedTOTPSecret, error) {
 	stored, err := s.store.Read().TOTPSecrets.Get(ctx, in.caller.UserID, false)
 	if err != nil && !errors.Is(err, domain.NotFound) {
@@ -79,8 +84,8 @@ func (s *core) confirmedTOTP(ctx context.Context, in ownTOTPChange) (ports.Seale
 	return stored, nil
 }
 
-// proveOwnPassword compares currentPassword with the stored password if the change requires it and the caller has a
-// password. It returns the stored password. The result is zero if the change requires no password.
+// proveOwnPassword compares in.currentPassword with the caller's stored password, and returns the stored password. It
+// compares nothing if the caller has no password. If the change requires no password, the result is zero.
 func (s *core) proveOwnPassword(ctx context.Context, in ownTOTPChange) (ports.SealedPassword, error) {
 	if !in.withPassword {
 		return ports.SealedPassword{}, nil
@@ -95,8 +100,9 @@ func (s *core) proveOwnPassword(ctx context.Context, in ownTOTPChange) (ports.Se
 	return found.Password, s.checkCurrentPassword(ctx, in.by, in.caller, in.action, found.Password, in.currentPassword)
 }
 
-// samePassword returns in.apply with an additional check: under the lock on the user, the stored password must still be
-// the password that was compared.
+// samePassword returns a function that calls in.apply only if the stored password, read under the lock on the user, is
+// still the one that was compared. Otherwise the function returns ErrPasswordChanged. If the change requires no
+// password, samePassword returns in.apply itself.
 func samePassword(in ownTOTPChange, compared ports.SealedPassword) func(ctx context.Context, repos ports.Repos,
 	user domain.User) error {
 	if !in.withPassword {
@@ -114,7 +120,8 @@ func samePassword(in ownTOTPChange, compared ports.SealedPassword) func(ctx cont
 	}
 }
 
-// proveTOTP reserves an attempt and compares the code with the confirmed secret. If stored is zero, it does nothing.
+// proveTOTP reserves an attempt and compares the code with the confirmed secret in stored. If stored is zero, proveTOTP
+// does nothing.
 func (s *core) proveTOTP(ctx context.Context, in ownTOTPChange, stored ports.SealedTOTPSecret) (totpProof, error) {
 	if stored.Sealed == nil {
 		return totpProof{}, nil
@@ -127,8 +134,10 @@ func (s *core) proveTOTP(ctx context.Context, in ownTOTPChange, stored ports.Sea
 	return totpProof{required: true, attempt: attempt, use: use}, err
 }
 
-// spendProof marks the code as used. The caller holds the lock on the user. If the change required no code because the
-// caller had no confirmed secret, but another request has since confirmed a secret, spendProof returns errWrongTOTP.
+// spendProof marks the code as used. The caller must hold the lock on the user.
+//
+// If the change requires no code, spendProof verifies that the user still has no confirmed secret. It returns
+// errWrongTOTP if another request has confirmed one in the meantime.
 func (s *core) spendProof(ctx context.Context, repos ports.Repos, user domain.User, proof totpProof) error {
 	if proof.required {
 		return s.spendTOTP(ctx, repos, proof.use)
@@ -143,7 +152,7 @@ func (s *core) spendProof(ctx context.Context, repos ports.Repos, user domain.Us
 	return err
 }
 
-// applyOwnTOTP runs one transaction. It locks the user, authenticates the caller a second time, calls apply, appends
+// applyOwnTOTP runs one transaction. It locks the user, authenticates the caller a second time, calls in.apply, appends
 // the audit event and releases the attempt. If the code is wrong or was used before, applyOwnTOTP audits the refusal
 // and returns ErrWrongCode.
 func (s *core) applyOwnTOTP(ctx context.Context, in ownTOTPChange, proof totpProof) error {
@@ -180,8 +189,8 @@ func (s *core) ownTOTPEvent(in ownTOTPChange, caller domain.Caller) domain.Event
 	return s.gate.Event(in.action, in.by, caller).To(string(in.caller.Name))
 }
 
-// ownCaller returns the caller if username is the caller's own name. If username is not the caller's own name, the
-// refusal does not reveal whether a user has that name.
+// ownCaller returns the caller if username is the caller's own name. Otherwise it returns an error that does not reveal
+// whether a user with that name exists.
 func (s *core) ownCaller(ctx context.Context, by domain.Requester, username string) (domain.Caller, error) {
 	caller, err := s.gate.Caller(ctx, s.store.Read(), by)
 	if err != nil {

@@ -7,10 +7,11 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// checkPassword compares a password with the stored hash. It takes the same time for every user, including a user
-// without a password and a user who does not exist. For a user who does not exist, stored is zero. If the stored hash
-// does not authenticate, checkPassword writes event to the audit log with outcome tampered. Errors: Unavailable when
-// the queue for password hashing is full.
+// checkPassword compares a password with the stored hash. If the user has no password or does not exist, stored must be
+// zero. checkPassword then takes the same time as for any other user.
+//
+// If the stored hash does not authenticate, checkPassword writes event to the audit log with outcome "tampered". If the
+// queue for password hashing is full, it returns an error of kind Unavailable.
 func (s *core) checkPassword(ctx context.Context, given domain.Secret, stored ports.SealedPassword,
 	event domain.Event) (ports.PasswordCheck, error) {
 	if len(stored.Sealed) == 0 {
@@ -23,10 +24,11 @@ func (s *core) checkPassword(ctx context.Context, given domain.Secret, stored po
 	return s.config.Passwords.Check(ctx, given, phc)
 }
 
-// rehash hashes a password again if the parameters of the stored hash are weaker than the current parameters. It
-// returns the change that replaces the stored hash. A sign-in calls rehash, because a new hash requires the password
-// itself, which is not stored. rehash returns no change if the parameters are current. It also returns no change after
-// an error, because the next sign-in tries again.
+// rehash hashes a password again if the parameters of the stored hash are outdated. It returns the change that replaces
+// the stored hash. Only a sign-in can call it, because the server does not store the password itself.
+//
+// If the parameters are current, rehash returns the zero change. It does the same after an error, because the next
+// sign-in tries again.
 func (s *core) rehash(ctx context.Context, check ports.PasswordCheck, password domain.Secret,
 	stored ports.SealedPassword) ports.PasswordChange {
 	if !check.Outdated {
@@ -49,9 +51,9 @@ func (s *core) sealPassword(ctx context.Context, user domain.UserID, phc []byte)
 	return ports.SealedPassword{User: user, ServerKey: key, Sealed: sealed}, err
 }
 
-// savePassword seals phc, the hash of a new password, and stores it in place of the old password. The argument was
-// holds the old password as the caller has read it. Errors: Conflict if another request has replaced the old password
-// since then.
+// savePassword seals the hash of a new password and stores it. The phc argument is the hash. The argument named "was"
+// is the stored password that the hash replaces. If another request has replaced that password in the meantime,
+// savePassword returns an error of kind Conflict.
 func (s *core) savePassword(ctx context.Context, repos ports.Repos, was ports.SealedPassword, phc []byte) error {
 	password, err := s.sealPassword(ctx, was.User, phc)
 	if err != nil {

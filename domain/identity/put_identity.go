@@ -13,15 +13,20 @@ type PutIdentity struct {
 	Username string
 	// Public is the text form of the public identity.
 	Public string
-	// Locked is the text of the locked identity. If Locked is nil, PutIdentity stores no locked identity and deletes
-	// the locked identity that is already stored.
+	// Locked is the text of the locked identity. If Locked is nil, PutIdentity deletes the locked identity that is
+	// already stored.
 	Locked *string
 }
 
-// PutIdentity stores a public key as the caller's current identity. first is true if the caller had no identity before.
-// PutIdentity requires a recent sign-in with the password. Afterwards, every box whose key is wrapped for an earlier
-// identity of the caller needs a change of its key. Errors: Forbidden with code recent_sign_in_required, Invalid with
-// code identity_invalid, Conflict with code identity_taken.
+// PutIdentity stores a public key as the caller's current identity. It requires a recent sign-in with the password. The
+// result named first is true if the caller had no identity before. If a box key is wrapped for an earlier identity of
+// the caller, that key must be changed afterwards.
+//
+// Errors:
+//
+//   - Forbidden with code recent_sign_in_required
+//   - Invalid with code identity_invalid
+//   - Conflict with code identity_taken
 func (s *Service) PutIdentity(ctx context.Context, by domain.Requester, in PutIdentity) (identity domain.Identity,
 	first bool, err error) {
 	caller, err := s.recentCaller(ctx, by, in.Username, domain.ActionWriteIdentity)
@@ -54,10 +59,12 @@ func (s *Service) PutIdentity(ctx context.Context, by domain.Requester, in PutId
 	return identity, first, err
 }
 
-// replaceIdentity stores an identity as the user's current identity. first is true if the user had no identity before.
-// If the same public key was the user's identity before, identity.CreatedAt is set to the stored time of creation.
-// Errors: ErrIdentityTaken if another user has the key, LimitReached if the user has too many identities. The caller
-// holds the lock on the user.
+// replaceIdentity stores an identity as the user's current identity. The caller must hold the lock on the user. The
+// result named first is true if the user had no identity before. If the user had the same public key before,
+// replaceIdentity sets identity.CreatedAt to the stored time.
+//
+// It returns ErrIdentityTaken if another user has the public key, and the error of domain.LimitReached if the user has
+// too many identities.
 func (s *core) replaceIdentity(ctx context.Context, repos ports.Repos, identity *domain.Identity) (first bool,
 	err error) {
 	known, err := repos.Identities.ByFingerprint(ctx, identity.Fingerprint)

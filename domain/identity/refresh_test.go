@@ -29,8 +29,8 @@ func TestRefresh(t *testing.T) {
 	require.True(t, f.authenticates(f.access(second.Access)))
 }
 
-// TestRefreshReuse verifies that the second use of a refresh token revokes its whole family and keeps other families
-// valid.
+// TestRefreshReuse verifies that the second use of a refresh token revokes the whole family of the token, but no other
+// family.
 func TestRefreshReuse(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -47,7 +47,8 @@ func TestRefreshReuse(t *testing.T) {
 	require.Equal(t, []string{"anna success -", "anna denied -"}, f.Audited(t, domain.ActionRefresh))
 }
 
-// TestRefreshAtOnce verifies that exactly one of two concurrent requests with the same token gets the next pair.
+// TestRefreshAtOnce sends two concurrent requests with the same refresh token. Exactly one of them must return the next
+// pair.
 func TestRefreshAtOnce(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -80,8 +81,8 @@ func TestRefreshEnds(t *testing.T) {
 	require.ErrorIs(t, err, domain.ErrRefreshToken)
 }
 
-// TestRefreshUnknown verifies that unknown tokens are audited and rate-limited by address. A known token is accepted
-// during the lockout.
+// TestRefreshUnknown verifies that each use of an unknown token is audited, and that too many of them lock out the
+// address. A valid token is accepted even during this lockout.
 func TestRefreshUnknown(t *testing.T) {
 	t.Parallel()
 	f := openWith(t, 1)
@@ -98,7 +99,8 @@ func TestRefreshUnknown(t *testing.T) {
 	require.Equal(t, []string{"- denied -", "- throttled -", "anna success -"}, audited[39:])
 }
 
-// TestRevokeOwnSessions verifies that a refresh token revokes only the sessions of the user who owns the token.
+// TestRevokeOwnSessions verifies that RevokeSessions accepts a refresh token, but only to revoke the sessions of its
+// own user.
 func TestRevokeOwnSessions(t *testing.T) {
 	t.Parallel()
 	f := open(t)

@@ -9,8 +9,13 @@ import (
 
 // RemoveTOTP deletes a user's TOTP secrets and recovery codes. Users who remove their own confirmed secret must send a
 // code. Admins who remove the secrets of another user need no code, so that they can help users who have lost their
-// phones. Admins cannot remove the owner's secrets. Errors: NotFound with code totp_not_found, Forbidden with code
-// code_wrong or owner_protected, RateLimited during a lockout.
+// phones. Only the owner can remove the owner's secrets.
+//
+// Errors:
+//
+//   - NotFound with code totp_not_found
+//   - Forbidden with code code_wrong or owner_protected
+//   - RateLimited during a lockout
 func (s *Service) RemoveTOTP(ctx context.Context, by domain.Requester, username, code string) error {
 	caller, err := s.gate.Caller(ctx, s.store.Read(), by)
 	if err != nil {
@@ -21,7 +26,7 @@ func (s *Service) RemoveTOTP(ctx context.Context, by domain.Requester, username,
 		return err
 	}
 	if !caller.Is(target.ID) {
-		// The caller is an admin: for all other callers, s.account accepts only the caller's own username.
+		// The caller is an admin here, because s.account lets only admins name another user.
 		return s.removeTOTPOf(ctx, by, target.Name)
 	}
 	return s.changeOwnTOTP(ctx, ownTOTPChange{
@@ -33,7 +38,7 @@ func (s *Service) RemoveTOTP(ctx context.Context, by domain.Requester, username,
 	})
 }
 
-// removeTOTPOf removes another user's TOTP secrets, for an admin.
+// removeTOTPOf removes the TOTP secrets of a user who is not the caller. The caller must be an admin.
 func (s *core) removeTOTPOf(ctx context.Context, by domain.Requester, target domain.UserName) error {
 	return s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		// Lock the row that names the owner. Without this lock, the check of user.Owner could miss a concurrent
@@ -61,7 +66,7 @@ func (s *core) removeTOTPOf(ctx context.Context, by domain.Requester, target dom
 	})
 }
 
-// deleteTOTP deletes all TOTP secrets of a user. Errors: NotFound when the user has no secret.
+// deleteTOTP deletes all TOTP secrets of a user. It returns an error of kind NotFound if there are none.
 func deleteTOTP(ctx context.Context, repos ports.Repos, user domain.User) error {
 	had, err := repos.TOTPSecrets.Delete(ctx, user.ID)
 	if err == nil && !had {

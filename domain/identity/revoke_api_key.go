@@ -8,9 +8,11 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// RevokeAPIKey deletes an API key. keyOrID is the whole key or its id. Only the user of the key and admins may call it.
-// Errors: Conflict with code last_api_key for the user's last usable key, NotFound for a key that does not exist or is
-// not visible to the caller.
+// RevokeAPIKey deletes an API key. The keyOrID argument is either the whole key or its id. Only the user of the key and
+// admins may call it.
+//
+// It returns an error of kind Conflict with code last_api_key if the key is its user's last usable key. It returns an
+// error of kind NotFound if the key does not exist or the caller may not see it.
 func (s *Service) RevokeAPIKey(ctx context.Context, by domain.Requester, keyOrID string) error {
 	caller, err := s.gate.Caller(ctx, s.store.Read(), by)
 	if err != nil {
@@ -28,8 +30,8 @@ func (s *Service) RevokeAPIKey(ctx context.Context, by domain.Requester, keyOrID
 		return err
 	}
 	return s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// The transaction locks the holder, not the caller, to serialise the deletion with other changes of the
-		// holder's keys.
+		// Lock the holder of the key, who may not be the caller. The lock serialises the deletion with other changes of
+		// the holder's keys.
 		if _, err := repos.Users.Lock(ctx, holder.Name); errors.Is(err, domain.NotFound) {
 			return domain.ErrAPIKeyNotFound
 		} else if err != nil {
@@ -39,8 +41,8 @@ func (s *Service) RevokeAPIKey(ctx context.Context, by domain.Requester, keyOrID
 	})
 }
 
-// apiKeyID returns the id of an API key. keyOrID is the id itself or the whole key. An expired whole key is also
-// accepted.
+// apiKeyID returns the id of an API key. The keyOrID argument is either the id itself or the whole key, which may have
+// expired.
 func (s *core) apiKeyID(ctx context.Context, keyOrID string) (domain.CredentialID, error) {
 	if id, ok := domain.ParseID[domain.Credential](keyOrID); ok {
 		return id, nil
@@ -68,8 +70,8 @@ func apiKeyHolder(ctx context.Context, repos ports.Repos, id domain.CredentialID
 	return holder, err
 }
 
-// revokeLocked decides whether the caller may delete the key, and deletes it. The transaction holds the lock on the
-// key's holder. Without this lock, two concurrent requests could delete the holder's last two keys.
+// revokeLocked authorises the caller a second time and deletes the key. The transaction must hold the lock on the key's
+// holder. Without this lock, two concurrent requests could delete the holder's last two keys.
 func (s *core) revokeLocked(ctx context.Context, repos ports.Repos, by domain.Requester, id domain.CredentialID) error {
 	caller, err := s.gate.Caller(ctx, repos, by)
 	if err != nil {

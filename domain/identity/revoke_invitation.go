@@ -18,7 +18,8 @@ func (s *Service) RevokeInvitation(ctx context.Context, by domain.Requester, use
 		return domain.ErrInvitationNotFound
 	}
 	return s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// The lock serialises this transaction with a demotion of the caller and with the acceptance of the invitation.
+		// The lock serialises this transaction with a demotion of the caller and with a request that accepts the
+		// invitation.
 		if _, err := repos.System.Lock(ctx); err != nil {
 			return err
 		}

@@ -12,8 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// TestGuessesAtOnce sends many guesses concurrently. It verifies that the number of password comparisons does not
-// exceed the number of free attempts.
+// TestGuessesAtOnce sends many guesses concurrently. It verifies that the server compares no more passwords than the
+// limit allows.
 func TestGuessesAtOnce(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -28,7 +28,7 @@ func TestGuessesAtOnce(t *testing.T) {
 	require.Len(t, f.Audited(t, domain.ActionSignIn), 4, "three are denied, one event stands for the lockout")
 }
 
-// TestRightPasswordResets verifies that the right password resets the counter of the account.
+// TestRightPasswordResets verifies that a sign-in with the right password resets the account's counter of attempts.
 func TestRightPasswordResets(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -41,7 +41,7 @@ func TestRightPasswordResets(t *testing.T) {
 	}
 }
 
-// TestNotCompared verifies that an attempt does not count if its password was not compared.
+// TestNotCompared verifies that an attempt does not count if the server was too busy to compare the password.
 func TestNotCompared(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -54,8 +54,8 @@ func TestNotCompared(t *testing.T) {
 	require.NoError(t, f.guess(home, "anna", "anna-password"))
 }
 
-// TestUnknownAndInactive verifies that a sign-in of an unknown or inactive user runs a password comparison and is
-// refused in the same way as a wrong password.
+// TestUnknownAndInactive verifies that a sign-in with an unknown or inactive user returns the same error as a wrong
+// password, and that the password is compared nevertheless.
 func TestUnknownAndInactive(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -68,7 +68,8 @@ func TestUnknownAndInactive(t *testing.T) {
 	require.Equal(t, []string{"- denied -", "- denied -", "- denied anna"}, f.Audited(t, domain.ActionSignIn))
 }
 
-// TestCurrentPassword verifies that the holder of a stolen token cannot use the token to guess the password.
+// TestCurrentPassword verifies that a user who changes the password must send the current one, and that wrong current
+// passwords count as attempts.
 func TestCurrentPassword(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -85,7 +86,7 @@ func TestCurrentPassword(t *testing.T) {
 		f.Audited(t, domain.ActionSetPassword))
 }
 
-// TestCodeOnce verifies that exactly one of two concurrent sign-ins with the same TOTP code succeeds.
+// TestCodeOnce sends two concurrent sign-ins with the same TOTP code. Exactly one of them must succeed.
 func TestCodeOnce(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -98,8 +99,8 @@ func TestCodeOnce(t *testing.T) {
 	requireOneRefused(t, atOnce(signIn, signIn), domain.ErrCodeInvalid)
 }
 
-// TestSecretIsHiddenAfterUse verifies that the owner can see a user's TOTP secret until the first code of the secret is
-// accepted.
+// TestSecretIsHiddenAfterUse verifies that the owner can see a user's TOTP secret only until the server has accepted a
+// code of this secret.
 func TestSecretIsHiddenAfterUse(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -112,8 +113,8 @@ func TestSecretIsHiddenAfterUse(t *testing.T) {
 	require.ErrorIs(t, err, domain.ErrSecretHidden)
 }
 
-// TestSecondFactor verifies that a password requires a code after a TOTP secret is confirmed, and that a recovery
-// code works once.
+// TestSecondFactor verifies that a sign-in requires a code after the user has confirmed a TOTP secret, and that each
+// recovery code works only once.
 func TestSecondFactor(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -137,8 +138,8 @@ func TestSecondFactor(t *testing.T) {
 	require.ErrorIs(t, recovery(), domain.ErrWrongCredentials)
 }
 
-// TestOwnTOTP verifies that changing a confirmed secret requires a code, that wrong codes count as attempts, and that
-// an admin needs no code.
+// TestOwnTOTP verifies that users need a code to replace or remove their own confirmed secret, and that wrong codes
+// count as attempts. An admin needs no code to remove the secret of another user.
 func TestOwnTOTP(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -159,9 +160,9 @@ func TestOwnTOTP(t *testing.T) {
 	require.Equal(t, "root success anna", f.Audited(t, domain.ActionRemoveTOTP)[4])
 }
 
-// TestTwoFactorsDuringLockout verifies that a user can sign in with the password and a TOTP code from a new address,
-// during a lockout that strangers have caused. It also verifies that all other sign-ins from new addresses get the same
-// refusal during the lockout.
+// TestTwoFactorsDuringLockout signs in from new addresses during a lockout that strangers have caused. A sign-in with
+// the right password and the right TOTP code must succeed. All other sign-ins must return the same error, after the
+// same work.
 func TestTwoFactorsDuringLockout(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -215,7 +216,8 @@ func TestTwoFactorsDuringLockout(t *testing.T) {
 	require.ErrorIs(t, accounts("anna", "anna-password", code), domain.RateLimited, "a code works once")
 }
 
-// TestLearnPasswords verifies that LearnPasswords passes on all intact password hashes and skips a damaged hash.
+// TestLearnPasswords verifies that LearnPasswords passes each intact password hash to ports.Passwords.Learn and skips a
+// damaged one.
 func TestLearnPasswords(t *testing.T) {
 	t.Parallel()
 	f := open(t)

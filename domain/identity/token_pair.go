@@ -6,16 +6,18 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// TokenPair is the pair of opaque tokens that a client of the accounts API holds.
+// TokenPair is the pair of opaque tokens that a client of the accounts API receives.
 type TokenPair struct {
 	Access, Refresh domain.OpaqueToken
 	// ExpiresIn is how long the access token is valid, in whole seconds.
 	ExpiresIn time.Duration
 }
 
-// newTokenPair makes the next pair of a family. It returns the tokens, and a domain.TokenPair to store, which contains
-// the digests of the tokens. Errors: ErrRefreshToken when the family has expired or was revoked, when the family's user
-// is inactive, when the user's sessions were revoked, or when a server key of the family was replaced.
+// newTokenPair makes the next pair of a family. It returns the tokens for the client and, for storage, a
+// domain.TokenPair with the digests of these tokens.
+//
+// It returns ErrRefreshToken if the family has expired or was revoked, if its user is inactive, if the user's sessions
+// were revoked, or if a server key of the family was replaced.
 func (s *core) newTokenPair(family domain.TokenFamily, user domain.User) (TokenPair, domain.TokenPair, error) {
 	tokens := TokenPair{Access: domain.NewOpaqueToken(user.ID), Refresh: domain.NewOpaqueToken(user.ID)}
 	digests, keys := s.config.TokenDigests.Tokens(tokens.Access, tokens.Refresh)
@@ -28,8 +30,8 @@ func (s *core) newTokenPair(family domain.TokenFamily, user domain.User) (TokenP
 	return tokens, pair, nil
 }
 
-// OpaqueCredential returns the credential of an opaque token. It does not query the database. Access tokens and refresh
-// tokens have the same form, so the result always has the kind AccessTokenCredential.
+// OpaqueCredential returns the credential of an opaque token. It does not query the database. It cannot distinguish
+// access tokens from refresh tokens, so the kind of the result is always AccessTokenCredential.
 func (s *Service) OpaqueCredential(token domain.OpaqueToken) domain.Credential {
 	digests, _ := s.config.TokenDigests.Tokens(token)
 	return domain.Credential{Kind: domain.AccessTokenCredential, User: token.User(), Digest: digests[0]}

@@ -8,12 +8,12 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// errWrongTOTP means that a code is wrong or was used before. No use case returns errWrongTOTP: each replaces it with a
-// refusal of its own.
+// errWrongTOTP means that a code is wrong or was used before. It never leaves this package: each use case returns
+// another error instead.
 var errWrongTOTP = errors.New("the TOTP code or recovery code is wrong or was used before")
 
-// totpUse identifies the code of a request. The transaction that the code authorizes marks the code as used. The zero
-// totpUse stands for a wrong code.
+// totpUse identifies the code of a request, so that the transaction that the code authorizes can mark the code as used.
+// If the code is wrong, totpUse is zero.
 type totpUse struct {
 	id domain.TOTPID
 	// step is the time step of a TOTP code.
@@ -22,18 +22,20 @@ type totpUse struct {
 	recovery domain.Digest
 }
 
-// stored returns the code in the form that storage marks as used.
+// stored converts u for storage, which marks the code as used.
 func (u totpUse) stored() ports.UsedCode {
 	return ports.UsedCode{ID: u.id, Step: u.step, Recovery: u.recovery}
 }
 
-// wrong reports whether the code did not match.
+// wrong reports whether the code is wrong.
 func (u totpUse) wrong() bool { return u.id.IsZero() }
 
-// readTOTP compares a code with the stored secret. If the code does not match, readTOTP tries to parse it as a recovery
-// code. For a user without a secret, stored is zero. readTOTP then compares the code with noSecret, so that the
-// comparison takes the same time for every user. If the stored secret was changed in the database, readTOTP writes
-// event to the audit log with outcome tampered.
+// readTOTP compares a code with the stored TOTP secret. If the code does not match, readTOTP tries to parse it as a
+// recovery code.
+//
+// If the user has no secret, stored must be zero. readTOTP then compares the code with noSecret, so that the comparison
+// takes the same time as for any other user. If the stored secret does not authenticate, readTOTP writes event to the
+// audit log with outcome "tampered".
 func (s *core) readTOTP(ctx context.Context, stored ports.SealedTOTPSecret, code string,
 	event domain.Event) (totpUse, error) {
 	use, err := s.readTOTPOnly(ctx, stored, code, event)
@@ -48,7 +50,7 @@ func (s *core) readTOTP(ctx context.Context, stored ports.SealedTOTPSecret, code
 	return totpUse{}, nil
 }
 
-// readTOTPOnly is readTOTP without recovery codes.
+// readTOTPOnly does the same as readTOTP, but does not accept recovery codes.
 func (s *core) readTOTPOnly(ctx context.Context, stored ports.SealedTOTPSecret, code string,
 	event domain.Event) (totpUse, error) {
 	// noSecret must not be cleared, because it serves all users without a secret.
@@ -67,13 +69,13 @@ func (s *core) readTOTPOnly(ctx context.Context, stored ports.SealedTOTPSecret, 
 	return totpUse{id: stored.Code.ID, step: step}, nil
 }
 
-// spendTOTP marks a code as used. It returns errWrongTOTP when the code is wrong or another request has used it.
+// spendTOTP marks a code as used. It returns errWrongTOTP if the code is wrong or was used before.
 func (s *core) spendTOTP(ctx context.Context, repos ports.Repos, use totpUse) error {
 	var spent bool
 	var err error
 	switch {
 	case use.wrong():
-		// There is no code to mark as used, so no SQL statement runs. spent stays false.
+		// There is no code to mark as used, so spent stays false.
 	case use.recovery.IsZero():
 		spent, err = repos.TOTPSecrets.Accept(ctx, use.id, use.step, s.clock.Now())
 	default:
@@ -85,7 +87,7 @@ func (s *core) spendTOTP(ctx context.Context, repos ports.Repos, use totpUse) er
 	return err
 }
 
-// totpState returns the state of a user's TOTP secrets.
+// totpState returns the confirmed and the pending TOTP secret of a user.
 func totpState(ctx context.Context, repos ports.Repos, user domain.UserID) (state domain.TOTPState, err error) {
 	for pending, secret := range map[bool]**domain.TOTPSecret{false: &state.InForce, true: &state.Pending} {
 		stored, err := repos.TOTPSecrets.Get(ctx, user, pending)
@@ -99,9 +101,10 @@ func totpState(ctx context.Context, repos ports.Repos, user domain.UserID) (stat
 	return state, nil
 }
 
-// watchTOTP calls change, and returns the changes for the audit event: the change in the state of the user's TOTP
-// secrets, and the use of a recovery code. The caller holds the lock on the user. use is the code that authorized the
-// change, or zero if no code was required.
+// watchTOTP calls the function change and compares the state of the user's TOTP secrets before and after the call. It
+// returns the difference for the audit event. The use argument is the code that authorized the change, or zero if no
+// code was required. If it is a recovery code, the result also contains its use. The caller must hold the lock on the
+// user.
 func watchTOTP(ctx context.Context, repos ports.Repos, user domain.UserID, use totpUse,
 	change func() error) ([]domain.Change, error) {
 	before, err := totpState(ctx, repos, user)
@@ -122,8 +125,8 @@ func watchTOTP(ctx context.Context, repos ports.Repos, user domain.UserID, use t
 	return changes, nil
 }
 
-// putTOTP seals a new secret and stores it with the digests of its recovery codes. The argument recovery contains the
-// hashes of the codes, from which putTOTP computes the digests.
+// putTOTP seals a new secret and stores it together with its recovery codes. The recovery argument contains the hashes
+// of these codes. putTOTP stores keyed digests of these hashes.
 func (s *core) putTOTP(ctx context.Context, repos ports.Repos, totp domain.TOTPSecret, secret domain.Secret,
 	recovery ...domain.Digest) (ports.SealedTOTPSecret, error) {
 	key, sealed, err := s.config.Sealer.SealAccount(ctx, ports.TOTPPurpose, totp.User, secret.Bytes())
@@ -135,8 +138,8 @@ func (s *core) putTOTP(ctx context.Context, repos ports.Repos, totp domain.TOTPS
 	return stored, repos.TOTPSecrets.Put(ctx, stored, codes)
 }
 
-// putUnconfirmedTOTP stores a secret without recovery codes for a user who has none. The owner or an operator passes
-// the secret on to the user.
+// putUnconfirmedTOTP stores a secret for a user who has no secret. It is for secrets that the owner or an operator
+// passes on to the user. Such a secret has no recovery codes.
 func (s *core) putUnconfirmedTOTP(ctx context.Context, repos ports.Repos, user domain.UserID,
 	secret domain.Secret) (ports.SealedTOTPSecret, error) {
 	totp := domain.TOTPSecret{ID: s.ids.New(), User: user, CreatedAt: s.clock.Now()}
@@ -153,7 +156,7 @@ func (s *core) openTOTP(ctx context.Context, stored ports.SealedTOTPSecret) (dom
 	return domain.NewSecret(string(opened)), nil
 }
 
-// enrolment opens a stored secret to show it to the user.
+// enrolment opens a stored secret and returns it in the form for an authenticator app.
 func (s *core) enrolment(ctx context.Context, user domain.User, stored ports.SealedTOTPSecret) (ports.Enrolment,
 	error) {
 	secret, err := s.openTOTP(ctx, stored)

@@ -9,8 +9,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// TestUndetectedChangesOfSignIn verifies a list in SECURITY.md: the changes of database rows that a sign-in does not
-// detect. It makes each change and verifies that the change has the effect that SECURITY.md states.
+// TestUndetectedChangesOfSignIn makes the changes of database rows that a sign-in does not detect; SECURITY.md lists
+// them. It verifies that each change has the effect that SECURITY.md describes.
 func TestUndetectedChangesOfSignIn(t *testing.T) {
 	t.Parallel()
 	for name, sql := range map[string]string{

@@ -7,15 +7,16 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// LockedIdentity is the caller's own locked identity. A client that has the locked identity can test guesses of its
-// passphrase offline.
+// LockedIdentity is the caller's own locked identity. An attacker who obtains it can test guesses of its passphrase
+// offline.
 type LockedIdentity struct {
 	Locked      []byte
 	Fingerprint domain.Fingerprint
 }
 
-// UnlockIdentity commits an audit event and then returns the caller's locked identity. It requires a recent sign-in
-// with the password. Errors: Forbidden with code recent_sign_in_required, NotFound with code locked_identity_not_found.
+// UnlockIdentity returns the caller's locked identity, after it has committed an audit event. It requires a recent
+// sign-in with the password. Errors: Forbidden with code recent_sign_in_required; NotFound with code
+// locked_identity_not_found.
 func (s *Service) UnlockIdentity(ctx context.Context, by domain.Requester, username string) (LockedIdentity, error) {
 	caller, err := s.recentCaller(ctx, by, username, domain.ActionUnlockIdentity)
 	if err != nil {

@@ -7,19 +7,19 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// newPassword is a hashed new password that is not stored yet.
+// newPassword is a new password of a user. It is hashed but not stored yet.
 type newPassword struct {
-	// The field was holds the stored password to replace. The field phc holds the hash of the new password, or nil if
-	// the request has no new password.
+	// The field named "was" is the stored password, which the new password replaces. The field phc is the hash of the
+	// new password. It is nil if the request contains no new password.
 	was ports.SealedPassword
 	phc []byte
 	// proof is the code that authorizes a user's first password. It is zero if no code is required.
 	proof totpProof
 }
 
-// hashNewPassword authorizes and hashes the new password of a request. Users who change their own password must send
-// the current password. Users without a password must send a TOTP code or a recovery code instead. An admin who sets
-// another user's password needs neither.
+// hashNewPassword checks whether the request may set the new password, and hashes the password. Users who change their
+// own password must send the current password. Users without a password must send a TOTP code or a recovery code
+// instead. An admin who sets another user's password needs neither.
 func (s *core) hashNewPassword(ctx context.Context, by domain.Requester, caller domain.Caller, target domain.User,
 	in UpdateUser) (newPassword, error) {
 	if in.Password == nil {
@@ -51,9 +51,10 @@ func (s *core) hashNewPassword(ctx context.Context, by domain.Requester, caller 
 	return next, err
 }
 
-// proveFirstPassword compares the code that users must send to set their first password. Without the code, the holder
-// of a stolen token could set the password and lock the user out. Wrong codes count as failed sign-ins. Errors:
-// Forbidden with code password_code_required or code_wrong, RateLimited during a lockout.
+// proveFirstPassword compares the code that users must send to set their first password. If no code were required, the
+// holder of a stolen token could set the password and take over the account. Wrong codes count as failed sign-ins.
+//
+// Errors: Forbidden with code password_code_required or code_wrong; RateLimited during a lockout.
 func (s *core) proveFirstPassword(ctx context.Context, by domain.Requester, caller domain.Caller,
 	stored ports.SealedTOTPSecret, code string) (totpProof, error) {
 	if code == "" {
@@ -71,8 +72,8 @@ func (s *core) proveFirstPassword(ctx context.Context, by domain.Requester, call
 	return totpProof{required: true, attempt: attempt, use: use}, err
 }
 
-// storeNewPassword stores the password in the transaction of the change. If a code authorized the password,
-// storeNewPassword also marks this code as used. It returns the changes for the audit event.
+// storeNewPassword stores the password. If a code authorized the password, storeNewPassword also marks this code as
+// used. It returns the changes for the audit event.
 func (s *core) storeNewPassword(ctx context.Context, repos ports.Repos, next newPassword) ([]domain.Change, error) {
 	if next.phc == nil {
 		return nil, nil
@@ -91,7 +92,7 @@ func (s *core) storeNewPassword(ctx context.Context, repos ports.Repos, next new
 }
 
 // checkCurrentPassword compares a password with the caller's stored password. A wrong password counts as a failed
-// sign-in, so that the holder of a stolen token cannot use the token to guess the password.
+// sign-in, because the holder of a stolen token could otherwise guess the password.
 func (s *core) checkCurrentPassword(ctx context.Context, by domain.Requester, caller domain.Caller,
 	action domain.Action, stored ports.SealedPassword, given string) error {
 	if given == "" {
@@ -110,7 +111,7 @@ func (s *core) checkCurrentPassword(ctx context.Context, by domain.Requester, ca
 	event := s.gate.Event(action, by, caller).To(string(caller.Name))
 	check, err := s.checkPassword(ctx, current, stored, event)
 	if err != nil || check.Match {
-		// The password was right or was not compared, so the attempt is released. The account's counter is not reset,
+		// The password was right or was not compared, so release the attempt. Do not reset the account's counter,
 		// because this is not a sign-in.
 		s.gate.Release(ctx, attempt)
 		return err

@@ -8,12 +8,12 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// UpdateUser is the request to change a user. A field that is nil or false changes nothing.
+// UpdateUser is the request to change a user. A pointer that is nil changes nothing.
 type UpdateUser struct {
 	Username string
 	Role     *string
 	Active   *bool
-	// Password is the new password. Users who change their own password send CurrentPassword as well.
+	// Password is the new password. Users who change their own password must also send CurrentPassword.
 	Password        *string
 	CurrentPassword string
 	// Code is a TOTP code or a recovery code. Users without a password must send a code to set their first password.
@@ -23,10 +23,17 @@ type UpdateUser struct {
 	Group *string
 }
 
-// UpdateUser changes a user. domain.User.Change decides which changes the user and admins may make. A new password and
-// a deactivation revoke all sessions; a deactivation and RevokeAPIKeys revoke all API keys. Only the owner changes
-// groups and hands the system over. Errors: Forbidden, Conflict with code owner_stays, RateLimited after too many wrong
-// current passwords.
+// UpdateUser changes a user. domain.User.Change decides whether the caller may make the change. Only the owner may
+// change groups and hand the system over.
+//
+// A new password revokes all sessions of the user. A deactivation revokes all sessions and all API keys. RevokeAPIKeys
+// revokes all API keys.
+//
+// Errors:
+//
+//   - Forbidden if the caller may not make the change
+//   - Conflict with code owner_stays
+//   - RateLimited after too many wrong current passwords
 func (s *Service) UpdateUser(ctx context.Context, by domain.Requester, in UpdateUser) error {
 	caller, err := s.gate.Caller(ctx, s.store.Read(), by)
 	if err != nil {
@@ -40,8 +47,8 @@ func (s *Service) UpdateUser(ctx context.Context, by domain.Requester, in Update
 	if err != nil {
 		return err
 	}
-	// The change is first tried on a copy of the user, so that no password is hashed for a caller who may not make the
-	// change. updateLocked decides again under the lock.
+	// Make the change on a copy of the user first. If the caller may not make the change, this returns an error before
+	// a password is hashed. updateLocked decides again under the lock.
 	if _, err := new(target).Change(caller, change, s.clock.Now()); err != nil {
 		return err
 	}
@@ -60,13 +67,13 @@ func (s *Service) UpdateUser(ctx context.Context, by domain.Requester, in Update
 	return err
 }
 
-// updateLocked takes the locks that serialise the change with other changes. It then decides again whether the caller
-// may make the change, and makes the change.
+// updateLocked takes the locks that serialise this change with other changes. It then authorises the caller again and
+// makes the change.
 func (s *core) updateLocked(ctx context.Context, by domain.Requester, requested domain.Caller, name domain.UserName,
 	change domain.UserChange, next newPassword) error {
 	return s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		// The lock serialises this transaction with all other changes that admins make. Without the lock, two admins
-		// who demote each other could both succeed.
+		// could demote each other at the same time.
 		if _, err := repos.System.Lock(ctx); err != nil {
 			return err
 		}
@@ -121,7 +128,7 @@ func (in UpdateUser) change() (domain.UserChange, error) {
 	return change, nil
 }
 
-// actionOf returns the action under which a change is audited.
+// actionOf returns the action of the audit event of a change.
 func actionOf(change domain.UserChange) domain.Action {
 	switch {
 	case change.HandsOver():
@@ -150,8 +157,8 @@ func lockForChange(ctx context.Context, repos ports.Repos, name, owner domain.Us
 	return user, former, err
 }
 
-// changeUser applies a change to a locked user and stores the user. For a handover, it also makes the former owner a
-// manager. It returns the changes for the audit event.
+// changeUser makes a change and stores the user, whose row must be locked. For a handover, it also makes the former
+// owner a manager. It returns the changes for the audit event.
 func (s *core) changeUser(ctx context.Context, repos ports.Repos, caller domain.Caller, change domain.UserChange,
 	user, former domain.User) (changes []domain.Change, err error) {
 	before := user
@@ -168,8 +175,8 @@ func (s *core) changeUser(ctx context.Context, repos ports.Repos, caller domain.
 	return append(changes, saved...), err
 }
 
-// handOver makes user the owner in place of former. former is the caller, because user.Change refuses a handover unless
-// the caller is the owner.
+// handOver makes the user the owner instead of the former owner. The former owner is the caller, because only the owner
+// may hand the system over; see domain.User.Change.
 func (s *core) handOver(ctx context.Context, repos ports.Repos, user *domain.User,
 	former domain.User) ([]domain.Change, error) {
 	before := former.Group
@@ -186,7 +193,7 @@ func (s *core) handOver(ctx context.Context, repos ports.Repos, user *domain.Use
 }
 
 // saveChange stores a user that domain.User.Change has changed. If revokeKeys is true, it also revokes all API keys of
-// the user. The argument before holds the user before the change. saveChange returns the changes for the audit event.
+// the user. The before argument is the user before the change. saveChange returns the changes for the audit event.
 func saveChange(ctx context.Context, repos ports.Repos, before, user domain.User, revokeKeys bool) ([]domain.Change,
 	error) {
 	changes := user.ChangesFrom(before)

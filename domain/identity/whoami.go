@@ -6,8 +6,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// Installation returns the id of the database that this service uses. Clients store this id together with the address
-// of the server.
+// Installation returns the id that identifies the server's database. Clients store the id together with the address of
+// the server.
 func (s *Service) Installation() domain.InstallationID { return s.config.Installation }
 
 // WhoAmI returns the caller. It reads the user and the credential from the database, so the result is current. Errors:

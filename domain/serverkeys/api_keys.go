@@ -7,8 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// APIKeysRevokedByRekey lists the API keys that a rekey of the purpose api-key would revoke. These are all API keys of
-// all users, because a signed key cannot be moved to another server key.
+// APIKeysRevokedByRekey returns the API keys that a rekey of the server key for API keys would revoke. These are all
+// stored API keys, because the signature of an API key cannot be moved to another server key.
 func (s *Service) APIKeysRevokedByRekey(ctx context.Context) ([]ports.OwnedAPIKey, error) {
 	repos := s.config.Store.Read()
 	keys, err := repos.ServerKeys.List(ctx)

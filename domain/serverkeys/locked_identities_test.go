@@ -10,8 +10,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// TestRekeyLockedIdentities verifies that a rekey of the account key moves locked identities, and that the error lists
-// a locked identity that fails authentication.
+// TestRekeyLockedIdentities verifies that a rekey of the server key for accounts moves locked identities. The error
+// must list a locked identity that fails authentication.
 func TestRekeyLockedIdentities(t *testing.T) {
 	t.Parallel()
 	f := open(t)

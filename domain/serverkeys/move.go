@@ -12,15 +12,15 @@ import (
 type rekeyRun struct {
 	purpose  domain.KeyPurpose
 	progress Progress
-	// done counts moved rows and revoked tokens over all passes.
+	// done is the number of rows moved and tokens revoked so far, in all passes.
 	done int
-	// tampered contains an error for each row that failed authentication on the last pass. The errors are grouped by
-	// the server key of the row. An attacker may have changed these rows. They must not stop the move of all other
-	// rows.
+	// tampered contains an error for each row that failed authentication on the last pass, grouped by the server key of
+	// the row. An attacker may have changed these rows, so they must not prevent Rekey from moving the other rows.
 	tampered map[domain.ServerKeyID][]error
 }
 
-// cursor is the last row of a batch; the next batch begins after it. Each kind of row uses its own field.
+// cursor identifies the last row of a batch. The next batch begins after this row. Each kind of row has a field of its
+// own.
 type cursor struct {
 	entry  ports.Place
 	user   domain.UserID
@@ -30,17 +30,18 @@ type cursor struct {
 
 // batch is the result of one transaction.
 type batch struct {
-	// seen is the number of rows that were read; 0 ends the pass. moved is the number of rows that are now under the
-	// new key.
+	// seen is the number of rows that the transaction read. If it is 0, the pass ends. moved is the number of these
+	// rows that were moved to the new key.
 	seen, moved int
 	last        cursor
 	tampered    []error
 }
 
-// skip notes the error of a row that failed authentication.
+// skip notes the error of a row that is not moved because it failed authentication.
 func (b *batch) skip(tampered error) { b.tampered = append(b.tampered, tampered) }
 
-// moveAll repeats passes over each key until a whole pass moves nothing, because servers may add rows meanwhile.
+// moveAll moves the rows under each retired key. It repeats the pass over a key until a whole pass moves no row,
+// because servers may add rows during a pass.
 func (s *Service) moveAll(ctx context.Context, run *rekeyRun, retired []ports.ServerKey) error {
 	run.tampered = make(map[domain.ServerKeyID][]error)
 	for _, key := range retired {
@@ -58,7 +59,7 @@ func (s *Service) moveAll(ctx context.Context, run *rekeyRun, retired []ports.Se
 	return nil
 }
 
-// pass processes all rows under a key once.
+// pass reads all rows under a key once and moves those that authenticate.
 func (s *Service) pass(ctx context.Context, run *rekeyRun, key domain.ServerKeyID) (moved int, tampered []error,
 	err error) {
 	var after cursor
@@ -85,8 +86,9 @@ func (s *Service) moveBatch(ctx context.Context, purpose domain.KeyPurpose, key 
 		case domain.KeyForAccounts:
 			return s.moveAccounts(ctx, repos, key, &next)
 		default:
-			// A signature or a keyed digest cannot be moved to another key, so the tokens are deleted. The key of the
-			// attempt counters has no such rows. Under the new key, the counters restart at zero.
+			// A signature or a keyed digest cannot be moved to another key, so the tokens are deleted. For the key of
+			// the attempt counters, there is nothing to delete: the counters under the old key are no longer found, so
+			// they start again at zero.
 			revoked, err := repos.SealedRows.DeleteTokens(ctx, key)
 			next.seen, next.moved = revoked, revoked
 			return err
@@ -95,7 +97,8 @@ func (s *Service) moveBatch(ctx context.Context, purpose domain.KeyPurpose, key 
 	return next, err
 }
 
-// moveEntries rewraps the outer layer of entry versions. The values themselves are neither read nor changed.
+// moveEntries wraps the outer layer of entry versions under the new key. It does not read or change the values
+// themselves.
 func (s *Service) moveEntries(ctx context.Context, repos ports.Repos, key domain.ServerKeyID, b *batch) error {
 	rows, err := repos.SealedRows.Entries(ctx, key, b.last.entry, rekeyBatch)
 	if err != nil {
@@ -132,8 +135,8 @@ func (s *Service) moveAccounts(ctx context.Context, repos ports.Repos, key domai
 	return s.moveLockedIdentities(ctx, repos, key, b)
 }
 
-// movePasswords reseals password hashes. If a user replaces a password meanwhile, the new password is already under the
-// new key.
+// movePasswords reseals password hashes under the new key. If a user changes the password in the meantime, the server
+// has already sealed the new hash under the new key.
 func (s *Service) movePasswords(ctx context.Context, repos ports.Repos, key domain.ServerKeyID, b *batch) error {
 	rows, err := repos.SealedRows.Passwords(ctx, key, b.last.user, rekeyBatch)
 	if err != nil {
@@ -158,7 +161,7 @@ func (s *Service) movePasswords(ctx context.Context, repos ports.Repos, key doma
 	return nil
 }
 
-// moveTOTPSecrets reseals confirmed and pending TOTP secrets.
+// moveTOTPSecrets reseals confirmed and pending TOTP secrets under the new key.
 func (s *Service) moveTOTPSecrets(ctx context.Context, repos ports.Repos, key domain.ServerKeyID, b *batch) error {
 	rows, err := repos.SealedRows.Codes(ctx, key, b.last.totp, rekeyBatch)
 	if err != nil {
@@ -183,8 +186,8 @@ func (s *Service) moveTOTPSecrets(ctx context.Context, repos ports.Repos, key do
 	return nil
 }
 
-// moveLockedIdentities reseals locked identities. Their inner layer is encrypted under the user's passphrase and does
-// not change.
+// moveLockedIdentities reseals the outer layer of locked identities under the new key. The inner layer is encrypted
+// under the user's passphrase and does not change.
 func (s *Service) moveLockedIdentities(ctx context.Context, repos ports.Repos, key domain.ServerKeyID,
 	b *batch) error {
 	rows, err := repos.SealedRows.LockedIdentities(ctx, key, b.last.locked, rekeyBatch)

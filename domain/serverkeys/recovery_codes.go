@@ -8,24 +8,28 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// maxPlainCodes is the maximum number of plain hashes of recovery codes that older releases can have stored for a user:
-// one set for the TOTP secret in force, and one set for the pending TOTP secret. If a user has more, some were added by
-// other means.
+// maxPlainCodes is the maximum number of plain hashes that older releases can have stored for a user. They stored one
+// set of recovery codes for the confirmed TOTP secret and one set for the pending one. If a user has more plain hashes,
+// some of them do not come from an older release.
 const maxPlainCodes = 2 * domain.RecoveryCodes
 
-// PlainRecoveryCodes returns the users whose recovery codes an older release stored as plain hashes, and the number of
-// these codes. Sign-ins refuse these codes, because an attacker who can write to the database can add a plain hash.
+// PlainRecoveryCodes returns each user who has recovery codes that an older release stored as plain hashes, with the
+// number of these codes. Sign-ins refuse these codes, because an attacker who can write to the database can add a plain
+// hash.
 func (s *Service) PlainRecoveryCodes(ctx context.Context) ([]ports.PlainRecoveryCodeCount, error) {
 	return s.config.Store.Read().SealedRows.PlainRecoveryCodeCounts(ctx)
 }
 
 // ConvertRecoveryCodes replaces the plain hashes of recovery codes with keyed digests, so that sign-ins accept the
-// codes. It returns the number of converted codes. Only a command of the operator calls it, because the operator must
-// vouch for the codes. The argument listed is the total number of codes that the operator saw in the list. If another
-// number of codes is stored, ConvertRecoveryCodes returns an error and converts nothing, because an attacker may have
-// added codes since. It converts the codes of each user in a transaction of its own, with an audit event. If a user has
-// more codes than an older release can have stored, it converts none of this user's codes. It then converts the codes
-// of all other users and returns an error.
+// codes. It returns the number of converted codes. Only a command of the operator calls it, because only the operator
+// can decide whether the stored codes are genuine.
+//
+// The operator lists the codes first and passes their total number in the listed argument. If the stored number is
+// different, an attacker may have added codes since then. ConvertRecoveryCodes then returns an error and converts
+// nothing.
+//
+// It converts the codes of each user in a separate transaction, with an audit event. If a user has more codes than an
+// older release can have stored, it skips this user, converts the codes of all other users and returns an error.
 func (s *Service) ConvertRecoveryCodes(ctx context.Context, listed int) (int, error) {
 	users, err := s.PlainRecoveryCodes(ctx)
 	if err != nil {
@@ -66,7 +70,7 @@ func (s *Service) ConvertRecoveryCodes(ctx context.Context, listed int) (int, er
 	return total, err
 }
 
-// convert replaces the hashes of one user's codes, and returns how many it replaced.
+// convert replaces the plain hashes of one user's codes with keyed digests. It returns the number of replaced hashes.
 func (s *Service) convert(ctx context.Context, repos ports.Repos, codes []ports.PlainRecoveryCode) (int, error) {
 	converted := 0
 	for _, code := range codes {
@@ -82,8 +86,8 @@ func (s *Service) convert(ctx context.Context, repos ports.Repos, codes []ports.
 	return converted, nil
 }
 
-// DeletePlainRecoveryCodes deletes the recovery codes that are plain hashes, and returns their number. The users can
-// get new codes by enrolling again. The codes of each user are deleted in a transaction of its own, with an audit
+// DeletePlainRecoveryCodes deletes all recovery codes that are stored as plain hashes, and returns their number. Users
+// get new codes when they enrol again. It deletes the codes of each user in a separate transaction, with an audit
 // event.
 func (s *Service) DeletePlainRecoveryCodes(ctx context.Context) (int, error) {
 	users, err := s.PlainRecoveryCodes(ctx)
@@ -96,9 +100,9 @@ func (s *Service) DeletePlainRecoveryCodes(ctx context.Context) (int, error) {
 		})
 }
 
-// eachPlainUser calls act for each user in a separate transaction. The result of act is the number of codes that it
-// changed, and eachPlainUser returns the total. If act changed codes, an audit event is added to the transaction; state
-// is the new state of the codes in the event.
+// eachPlainUser calls act for each user in a separate transaction. The function act returns the number of codes that it
+// changed, and eachPlainUser returns the total. If act changed codes, eachPlainUser appends an audit event in the same
+// transaction. The state argument is the new state of the codes for this event.
 func (s *Service) eachPlainUser(ctx context.Context, users []ports.PlainRecoveryCodeCount, action domain.Action,
 	state string, act func(ctx context.Context, repos ports.Repos, user ports.PlainRecoveryCodeCount) (int, error),
 ) (total int, err error) {

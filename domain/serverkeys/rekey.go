@@ -9,28 +9,30 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// rekeyBatch is how many rows one transaction moves. The number is small, so that servers wait only briefly for row
-// locks.
+// rekeyBatch is the maximum number of rows that one transaction moves. It is small, so that servers wait only briefly
+// for row locks.
 const rekeyBatch = 200
 
-// awaitTransactions queries the open transactions repeatedly, with pauses that grow from firstPause to longestPause.
-// Most transactions take milliseconds.
+// firstPause and longestPause are the shortest and the longest pause between two queries of awaitTransactions. The
+// first pause is short, because most transactions take milliseconds. Each further pause is twice as long as the one
+// before.
 const (
 	firstPause   = 10 * time.Millisecond
 	longestPause = time.Second
 )
 
-// Progress is called after each batch. done is the number of rows moved or tokens revoked so far.
+// Progress is called after each batch. The done argument is the number of rows moved or tokens revoked so far.
 type Progress func(done int)
 
-// Rekey replaces the key of a purpose after a compromise, while servers run. One transaction adds a new key and retires
-// all older ones. Then Rekey moves everything under the old keys to the new key, in small batches. It deletes an old
-// key when no row is under it any longer. Tokens cannot be moved and are revoked instead. It returns how many rows were
-// moved or revoked. If a rekey is interrupted, the next rekey adds another new key, and moves everything under all
-// older keys to it.
+// Rekey replaces the key of a purpose after a compromise. Servers may run in the meantime. One transaction adds a new
+// key and retires all older ones. Rekey then moves the rows under the old keys to the new key, in small batches, and
+// finally deletes the old keys. Tokens cannot be moved, so they are revoked instead. Rekey returns the number of rows
+// moved or tokens revoked.
 //
-// A server that has not loaded the new key yet still reads with the old key. A write under the old key is refused with
-// ports.ErrStaleServerKey, which makes the server load the keys again.
+// After an interrupted rekey, the next rekey adds another new key and moves the rows under all older keys to it.
+//
+// A server that has not loaded the new key yet can still read with the old key. If it writes under the old key, storage
+// returns ports.ErrStaleServerKey, and the server then loads the keys again.
 //
 // Rows that fail authentication cannot be moved to any key. They stay unchanged. Rekey moves all other rows and then
 // returns a *TamperedRowsError.
@@ -39,7 +41,7 @@ func (s *Service) Rekey(ctx context.Context, purpose domain.KeyPurpose, progress
 	if err != nil {
 		return 0, err
 	}
-	// This uses the machine's clock instead of ports.Clock, because OldestTransaction measures real time.
+	// Use the clock of the machine instead of ports.Clock, because OldestTransaction measures real time.
 	since := time.Now()
 	open, err := s.config.Store.Read().SealedRows.OpenTransactions(ctx)
 	if err != nil {
@@ -75,7 +77,8 @@ func (s *Service) retireOld(ctx context.Context, purpose domain.KeyPurpose) ([]p
 			return err
 		}
 		old = ofPurpose(keys, purpose)
-		// Keys are sorted by generation, and every purpose has at least one key since the first start.
+		// The keys are sorted by generation. There is at least one, because the first start of a server adds a key for
+		// every purpose.
 		added, err := s.config.Keyring.NewKey(purpose, old[len(old)-1].Generation+1)
 		if err != nil {
 			return err
@@ -94,9 +97,11 @@ func (s *Service) retireOld(ctx context.Context, purpose domain.KeyPurpose) ([]p
 }
 
 // awaitTransactions waits for the transactions that were open when the old keys were retired. It returns when all of
-// them have ended. Transactions that began later see the retirement and are refused. Transactions of other programs,
-// such as a backup, may stay open for long. After Grace, awaitTransactions therefore ignores them. It then waits only
-// for transactions of servers, and only for those that began before the old keys were retired.
+// them have ended. A transaction that began later cannot write under an old key.
+//
+// Transactions of other programs, such as a backup, may stay open for a long time. After Config.Grace,
+// awaitTransactions therefore ignores them. It then waits only for transactions that servers began before the old keys
+// were retired.
 func (s *Service) awaitTransactions(ctx context.Context, since time.Time, open []string) error {
 	rows := s.config.Store.Read().SealedRows
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
@@ -120,8 +125,8 @@ func (s *Service) awaitTransactions(ctx context.Context, since time.Time, open [
 	}
 }
 
-// deleteRetired deletes the old keys. Only rows that failed authentication may still be under an old key. If there are
-// more rows under the key, storage refuses to delete it.
+// deleteRetired deletes the old keys. Only rows that failed authentication may still be under an old key. If storage
+// finds more rows than these under a key, it returns an error and keeps the key.
 func (s *Service) deleteRetired(ctx context.Context, run *rekeyRun, retired []ports.ServerKey) error {
 	return s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		for _, key := range retired {

@@ -7,8 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// Rotate wraps all server keys under the current secret and returns how many there are. The keys themselves do not
-// change, so every token, password and entry keeps working.
+// Rotate wraps all server keys under the current secret and returns their number. The keys themselves do not change, so
+// all tokens, passwords and entries stay valid.
 func (s *Service) Rotate(ctx context.Context) (int, error) {
 	var count int
 	err := s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {

@@ -35,8 +35,8 @@ func open(t *testing.T) fixture {
 	})}
 }
 
-// user stores a user with the password "secret" and one API key. tamper may change the sealed password before it is
-// stored.
+// user stores a user with one API key. The user's stored password is the sealed text "secret". The function tamper may
+// change the sealed password before it is stored.
 func (f fixture) user(name domain.UserName, tamper func(sealed []byte)) domain.User {
 	f.t.Helper()
 	user := domain.NewUser(f.IDs.New(), name, domain.RoleUser, f.Clock.Now())
@@ -98,8 +98,8 @@ func TestRekeyAccounts(t *testing.T) {
 	require.Equal(t, []string{"(terminal) success account"}, f.Audited(t, domain.ActionRekey))
 }
 
-// TestRekeyTampered verifies that a rekey lists each row that fails authentication and moves all other rows to the
-// new key.
+// TestRekeyTampered verifies that the error of a rekey lists each row that fails authentication, and that all other
+// rows are moved to the new key.
 func TestRekeyTampered(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -133,7 +133,8 @@ func TestRekeyAPIKeys(t *testing.T) {
 	require.Zero(t, count)
 }
 
-// TestRekeyGoesOn verifies that the next rekey completes an interrupted rekey.
+// TestRekeyGoesOn verifies that a rekey also moves the rows that an earlier, interrupted rekey has left under older
+// keys.
 func TestRekeyGoesOn(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -149,7 +150,7 @@ func TestRekeyGoesOn(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestRotate verifies that a rotation rewraps every key under the new secret and does not change the keys.
+// TestRotate verifies that Rotate rewraps all server keys but does not change the keys themselves.
 func TestRotate(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -164,9 +165,9 @@ func TestRotate(t *testing.T) {
 	require.Equal(t, []string{"(terminal) success -"}, f.Audited(t, domain.ActionRotateSecret))
 }
 
-// TestConvertRecoveryCodes verifies that the plain recovery codes of an older release are refused until the operator's
-// command converts them. If a user has more codes than a release can have stored, the command converts none of this
-// user's codes. Deleting plain codes does not delete converted codes.
+// TestConvertRecoveryCodes verifies that recovery codes with plain hashes are refused until ConvertRecoveryCodes has
+// converted them. If a user has more such codes than an older release can have stored, none of this user's codes may be
+// converted. DeletePlainRecoveryCodes must not delete converted codes.
 func TestConvertRecoveryCodes(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -208,8 +209,8 @@ func TestConvertRecoveryCodes(t *testing.T) {
 	require.Zero(t, converted)
 }
 
-// plainCodes stores a user with n recovery codes, in the form in which an older release stored them. The codes are
-// numbered from 1 to n, and spend reports whether the code with the given number is accepted.
+// plainCodes stores a user with n recovery codes as plain hashes, as an older release did. The codes have the numbers 1
+// to n. The returned function tries the code with the given number and reports whether the code was accepted.
 func (f fixture) plainCodes(name domain.UserName, n int) (spend func(number int) bool) {
 	f.t.Helper()
 	user := f.user(name, untouched)

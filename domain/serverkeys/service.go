@@ -1,9 +1,9 @@
-// Package serverkeys holds the use cases of the server's own keys: the commands that an operator runs after a change of
-// the secret or a compromise. Each file holds one use case.
+// Package serverkeys contains the use cases of the server's own keys. An operator runs them as commands, after a change
+// of the secret or after a compromise.
 //
-// The server keys form a key ring, which has one current key for each purpose. Storage contains the server keys only in
-// a form that is wrapped under the secret. Rotate wraps the same keys under a new secret. Rekey replaces the key of a
-// purpose, and moves everything under the old key to the new key.
+// The server keys form a key ring, which has one current key for each purpose. The database contains the server keys,
+// but only wrapped under the server's secret. Rotate wraps the same keys under a new secret. Rekey replaces the key of
+// one purpose, and moves the rows under the old key to the new key.
 package serverkeys
 
 import (
@@ -17,16 +17,16 @@ import (
 type Config struct {
 	Store   ports.Store
 	Keyring ports.Keyring
-	// Entries rewraps the outer layer of entries. This does not require the keys of clients.
+	// Entries rewraps the outer layer of entries. It can do so without the encryption keys of clients.
 	Entries ports.EntrySealer
-	// Account seals password hashes and TOTP secrets.
+	// Account seals password hashes, TOTP secrets and locked identities.
 	Account ports.AccountSealer
 	// Digests computes the keyed digests of recovery codes.
 	Digests ports.TokenDigests
 	Clock   ports.Clock
 	IDs     ports.IDs
-	// Grace is how long a rekey waits for all open transactions, including transactions of programs that are not
-	// servers. Every transaction of a server is shorter than Grace.
+	// Grace is the time for which a rekey waits for all open transactions, including the transactions of other
+	// programs. It is longer than any transaction of a server.
 	Grace time.Duration
 }
 
@@ -36,7 +36,7 @@ type Service struct{ config Config }
 // New returns the use cases.
 func New(config Config) *Service { return &Service{config} }
 
-// event returns the audit event of an operator's action on the keys.
+// event returns the audit event of an action that an operator performs on the server keys.
 func (s *Service) event(action domain.Action, target string) domain.Event {
 	return domain.NewEvent(s.config.IDs.New(), action, domain.Requester{}, domain.Operator(), s.config.Clock.Now()).
 		To(target)

@@ -19,8 +19,7 @@ func (e *TamperedRowsError) Error() string {
 	return text
 }
 
-// tamperedError returns an error that lists the rows that failed authentication on the last pass. It returns nil if
-// there are none.
+// tamperedError returns an error with all rows that failed authentication on the last pass, or nil if there are none.
 func (r *rekeyRun) tamperedError() error {
 	var rows []error
 	for _, tampered := range r.tampered {

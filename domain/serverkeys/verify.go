@@ -10,12 +10,12 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// Verify opens the server's layer of every sealed row: the envelopes of entries, password hashes, TOTP secrets and
-// locked identities. It does not have the keys of clients, so it cannot verify the values themselves, which are
-// encrypted under these keys. It changes nothing.
+// Verify checks that every sealed row opens under its server key. The sealed rows are entry versions, password hashes,
+// TOTP secrets and locked identities. Verify cannot check the contents of entries and locked identities, because these
+// are also encrypted under keys that only clients have. It changes nothing.
 //
-// It returns how many rows of each kind opened, and an *UnopenedRowsError if any row did not open. The number of rows
-// must not change during the call, so all servers must be stopped.
+// It returns the number of rows of each kind that opened, and an *UnopenedRowsError if any row did not open. All
+// servers must be stopped during the call, because the number of rows must not change.
 func (s *Service) Verify(ctx context.Context) (ports.SealedCounts, error) {
 	stored, err := s.config.Store.Read().SealedRows.Count(ctx)
 	if err != nil {
@@ -45,12 +45,13 @@ type verification struct {
 	opened ports.SealedCounts
 	// failed contains an error for each row that did not open.
 	failed []error
-	// failures counts failed by kind.
+	// failures is the number of errors in failed for each kind of row.
 	failures ports.SealedCounts
 }
 
-// check counts one row. If err is nil, the row counts as opened; if err is a tampering error, it counts as failed. Any
-// other err does not concern the row, for example a failure of the database, and check returns it.
+// check counts one row. The err argument is the error that opening the row has returned. If err is nil, the row counts
+// as opened. If err is a tampering error, the row counts as failed. Any other error, such as a failure of the database,
+// does not mean that the row is damaged, and check returns it.
 func (v *verification) check(err error, opened, failed *int, format string, args ...any) error {
 	switch {
 	case err == nil:
@@ -121,7 +122,7 @@ func (v *verification) totpSecrets(ctx context.Context, key domain.ServerKeyID) 
 	}
 }
 
-// identities opens the server's layer of all locked identities that are sealed under the given server key.
+// identities opens the outer layer of all locked identities that are sealed under the given server key.
 func (v *verification) identities(ctx context.Context, key domain.ServerKeyID) error {
 	var after domain.UserID
 	for {
@@ -147,8 +148,8 @@ func (v *verification) openAccount(ctx context.Context, purpose string, user dom
 	return err
 }
 
-// result compares the number of rows that were read with the number of stored rows. A row that was not read has a
-// server key that is not stored or has another purpose.
+// result returns an error if any row failed, or if Verify read fewer rows than are stored. A row that was not read
+// refers to a server key that is not stored or has another purpose.
 func (v *verification) result(stored ports.SealedCounts) error {
 	failed := v.failed
 	for _, kind := range []struct {

@@ -10,7 +10,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// TestVerify verifies that Verify opens and counts the rows under the current key and those under a retired key.
+// TestVerify verifies that Verify counts a row that a rekey has moved and a row that was stored after the rekey.
 func TestVerify(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -23,8 +23,9 @@ func TestVerify(t *testing.T) {
 	require.Equal(t, ports.SealedCounts{Passwords: 2}, opened)
 }
 
-// TestVerifyTampered verifies that Verify reports a changed row, a row that was moved to another user, a row under an
-// unknown key, and a row under a key of another purpose. All other rows are still counted as opened.
+// TestVerifyTampered verifies that Verify reports four kinds of damaged rows: a changed row, a row that was copied to
+// another user, a row that refers to an unknown key, and a row that refers to a key of another purpose. Verify must
+// still count all other rows as opened.
 func TestVerifyTampered(t *testing.T) {
 	t.Parallel()
 	f := open(t)

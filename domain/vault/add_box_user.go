@@ -7,7 +7,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// AddBoxUser is the request to add a member to a box. An empty Role means boxuser.
+// AddBoxUser is the request to add a member to a box. Role is "boxuser" or "boxadmin". An empty Role means "boxuser".
 type AddBoxUser struct {
 	Box      string
 	Username string
@@ -15,11 +15,11 @@ type AddBoxUser struct {
 }
 
 // AddBoxUser adds a member with the default permissions: readEntryKeys and readEntry. It returns the names of the box
-// and the user. Errors: NotFound for an unknown user, Conflict with code box_user_exists or limit_reached.
+// and the user. Errors: NotFound if the user does not exist; Conflict with code box_user_exists or limit_reached.
 func (s *Service) AddBoxUser(ctx context.Context, by domain.Requester, in AddBoxUser) (domain.BoxName, domain.UserName,
 	error) {
-	// The caller is authorised before the input is checked, so that callers who cannot manage the box learn nothing
-	// about it.
+	// Authorise the caller before checking the input, so that a caller who cannot manage the box learns nothing about
+	// the box.
 	access, err := s.authorize(ctx, s.config.Store.Read(), by, in.Box, domain.Access.Manage)
 	if err != nil {
 		return "", "", err
@@ -52,8 +52,8 @@ func (s *Service) AddBoxUser(ctx context.Context, by domain.Requester, in AddBox
 		}))
 }
 
-// checkUserLimit runs after the insert and under the lock on the box, so that concurrent additions cannot exceed the
-// limit. Its refusal rolls the insert back.
+// checkUserLimit returns an error if the box has too many members. Call it after the insert, under the lock on the box.
+// Concurrent requests then cannot exceed the limit together. The error rolls the insert back.
 func (s *Service) checkUserLimit(ctx context.Context, repos ports.Repos, box domain.BoxID) error {
 	if s.config.MaxUsersPerBox == 0 {
 		return nil

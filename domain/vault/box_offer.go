@@ -8,8 +8,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// offer stores an offer of the box to the given user, and replaces an earlier offer. The caller holds the locks on that
-// user and on the box.
+// offer stores an offer of the box to the given user. It replaces an earlier offer. The caller must hold the locks on
+// this user and on the box.
 func (s *Service) offer(ctx context.Context, repos ports.Repos, by domain.Requester, access domain.Access,
 	to domain.User) error {
 	next, err := memberToOwn(ctx, repos, access.Box, to)
@@ -40,8 +40,8 @@ func (s *Service) openOffer(ctx context.Context, repos ports.Repos, box domain.B
 	return offer, nil
 }
 
-// endOffer deletes an open offer and audits it. Without an open offer, it does nothing. The caller holds the lock on
-// the box.
+// endOffer deletes the open offer of a box and appends an audit event. If there is no open offer, it does nothing. The
+// caller must hold the lock on the box.
 func (s *Service) endOffer(ctx context.Context, repos ports.Repos, by domain.Requester, access domain.Access) error {
 	offer, err := s.openOffer(ctx, repos, access.Box)
 	if err != nil || offer.To.IsZero() {
@@ -54,8 +54,8 @@ func (s *Service) endOffer(ctx context.Context, repos ports.Repos, by domain.Req
 	return repos.Events.Append(ctx, event.Changed(domain.BoxOffer{}.ChangesFrom(offer)...))
 }
 
-// AcceptBox accepts the open offer of a box to the caller, who becomes its owner. Errors: NotFound with code
-// box_offer_not_found if there is no open offer to the caller; Conflict if the caller owns too many boxes.
+// AcceptBox makes the caller the owner of a box that was offered to the caller. Errors: NotFound with code
+// box_offer_not_found if the caller has no open offer; Conflict if the caller owns too many boxes.
 func (s *Service) AcceptBox(ctx context.Context, by domain.Requester, box string) error {
 	access, err := s.authorize(ctx, s.config.Store.Read(), by, box, domain.Access.See)
 	if err != nil {
@@ -65,7 +65,7 @@ func (s *Service) AcceptBox(ctx context.Context, by domain.Requester, box string
 		return err
 	}
 	return s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// The lock on the caller prevents concurrent changes of the number of boxes that the caller owns. Lock order:
+		// Lock the caller, so that no other request changes the number of boxes that the caller owns. The lock order is
 		// user, then box.
 		owner, err := repos.Users.Lock(ctx, access.Caller.Name)
 		if errors.Is(err, domain.NotFound) {
@@ -88,7 +88,7 @@ func (s *Service) AcceptBox(ctx context.Context, by domain.Requester, box string
 	})
 }
 
-// checkOffer returns ErrBoxOfferNotFound unless the ownership of the box is offered to the caller.
+// checkOffer returns ErrBoxOfferNotFound if the box is not offered to the caller or if the offer has expired.
 func (s *Service) checkOffer(ctx context.Context, repos ports.Repos, access domain.Access) error {
 	offer, err := repos.Boxes.Offer(ctx, access.Box.ID)
 	if err != nil {
@@ -100,8 +100,9 @@ func (s *Service) checkOffer(ctx context.Context, repos ports.Repos, access doma
 	return nil
 }
 
-// EndBoxOffer withdraws or declines the offer of a box's ownership. The owner of the box, admins and the member to whom
-// the offer was made may call it. Errors: NotFound with code box_offer_not_found if there is no open offer.
+// EndBoxOffer ends the open offer of a box. The owner of the box and admins may call it to withdraw the offer, and the
+// member who has the offer may call it to decline. If there is no open offer, it returns an error of kind NotFound with
+// code box_offer_not_found.
 func (s *Service) EndBoxOffer(ctx context.Context, by domain.Requester, box string) error {
 	var offer domain.BoxOffer
 	decide := func(ctx context.Context, repos ports.Repos, access domain.Access) (err error) {

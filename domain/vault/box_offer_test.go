@@ -11,13 +11,13 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// offer offers the box to a member as its owner.
+// offer offers the box to a member, in the name of its owner.
 func (b *boxed) offer(to string) {
 	b.t.Helper()
 	require.NoError(b.t, b.Vault.TransferBox(b.t.Context(), b.owner, vault.TransferBox{Box: "box", NewOwner: to}))
 }
 
-// boxOwner returns the name of the owner of the box, and of the member to whom it is offered.
+// boxOwner returns the name of the box's owner and the name of the member to whom the box is offered.
 func (b *boxed) boxOwner() (owner, offered domain.UserName) {
 	b.t.Helper()
 	described, err := b.Vault.DescribeBox(b.t.Context(), b.owner, "box")
@@ -25,8 +25,8 @@ func (b *boxed) boxOwner() (owner, offered domain.UserName) {
 	return described.Owner, described.Offer.ToName
 }
 
-// TestBoxOffer verifies that a transfer takes effect only when the member accepts the offer, and that both steps are
-// audited.
+// TestBoxOffer verifies that the owner of a box changes only when the member accepts the offer, and that both the offer
+// and the transfer are audited.
 func TestBoxOffer(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.NoPermissions)
@@ -46,7 +46,7 @@ func TestBoxOffer(t *testing.T) {
 		log[len(log)-2:])
 }
 
-// TestBoxOfferEnds verifies each way in which an offer ends without a transfer.
+// TestBoxOfferEnds covers each way in which an offer can end without a transfer.
 func TestBoxOfferEnds(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(b *boxed) error{
@@ -56,7 +56,7 @@ func TestBoxOfferEnds(t *testing.T) {
 			return b.Vault.TransferBox(b.t.Context(), b.owner, vault.TransferBox{Box: "box", NewOwner: "owner"})
 		},
 		"expired": func(b *boxed) error {
-			// The clock cannot advance instead, because the sessions of the test would expire too.
+			// Advancing the clock would not work here, because the sessions of the test would expire too.
 			b.Execute(b.t, `UPDATE boxes SET offer_expires_at = now() - interval '1 second'`)
 			return nil
 		},
@@ -89,7 +89,8 @@ func TestBoxOfferEnds(t *testing.T) {
 	}
 }
 
-// TestBoxOfferQuota verifies that an offer does not count against the quota of the member, and that accepting it does.
+// TestBoxOfferQuota verifies that an open offer does not count towards the quota of the member, but that an accepted
+// box does.
 func TestBoxOfferQuota(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.NoPermissions, func(c *vault.Config) { c.MaxBoxesPerUser = 1 })
@@ -112,7 +113,7 @@ func TestBoxOfferOfDeletedUser(t *testing.T) {
 	require.Equal(t, 1, pgtest.Number(t, b.URL, `SELECT count(*) FROM boxes`))
 }
 
-// TestLeaveBox verifies that members can leave a box, and that its owner cannot.
+// TestLeaveBox verifies that members can remove themselves from a box, but that the owner cannot.
 func TestLeaveBox(t *testing.T) {
 	t.Parallel()
 	for name, role := range map[string]string{"boxuser": "boxuser", "boxadmin": "boxadmin"} {
@@ -135,8 +136,8 @@ func TestLeaveBox(t *testing.T) {
 	require.ErrorIs(t, b.Vault.RemoveBoxUser(t.Context(), b.member, "box", "member"), domain.ErrBoxNotFound)
 }
 
-// TestBoxOfferAtOnce covers two concurrent requests: one accepts an offer, and the other withdraws the offer. Exactly
-// one of the requests must succeed.
+// TestBoxOfferAtOnce sends two concurrent requests: one accepts an offer, and the other withdraws the same offer.
+// Exactly one of them must succeed.
 func TestBoxOfferAtOnce(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.NoPermissions)

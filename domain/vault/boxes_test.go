@@ -51,8 +51,8 @@ func TestTransferBox(t *testing.T) {
 	require.Equal(t, domain.UserName("member"), described.Owner)
 }
 
-// TestMembershipUpdatesTheBox verifies that a change of the members of a box sets the box's UpdatedAt, and that a
-// refused change does not.
+// TestMembershipUpdatesTheBox verifies that a change of the members of a box sets UpdatedAt of the box, and that a
+// refused change does not set it.
 func TestMembershipUpdatesTheBox(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.NoPermissions)

@@ -7,7 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/contracts"
 )
 
-// TestContracts runs the conformance suites of the ports through which the use cases of droplets call this package.
+// TestContracts runs the conformance suites of ports.DropletVault and ports.DropletBox. The use cases of droplets call
+// this package through these ports.
 func TestContracts(t *testing.T) {
 	t.Parallel()
 	open := func(t *testing.T) contracts.DropletVaultFixture {

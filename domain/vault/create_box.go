@@ -9,9 +9,9 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// CreateBox creates a box and returns its name. The caller becomes its owner and a boxadmin with all permissions.
-// Errors: Conflict with code box_exists when the name is taken, and limit_reached when the caller owns too many
-// boxes.
+// CreateBox creates a box and returns its name. The caller becomes the owner of the box and a boxadmin with all
+// permissions. CreateBox returns an error of kind Conflict with code box_exists if the name is taken, or with code
+// limit_reached if the caller owns too many boxes.
 func (s *Service) CreateBox(ctx context.Context, by domain.Requester, box string) (domain.BoxName, error) {
 	access, err := s.authorize(ctx, s.config.Store.Read(), by, "", anyCaller)
 	if err != nil {
@@ -21,12 +21,13 @@ func (s *Service) CreateBox(ctx context.Context, by domain.Requester, box string
 	if err != nil {
 		return "", err
 	}
-	// The salt is stored with the box and is not secret. Because of the salt, the same passphrase gives different keys
-	// in two boxes.
+	// The salt is stored with the box and is not secret. Each box has its own salt, so the same passphrase gives
+	// different keys in two boxes.
 	var salt domain.BoxSalt
 	_, _ = rand.Read(salt[:]) // cannot fail: crypto/rand ends the process instead
 	return name, s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// The lock on the user serialises the creation of boxes by the same user, so that the limit holds.
+		// The lock on the user prevents concurrent changes of the number of boxes that the user owns. Without the lock,
+		// concurrent requests could exceed the limit together.
 		if _, err := repos.Users.Lock(ctx, access.Caller.Name); errors.Is(err, domain.NotFound) {
 			return domain.ErrUnauthenticated // deleted concurrently
 		} else if err != nil {
@@ -41,9 +42,9 @@ func (s *Service) CreateBox(ctx context.Context, by domain.Requester, box string
 	})
 }
 
-// addBox inserts a box with its owner as the first member, within the owner's limit. The caller holds the lock on the
-// owner. If two requests create a box of the same name concurrently, the database accepts one, and the other gets
-// box_exists.
+// addBox inserts a box with its owner as the first member. It returns an error if the owner owns too many boxes
+// already. The caller must hold the lock on the owner. If two concurrent requests create a box with the same name, one
+// of them gets an error with code box_exists.
 func (s *Service) addBox(ctx context.Context, repos ports.Repos, by domain.Requester, access domain.Access,
 	box domain.Box) error {
 	owner, now := access.Caller, s.config.Clock.Now()
@@ -65,9 +66,9 @@ func (s *Service) addBox(ctx context.Context, repos ports.Repos, by domain.Reque
 		Changed(first.ChangesFrom(domain.BoxUser{})...))
 }
 
-// checkQuota refuses another box to a user who owns the maximum number of boxes. The caller holds the lock on the user.
-// Without the lock, two concurrent requests could both count the boxes before either box is added. Admins have no
-// maximum.
+// checkQuota returns an error if the user already owns the maximum number of boxes. Admins have no maximum. The caller
+// must hold the lock on the user. Without the lock, two concurrent requests could both count the boxes before either of
+// them adds a box.
 func (s *Service) checkQuota(ctx context.Context, repos ports.Repos, user domain.UserID, role domain.Role) error {
 	owned, err := repos.Boxes.OwnedBy(ctx, user)
 	if err != nil {

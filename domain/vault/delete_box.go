@@ -7,8 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// DeleteBox deletes a box with its members, entries and versions. Its audit events stay, with the name of the box. A
-// box that is created later with the same name is another box: it has another identifier and another salt.
+// DeleteBox deletes a box with its members, entries and versions. The audit events of the box are kept and still
+// contain its name. A box that is created later with the same name has a different identifier and a different salt.
 func (s *Service) DeleteBox(ctx context.Context, by domain.Requester, box string) error {
 	return s.change(ctx, by, box, domain.Access.Manage,
 		func(ctx context.Context, repos ports.Repos, access domain.Access) error {

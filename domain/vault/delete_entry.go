@@ -7,16 +7,15 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// DeleteEntry is the request to delete the value of an entry. It is refused unless the newest version satisfies
-// Condition.
+// DeleteEntry is the request to delete the value of an entry. The newest version of the entry must satisfy Condition.
 type DeleteEntry struct {
 	Box       string
 	Key       string
 	Condition domain.Condition
 }
 
-// DeleteEntry deletes the value of an entry. Its versions can be restored until the janitor deletes them. Errors:
-// ErrEntryNotFound for an entry without a value, ErrPrecondition.
+// DeleteEntry deletes the value of an entry. Its versions can be restored until the janitor deletes them. It returns
+// ErrEntryNotFound if the entry has no value, and ErrPrecondition if the condition is not satisfied.
 func (s *Service) DeleteEntry(ctx context.Context, by domain.Requester, in DeleteEntry) error {
 	box, key := parseAddress(in.Box, in.Key)
 	snapshot, err := s.lookUpForWrite(ctx, by, box, key)
@@ -27,7 +26,7 @@ func (s *Service) DeleteEntry(ctx context.Context, by domain.Requester, in Delet
 	if err := snapshot.Access.Use(domain.DeleteEntry); err != nil {
 		return s.config.Gate.Refused(ctx, event, err)
 	}
-	// These checks need no lock and refuse most requests early. They are repeated under the lock.
+	// These checks refuse most bad requests before any lock is taken. They are repeated under the lock.
 	if !snapshot.Entry.Exists() {
 		return s.refused(ctx, event, snapshot.Access, domain.ErrEntryNotFound)
 	}
@@ -36,8 +35,8 @@ func (s *Service) DeleteEntry(ctx context.Context, by domain.Requester, in Delet
 	}
 	err = s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		now := s.config.Clock.Now()
-		// The lock order is box, then entry. CountOut locks the box, so it comes first. If a check below refuses the
-		// request, the rollback undoes the decrement.
+		// The lock order is box, then entry. CountOut locks the box, so it comes first. If one of the checks below
+		// fails, the rollback undoes CountOut.
 		if err := repos.Entries.CountOut(ctx, snapshot.Entry.Box, now); err != nil {
 			return err
 		}
@@ -52,7 +51,7 @@ func (s *Service) DeleteEntry(ctx context.Context, by domain.Requester, in Delet
 		if err := in.Condition.Check(entry); err != nil {
 			return err
 		}
-		// The version number stays, so that a later write continues the sequence.
+		// Keep the version number, so that a later write gets the next number.
 		entry.Deleted, entry.UpdatedAt = true, now
 		if err := repos.Entries.MarkDeleted(ctx, entry); err != nil {
 			return err

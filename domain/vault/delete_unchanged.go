@@ -8,12 +8,13 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// errChanged rolls back a transaction that finds the entry without a value or with a newer version.
+// errChanged rolls back a transaction if the entry was deleted or has a newer version.
 var errChanged = errors.New("the entry has changed since it was written")
 
 // DeleteUnchanged deletes an entry if its newest version is still the given version; see ports.DropletVault. It does
-// nothing if the entry was changed or deleted, or if its box was deleted. It acts for the service and does not
-// authorise a caller. The audit event names the service as the actor, with the address and request id of the requester.
+// nothing if the entry was changed or deleted, or if its box was deleted. It runs in the name of the service, so it
+// does not authorise a caller. The actor of the audit event is the service, but the address and the request id are
+// those of the requester.
 func (s *Service) DeleteUnchanged(ctx context.Context, by domain.Requester, version domain.VersionRef) error {
 	service := domain.Caller{Name: domain.ServiceActor}
 	err := s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
@@ -37,7 +38,7 @@ func (s *Service) DeleteUnchanged(ctx context.Context, by domain.Requester, vers
 		event := s.config.Gate.Event(domain.ActionDeleteEntry, by, service).About(box).On(version.Key)
 		return repos.Events.Append(ctx, event)
 	})
-	// ErrEntryNotFound comes from CountOut: the box was deleted, or has no entries.
+	// CountOut returns ErrEntryNotFound if the box was deleted or has no entries.
 	if errors.Is(err, errChanged) || errors.Is(err, domain.ErrEntryNotFound) {
 		return nil
 	}

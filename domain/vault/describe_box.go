@@ -7,25 +7,26 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// BoxDescription describes a box to its members and to admins.
+// BoxDescription is the result of [Service.DescribeBox].
 type BoxDescription struct {
 	Box   domain.Box
 	Owner domain.UserName
-	// Offer is the open offer of the ownership. It is zero if there is none.
+	// Offer is the open offer of the box to a new owner. It is zero if there is none.
 	Offer domain.BoxOffer
-	// UpdatedAt is the time of the latest change of the box, its members or its entries.
+	// UpdatedAt is the time of the latest change to the box, its members or its entries.
 	UpdatedAt time.Time
-	// Keys is empty, not nil, when the caller lacks readEntryKeys.
+	// Keys lists the keys of the entries. It is never nil. It is empty if the caller does not have the permission
+	// readEntryKeys.
 	Keys []domain.EntryKey
-	// Users are all members, sorted by name, including inactive ones.
+	// Users lists all members, including inactive ones, sorted by name.
 	Users []domain.BoxUser
-	// Keyring is nil for a box without a keyring.
+	// Keyring is nil if the box has no keyring.
 	Keyring *KeyringSummary
 }
 
-// DescribeBox returns the description of a box. Its active members and admins may call it; other callers get the error
-// for a missing box. Several statements read the parts of the description, so a concurrent change may appear in only
-// some parts.
+// DescribeBox returns the description of a box. The active members of the box and admins may call it. Other callers get
+// the same error as for a box that does not exist. DescribeBox runs several SQL statements, so a concurrent change may
+// affect only some fields of the result.
 func (s *Service) DescribeBox(ctx context.Context, by domain.Requester, box string) (BoxDescription, error) {
 	repos := s.config.Store.Read()
 	access, err := s.authorize(ctx, repos, by, box, domain.Access.See)

@@ -6,8 +6,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// ListBoxes returns the names of the boxes of which the caller is an active member, sorted. Admins, too, see only the
-// boxes of which they are members.
+// ListBoxes returns the sorted names of the boxes of which the caller is an active member. For admins, too, the list
+// contains only these boxes, although admins may see all boxes.
 func (s *Service) ListBoxes(ctx context.Context, by domain.Requester) ([]domain.BoxName, error) {
 	access, err := s.authorize(ctx, s.config.Store.Read(), by, "", anyCaller)
 	if err != nil {

@@ -7,9 +7,9 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// OpenBox authorises a caller for several entries of a box and returns a handle that reads and writes them with one
-// prepared key; see ports.DropletVault. Each read and write authorises the caller again, because access may be revoked
-// in between.
+// OpenBox authorises a caller and returns a ports.DropletBox, through which the caller can read and write several
+// entries of the box. The encryption key is derived only once for all of them. Each read and write authorises the
+// caller again, because access may have been revoked in the meantime. See also ports.DropletVault.
 func (s *Service) OpenBox(ctx context.Context, by domain.Requester, in ports.OpenBox) (ports.DropletBox, error) {
 	var access domain.Access
 	_, err := s.authorize(ctx, s.config.Store.Read(), by, in.Box, func(found domain.Access) error {
@@ -23,7 +23,8 @@ func (s *Service) OpenBox(ctx context.Context, by domain.Requester, in ports.Ope
 		return nil, err
 	}
 	if in.Permissions.Have(domain.CreateEntry) {
-		// Write checks the key again. The check here refuses a wrong key before the droplet is built.
+		// Write checks the key again. Check the key here too, so that a wrong key is refused before the droplet is
+		// built.
 		if err := checkBoxKey(in.EncryptionKey, access.Box); err != nil {
 			return nil, err
 		}
@@ -42,8 +43,8 @@ func (s *Service) OpenBox(ctx context.Context, by domain.Requester, in ports.Ope
 
 var _ ports.DropletVault = (*Service)(nil)
 
-// openBox implements ports.DropletBox. It is a view of the service for one caller and one box, and holds no lock and no
-// connection.
+// openBox implements ports.DropletBox. It combines the service with one caller, one box and one key. It holds no lock
+// and no database connection.
 type openBox struct {
 	service *Service
 	by      domain.Requester
@@ -57,7 +58,7 @@ func (b *openBox) Read(ctx context.Context, key string) ([]byte, error) {
 	return value.JSON, err
 }
 
-// Write writes a new version of an entry, and notes the version in the droplet's record; see ports.DropletBox.
+// Write writes a new version of an entry, and stores a reference to it in the droplet's record; see ports.DropletBox.
 func (b *openBox) Write(ctx context.Context, key domain.EntryKey, value []byte, droplet domain.DropletID) error {
 	_, err := b.service.writeEntry(ctx, b.by, WriteEntry{Box: b.box, Key: string(key), Value: value}, &b.key, droplet)
 	return err

@@ -9,47 +9,54 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// ReadEntry is the request to read a version of an entry. Version 0 means the newest.
+// ReadEntry is the request to read a version of an entry. Version 0 means the newest version.
 type ReadEntry struct {
 	Box     string
 	Key     string
 	Version uint64
-	// EncryptionKey may be unusable: the use case checks it after it has authorised the caller. The caller of ReadEntry
-	// clears the key.
+	// EncryptionKey may be unusable, because the use case checks it only after it has authorised the caller. The caller
+	// of ReadEntry must clear the key.
 	EncryptionKey domain.EncryptionKey
-	// Condition applies to the version that is read. It is checked after the encryption key.
+	// Condition is a condition for the version that is read. It is checked after the encryption key.
 	Condition domain.Condition
 }
 
 // EntryValue is a version of an entry.
 type EntryValue struct {
-	// JSON is the value, byte for byte as it was written. The caller clears it. It is nil if Unmodified is set.
+	// JSON is the value, byte for byte as it was written. It is nil if Unmodified is true. The caller must clear it.
 	JSON []byte
-	// Unmodified means that the caller already has this version, according to the condition of the read.
+	// Unmodified is true if the caller already has this version, as the condition of the request states.
 	Unmodified bool
 	Version    uint64
 	// CreatedAt is the time at which the version was written or restored.
 	CreatedAt time.Time
-	// BoxKey identifies the box key under which the version was encrypted. It is zero if the box had no keyring at that
-	// time.
+	// BoxKey identifies the box key under which the version is encrypted. It is zero if the box had no keyring when the
+	// version was written.
 	BoxKey domain.KeyID
 }
 
-// ReadEntry returns the value of an entry after the read was audited. One statement reads the caller, the permissions
-// and the version. A permission that was revoked before the request arrived is therefore never used.
+// ReadEntry returns the value of an entry. It first commits the audit event of the read. One SQL statement reads the
+// caller, the permissions and the version, so a permission that was revoked before the request arrived is never used.
 //
-// Errors, in this order: those of authentication and authorisation, then those of the encryption key, RateLimited after
-// too many wrong passphrases, ErrEntryNotFound and ErrVersionNotFound, ErrKeyMismatch, and ErrPrecondition. The
-// condition is checked last: adding a condition to a read must not hide another error of that read. With
-// ErrKeyMismatch, the result has the BoxKey of the version, so that the caller can choose the right key.
+// It returns the first of these errors that applies:
+//
+//   - an error of authentication or authorisation
+//   - an error that the encryption key is missing or malformed
+//   - RateLimited after too many wrong passphrases
+//   - ErrEntryNotFound or ErrVersionNotFound
+//   - ErrKeyMismatch
+//   - ErrPrecondition
+//
+// The condition is checked last, so that it never hides another error. Together with ErrKeyMismatch, the result
+// contains the BoxKey of the version, so that the caller can choose the right key.
 func (s *Service) ReadEntry(ctx context.Context, by domain.Requester, in ReadEntry) (EntryValue, error) {
 	key := requestKey{EncryptionKey: in.EncryptionKey, sealer: s.config.Sealer}
 	defer key.clear()
 	return s.readEntry(ctx, by, in, &key)
 }
 
-// readEntry is like ReadEntry, but uses the argument key instead of in.EncryptionKey. A cipher that key already holds
-// is used again.
+// readEntry does the same as ReadEntry, but uses the key argument instead of in.EncryptionKey. If this requestKey
+// already has a cipher, readEntry uses the cipher again.
 func (s *Service) readEntry(ctx context.Context, by domain.Requester, in ReadEntry, key *requestKey) (EntryValue,
 	error) {
 	box, entryKey := parseAddress(in.Box, in.Key)
@@ -84,11 +91,12 @@ func (s *Service) readEntry(ctx context.Context, by domain.Requester, in ReadEnt
 	return read, nil
 }
 
-// release checks the condition and audits the read. The value must not leave the server before its event is committed.
-// A caller that already has the version gets no value. The target of the event is then domain.TargetUnmodified.
+// release checks the condition and commits the audit event. The value must not leave the server before the commit. If
+// the caller already has the version, release clears read.JSON and sets the target of the event to
+// domain.TargetUnmodified.
 //
-// The lookup and the event may use connections to different primaries, if the database fails over between them. The
-// value may then be out of date, so release returns an error.
+// If the database has failed over since the lookup, the value may be out of date. In this case, release returns an
+// error.
 func (s *Service) release(ctx context.Context, condition domain.Condition, event domain.Event,
 	snapshot ports.EntrySnapshot, read *EntryValue) error {
 	var err error
@@ -106,8 +114,8 @@ func (s *Service) release(ctx context.Context, condition domain.Condition, event
 	return s.config.Reader.CheckCurrent(snapshot)
 }
 
-// parseAddress reads the names of a box and an entry. An invalid name becomes the empty name. No box and no entry has
-// the empty name, so the caller gets the same answer as for a name that does not exist.
+// parseAddress parses the name of a box and the key of an entry. If a text is invalid, the result is empty. No box and
+// no entry has an empty name, so the error is the same as for a box or an entry that does not exist.
 func parseAddress(box, key string) (domain.BoxName, domain.EntryKey) {
 	boxName, err := domain.ParseBoxName(box)
 	if err != nil {
@@ -126,13 +134,14 @@ func (s *Service) open(ctx context.Context, by domain.Requester, box string, sna
 	if err := key.Check(); err != nil {
 		return nil, err
 	}
-	// A lockout is checked before the entry: the answer during a lockout must not depend on whether the entry exists.
+	// Check for a lockout before the entry, so that the response during a lockout does not reveal whether the entry
+	// exists.
 	if !key.Generated() {
 		if err := s.config.Gate.CheckPassphrase(ctx, by, snapshot.Access); err != nil {
 			return nil, err
 		}
 	}
-	// The versions of a deleted entry cannot be read, only restored.
+	// The versions of a deleted entry cannot be read. They can only be restored.
 	switch {
 	case !snapshot.Entry.Exists():
 		return nil, domain.ErrEntryNotFound
@@ -148,19 +157,21 @@ func (s *Service) open(ctx context.Context, by domain.Requester, box string, sna
 	return s.openWithPassphrase(ctx, by, box, snapshot, key)
 }
 
-// openWithPassphrase decrypts the version. It counts a wrong passphrase for the rate limit. The calling function has
-// already checked that there is no lockout. Unlike a generated key, a passphrase can be guessed.
+// openWithPassphrase decrypts the version. Unlike a generated key, a passphrase can be guessed, so openWithPassphrase
+// counts a wrong passphrase for the rate limit. The calling function must have checked that the caller is not locked
+// out.
 func (s *Service) openWithPassphrase(ctx context.Context, by domain.Requester, box string,
 	snapshot ports.EntrySnapshot, key *requestKey) ([]byte, error) {
 	if err := key.prepare(ctx, snapshot.Access.Box, snapshot.Version.Envelope()); err != nil {
 		return nil, err
 	}
-	// The derivation may have waited in its queue for seconds. Access may have been revoked during that time.
+	// Authorise the caller again. The key derivation may have waited for seconds, and access may have been revoked in
+	// that time.
 	if _, err := s.authorize(ctx, s.config.Store.Read(), by, box, permission(domain.ReadEntry)); err != nil {
 		return nil, err
 	}
 	value, err := key.cipher.Open(snapshot.Version.Place, snapshot.Version.Sealed)
-	// Only a wrong passphrase is counted, so that reads with the right one write nothing to the database.
+	// Count only a wrong passphrase, so that a read with the right passphrase updates no counter in the database.
 	if errors.Is(err, domain.ErrKeyMismatch) {
 		if err := s.config.Gate.CountPassphrase(ctx, snapshot.Access); err != nil {
 			return nil, err

@@ -44,7 +44,7 @@ func TestWrongPassphrasesAreLimited(t *testing.T) {
 	require.Equal(t, `1`, got)
 }
 
-// TestReadIsAuditedFirst verifies that a read returns no value if its audit event cannot be committed.
+// TestReadIsAuditedFirst verifies that the audit event of a read is committed when the read returns.
 func TestReadIsAuditedFirst(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.ReadEntry)
@@ -55,13 +55,13 @@ func TestReadIsAuditedFirst(t *testing.T) {
 	require.Equal(t, "member entry.read success entry -", b.LastLogged())
 }
 
-// failedOver is a reader whose database got another primary after each lookup.
+// failedOver is a reader that reports a failover of the database after each lookup.
 type failedOver struct{ ports.EntryReader }
 
 func (failedOver) CheckCurrent(ports.EntrySnapshot) error { return domain.ErrBusy }
 
-// TestReadAcrossAFailover verifies that a read returns no value if the database may have got another primary between
-// the lookup and the event. The event remains.
+// TestReadAcrossAFailover verifies that a read returns no value if the database may have failed over between the lookup
+// and the commit of the audit event. The event remains in the audit log.
 func TestReadAcrossAFailover(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.ReadEntry, func(c *vault.Config) { c.Reader = failedOver{c.Reader} })
@@ -73,8 +73,7 @@ func TestReadAcrossAFailover(t *testing.T) {
 	require.Equal(t, "member entry.read success entry -", b.LastLogged())
 }
 
-// TestOpenBoxDerivesOnce verifies that a caller who reads several entries and writes one entry needs only one key
-// derivation.
+// TestOpenBoxDerivesOnce verifies that several reads and a write through OpenBox need only one key derivation.
 func TestOpenBoxDerivesOnce(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.AllPermissions)
@@ -108,7 +107,7 @@ func TestOpenBoxDerivesOnce(t *testing.T) {
 	require.Equal(t, uint64(2), records[0].Version)
 }
 
-// TestWriteAndRecordAreAtomic verifies that a write for a droplet stores nothing if the droplet's record is missing.
+// TestWriteAndRecordAreAtomic verifies that a write for a droplet stores no version if the droplet has no record.
 func TestWriteAndRecordAreAtomic(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.AllPermissions)

@@ -10,25 +10,26 @@ import (
 // ReadKeyring is the request to read a keyring of a box.
 type ReadKeyring struct {
 	Box string
-	// Sequence selects an earlier keyring. 0 selects the keyring in force.
+	// Sequence is the number of an earlier keyring. 0 means the newest keyring.
 	Sequence uint64
-	// If All is set, the view also contains the recipients, Due, Waiting and Past.
+	// If All is true, the result also contains Keyring.Recipients, Due, Waiting and Past.
 	All bool
-	// Known reports whether the caller already has the keyring with the given tag.
+	// Known is a function that reports whether the caller already has the keyring with the given tag.
 	Known func(tag domain.Digest) bool
 }
 
-// KeyringView is a keyring as a caller sees it. It contains no secret, because only a recipient can open a wrapped key.
+// KeyringView is the result of [Service.ReadKeyring]. It contains no secret, because only the recipient of a wrapped
+// key can open it.
 type KeyringView struct {
 	Keyring domain.BoxKeyring
 	Tag     domain.Digest
-	// Unmodified means that the caller already has this keyring. The fields below are then not set.
+	// Unmodified is true if the caller already has this keyring. All fields below are then zero.
 	Unmodified bool
 	Author     domain.Identity
-	// Wrapped is the box key, wrapped to the caller's present identity. It is nil if that identity is not a recipient.
+	// Wrapped is the box key, wrapped for the caller's current identity. It is nil if this identity is not a recipient.
 	Wrapped []byte
 
-	// Due lists the recipients who are no longer entitled to the key; see domain.KeyChangeDue.
+	// Due lists the recipients who must no longer have the box key; see domain.KeyChangeDue.
 	Due []domain.KeyRecipient
 	// Waiting lists the active members who are not recipients.
 	Waiting []domain.KeyringMember
@@ -36,8 +37,9 @@ type KeyringView struct {
 	Past []ports.PastKeyring
 }
 
-// ReadKeyring returns a keyring of a box. Everyone who may see the box may call it. Several statements read the parts
-// of the view, so a concurrent change may appear in only some parts. Errors: NotFound with code keyring_not_found.
+// ReadKeyring returns a keyring of a box. The active members of the box and admins may call it. ReadKeyring runs
+// several SQL statements, so a concurrent change may affect only some fields of the result. If there is no such
+// keyring, it returns an error of kind NotFound with code keyring_not_found.
 func (s *Service) ReadKeyring(ctx context.Context, by domain.Requester, in ReadKeyring) (KeyringView, error) {
 	repos := s.config.Store.Read()
 	access, err := s.authorize(ctx, repos, by, in.Box, domain.Access.See)
@@ -67,7 +69,7 @@ func (s *Service) ReadKeyring(ctx context.Context, by domain.Requester, in ReadK
 	return view, s.addRecipients(ctx, repos, &view)
 }
 
-// addRecipients adds the recipients, Due, Waiting and Past to the view.
+// addRecipients sets Keyring.Recipients, Due, Waiting and Past of the view.
 func (s *Service) addRecipients(ctx context.Context, repos ports.Repos, view *KeyringView) error {
 	box, sequence := view.Keyring.Box, view.Keyring.Sequence
 	var err error
@@ -84,15 +86,15 @@ func (s *Service) addRecipients(ctx context.Context, repos ports.Repos, view *Ke
 	return err
 }
 
-// KeyringSummary is the part of a keyring that the description of its box contains.
+// KeyringSummary contains the fields of a keyring that BoxDescription shows.
 type KeyringSummary struct {
 	Key      domain.KeyID
 	Sequence uint64
-	// ChangeDue means that a recipient is no longer entitled to the key.
+	// ChangeDue is true if a recipient must no longer have the box key, so the key must be changed.
 	ChangeDue bool
 }
 
-// summarize returns the summary of the keyring in force, or nil for a box without a keyring.
+// summarize returns the summary of the newest keyring of a box, or nil if the box has no keyring.
 func (s *Service) summarize(ctx context.Context, repos ports.Repos, box domain.Box) (*KeyringSummary, error) {
 	if box.Key.IsZero() {
 		return nil, nil

@@ -8,8 +8,10 @@ import (
 )
 
 // RemoveBoxUser removes a member from a box. Members may also remove themselves. The entries that the member wrote
-// stay. If the member is a recipient of the box's keyring, the key must be changed afterwards. WriteKeyring can remove
-// members and change the key in one transaction. Errors: Conflict for the owner of the box and for its last boxadmin.
+// stay. If the member is a recipient of the box's keyring, the box key must be changed afterwards. WriteKeyring can do
+// both in one transaction.
+//
+// It returns an error of kind Conflict if the member is the owner or the last boxadmin of the box.
 func (s *Service) RemoveBoxUser(ctx context.Context, by domain.Requester, box, username string) error {
 	name, _ := domain.ParseUserName(username) // an invalid name is not the caller's
 	remove := func(access domain.Access) error { return access.Remove(name) }
@@ -19,15 +21,15 @@ func (s *Service) RemoveBoxUser(ctx context.Context, by domain.Requester, box, u
 		}))
 }
 
-// removeMember removes a member, with its audit event, and ends an offer of the box to the member. The caller holds the
-// lock on the box.
+// removeMember removes a member and appends the audit event. If the box is offered to the member, removeMember also
+// ends the offer. The caller must hold the lock on the box.
 func (s *Service) removeMember(ctx context.Context, repos ports.Repos, by domain.Requester, access domain.Access,
 	username string) error {
 	removed, err := member(ctx, repos, access.Box, username)
 	if err != nil {
 		return err
 	}
-	// Removable counts the boxadmins. Because of the lock on the box, the count stays correct until the commit.
+	// Removable counts the boxadmins. The lock on the box prevents other changes of the members until the commit.
 	users, err := repos.BoxUsers.List(ctx, access.Box.ID)
 	if err != nil {
 		return err

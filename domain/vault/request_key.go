@@ -7,21 +7,23 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// requestKey holds the encryption key of one request, and the cipher that was prepared from the key. Preparation is
-// slow for a passphrase, so a request for several entries prepares only one cipher. If an entry was sealed with other
-// parameters of key derivation, the cipher is extended. A requestKey is not safe for concurrent use.
+// requestKey contains the encryption key of one request and the cipher that was prepared from the key. Preparing a
+// cipher from a passphrase is slow, so a request for several entries prepares only one cipher. If an entry was sealed
+// with other parameters of key derivation, the same cipher is extended.
+//
+// A requestKey is not safe for concurrent use.
 type requestKey struct {
 	domain.EncryptionKey
 	sealer ports.EntrySealer
-	// writes is set if the request will seal a value. The first derivation then uses the current parameters.
+	// writes is true if the request will seal a value. The cipher is then prepared for sealing too.
 	writes bool
 
 	cipher ports.EntryCipher // nil until the first prepare
 	salt   domain.BoxSalt    // the salt that cipher seals with
 }
 
-// prepare creates or extends the cipher, so that it opens the given envelopes and, if the request writes, seals values
-// in the box. It blocks on the queue of key derivations; see ports.EntrySealer.
+// prepare creates the cipher, or extends it so that it also opens the given envelopes. If the field writes is true, the
+// cipher can also seal values in the box. prepare may wait in the queue of key derivations; see ports.EntrySealer.
 func (k *requestKey) prepare(ctx context.Context, box domain.Box, sealed ...ports.Sealed) error {
 	if k.cipher != nil && k.salt == box.Salt {
 		return k.cipher.Extend(ctx, k.EncryptionKey, sealed...)
@@ -41,7 +43,7 @@ func (k *requestKey) prepare(ctx context.Context, box domain.Box, sealed ...port
 	return nil
 }
 
-// clear overwrites the derived keys. The encryption key itself belongs to the caller of the use case, which clears it.
+// clear overwrites the derived keys. It keeps the encryption key itself, which the caller of the use case clears.
 func (k *requestKey) clear() {
 	if k.cipher != nil {
 		k.cipher.Clear()

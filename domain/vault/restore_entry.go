@@ -7,20 +7,23 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// RestoreEntry is the request to store an old version of an entry again as its newest version.
+// RestoreEntry is the request to restore an old version of an entry. The old version becomes the newest version again.
 type RestoreEntry struct {
 	Box     string
 	Key     string
 	Version uint64
-	// Condition is checked against the newest version, not the restored one.
+	// Condition is a condition for the newest version of the entry, not for the version that is restored.
 	Condition domain.Condition
 }
 
-// RestoreEntry stores an old version again as the newest version. It needs no encryption key, because the value stays
-// sealed under the key with which it was written. Restoring a version of a deleted entry undeletes the entry. It
-// requires createEntry and readEntry. In a box with a keyring, only a version that is sealed under the current box key
-// can be restored. To restore another version, a client must read its value and write the value again. Errors:
-// ErrEntryNotFound, ErrVersionNotFound, ErrPrecondition, ErrKeyNotCurrent, LimitReached.
+// RestoreEntry stores an old version again as the newest version. If the entry was deleted, this undeletes it.
+// RestoreEntry requires the permissions createEntry and readEntry. It needs no encryption key, because the value stays
+// sealed under the key with which it was written.
+//
+// If the box has a keyring, the old version must be sealed under the current box key. Otherwise RestoreEntry returns
+// ErrKeyNotCurrent, and a client must read the old value and write it again instead.
+//
+// Other errors: ErrEntryNotFound, ErrVersionNotFound, ErrPrecondition, and the error of domain.LimitReached.
 func (s *Service) RestoreEntry(ctx context.Context, by domain.Requester, in RestoreEntry) (WrittenEntry, error) {
 	const wanted = domain.CreateEntry | domain.ReadEntry
 	box, key := parseAddress(in.Box, in.Key)
@@ -63,8 +66,8 @@ func (s *Service) RestoreEntry(ctx context.Context, by domain.Requester, in Rest
 	return written, nil
 }
 
-// oldVersion returns a stored version whose envelope opens under its server key. The check runs outside the
-// transaction, because it may have to load a server key from the database.
+// oldVersion returns a stored version, after it has verified that the envelope of this version opens under its server
+// key. Call it before the transaction, because it may have to load a server key from the database.
 func (s *Service) oldVersion(ctx context.Context, box domain.Box, key domain.EntryKey, version uint64) (
 	ports.StoredVersion, error) {
 	old, err := s.config.Store.Read().Entries.Version(ctx, box.ID, key, version)
@@ -75,7 +78,7 @@ func (s *Service) oldVersion(ctx context.Context, box domain.Box, key domain.Ent
 	return old, err
 }
 
-// rebind returns an old version with the number of the newest version. SealedAs does not change: it is the version
+// rebind returns a copy of an old version with a new version number. Place.SealedAs stays the same: it is the version
 // number that was authenticated when the value was sealed under the client's key.
 func (s *Service) rebind(ctx context.Context, old ports.StoredVersion, entry domain.Entry, author domain.UserID) (
 	ports.NewVersion, error) {

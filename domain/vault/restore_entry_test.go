@@ -15,7 +15,7 @@ func (b *boxed) restore(by domain.Requester, version uint64) (vault.WrittenEntry
 	return b.Vault.RestoreEntry(b.t.Context(), by, vault.RestoreEntry{Box: "box", Key: "entry", Version: version})
 }
 
-// TestRestoreKeepsTheKeyOfTheOldVersion verifies that the restored value opens only under the key of the original
+// TestRestoreKeepsTheKeyOfTheOldVersion verifies that a restored value opens only with the encryption key of the old
 // version.
 func TestRestoreKeepsTheKeyOfTheOldVersion(t *testing.T) {
 	t.Parallel()

@@ -12,11 +12,12 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// faultySealer implements ports.EntrySealer. A method returns the error that the test has set for it; if there is none,
-// it calls the embedded EntrySealer.
+// faultySealer implements ports.EntrySealer. If the test has set an error for a method, the method returns this error.
+// Otherwise the method calls the embedded EntrySealer.
 type faultySealer struct {
 	ports.EntrySealer
-	// prepare, rewrap and seal are the errors that the next call of each method returns. Each error is returned once.
+	// prepare, rewrap and seal are the errors that the next calls of Prepare, Rewrap and Seal return. Each error is
+	// returned only once.
 	prepare, rewrap, seal error
 }
 
@@ -69,8 +70,8 @@ func withFaults(s *faultySealer) func(*vault.Config) {
 	return func(c *vault.Config) { s.EntrySealer, c.Sealer = c.Sealer, s }
 }
 
-// TestStaleServerKeyFallsBack verifies that a write under a retired server key is repeated on the locking path. The
-// locking path reloads the keys.
+// TestStaleServerKeyFallsBack verifies that a write succeeds although the server key that it first uses has been
+// retired. The write is repeated under the lock on the entry, after the server has loaded the keys again.
 func TestStaleServerKeyFallsBack(t *testing.T) {
 	t.Parallel()
 	sealer := &faultySealer{}

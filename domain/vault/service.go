@@ -1,8 +1,8 @@
-// Package vault contains the use cases of boxes, their members and their entries. Each file contains one verb.
+// Package vault contains the use cases of boxes, their members and their entries.
 //
-// Every use case takes the requester as an argument, looks up the caller and the box, decides, and only then acts. A
-// use case that makes a change decides again after it has locked the box or the entry. Otherwise, access that was
-// revoked while the transaction waited for the lock would still count.
+// Every use case takes the requester as an argument. It looks up the caller and the box, and decides whether the caller
+// may act. Before a change, it decides again after it has locked the box or the entry, because access may have been
+// revoked while the transaction waited for the lock.
 package vault
 
 import (
@@ -13,31 +13,32 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// Config contains the dependencies and limits of the use cases. All dependencies are required; a limit of 0 means no
-// limit.
+// Config contains the dependencies and limits of the use cases. All dependencies are required. If a limit is 0, there
+// is no limit.
 type Config struct {
 	Gate  *gate.Gate
 	Store ports.Store
-	// Reader and Writer are the batched paths of entries: one statement serves many concurrent requests.
+	// Reader and Writer access entries in batches: one SQL statement serves many concurrent requests.
 	Reader ports.EntryReader
 	Writer ports.EntryWriter
 	Sealer ports.EntrySealer
 	Clock  ports.Clock
 	IDs    ports.IDs
-	// Installation identifies the database. Keyrings name it.
+	// Installation identifies the database. Each keyring contains this identifier.
 	Installation domain.InstallationID
 
-	// MaxValueBytes limits the JSON text of a value.
+	// MaxValueBytes limits the size of the JSON text of a value.
 	MaxValueBytes int
-	// MaxEntriesPerBox limits the entries of a box. Deleted entries count until they can no longer be restored.
+	// MaxEntriesPerBox limits the number of entries in a box. A deleted entry counts until it can no longer be
+	// restored.
 	MaxEntriesPerBox int
 	// MaxBytesPerBox limits the storage that a box reserves for all versions of its entries; see domain.Room.
 	MaxBytesPerBox int64
-	// MaxUsersPerBox limits the members of a box, including inactive ones.
+	// MaxUsersPerBox limits the number of members of a box, including inactive ones.
 	MaxUsersPerBox int
-	// MaxBoxesPerUser limits the boxes that a user owns. Admins have no limit.
+	// MaxBoxesPerUser limits the number of boxes that a user owns. Admins have no limit.
 	MaxBoxesPerUser int
-	// KeepVersions is the number of versions of an entry that are kept.
+	// KeepVersions is the number of versions that are kept of each entry.
 	KeepVersions int
 }
 
@@ -47,19 +48,20 @@ type Service struct{ config Config }
 // New returns a Service.
 func New(config Config) *Service { return &Service{config} }
 
-// decision is a method of domain.Access that returns nil or a refusal.
+// decision returns nil if the access permits an action, and an error otherwise. Most decisions are methods of
+// domain.Access.
 type decision func(domain.Access) error
 
-// anyCaller is the decision for actions that require authentication only.
+// anyCaller is the decision for actions that every authenticated caller may take.
 func anyCaller(domain.Access) error { return nil }
 
-// permission returns the decision for callers who have all of these permissions in the box.
+// permission returns a decision that requires all of the given permissions in the box.
 func permission(wanted domain.Permissions) decision {
 	return func(access domain.Access) error { return access.Use(wanted) }
 }
 
-// authorize looks up the caller and the box, and decides. If decide refuses, authorize returns the access together with
-// the error, because the audit event needs the access.
+// authorize looks up the caller and the box, and calls decide. If decide returns an error, authorize returns the access
+// together with the error, because the audit event needs the access.
 func (s *Service) authorize(ctx context.Context, repos ports.Repos, by domain.Requester, box string,
 	decide decision) (domain.Access, error) {
 	access, err := s.config.Gate.Access(ctx, repos, by, box)
@@ -69,11 +71,12 @@ func (s *Service) authorize(ctx context.Context, repos ports.Repos, by domain.Re
 	return access, decide(access)
 }
 
-// changeFunc makes a change to a box. The method change calls it in a transaction, with the caller's access.
+// changeFunc makes a change to a box. [Service.change] calls it in a transaction, with the caller's access.
 type changeFunc func(ctx context.Context, repos ports.Repos, access domain.Access) error
 
-// change runs fn in a transaction that locks the box. It decides before it takes the lock, so that callers cannot lock
-// boxes that they may not change. It decides again under the lock, and passes the access of this second decision to fn.
+// change runs fn in a transaction that locks the box. It calls decide before it takes the lock, so that callers cannot
+// lock boxes that they may not change. Under the lock, it looks up the access again, calls decide again, and passes the
+// new access to fn.
 func (s *Service) change(ctx context.Context, by domain.Requester, box string, decide decision,
 	fn changeFunc) error {
 	access, err := s.authorize(ctx, s.config.Store.Read(), by, box, decide)
@@ -92,8 +95,8 @@ func (s *Service) change(ctx context.Context, by domain.Requester, box string, d
 	})
 }
 
-// membership returns a changeFunc that calls fn and then sets the box's UpdatedAt, because the members are a part of
-// the box. A refused change updates nothing.
+// membership returns a changeFunc that calls fn and then sets the time of the box's last change. If fn returns an
+// error, it does not set the time.
 func (s *Service) membership(fn changeFunc) changeFunc {
 	return func(ctx context.Context, repos ports.Repos, access domain.Access) error {
 		if err := fn(ctx, repos, access); err != nil {
@@ -110,7 +113,7 @@ func (s *Service) event(action domain.Action, by domain.Requester, access domain
 	return s.config.Gate.Event(action, by, access.Caller).About(access.Box)
 }
 
-// member returns a member of the box. For an invalid user name, it returns the same error as for a user who is not a
+// member returns the named member of the box. For an invalid name, it returns the same error as for a user who is not a
 // member.
 func member(ctx context.Context, repos ports.Repos, box domain.Box, username string) (domain.BoxUser, error) {
 	name, err := domain.ParseUserName(username)

@@ -15,11 +15,11 @@ type SetPermissions struct {
 }
 
 // SetPermissions replaces a member's permissions. The change applies to all later requests of the member, with any
-// credential. Errors: Invalid for an unknown name, ErrBoxUserNotFound.
+// credential. Errors: Invalid if Names contains an unknown permission; ErrBoxUserNotFound if the user is not a member.
 func (s *Service) SetPermissions(ctx context.Context, by domain.Requester, in SetPermissions) error {
 	return s.change(ctx, by, in.Box, domain.Access.Manage,
 		s.membership(func(ctx context.Context, repos ports.Repos, access domain.Access) error {
-			// All names are parsed before anything is stored: an unknown name changes nothing.
+			// Parse all names first, so that an unknown name changes nothing.
 			permissions, err := domain.ParsePermissions(in.Names)
 			if err != nil {
 				return err

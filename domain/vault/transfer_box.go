@@ -15,27 +15,29 @@ type TransferBox struct {
 	NewOwner string
 }
 
-// TransferBox offers the ownership of a box to an active member, who becomes the owner with AcceptBox. A transfer by an
-// admin takes effect at once: the member becomes the owner and a boxadmin. The former owner stays a member with its
-// role and permissions. If NewOwner already owns the box, TransferBox only withdraws an open offer. Errors: Conflict if
-// the new owner is not an active member. A transfer by an admin also returns Conflict if the new owner owns too many
-// boxes.
+// TransferBox offers a box to an active member, who becomes the owner after calling AcceptBox. If an admin calls
+// TransferBox, the member becomes the owner and a boxadmin immediately. The former owner stays a member with the same
+// role and permissions. If NewOwner already owns the box, TransferBox only withdraws the open offer, if there is one.
+//
+// It returns an error of kind Conflict if NewOwner is not an active member. A transfer by an admin also fails with an
+// error of kind Conflict if NewOwner owns too many boxes.
 func (s *Service) TransferBox(ctx context.Context, by domain.Requester, in TransferBox) error {
 	if _, err := s.authorize(ctx, s.config.Store.Read(), by, in.Box, domain.Access.Transfer); err != nil {
 		return err
 	}
 	name, err := domain.ParseUserName(in.NewOwner)
 	if err != nil {
-		return domain.InvalidField("owner", "invalid_owner", "owner must be the name of a user of the box")
+		return domain.InvalidField("owner", "invalid_owner", "owner must be the name of a member of the box")
 	}
 	return s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// Authorise before the lock: otherwise any caller could lock a user and delay the user's requests.
+		// Authorise the caller before taking the lock. Otherwise any caller could lock a user and delay the user's
+		// requests.
 		access, err := s.authorize(ctx, repos, by, in.Box, domain.Access.Transfer)
 		if err != nil {
 			return err
 		}
-		// The lock on the new owner prevents concurrent changes of the number of boxes that this user owns. Lock order:
-		// user, then box.
+		// Lock the new owner, so that no other request changes the number of boxes that this user owns. The lock order
+		// is user, then box.
 		newOwner, err := repos.Users.Lock(ctx, name)
 		if err != nil {
 			return err
@@ -57,7 +59,8 @@ func (s *Service) TransferBox(ctx context.Context, by domain.Requester, in Trans
 	})
 }
 
-// transfer changes the owner. The caller holds the locks on newOwner and on the box, and has authorised the transfer.
+// transfer changes the owner of a box. The caller must hold the locks on newOwner and on the box, and must have
+// authorised the transfer.
 func (s *Service) transfer(ctx context.Context, repos ports.Repos, by domain.Requester, access domain.Access,
 	newOwner domain.User) error {
 	if err := s.checkQuota(ctx, repos, newOwner.ID, newOwner.Role); err != nil {
@@ -87,8 +90,8 @@ func (s *Service) transfer(ctx context.Context, repos ports.Repos, by domain.Req
 	return repos.Events.Append(ctx, event)
 }
 
-// transferEvent returns the audit event of a transfer to a member. It is called before the transfer is stored. The
-// event states the former owner, the new role of the member, and the offer that the transfer ends.
+// transferEvent returns the audit event of a transfer. Call it before the transfer is stored. The event contains the
+// former owner, the change of the member's role, and the offer that the transfer ends.
 func (s *Service) transferEvent(ctx context.Context, repos ports.Repos, by domain.Requester, access domain.Access,
 	before domain.BoxUser) (domain.Event, error) {
 	former, err := repos.Users.ByID(ctx, access.Box.Owner)
@@ -109,8 +112,8 @@ func (s *Service) transferEvent(ctx context.Context, repos ports.Repos, by domai
 		Changed(domain.BoxOffer{}.ChangesFrom(offer)...), nil
 }
 
-// memberToOwn returns the membership of a user who is to become the owner of a box. Errors: ErrNewOwnerNotInBox if the
-// user is inactive or is not a member.
+// memberToOwn returns the membership of the future owner of a box. It returns ErrNewOwnerNotInBox if this user is
+// inactive or is not a member of the box.
 func memberToOwn(ctx context.Context, repos ports.Repos, box domain.Box, user domain.User) (domain.BoxUser, error) {
 	if !user.Active {
 		return domain.BoxUser{}, domain.ErrNewOwnerNotInBox

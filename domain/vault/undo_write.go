@@ -8,14 +8,15 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// UndoWrite undoes the write of a version; see ports.DropletVault. It stores the replaced version again as the newest
-// one. If the entry had no value before the write, UndoWrite deletes the entry. The restored version gets the next
-// version number, and stays sealed under the key with which it was written. Its author stays the user who wrote it; the
-// audit event names the service. UndoWrite stores the replaced version even if the key of the box was changed after
-// that version was written, because it restores the state before the undone write.
+// UndoWrite undoes the write of a version; see ports.DropletVault. It stores the replaced version again, with the next
+// version number. If the entry had no value before the write, UndoWrite deletes the entry instead.
 //
-// A replaced version cannot be restored if it is no longer stored or fails authentication. UndoWrite then deletes the
-// written version, so that damaged data does not block the removal of a droplet.
+// The actor of the audit event is the service, but the restored version keeps its author. It also stays sealed under
+// the key with which it was written. This key need not be the current key of the box, because UndoWrite restores the
+// state before the write.
+//
+// If the replaced version is no longer stored or fails authentication, it cannot be restored. UndoWrite then deletes
+// the written version, so that damaged data does not block the removal of a droplet.
 func (s *Service) UndoWrite(ctx context.Context, by domain.Requester, written domain.VersionRef,
 	replaced uint64) error {
 	if replaced == 0 {
@@ -45,8 +46,8 @@ func (s *Service) UndoWrite(ctx context.Context, by domain.Requester, written do
 	return err
 }
 
-// restoreUnchanged stores an old version as the successor of the written one. It returns errChanged when the written
-// version is no longer the entry's newest, and when the entry or its box was deleted.
+// restoreUnchanged stores the old version as the next version after the written one. It returns errChanged if the
+// written version is no longer the newest version of the entry, or if the entry or its box was deleted.
 func (s *Service) restoreUnchanged(ctx context.Context, repos ports.Repos, written domain.VersionRef,
 	old ports.StoredVersion, event domain.Event) error {
 	entry := domain.Entry{Box: written.Box, Key: written.Key, Version: written.Version}
@@ -63,6 +64,7 @@ func (s *Service) restoreUnchanged(ctx context.Context, repos ports.Repos, writt
 		return err
 	}
 	version.BoxKey = old.BoxKey
-	// The version gets no reservation: a full box must not prevent the rollback. The next write counts it.
+	// Do not reserve space for the version, because a full box must not prevent the rollback. The next write counts the
+	// version.
 	return repos.Entries.AddVersion(ctx, entry, version, s.config.KeepVersions, event)
 }

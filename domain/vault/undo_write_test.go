@@ -12,8 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// TestUndoWriteRestoresTheReplacedVersion verifies that the replaced value becomes current again, with its own key
-// and author.
+// TestUndoWriteRestoresTheReplacedVersion verifies that UndoWrite restores the replaced value, and that the value keeps
+// its encryption key and its author.
 func TestUndoWriteRestoresTheReplacedVersion(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.ReadEntryKeys|domain.ReadEntry|domain.CreateEntry)
@@ -36,8 +36,8 @@ func TestUndoWriteRestoresTheReplacedVersion(t *testing.T) {
 	require.Len(t, restored, 3)
 }
 
-// TestUndoWriteWithoutAReplacedVersion verifies that the written version is deleted if the replaced version cannot be
-// restored.
+// TestUndoWriteWithoutAReplacedVersion verifies that UndoWrite deletes the written version if the replaced version
+// cannot be restored.
 func TestUndoWriteWithoutAReplacedVersion(t *testing.T) {
 	t.Parallel()
 	tampered := &ports.TamperedError{What: "entry envelope"}

@@ -7,8 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// UpdateBoxUser is the request to change the role or the state of a member. A nil field stays as it is. An inactive
-// member keeps its role and permissions, and has no access until it is active again.
+// UpdateBoxUser is the request to change the role or the state of a member. If Role or Active is nil, it is not
+// changed. An inactive member keeps its role and permissions, but has no access until it is active again.
 type UpdateBoxUser struct {
 	Box      string
 	Username string
@@ -16,8 +16,8 @@ type UpdateBoxUser struct {
 	Active   *bool
 }
 
-// UpdateBoxUser changes the role or the state of a member. Errors: Conflict when the change would demote or deactivate
-// the owner of the box.
+// UpdateBoxUser changes the role or the state of a member. It returns an error of kind Conflict if the change would
+// demote or deactivate the owner of the box.
 func (s *Service) UpdateBoxUser(ctx context.Context, by domain.Requester, in UpdateBoxUser) error {
 	return s.change(ctx, by, in.Box, domain.Access.Manage,
 		s.membership(func(ctx context.Context, repos ports.Repos, access domain.Access) error {
@@ -41,7 +41,7 @@ func (s *Service) UpdateBoxUser(ctx context.Context, by domain.Requester, in Upd
 		}))
 }
 
-// parseOptionalBoxRole returns nil for an absent role.
+// parseOptionalBoxRole parses a role. If text is nil, it returns nil.
 func parseOptionalBoxRole(text *string) (*domain.BoxRole, error) {
 	if text == nil {
 		return nil, nil

@@ -11,12 +11,13 @@ import (
 type WriteEntry struct {
 	Box string
 	Key string
-	// Value is JSON text, stored byte for byte.
+	// Value is JSON text. It is stored byte for byte.
 	Value []byte
-	// EncryptionKey may be unusable: the use case checks it after it has authorised the caller. The caller of
-	// WriteEntry clears the key.
+	// EncryptionKey may be unusable, because the use case checks it only after it has authorised the caller. The caller
+	// of WriteEntry must clear the key.
 	EncryptionKey domain.EncryptionKey
-	// Condition is checked under the lock on the entry, or by the statement that stores the value.
+	// Condition is a condition for the newest version of the entry. It is checked early, and again when the value is
+	// stored.
 	Condition domain.Condition
 }
 
@@ -25,31 +26,39 @@ type WrittenEntry struct {
 	Box     domain.BoxName
 	Key     domain.EntryKey
 	Version uint64
-	// KeyChanged means that the previous version was sealed under another encryption key. The response reports the
-	// change of the key. Otherwise, only the next reader would notice a write with a mistyped key.
+	// KeyChanged is true if the previous version was sealed under another encryption key. The response contains it, so
+	// that a client notices immediately when it has written with a mistyped key.
 	KeyChanged bool
 	// BoxKey identifies the box key under which the version is encrypted. It is zero if the box has no keyring, or if
-	// the caller lacks readEntry.
+	// the caller does not have the permission readEntry.
 	BoxKey domain.KeyID
 }
 
 // WriteEntry writes a value as a new version of an entry.
 //
-// The slow part, key derivation, comes first and without locks. The version number is authenticated together with the
-// value, so it must be known when the value is sealed. WriteEntry first assumes the number that follows the newest
-// version in the snapshot. If another request has used that number meanwhile, WriteEntry seals the value again under
-// the lock.
+// Key derivation is slow, so it comes first and holds no locks. The version number is authenticated together with the
+// value, so it must be known when the value is sealed. WriteEntry first assumes the next number after the newest
+// version in the snapshot. If another request uses this number first, WriteEntry seals the value again, under the lock
+// on the entry.
 //
-// Errors, in this order: those of authentication and authorisation, an invalid entry key, TooLarge, ErrPrecondition,
-// those of the encryption key, ErrKeyNotCurrent, LimitReached.
+// It returns the first of these errors that applies:
+//
+//   - an error of authentication or authorisation
+//   - an error that the key of the entry is invalid
+//   - TooLarge
+//   - ErrPrecondition
+//   - an error that the encryption key is missing or malformed
+//   - ErrKeyNotCurrent
+//   - the error of domain.LimitReached
 func (s *Service) WriteEntry(ctx context.Context, by domain.Requester, in WriteEntry) (WrittenEntry, error) {
 	key := requestKey{EncryptionKey: in.EncryptionKey, sealer: s.config.Sealer, writes: true}
 	defer key.clear()
 	return s.writeEntry(ctx, by, in, &key, domain.DropletID{})
 }
 
-// writeEntry is like WriteEntry, but uses the argument key instead of in.EncryptionKey. A cipher that key already holds
-// is used again. If droplet is not zero, the same transaction also notes the version in the droplet's record.
+// writeEntry does the same as WriteEntry, but uses the key argument instead of in.EncryptionKey. If this requestKey
+// already has a cipher, writeEntry uses the cipher again. If droplet is not zero, the same transaction also stores a
+// reference to the version in the droplet's record.
 func (s *Service) writeEntry(ctx context.Context, by domain.Requester, in WriteEntry, key *requestKey,
 	droplet domain.DropletID) (WrittenEntry, error) {
 	box, entryKey := parseAddress(in.Box, in.Key)
@@ -90,8 +99,8 @@ func (s *Service) writeEntry(ctx context.Context, by domain.Requester, in WriteE
 	return written, nil
 }
 
-// checkBoxKey refuses an encryption key that is not the current key of a box with a keyring. It is called before the
-// slow key derivation. For an unusable key, it returns the error of that key.
+// checkBoxKey returns an error if the encryption key is missing or malformed. If the box has a keyring, it also returns
+// an error if the encryption key is not the current box key. Call it before the slow key derivation.
 func checkBoxKey(key domain.EncryptionKey, box domain.Box) error {
 	if err := key.Check(); err != nil || box.Key.IsZero() {
 		return err
@@ -99,8 +108,8 @@ func checkBoxKey(key domain.EncryptionKey, box domain.Box) error {
 	return box.CheckKey(key.ID())
 }
 
-// lookUpForWrite shares its statement with concurrent requests; see ports.EntryReader. It returns an authenticated
-// caller, the box and the entry's newest version.
+// lookUpForWrite returns the authenticated caller, the box and the newest version of the entry. It uses one SQL
+// statement, which also serves concurrent requests; see ports.EntryReader.
 func (s *Service) lookUpForWrite(ctx context.Context, by domain.Requester, box domain.BoxName,
 	key domain.EntryKey) (ports.EntrySnapshot, error) {
 	snapshot, err := s.config.Reader.LookUpForWrite(ctx, by.Credential, box, key)
@@ -111,8 +120,8 @@ func (s *Service) lookUpForWrite(ctx context.Context, by domain.Requester, box d
 	return snapshot, snapshot.Access.Caller.Authenticate(s.config.Clock.Now())
 }
 
-// checkWrite makes the checks that need no derived key. The condition is checked again when the value is stored; only
-// that check is authoritative.
+// checkWrite makes the checks for which no key must be derived. Its check of the condition is only preliminary, because
+// the condition is checked again when the value is stored.
 func (s *Service) checkWrite(in WriteEntry, snapshot ports.EntrySnapshot) error {
 	if _, err := domain.ParseEntryKey(in.Key); err != nil {
 		return err
@@ -123,7 +132,8 @@ func (s *Service) checkWrite(in WriteEntry, snapshot ports.EntrySnapshot) error 
 	return in.Condition.Check(snapshot.Entry)
 }
 
-// prepareWrite prepares the key for sealing, and for comparing it with the key of the current version.
+// prepareWrite prepares a cipher that can seal the new version. If the entry has a value, the cipher can also report
+// whether the current version was sealed under the same key.
 func prepareWrite(ctx context.Context, key *requestKey, snapshot ports.EntrySnapshot) error {
 	if err := key.Check(); err != nil {
 		return err
@@ -134,7 +144,7 @@ func prepareWrite(ctx context.Context, key *requestKey, snapshot ports.EntrySnap
 	return key.prepare(ctx, snapshot.Access.Box, snapshot.Version.Envelope())
 }
 
-// sealNew seals a value as the newest version of an entry.
+// sealNew seals a value as the version with the number entry.Version.
 func sealNew(cipher ports.EntryCipher, entry domain.Entry, value []byte, author domain.UserID) (ports.NewVersion,
 	error) {
 	place := ports.Place{

@@ -15,7 +15,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// boxed holds the use cases of boxes, the box "box", its owner, and a member with some permissions.
+// boxed contains the use cases of boxes, the owner of the box "box", and a member who has some permissions in this box.
 type boxed struct {
 	*usecases.Boxes
 	t             testing.TB
@@ -63,7 +63,7 @@ func (b *boxed) read(by domain.Requester, key string) (string, error) {
 	return string(value.JSON), err
 }
 
-// expect reads the entry with the owner's credential and checks its value.
+// expect reads the entry as the owner of the box and verifies its value.
 func (b *boxed) expect(value, key string) {
 	b.t.Helper()
 	got, err := b.read(b.owner, key)
@@ -72,7 +72,7 @@ func (b *boxed) expect(value, key string) {
 }
 
 // whileLocked locks the entry in a transaction and starts write. While write waits for the lock, whileLocked runs act
-// in the transaction. It returns the error of write.
+// in the transaction. It returns the error that write returned.
 func (b *boxed) whileLocked(act func(ctx context.Context, repos ports.Repos), write func() error) error {
 	b.t.Helper()
 	held, done := make(chan struct{}), make(chan error, 1)
@@ -168,7 +168,7 @@ func TestConditionalWrites(t *testing.T) {
 	require.Zero(t, b.Derivations.Load(), "no key is derived for a write that is refused")
 	b.expect(`2`, usecases.GeneratedKey)
 
-	// The condition is true when the write begins, and false when the write gets the lock.
+	// Here the condition holds when the write begins, but no longer when the write gets the lock.
 	b.OnDerive = func() {
 		b.OnDerive = nil
 		_, err := b.write(b.owner, `"first"`, usecases.GeneratedKey)
@@ -197,8 +197,8 @@ func TestKeyChangedIsReported(t *testing.T) {
 	}
 }
 
-// TestAuthorisationPrecedesTheKey verifies that a caller without the permission does not learn whether its key is
-// well formed.
+// TestAuthorisationPrecedesTheKey verifies that a caller without the permission gets an authorisation error even if the
+// encryption key is missing or malformed.
 func TestAuthorisationPrecedesTheKey(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.NoPermissions)
@@ -240,8 +240,8 @@ func TestEntryLimit(t *testing.T) {
 	require.Equal(t, "limit_reached", domain.CodeOf(err))
 }
 
-// TestBytesLimit verifies that the stored versions of a box stay within its limit while entries are written and
-// deleted.
+// TestBytesLimit writes and deletes entries, and verifies that the stored versions of the box never exceed
+// MaxBytesPerBox.
 func TestBytesLimit(t *testing.T) {
 	t.Parallel()
 	const limit = 30_000
@@ -281,8 +281,8 @@ func TestBytesLimit(t *testing.T) {
 	}
 }
 
-// TestBytesLimitOfOldEntries covers an entry that was written before the box had a limit. The first write under the
-// limit counts all stored versions of the entry.
+// TestBytesLimitOfOldEntries covers an entry that was written before the server had a limit. The first write after the
+// limit was set must count all stored versions of the entry.
 func TestBytesLimitOfOldEntries(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.NoPermissions, func(c *vault.Config) { c.KeepVersions = 4 })

@@ -9,19 +9,20 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// WriteKeyring is the request to put a keyring in force.
+// WriteKeyring is the request to store a new keyring for a box.
 type WriteKeyring struct {
 	Box                    string
 	Head, Chain, Signature []byte
 	Recipients             []domain.KeyRecipient
-	// Remove lists the members to remove from the box in the same transaction. Removing members requires a new key.
+	// Remove lists the members to remove from the box in the same transaction. If it is not empty, the keyring must
+	// have a new key.
 	Remove []string
-	// Reset replaces a keyring whose key is lost. The caller need not be a recipient.
+	// Reset is for a box whose key is lost. With Reset, the caller need not be a recipient of the stored keyring.
 	Reset     bool
 	Condition KeyringCondition
 }
 
-// KeyringCondition states which stored keyring the request may replace. The zero condition never holds.
+// KeyringCondition states which stored keyring the request may replace. The zero condition is never satisfied.
 type KeyringCondition struct {
 	// First requires that the box has no keyring.
 	First bool
@@ -36,13 +37,12 @@ type WrittenKeyring struct {
 	Key      domain.KeyID
 	Sequence uint64
 	Tag      domain.Digest
-	// First means that the box had no keyring before.
+	// First is true if the box had no keyring before.
 	First bool
 }
 
-// WriteKeyring puts a keyring in force. When its transaction has committed, no write under another key can commit any
-// more. Members are removed in the same transaction. The server cannot check the wrapped keys and the chain; only
-// clients can.
+// WriteKeyring stores a new keyring for a box and removes the members in Remove, in one transaction. After its commit,
+// no write under another box key can commit. Only clients can check the wrapped keys and the chain.
 //
 // WriteKeyring returns the first of these errors that applies:
 //
@@ -63,7 +63,7 @@ func (s *Service) WriteKeyring(ctx context.Context, by domain.Requester, in Writ
 	if _, err := s.replaceable(ctx, repos, access, in); err != nil {
 		return WrittenKeyring{}, err
 	}
-	// Hashing a thousand wrapped keys takes milliseconds, so it comes before the lock on the box.
+	// Do this before locking the box, because hashing a thousand wrapped keys takes milliseconds.
 	keyring, err := domain.NewBoxKeyring(in.Head, in.Chain, in.Signature, in.Recipients)
 	if err != nil {
 		return WrittenKeyring{}, err
@@ -94,7 +94,7 @@ func (s *Service) WriteKeyring(ctx context.Context, by domain.Requester, in Writ
 	return written, err
 }
 
-// decide decides whether the role of the caller permits the request.
+// decide returns an error if the role of the caller does not permit the request.
 func (in WriteKeyring) decide(access domain.Access) error {
 	if err := access.Manage(); err != nil || !in.Reset {
 		return err
@@ -102,8 +102,8 @@ func (in WriteKeyring) decide(access domain.Access) error {
 	return access.ResetKeyring()
 }
 
-// replaceable returns the stored keyring if the caller may replace it and the condition holds. The result is zero if
-// the box has no keyring and the condition expects none.
+// replaceable returns the stored keyring if the caller may replace it and the condition is satisfied. The result is
+// zero if the box has no keyring, as the condition requires.
 func (s *Service) replaceable(ctx context.Context, repos ports.Repos, access domain.Access,
 	in WriteKeyring) (domain.BoxKeyring, error) {
 	stored, err := repos.BoxKeyrings.Newest(ctx, access.Box.ID)
@@ -128,27 +128,28 @@ func (s *Service) replaceable(ctx context.Context, repos ports.Repos, access dom
 	return stored, nil
 }
 
-// checkAuthor checks that the caller signed the keyring with the present identity.
+// checkAuthor returns an error if the keyring is not signed with the caller's current identity.
 func checkAuthor(ctx context.Context, repos ports.Repos, caller domain.Caller, keyring domain.BoxKeyring) error {
 	author, err := repos.Identities.Current(ctx, caller.UserID)
 	if err != nil && !errors.Is(err, domain.ErrIdentityNotFound) {
 		return err
 	}
-	return keyring.CheckSignature(author) // a caller without an identity has the zero fingerprint
+	return keyring.CheckSignature(author) // author is zero if the caller has no identity
 }
 
-// keyringChange is a change of a keyring in the transaction that holds the lock on the box.
+// keyringChange contains the arguments of replaceKeyring.
 type keyringChange struct {
 	by     domain.Requester
 	access domain.Access
-	// stored is the keyring in force, with its recipients. It is zero if the box has no keyring yet.
+	// stored is the newest stored keyring, with its recipients. It is zero if the box has no keyring yet. keyring is
+	// the new keyring.
 	stored, keyring domain.BoxKeyring
 	remove          []string
 	reset           bool
 }
 
-// replaceKeyring checks the new keyring against the stored keyring, removes the members in remove, checks that all
-// recipients are members, and stores the new keyring.
+// replaceKeyring checks that the new keyring may follow the stored one, removes the members in change.remove, checks
+// that all recipients are members, and stores the new keyring. The transaction must hold the lock on the box.
 func (s *Service) replaceKeyring(ctx context.Context, repos ports.Repos, change keyringChange) error {
 	keyring, box := change.keyring, change.access.Box
 	if err := checkAuthor(ctx, repos, change.access.Caller, keyring); err != nil {

@@ -8,31 +8,32 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// versionWrite is a version about to be added to an entry, by a write or a restore.
+// versionWrite describes a version that a write or a restore adds to an entry.
 type versionWrite struct {
-	// snapshot is the state on which the decision is based: the use case has checked wanted and condition against the
-	// snapshot.
+	// snapshot is the state of the entry at the start of the request. The use case has already checked the fields
+	// wanted and condition against this state.
 	snapshot ports.EntrySnapshot
-	// wanted are the permissions that the caller must have.
+	// wanted contains the permissions that the caller must have.
 	wanted    domain.Permissions
 	condition domain.Condition
 	// event is appended in the transaction that stores the version.
 	event domain.Event
-	// droplet is the droplet whose record notes the version. It is zero if the write does not belong to a droplet.
+	// droplet identifies the droplet whose record must refer to the version. It is zero if the write does not belong to
+	// a droplet.
 	droplet domain.DropletID
-	// boxKey returns the id of the encryption key of the version, or zero if that key has no id. It is called only in a
-	// box with a keyring.
+	// boxKey returns the id of the encryption key of the version, or zero if that key has no id. It is called only if
+	// the box has a keyring.
 	boxKey func() domain.KeyID
-	// seal returns the version to store. entry already has the number of the new version. before is the envelope of the
-	// replaced version. The function may be called more than once.
+	// seal returns the version to store. The entry argument already has the number of the new version. The before
+	// argument is the envelope of the replaced version. seal may be called more than once.
 	seal func(entry domain.Entry, before ports.Sealed) (ports.NewVersion, error)
 }
 
-// writeVersion adds a version to an entry. Most writes replace a value that no other request is writing. Such a write
-// is stored without a lock if the snapshot is still current. All other writes fall back to the locking path. If the
-// caller may read entries, writeVersion also returns the id of the box key under which the version was encrypted.
+// writeVersion adds a version to an entry. In most cases, no other request writes the same entry, and writeUnlocked can
+// store the version without a lock. Otherwise writeVersion calls writeLocked. If the caller may read entries, the
+// result is the id of the box key under which the version was encrypted.
 func (s *Service) writeVersion(ctx context.Context, write versionWrite) (domain.KeyID, error) {
-	// An error is final: the outcome may be unknown, and a second attempt could store the value twice.
+	// Do not try again after an error: if the outcome is unknown, a second attempt could store the value twice.
 	stored, err := s.writeUnlocked(ctx, write)
 	if !stored && err == nil {
 		err = s.writeLocked(ctx, &write)
@@ -44,18 +45,19 @@ func (s *Service) writeVersion(ctx context.Context, write versionWrite) (domain.
 	return access.Box.Key, nil
 }
 
-// sealVersion seals a version for the box. The caller has checked that the encryption key is the current box key.
+// sealVersion calls w.seal and sets BoxKey of the version to the key of the box. The caller must have checked that the
+// encryption key is this key.
 func (w versionWrite) sealVersion(entry domain.Entry, before ports.Sealed, box domain.Box) (ports.NewVersion, error) {
 	version, err := w.seal(entry, before)
 	version.BoxKey = box.Key
 	return version, err
 }
 
-// writeUnlocked stores the version if the snapshot is still current. Otherwise it stores nothing and reports false, and
-// the write must be decided again under the lock.
+// writeUnlocked stores the version if the snapshot is still current. Otherwise it stores nothing and returns false, and
+// the caller must call writeLocked.
 func (s *Service) writeUnlocked(ctx context.Context, write versionWrite) (stored bool, err error) {
-	// Two kinds of writes cannot take this path: a new entry must be counted in its box, and a write for a droplet must
-	// be noted in the droplet's record in the same transaction.
+	// Two kinds of writes need a larger transaction: a new entry must also be counted in its box, and a write for a
+	// droplet must also update the droplet's record.
 	if !write.snapshot.Entry.Exists() || !write.droplet.IsZero() {
 		return false, nil
 	}
@@ -82,14 +84,15 @@ func (s *Service) writeUnlocked(ctx context.Context, write versionWrite) (stored
 	})
 }
 
-// writeLocked locks the entry and decides again, because access, entry and condition may have changed during a key
-// derivation or while the transaction waited for the lock.
+// writeLocked locks the entry, authorises the caller and checks the condition again, and stores the version. The access
+// or the entry may have changed during a key derivation or while the transaction waited for the lock.
 //
-// Lock order: the box's row, then the entry's row. The lock on the box's row is needed only to count a new entry and to
-// extend an entry's reservation. Writers that replace values of different entries therefore rarely wait for each other.
+// The lock order is box, then entry. The lock on the box is needed only to count a new entry or to reserve more space
+// for an entry. Requests that write different existing entries of a box therefore rarely wait for each other.
 //
-// The key of the box is compared under the lock on the entry. A change of the key needs this lock too. On success, the
-// snapshot contains the access as it is under the lock.
+// writeLocked also compares the encryption key with the current box key. The box key cannot change until the commit,
+// because a change of the box key needs the lock on the entry too. If writeLocked succeeds, write.snapshot contains the
+// access that it read under the lock.
 func (s *Service) writeLocked(ctx context.Context, write *versionWrite) error {
 	box, counted, reserves := write.snapshot.Access.Box, !write.snapshot.Entry.Exists(), false
 	return s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
@@ -110,7 +113,7 @@ func (s *Service) writeLocked(ctx context.Context, write *versionWrite) error {
 			return err
 		}
 		if locked.Entry.Exists() == counted {
-			// Another request has created or deleted the entry. Start over to take the locks in the right order.
+			// Another request has created or deleted the entry. Start again, to take the locks in the right order.
 			counted = !locked.Entry.Exists()
 			return ports.ErrStartOver
 		}
@@ -131,9 +134,9 @@ func (s *Service) writeLocked(ctx context.Context, write *versionWrite) error {
 	})
 }
 
-// addVersion seals and stores the next version of a locked entry. It returns ErrStartOver if the entry needs a
-// reservation and the box is not locked. If the write belongs to a droplet, addVersion notes the new and the replaced
-// version in the droplet's record.
+// addVersion seals and stores the next version of a locked entry. If the entry needs a new reservation but the box is
+// not locked, it returns ErrStartOver. If the write belongs to a droplet, addVersion also stores the numbers of the new
+// and the replaced version in the droplet's record.
 func (s *Service) addVersion(ctx context.Context, repos ports.Repos, write versionWrite, locked ports.LockedEntry,
 	boxLocked bool) error {
 	before, err := envelopeBefore(ctx, repos, write.snapshot.Version, locked.Entry)
@@ -166,8 +169,8 @@ func (s *Service) addVersion(ctx context.Context, repos ports.Repos, write versi
 	return repos.Droplets.NoteEntry(ctx, write.droplet, entry, replaced)
 }
 
-// reserve returns the reservation that the next version of a locked entry needs. It returns nil if the present
-// reservation covers the version or if boxes have no limit.
+// reserve returns the new reservation that a locked entry needs for its next version. It returns nil if the current
+// reservation is enough for this version, or if MaxBytesPerBox is 0.
 func (s *Service) reserve(ctx context.Context, repos ports.Repos, locked ports.LockedEntry, version ports.NewVersion,
 	keep int) (*ports.Reservation, error) {
 	size, number := len(version.Sealed.Value), version.Place.Version
@@ -190,7 +193,7 @@ func (s *Service) reserve(ctx context.Context, repos ports.Repos, locked ports.L
 }
 
 // envelopeBefore returns the envelope of the version that a write replaces. The envelope is empty if the entry has no
-// value. It is read from the database only if another request wrote the entry after the snapshot was read.
+// value. envelopeBefore queries the database only if the entry has a newer version than the known one.
 func envelopeBefore(ctx context.Context, repos ports.Repos, known ports.StoredVersion,
 	locked domain.Entry) (ports.Sealed, error) {
 	if locked.Exists() && known.Place.Version != locked.Version {
@@ -203,7 +206,7 @@ func envelopeBefore(ctx context.Context, repos ports.Repos, known ports.StoredVe
 	return known.Envelope(), nil
 }
 
-// lockEntry locks the entry of a snapshot and authorises the caller again.
+// lockEntry locks the entry of a snapshot, looks up the caller's access again and authorises the caller.
 func (s *Service) lockEntry(ctx context.Context, repos ports.Repos, snapshot ports.EntrySnapshot,
 	wanted domain.Permissions) (ports.LockedEntry, error) {
 	now := s.config.Clock.Now()
