@@ -12,8 +12,8 @@ type InvitationID = ID[Invitation]
 const (
 	// defaultInvitationTTL is how long an invitation is open if the request specifies no expiry.
 	defaultInvitationTTL = 7 * 24 * time.Hour
-	// maxInvitationTTL is the longest time for which an invitation can be open. It is limited because a forgotten
-	// invitation in a mailbox must not stay usable.
+	// maxInvitationTTL is the longest time for which an invitation can be open. The limit exists so that an invitation
+	// that is forgotten in a mailbox does not stay usable.
 	maxInvitationTTL = 30 * 24 * time.Hour
 	// MaxInvitations is the maximum number of open invitations of an installation.
 	MaxInvitations = 1000

@@ -32,7 +32,7 @@ type DeriveFunc func(ctx context.Context, use Workload, secret, salt []byte, par
 
 // Passwords hashes and checks passwords. Hash and Check are slow on purpose. They also wait in the queue of
 // PasswordWork, so they must not run inside a transaction. Errors: Unavailable with code busy. Tests of use cases
-// replace Passwords by a test double without Argon2id.
+// replace Passwords with a test double without Argon2id.
 type Passwords interface {
 	// Hash returns a PHC string ("$argon2id$v=19$m=…,t=…,p=…$salt$hash") with a new random salt.
 	Hash(ctx context.Context, password domain.Secret) ([]byte, error)

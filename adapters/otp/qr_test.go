@@ -187,8 +187,8 @@ func TestTerminalText(t *testing.T) {
 
 var colours = regexp.MustCompile(`\x1b\[[0-9;]*m`)
 
-// The size of a character cell in pixels. Cells of common fonts have these proportions, so a module is slightly higher
-// than wide.
+// The size of a character cell in pixels. Cells of common fonts have these proportions. A cell shows two modules, one
+// above the other, so a module (8 by 9 pixels) is slightly taller than it is wide.
 const cellWide, cellHigh = 8, 18
 
 // show draws text like a terminal, with a margin around it.

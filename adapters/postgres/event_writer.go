@@ -24,7 +24,7 @@ type eventRequest = batch.Request[domain.Event, struct{}]
 const maxEventBatch = 512
 
 // NewEventWriter returns an event writer. The caller must close the writer before the store. If there are several
-// writers, Store.Stats returns the counts of the last one.
+// writers, the field Events of Store.Stats covers only the one created last.
 func (s *Store) NewEventWriter() *EventWriter {
 	w := &EventWriter{pool: s.pool, counts: s.eventCounts}
 	w.batcher = batch.New(w.insert, batch.Config{

@@ -150,7 +150,7 @@ func readRoleState(ctx context.Context, q querier) (*roleState, error) {
 	return s, nil
 }
 
-// statements returns the statements that set the parameters in lacking.
+// statements returns the statements that set the parameters in s.lacking.
 func (s *roleState) statements() []string {
 	var list []string
 	for _, each := range s.lacking {

@@ -118,8 +118,8 @@ var settingDocs = map[string]string{
 
 	"DB_MAX_CONNS": "Maximum number of connections of one server to the database. 0 means one per core, but at least " +
 		"10",
-	"DB_POOLING": "Set this to transaction if a pooler, such as PgBouncer with pool_mode=transaction, can run each " +
-		"transaction in a different session of the database. Otherwise, use session",
+	"DB_POOLING": "Use the value transaction if a pooler, such as PgBouncer with pool_mode=transaction, can run each " +
+		"transaction in a different session of the database. Otherwise, use the value session",
 	"KDF_MEMORY_KIB": "Memory of one Argon2id derivation, for a password or passphrase, in KiB, " +
 		"from 8 to 262144",
 	"KDF_TIME": "Number of passes of one Argon2id derivation, from 1 to 16",

@@ -196,7 +196,7 @@ func (c *cluster) awaitHealthy(ctx context.Context, limit time.Duration) error {
 const repairAfter = 25 * time.Second
 
 // repair makes Patroni restart each standby that does not stream, as an operator would. Patroni 3.0.2 can leave a
-// standby waiting for changes if the standby started while the cluster had no primary.
+// standby without streaming if it started while the cluster had no primary.
 func (c *cluster) repair(ctx context.Context) {
 	members, err := c.members(ctx)
 	if err != nil {

@@ -88,8 +88,9 @@ func drain(terminal *os.File) ([]byte, error) {
 	}
 }
 
-// readRaw reads available input. It returns no bytes at the end of the input. If it is called by drain, it also returns
-// no bytes after the time limit. It does not use os.File.Read, because that method returns io.EOF in both cases.
+// readRaw reads available input. It returns no bytes at the end of the input. When drain calls it, it also returns no
+// bytes if no input arrives within quietTenths. It does not use os.File.Read, because that method returns io.EOF in
+// both cases.
 func readRaw(terminal *os.File) ([]byte, error) {
 	fd, buffer := int(terminal.Fd()), make([]byte, 4096)
 	if err := unix.SetNonblock(fd, false); err != nil { // the time limit has no effect in non-blocking mode

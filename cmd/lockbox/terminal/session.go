@@ -184,9 +184,9 @@ func (s *session) notSignedIn() error {
 }
 
 // selectProfile checks --output, reads the profile file and selects a profile. If --profile or LOCKBOX_PROFILE names a
-// profile, it selects this profile. Otherwise, it selects the profile that nameForServer returns. If --profile names a
-// profile that does not exist, selectProfile returns an error. If the file cannot be read, selectProfile stores the
-// error in profileErr, and returns it only if --profile is given.
+// profile, selectProfile selects this profile. Otherwise, it selects the profile that nameForServer returns. If
+// --profile names a profile that does not exist, selectProfile returns an error. If the file cannot be read,
+// selectProfile stores the error in profileErr, and returns it only if --profile is given.
 func (s *session) selectProfile() error {
 	if s.output = strings.ToLower(s.output); s.output != formatTable && s.output != formatJSON {
 		return &usageError{fmt.Errorf("invalid --output %q: use table or json", s.output)}
