@@ -130,7 +130,7 @@ func TestSharingKeysPage(t *testing.T) {
 	s.ends(0)
 	s = f.block(you) // box create, set, users invite
 	s.expect("Created box prod with a keyring")
-	s.expect("It works only on this machine")
+	s.expect("The invitation works only on this machine")
 	s.ends(0)
 	f.replace = []string{"lockbox join lbi1_…", "lockbox join " + s.find(`lockbox join (lbi1_[A-Za-z0-9_-]+)`)}
 	fingerprint, passphrase := f.block(anna).joins("her own password")

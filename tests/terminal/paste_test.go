@@ -157,7 +157,7 @@ func TestFieldsOverObject(t *testing.T) {
 	}
 	write()
 	s := at(t, environ, "set", "prod/app", "db.password=new")
-	s.expect(`prod/app holds an object with 1 names\. Replace all of it by this text\? \[y/N\] `)
+	s.expect(`prod/app holds an object with 1 names\. Replace the value with this text\? \[y/N\] `)
 	s.enter("n")
 	s.expect(`nothing was changed.*lockbox set prod/app --field NAME VALUE`)
 	s.ends(1)
@@ -181,7 +181,7 @@ func TestAssignmentOverField(t *testing.T) {
 		"LOCKBOX_ENCRYPTION_KEY="+encryptionKey)
 	h.api("POST", "/boxes/prod/entries", `{"key":"app","value":{"db":{"password":"old"},"l":[{"p":1}]}}`, nil)
 	s := at(t, environ, "set", "prod/app", "--field", "db", "password=new")
-	s.expect(`the field "db" of prod/app holds an object with 1 names\. Replace all of it by this text\? \[y/N\] `)
+	s.expect(`the field "db" of prod/app holds an object with 1 names\. Replace the value with this text\? \[y/N\] `)
 	s.enter("n")
 	s.expect(`nothing was changed.*--field db\.password VALUE`)
 	s.ends(1)

@@ -52,8 +52,8 @@ again after their creation.`,
 
 // apiKeysCreateCommand creates a key for the caller (POST /api-keys). The exit code is exitUsage if --expiry is
 // malformed or in the past. With --output json, the command prints {"apiKey":"…"}. If the caller is signed in with an
-// API key, the new key expires no later than that API key. Otherwise, a stolen short-lived key could be used to create
-// a permanent key.
+// API key, the new key expires no later than that API key. Without this limit, a stolen short-lived key could be used
+// to create a permanent key.
 func apiKeysCreateCommand(s *session) *cobra.Command {
 	var options client.APIKeyOptions
 	command := &cobra.Command{

@@ -60,8 +60,8 @@ The command fetches events page by page, so a pager or head can end it early.`,
 	command.Flags().IntVar(&flags.limit, "limit", 100,
 		"maximum number of events, or 0 for all events; with --since, the default is 0")
 	command.Flags().StringVar(&flags.since, "since", "",
-		"only events since a time (2026-01-31 or 2026-01-31T12:00:00Z), or within a period before now "+
-			"(90m, 24h, 7d or 2w)")
+		"only events since a time (2026-01-31 or 2026-01-31T12:00:00Z), "+
+			"or within a period before now (90m, 24h, 7d or 2w)")
 	command.Flags().StringVar(&flags.filter.Before, "before", "",
 		"only events older than the event with this id; the field \"next\" of JSON output contains such an id")
 	command.RunE = s.run(func(ctx context.Context, server *client.Client, args []string) error {
@@ -135,7 +135,7 @@ func (s *session) audit(ctx context.Context, server *client.Client, args []strin
 	if !since.IsZero() {
 		filter.Since = since.Add(-clockSkew)
 	}
-	// This call sends no request. The sequence fetches the first page when a loop starts.
+	// This call sends no request. The sequence fetches the first page when a loop over it starts.
 	events := server.Events(ctx, &filter)
 	if len(args) == 1 {
 		events = server.BoxEvents(ctx, args[0], &filter)
@@ -151,8 +151,8 @@ func (s *session) audit(ctx context.Context, server *client.Client, args []strin
 	return s.auditTable(events, flags.limit)
 }
 
-// newerThan skips events before since. Events can be out of order by clockSkew, so newer events can follow an event
-// that is only slightly too old. An event that is too old by more than clockSkew ends the stream.
+// newerThan skips events before since. Events can be out of order by clockSkew, so an event before since does not end
+// the stream: newer events can follow. An event that is more than clockSkew older than since ends the stream.
 func newerThan(events eventStream, since time.Time) eventStream {
 	return func(yield func(client.Event, error) bool) {
 		for event, err := range events {

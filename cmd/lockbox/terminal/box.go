@@ -87,7 +87,8 @@ an identity, or with --no-keyring, the members must share an encryption key by h
 	command.Flags().BoolVar(&noKeyring, "no-keyring", false,
 		"create a box without a keyring: you must give its members an encryption key")
 	command.Flags().StringArrayVar(&grants, "grant", nil,
-		"also add this user and give the user the key; an unknown fingerprint needs your confirmation; may be repeated")
+		"also add this user and give the user the key of the box; "+
+			"if the user's fingerprint is unknown, you must confirm it; may be repeated")
 	command.MarkFlagsMutuallyExclusive("no-keyring", "grant")
 	_ = command.RegisterFlagCompletionFunc("grant", s.completeUsers())
 	return command

@@ -41,8 +41,8 @@ func (s *session) adoptBox(ctx context.Context, server *client.Client, box strin
 	if err != nil {
 		return err
 	}
-	// If this machine remembers a keyring that the server no longer has, CurrentKey returns an error. Such a box must
-	// not be adopted, and the error names the command to use instead.
+	// If this machine remembers a keyring that the server no longer has, CurrentKey returns an error. In this case, the
+	// box must not be adopted. The error names the command to use instead.
 	if _, err := holder.CurrentKey(ctx, server, box); err != nil {
 		return err
 	}
@@ -76,8 +76,8 @@ func (s *session) adoptBox(ctx context.Context, server *client.Client, box strin
 	return nil
 }
 
-// boxRepairCommand writes the keyring that this machine remembers back to the server. Use it after a database restore,
-// which can replace the keyring of a box with an older one.
+// boxRepairCommand restores the keyring of a box on the server from the keyring that this machine remembers. Use it
+// after a database restore, which can replace the keyring of a box with an older one.
 func boxRepairCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "repair BOX",

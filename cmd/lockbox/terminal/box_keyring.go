@@ -124,8 +124,8 @@ func orEmpty[T any](list []T) []T {
 }
 
 // boxGrantCommand gives a member the key of a box (PUT /boxes/{box}/keyring). The command encrypts the key to the
-// identity of the member. The user compares the fingerprint at the terminal, or passes it with --fingerprint. The
-// command prints a lockbox box trust command, which the member should run.
+// identity of the member. The caller compares the fingerprint of the member at the terminal, or passes it with
+// --fingerprint. The command prints a lockbox box trust command, which the member should run.
 func boxGrantCommand(s *session) *cobra.Command {
 	var fingerprint string
 	command := &cobra.Command{
@@ -156,7 +156,8 @@ current one. The line is not secret.`,
 // addFingerprintFlag adds --fingerprint, with which scripts pass a fingerprint that a person has already compared.
 func addFingerprintFlag(command *cobra.Command, fingerprint *string) {
 	command.Flags().StringVar(fingerprint, "fingerprint", "",
-		"the complete fingerprint (30 characters) that the user told you; without it, you compare at the terminal")
+		"the complete fingerprint (30 characters) that the user told you; "+
+			"without this flag, you compare the fingerprint at the terminal")
 }
 
 // grantOf returns a grant for a user. It converts the name to lower case, because the server and keys.Memory store
@@ -171,8 +172,9 @@ func (s *session) grant(ctx context.Context, server *client.Client, holder *keys
 	granted, err := holder.Grant(ctx, server, box, grant)
 	if errors.Is(err, client.ErrRecipientStale) {
 		if _, memberErr := server.DescribeBoxUser(ctx, box, grant.User); errors.Is(memberErr, client.ErrNotFound) {
-			return &exitError{errors.New(grant.User + " is not a member of " + box + ": to add the user and give the " +
-				"user the key, run lockbox box user add " + box + " " + grant.User), exitNotFound}
+			return &exitError{errors.New(grant.User + " is not a member of " + box +
+				": to add the user and give the user the key, run lockbox box user add " + box + " " + grant.User),
+				exitNotFound}
 		}
 	}
 	if err != nil {
@@ -259,7 +261,7 @@ deleted and created again, or that its keyring was reset. A dishonest server cau
 }
 
 // createBox creates a box with a keyring. These users get the key: the caller, the users that --grant names, and the
-// users in the grant list of the profile. Without an identity, or with --no-keyring, createBox creates a box without a
+// users that pinnedGrants returns. Without an identity, or with --no-keyring, createBox creates a box without a
 // keyring.
 func (s *session) createBox(ctx context.Context, server *client.Client, box string, noKeyring bool,
 	grants []string) error {
@@ -315,9 +317,9 @@ func (s *session) pinnedGrants(ctx context.Context, server *client.Client, holde
 	return pinned
 }
 
-// addMember adds a user to a box. If the caller has the key of the box, addMember also gives the key to the user.
-// First, the fingerprint of the user must be confirmed: by an earlier command, by --fingerprint, or by an answer at the
-// terminal. Otherwise, the user becomes a member who waits for the key.
+// addMember adds a user to a box. If the caller has the key of the box, addMember also gives the key to the user. The
+// fingerprint of the user must be confirmed by an earlier command, by --fingerprint, or by an answer at the terminal.
+// Without this confirmation, the user becomes a member who waits for the key.
 func (s *session) addMember(ctx context.Context, server *client.Client, box, username, role, fingerprint string) error {
 	if err := server.AddBoxUser(ctx, box, username, role); err != nil {
 		return err
@@ -343,15 +345,15 @@ func (s *session) addMember(ctx context.Context, server *client.Client, box, use
 	case err == nil:
 		return nil
 	case failure != nil && failure.Code == "identity_not_found":
-		waits("ask " + username + " to run lockbox identity create; you can then run lockbox box grant " + box + " " +
-			username)
+		waits("ask " + username + " to run lockbox identity create; " +
+			"you can then run lockbox box grant " + box + " " + username)
 		return nil
 	case errors.Is(err, client.ErrIdentityUnconfirmed):
 		waits("to compare the fingerprint and give the user the key, run lockbox box grant " + box + " " + username)
 		return nil
 	case errors.Is(err, client.ErrNotRecipient):
-		waits("you do not have the key either; a member with the key must run lockbox box grant " + box + " " +
-			username)
+		waits("you do not have the key either; " +
+			"a member with the key must run lockbox box grant " + box + " " + username)
 		return nil
 	}
 	return &detailedError{error: err, suffix: "; " + username + " is now a member of " + box +

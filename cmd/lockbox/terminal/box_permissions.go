@@ -22,7 +22,7 @@ func permissionNames(list []client.Permission) []string {
 
 // permissionFlags are the mutually exclusive ways to change permissions.
 type permissionFlags struct {
-	// set replaces all permissions; an empty list revokes them.
+	// The permissions in set replace all existing permissions.
 	set []string
 	// The permissions in add are granted, and those in remove are revoked. All other permissions stay the same.
 	add, remove []string
@@ -61,8 +61,7 @@ change is lost.`,
 		_ = command.RegisterFlagCompletionFunc(name,
 			cobra.FixedCompletions(permissionNames(client.Permissions()), cobra.ShellCompDirectiveNoFileComp))
 	}
-	// Use Changed to find out whether a flag was given. The value of the flag is not enough, because an empty list for
-	// --set is a change too: it revokes all permissions.
+	// Without one of these flags, the command only shows the permissions.
 	command.RunE = s.run(func(ctx context.Context, server *client.Client, args []string) error {
 		if command.Flags().Changed("set") || command.Flags().Changed("add") || command.Flags().Changed("remove") ||
 			flags.none {
@@ -108,7 +107,7 @@ func changePermissions(ctx context.Context, server *client.Client, box, user str
 func parsePermissions(names []string) ([]client.Permission, error) {
 	parsed := make([]client.Permission, len(names))
 	for i, name := range names {
-		// UnmarshalText ignores letter case. It accepts unknown names, but the next line rejects them.
+		// UnmarshalText ignores letter case. It accepts unknown names, so the next line checks the result.
 		_ = parsed[i].UnmarshalText([]byte(strings.TrimSpace(name)))
 		if !slices.Contains(client.Permissions(), parsed[i]) {
 			return nil, &usageError{fmt.Errorf("unknown permission %q: use %s", name,

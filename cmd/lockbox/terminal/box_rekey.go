@@ -138,7 +138,8 @@ func newRewriteMark(box keys.ID) (rewriteMark, error) {
 	return rewriteMark{filepath.Join(filepath.Dir(path), "rekeys", box.String())}, err
 }
 
-// m.of(key) reports whether the file names key. If it does, a re-encryption under this key is unfinished.
+// m.of(key) reports whether the file contains the id in key. If so, a re-encryption under the key with this id is
+// unfinished.
 func (m rewriteMark) of(key keys.KeyID) bool {
 	text, err := os.ReadFile(m.path)
 	return err == nil && strings.TrimSpace(string(text)) == key.String()

@@ -118,8 +118,8 @@ func (s *session) completeAddresses() cobra.CompletionFunc {
 			}
 			return boxes, err
 		}
-		// The server accepts only a prefix of whole segments, but the text that the user typed may end inside a
-		// segment. So fetch all keys, and compare the prefix here.
+		// Fetch all keys and compare the prefix here. The server would ignore the letter case of the prefix, but shells
+		// need candidates that begin with the typed text.
 		keys, err := server.ListEntries(ctx, box, "")
 		words := make([]string, 0, len(keys))
 		for _, key := range keys {

@@ -33,10 +33,10 @@ var remedies = map[string]string{
 	"encryption_key_required": "set LOCKBOX_ENCRYPTION_KEY or use --encryption-key-file",
 	"init_token_required":     "pass the token with --init-token-file",
 	"totp_required":           "lockbox login asks for the code",
-	"identity_not_found":      "to create one, the user runs lockbox identity create",
+	"identity_not_found":      "to create an identity, the user runs lockbox identity create",
 	"locked_identity_not_found": "if another machine has the identity, run lockbox identity passphrase there, or " +
 		"copy the identity to this machine with lockbox identity export and lockbox identity import",
-	"keyring_not_found":         "lockbox box adopt makes one",
+	"keyring_not_found":         "lockbox box adopt makes a keyring",
 	"recipient_stale":           "lockbox box rekey drops recipients who left the box or have a new identity",
 	"key_change_required":       "lockbox box rekey changes the key",
 	"current_password_required": "lockbox users passwd asks for this password",
@@ -63,7 +63,7 @@ var replacements = map[string]string{
 	"encryption_key_mismatch": "the given encryption key cannot decrypt the value; " +
 		"lockbox history shows the author of the value, who may have the right key",
 	"precondition_failed": "nothing was written: the entry has changed or already exists; " +
-		"read it again, or see lockbox history",
+		"read the entry again, or see lockbox history",
 }
 
 // Explain returns the message that the program prints for an error. The message names the problem and the next step.

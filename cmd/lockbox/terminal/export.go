@@ -81,8 +81,8 @@ func (s *session) export(command *cobra.Command, where string, flags exportFlags
 		return err
 	}
 	format := exportFormat(flags)
-	// A user who passes --name or --namespace for another format has usually forgotten --format, so these flags are an
-	// error.
+	// Only the format kubernetes uses --name and --namespace. A user who passes one of these flags with another format
+	// has usually forgotten --format, so the combination is an error.
 	if format != interchange.Kubernetes && (flags.options.Secret != interchange.Secret{}) {
 		return &usageError{errors.New("--name and --namespace need --format kubernetes")}
 	}

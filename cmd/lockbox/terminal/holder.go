@@ -247,8 +247,8 @@ func (s *session) confirmUser(ctx context.Context, user keys.UserToConfirm) erro
 // called for a box with client encryption when this machine sees the box for the first time.
 func (s *session) confirmAuthor(ctx context.Context, contact keys.FirstContact) error {
 	s.explain(
-		"This machine sees the keyring of "+contact.Box+" for the first time. Its author is "+contact.Author+",",
-		"with the fingerprint:",
+		"This machine sees the keyring of "+contact.Box+" for the first time.",
+		"The author of the keyring is "+contact.Author+", with the fingerprint:",
 		"",
 		"    "+contact.Fingerprint.Display(),
 		"",

@@ -107,8 +107,9 @@ func (s *session) showOwnIdentity(ctx context.Context, server *client.Client) er
 	shown := identityOutput(who.Username, public, found.CreatedAt)
 	shown.Unlocked, shown.Locked = &unlocked, &found.Locked
 	if id != nil && !unlocked {
-		s.warn("this machine and the server have different identities for you: the identity on this machine has the "+
-			"fingerprint %s; if you replaced your identity on another machine, run lockbox identity unlock",
+		s.warn("this machine and the server have different identities for you: "+
+			"the identity on this machine has the fingerprint %s; "+
+			"if you replaced your identity on another machine, run lockbox identity unlock",
 			id.Fingerprint().Display())
 	}
 	return s.showIdentity(shown)

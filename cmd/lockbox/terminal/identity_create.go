@@ -25,7 +25,7 @@ type passphraseFlags struct {
 	choose bool
 	// file contains the passphrase.
 	file string
-	// If none is true, the server stores no locked copy of the identity.
+	// none is the value of --no-locked-copy. If it is true, the server stores no locked copy of the identity.
 	none bool
 	// If passwordStdin is true, the command reads the password of the account from standard input.
 	passwordStdin bool
@@ -141,8 +141,9 @@ func (s *session) createIdentity(ctx context.Context, server *client.Client, fla
 	if _, here, err := s.storedIdentity(ctx, server); err != nil {
 		return err
 	} else if found != nil && (here || !replaceLost) {
-		return &exitError{errors.New("you already have an identity: run lockbox identity unlock to use it on this " +
-			"machine, or lockbox identity rotate to replace it"), exitConflict}
+		return &exitError{errors.New("you already have an identity: " +
+			"run lockbox identity unlock to use it on this machine, or lockbox identity rotate to replace it"),
+			exitConflict}
 	}
 	return s.publishIdentity(ctx, server, who, memory, keys.GenerateIdentity(), flags)
 }
@@ -209,8 +210,8 @@ func (s *session) showPublished(username string, id *keys.Identity, passphrase c
 		}
 	})
 	if err == nil && generated {
-		s.report("Store the unlock passphrase in your password manager. It is not shown again; another machine needs " +
-			"it.")
+		s.report("Store the unlock passphrase in your password manager. It is not shown again; " +
+			"another machine needs it.")
 	}
 	return err
 }
@@ -254,8 +255,8 @@ func (s *session) createRecovery(ctx context.Context, server *client.Client, nam
 	if err := memory.PinUser(in, user.Username, userID, id.Fingerprint()); err != nil {
 		return err
 	}
-	s.report("Print this identity or store it offline, and then delete it from this machine. It opens every box that "+
-		"has %s as a recipient.", name)
+	s.report("Print this identity or store it offline, and then delete it from this machine. "+
+		"It opens every box that has %s as a recipient.", name)
 	return s.addToGrants(user.Username)
 }
 

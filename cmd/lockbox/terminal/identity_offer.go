@@ -10,11 +10,11 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
-// offerIdentity offers a user who has just signed in at a terminal to create an identity, or to unlock it on this
-// machine. If the user answers no, the profile stores this answer. If standard error is redirected, the user would not
-// see the explanation, so offerIdentity asks nothing. The parameter server is a client with the new session. This
-// session is recent enough to create or unlock an identity. offerIdentity creates an identity only after an explicit
-// yes, because a malicious server could hide the existing identity of the user.
+// offerIdentity asks a user who has just signed in at a terminal whether to create an identity or, if the user has one,
+// to unlock it on this machine. If the user answers no, the profile stores this answer. If standard error is
+// redirected, the user would not see the explanation, so offerIdentity asks nothing. The parameter server is a client
+// with the new session. This session is recent enough to create or unlock an identity. offerIdentity creates an
+// identity only after an explicit yes, because a malicious server could hide the existing identity of the user.
 func (s *session) offerIdentity(ctx context.Context, server *client.Client, username string) error {
 	if s.output == formatJSON || s.selected.IdentityDeclined || s.env(identityVariable) != "" ||
 		s.env(identityVariable+"_FILE") != "" || !prompt.IsTerminal(s.errs) || !prompt.Possible() {
@@ -37,8 +37,8 @@ func (s *session) offerIdentity(ctx context.Context, server *client.Client, user
 	case err != nil: // servers of earlier releases have no identities
 		return nil //nolint:nilerr // the sign-in succeeded
 	case !found.Locked:
-		s.report("Your identity is not on this machine, and the server has no locked copy. If you have " +
-			"exported it, run: lockbox identity import")
+		s.report("Your identity is not on this machine, and the server has no locked copy. " +
+			"If you have exported it, run: lockbox identity import")
 		return nil
 	}
 	return s.offer(ctx, "unlock", "Unlock your identity on this machine now?", func() error {
@@ -49,8 +49,8 @@ func (s *session) offerIdentity(ctx context.Context, server *client.Client, user
 // offer explains the purpose of an identity and asks the question. It calls act if the user answers yes. If act fails,
 // the user is still signed in.
 func (s *session) offer(ctx context.Context, verb, question string, act func() error) error {
-	s.report("With an identity of your own, you need no encryption key: colleagues can give you the keys of " +
-		"their boxes.")
+	s.report("With an identity of your own, you need no encryption key: " +
+		"colleagues can give you the keys of their boxes.")
 	s.report("An identity is a key pair made on this machine. The server keeps only a copy locked under a passphrase.")
 	wanted, err := prompt.Yes(ctx, question)
 	if err != nil && ctx.Err() != nil {

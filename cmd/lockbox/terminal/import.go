@@ -108,8 +108,8 @@ func (s *session) readFile(ctx context.Context, path, format string) (value inte
 		fileFormat = interchange.Format(strings.ToLower(format))
 	// Do not guess the format from the contents, because a broken file could be misinterpreted.
 	case !known:
-		return value, fileFormat, &usageError{fmt.Errorf("cannot tell the format of %s from its name: use "+
-			"--format %s", path, strings.Join(interchange.Readable(), "|"))}
+		return value, fileFormat, &usageError{fmt.Errorf("cannot tell the format of %s from its name: "+
+			"use --format %s", path, strings.Join(interchange.Readable(), "|"))}
 	}
 	// The path "-" always means standard input, even if a file with this name exists.
 	in := s.input(ctx)

@@ -73,7 +73,7 @@ func (s *session) importEach(ctx context.Context, server *client.Client, under a
 	if err := s.confirmChanges(ctx, under, changes, flags); err != nil || flags.dryRun {
 		return err
 	}
-	// Skip unchanged entries. If the user repeats an interrupted import, it then writes only the remaining entries.
+	// Skip unchanged entries, so that the repetition of an interrupted import writes only the remaining entries.
 	items = slices.DeleteFunc(items, func(item *importItem) bool { return item.change == itemUnchanged })
 	bar := s.progress("Writing", len(items))
 	err = inParallel(ctx, items, bar, func(ctx context.Context, item *importItem) error {
@@ -109,8 +109,8 @@ func importItems(under address, value interchange.Value) ([]*importItem, error) 
 		member, _ := value.Member(name)
 		switch other, taken := nameOfKey[key]; {
 		case !segmentPattern.MatchString(name):
-			return nil, fmt.Errorf("%q cannot be part of a key: use letters, digits, '.', '_', '@' and '-', beginning "+
-				"with a letter, a digit or '_'", name)
+			return nil, fmt.Errorf("%q cannot be part of a key: use letters, digits, '.', '_', '@' and '-', "+
+				"beginning with a letter, a digit or '_'", name)
 		case len(key) > maxKeyLength:
 			return nil, fmt.Errorf("%q results in a key of more than %d characters", name, maxKeyLength)
 		case taken:

@@ -31,8 +31,9 @@ func (s *session) warnOfNames(value interchange.Value, key string, isDotenv, eac
 		refused = s.warnOfRefused(value, key)
 	}
 	if len(refused) > 0 {
-		s.warn("lockbox run and export refuse variables that can make programs run other code or send secrets to "+
-			"another server: %s; to permit a variable, run these commands with --allow NAME", enumerate(refused))
+		s.warn("lockbox run and export refuse variables that can make programs run other code "+
+			"or send secrets to another server: %s; to permit a variable, run these commands with --allow NAME",
+			enumerate(refused))
 	}
 }
 
@@ -81,8 +82,8 @@ func (s *session) warnOfRenamed(value interchange.Value, each bool) {
 		s.warn("lockbox run and export change names: %s; run these commands with --keep-case to keep the case",
 			enumerate(renamed))
 	default:
-		s.warn("lockbox run and export change names: %s; --keep-case keeps the case, but each character that a "+
-			"variable name cannot contain still becomes _", enumerate(renamed))
+		s.warn("lockbox run and export change names: %s; --keep-case keeps the case, "+
+			"but each character that a variable name cannot contain still becomes _", enumerate(renamed))
 	}
 }
 

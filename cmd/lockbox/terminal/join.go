@@ -93,8 +93,9 @@ func (s *session) selectProfileToJoin(url string) error {
 		return err
 	}
 	if s.selected.SignedIn() {
-		return &usageError{fmt.Errorf("the profile %s is already signed in to %s as %s: choose another profile "+
-			"with --profile NAME, or run lockbox logout first", s.name, s.selected.URL, s.selected.Username)}
+		return &usageError{fmt.Errorf("the profile %s is already signed in to %s as %s: "+
+			"choose another profile with --profile NAME, or run lockbox logout first",
+			s.name, s.selected.URL, s.selected.Username)}
 	}
 	return s.prepareProfile(false)
 }
@@ -134,8 +135,8 @@ func (s *session) acceptInvitation(ctx context.Context, anonymous *client.Client
 	}
 	session, err := anonymous.SignIn(ctx, client.Credentials{Username: username, Password: password})
 	if err != nil {
-		return profile.Profile{}, password, &detailedError{error: err, suffix: "; your account exists: sign in with " +
-			"lockbox login " + anonymous.URL() + " --username " + username}
+		return profile.Profile{}, password, &detailedError{error: err, suffix: "; your account exists: " +
+			"sign in with lockbox login " + anonymous.URL() + " --username " + username}
 	}
 	return profile.Profile{
 		URL:       anonymous.URL(),
@@ -161,7 +162,8 @@ func (s *session) offerTOTP(ctx context.Context, server *client.Client, username
 	proof := client.TOTPProof{CurrentPassword: password}
 	enrolment, err := server.EnrolTOTP(ctx, username, proof)
 	if err != nil {
-		return &detailedError{error: err, suffix: "; you have joined: enable it later with lockbox users totp enrol"}
+		return &detailedError{error: err, suffix: "; you have joined: " +
+			"enable two-factor later with lockbox users totp enrol"}
 	}
 	if err := s.showEnrolment(enrolment); err != nil {
 		return err

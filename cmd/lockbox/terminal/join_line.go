@@ -44,8 +44,8 @@ func parseJoinText(text string) (server string, code client.Secret, err error) {
 	case !found:
 		return refuse("an invitation begins with " + joinPrefix + ": copy the whole line again")
 	case strings.ContainsFunc(body, func(r rune) bool { return !isBase64URL(r) }):
-		return refuse("the invitation may contain only letters, digits, - and _: paste it without quotes, blanks and " +
-			"line ends")
+		return refuse("the invitation may contain only letters, digits, - and _: " +
+			"paste it without quotes, blanks and line ends")
 	}
 	cut := max(0, len(body)-joinChecksumLength)
 	content, err := base64.RawURLEncoding.Strict().DecodeString(body[:cut])
@@ -74,8 +74,8 @@ func checkInvitationURL(text string) (string, error) {
 // warnOfPlainHTTP warns about an invitation to a server that is on another machine and uses plain HTTP.
 func (s *session) warnOfPlainHTTP(server string) {
 	if exposesPassword(server) {
-		s.warn("%s is not encrypted: others on the network can read the code and the new password; use an https:// "+
-			"URL. lockbox join accepts plain HTTP only if LOCKBOX_API_ALLOW_HTTP is true", server)
+		s.warn("%s is not encrypted: others on the network can read the code and the new password; "+
+			"use an https:// URL. lockbox join accepts plain HTTP only if LOCKBOX_API_ALLOW_HTTP is true", server)
 	}
 }
 
@@ -92,7 +92,8 @@ func isLocal(server string) bool {
 	if err != nil {
 		return false
 	}
-	// By default, a client accepts plain HTTP only for loopback addresses, so check the URL with plain HTTP.
+	// By default, a client accepts plain HTTP only for loopback addresses. So the URL with the scheme http names this
+	// machine if a client accepts it.
 	parsed.Scheme = "http"
 	return !exposesPassword(parsed.String())
 }

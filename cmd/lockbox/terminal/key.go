@@ -22,7 +22,7 @@ import (
 type keySource struct {
 	file    string
 	command string
-	// text is the key itself. Only the environment can provide it.
+	// text is the key itself. It comes only from the environment, never from a flag.
 	text string
 }
 

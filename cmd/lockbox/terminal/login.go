@@ -161,8 +161,8 @@ func absoluteKeyFile(path string) (string, error) {
 // selectProfileForLogin replaces selectProfile in commands that sign in. The profile need not exist yet, and args may
 // contain the URL of the server.
 func (s *session) selectProfileForLogin(args []string) error {
-	// Save the value of --profile and restore it below. Other functions need the value, because the flag takes
-	// precedence over the environment.
+	// Save the value of --profile and restore it below. Other functions need the value to give the flag precedence over
+	// the environment.
 	flag := s.profileName
 	requested := cmp.Or(flag, s.env("LOCKBOX_PROFILE"))
 	if requested != "" {

@@ -112,9 +112,10 @@ func signedInText(stored profile.Profile) string {
 // profileUseCommand changes the current profile. The exit code is exitNotFound if the profile does not exist.
 func profileUseCommand(s *session) *cobra.Command {
 	return &cobra.Command{
-		Use:     "use NAME",
-		Short:   "Make a profile the current one",
-		Long:    "Make a profile the current one. Commands use it unless --profile or the environment names another.",
+		Use:   "use NAME",
+		Short: "Make a profile the current one",
+		Long: "Make a profile the current one. " +
+			"Commands use this profile unless --profile or the environment names another profile.",
 		Example: "  lockbox profile use prod",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {

@@ -22,8 +22,8 @@ const (
 
 // errOtherAccount means that another process has changed the server or the account of the profile. The requests of this
 // command must not use the new token of the profile.
-var errOtherAccount = errors.New("another command has changed the profile to another server or user: run the command " +
-	"again")
+var errOtherAccount = errors.New("another command has changed the profile to another server or user: " +
+	"run this command again")
 
 // refresh exchanges the refresh token of the profile for a new token and returns it. It locks the profile file until
 // the new token is stored. Otherwise, another process could use the same refresh token, and the server would then

@@ -92,7 +92,7 @@ func refusesToken(response *http.Response) bool {
 	if err != nil || json.Unmarshal(text, &refusal) != nil {
 		return false
 	}
-	// In the accounts API, the same two errors have the numbers 908 and 909.
+	// The accounts API sends the numbers 908 and 909 instead of the two codes in tokenRefusals.
 	return slices.Contains(tokenRefusals, refusal.Code) || refusal.ID == 908 || refusal.ID == 909
 }
 

@@ -35,9 +35,9 @@ func (s *session) prepareProfile(replace bool) error {
 	if replace || !s.selected.HoldsAPIKey() {
 		return nil
 	}
-	return &exitError{fmt.Errorf("the profile %s holds an API key of %s for %s: use --profile NAME for another "+
-		"profile, or --replace to revoke and overwrite the key", s.name, s.selected.Username,
-		s.selected.URL), exitConflict}
+	return &exitError{fmt.Errorf("the profile %s holds an API key of %s for %s: "+
+		"use --profile NAME for another profile, or --replace to revoke and overwrite the key",
+		s.name, s.selected.Username, s.selected.URL), exitConflict}
 }
 
 // revokeReplaced revokes the API key that a login has replaced in the profile. The request carries the replaced key,
@@ -53,8 +53,9 @@ func (s *session) revokeReplaced(ctx context.Context, old profile.Profile, token
 	case err == nil, errors.Is(err, client.ErrUnauthenticated), errors.Is(err, client.ErrNotFound):
 		return
 	}
-	s.warn("could not revoke the API key %s of %s for %s: %s; the key stays valid, so revoke it with lockbox "+
-		"api-keys delete", cmp.Or(old.APIKeyID, "that was replaced"), old.Username, old.URL, Explain(err))
+	s.warn("could not revoke the API key %s of %s for %s: %s; "+
+		"the key stays valid, so revoke it with lockbox api-keys delete",
+		cmp.Or(old.APIKeyID, "that was replaced"), old.Username, old.URL, Explain(err))
 }
 
 // revokeKey revokes the API key of a profile with one request to the server of the profile.

@@ -91,8 +91,8 @@ func addNamingFlags(command *cobra.Command, naming *interchange.Naming) {
 // addAllowFlag adds --allow. Each --allow permits only one name, so every exception is visible in a script.
 func addAllowFlag(command *cobra.Command, allow *[]string) {
 	command.Flags().StringArrayVar(allow, "allow", nil,
-		"allow entries to set this variable, although it can make programs run other code or send secrets to another "+
-			"server; may be repeated")
+		"allow entries to set this variable, although it can make programs run other code "+
+			"or send secrets to another server; may be repeated")
 }
 
 // completeRun completes addresses before -- and leaves the command after it to the shell.

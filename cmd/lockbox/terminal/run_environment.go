@@ -8,8 +8,8 @@ import (
 )
 
 // ownVariables are the variables that hold secrets of Lockbox itself. For each variable, a second variable with the
-// suffix _FILE names a file with the secret. A started program inherits none of these variables. It gets one only if an
-// entry sets it.
+// suffix _FILE names a file with the secret. A started program inherits none of these variables, but an entry can set
+// them for the program.
 var ownVariables = []string{
 	"LOCKBOX_API_KEY", "LOCKBOX_ENCRYPTION_KEY", "LOCKBOX_IDENTITY", "LOCKBOX_SECRET_KEY",
 	"LOCKBOX_SECRET_KEY_PREVIOUS", "LOCKBOX_DATABASE_URL", "LOCKBOX_INIT_TOKEN", "LOCKBOX_TLS_KEY",
@@ -87,7 +87,7 @@ var unsafeVariables = []string{
 	"NPM_CONFIG_SCRIPT_SHELL", "NPM_CONFIG_GIT", "NPM_CONFIG_PREFIX", "NPM_CONFIG_USERCONFIG",
 	"NPM_CONFIG_GLOBALCONFIG", "PIP_CONFIG_FILE", "CURL_HOME", "WGETRC", "CARGO_BUILD_RUSTC_WRAPPER",
 	"CMAKE_TOOLCHAIN_FILE", "ANSIBLE_CONFIG", "KUBECONFIG",
-	// Addresses of package registries: another registry could deliver packages with other code.
+	// These variables name a package registry. Another registry could deliver packages with other code.
 	"NPM_CONFIG_REGISTRY", "PIP_INDEX_URL",
 	// Interpreters and virtual machines.
 	"PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONUSERBASE", "PYTHONBREAKPOINT", "PYTHONEXECUTABLE",

@@ -62,9 +62,9 @@ func explainSize(command, environment []string, limit limits) string {
 		return fmt.Sprintf("%s has %d bytes, and this system permits %d in one variable or argument", largest,
 			largestSize, limit.single)
 	case limit.total > 0:
-		return fmt.Sprintf("the variables and arguments have %d bytes together, and this system permits about %d; the "+
-			"largest is %s with %d bytes", total, limit.total, largest, largestSize)
+		return fmt.Sprintf("the variables and arguments have %d bytes together, and this system permits about %d; "+
+			"the largest is %s with %d bytes", total, limit.total, largest, largestSize)
 	}
-	return fmt.Sprintf("the variables and arguments have %d bytes together, more than this system permits (getconf "+
-		"ARG_MAX); the largest is %s with %d bytes", total, largest, largestSize)
+	return fmt.Sprintf("the variables and arguments have %d bytes together, "+
+		"more than this system permits (getconf ARG_MAX); the largest is %s with %d bytes", total, largest, largestSize)
 }

@@ -168,17 +168,18 @@ func (s *session) notSignedIn() error {
 	requested := s.env("LOCKBOX_PROFILE")
 	switch _, exists := s.book.Profiles[s.name]; {
 	case s.profileName == "" && requested != "" && !exists:
-		return fmt.Errorf("%w: LOCKBOX_PROFILE is %q, but no such profile exists; lockbox profile list shows all "+
-			"profiles", errNotSignedIn, requested)
+		return fmt.Errorf("%w: LOCKBOX_PROFILE is %q, but no such profile exists; "+
+			"lockbox profile list shows all profiles", errNotSignedIn, requested)
 	case s.profileName == "" && !s.environmentMatchesServer():
-		return fmt.Errorf("%w to %s: LOCKBOX_API_KEY is only for the server in LOCKBOX_API_URL; use lockbox login "+
-			"%[2]s --profile NAME", errNotSignedIn, s.url())
+		return fmt.Errorf("%w to %s: LOCKBOX_API_KEY is only for the server in LOCKBOX_API_URL; "+
+			"use lockbox login %[2]s --profile NAME", errNotSignedIn, s.url())
 	case s.profileName == "" && requested == "" && len(s.profilesFor(s.url())) > 1:
 		return fmt.Errorf("%w to %s: several profiles are for this server; choose one with --profile: %s",
 			errNotSignedIn, s.url(), strings.Join(s.profilesFor(s.url()), ", "))
 	case s.selected.SignedIn() && !sameServer(s.url(), s.selected.URL):
-		return fmt.Errorf("%w to %s: the profile %s is only for %s; use lockbox login %[2]s --profile NAME, or set "+
-			"LOCKBOX_API_KEY", errNotSignedIn, s.url(), s.name, s.selected.URL)
+		return fmt.Errorf("%w to %s: the profile %s is only for %s; "+
+			"use lockbox login %[2]s --profile NAME, or set LOCKBOX_API_KEY",
+			errNotSignedIn, s.url(), s.name, s.selected.URL)
 	}
 	return fmt.Errorf("%w: use lockbox login, or set LOCKBOX_API_URL and LOCKBOX_API_KEY", errNotSignedIn)
 }
@@ -272,8 +273,8 @@ func (s *session) environmentMatchesServer() bool {
 
 // token returns the token for the selected server, or "". A token of the environment is sent only to the server in
 // LOCKBOX_API_URL. A token of a profile is sent only to the server of that profile. If the profile has a refresh token,
-// and its token expires soon by the local clock, the method refreshes the session first. Without a refresh token, it
-// returns even an expired token, because only the server can decide whether the token is valid.
+// and the access token expires soon by the local clock, the method refreshes the session first. Without a refresh
+// token, it returns even an expired token, because only the server can decide whether the token is valid.
 func (s *session) token(ctx context.Context) (string, error) {
 	if s.profileName == "" && s.environmentMatchesServer() {
 		token, err := s.environmentOrFile("LOCKBOX_API_KEY")

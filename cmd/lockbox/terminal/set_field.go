@@ -122,12 +122,12 @@ func isHidden(c rune) bool {
 }
 
 // checkReplaced protects entries that contain an object or array. If the new value is text that looks like an
-// assignment, it asks for confirmation before the text replaces the whole entry. Without a terminal, it returns a usage
-// error. The error names the commands that change fields. If the new value does not look like an assignment,
+// assignment, checkReplaced asks for confirmation before the text replaces the whole entry. Without a terminal, it
+// returns a usage error that names another way to make the change. If the new value does not look like an assignment,
 // checkReplaced sends no request.
 //
-// If the user cannot read or decrypt the entry, it asks no question, because a write requires only the permission to
-// write. If such a write was a mistake, the user can restore the old version.
+// If the user cannot read or decrypt the entry, checkReplaced asks no question, because a write requires only the
+// permission to write. If such a write was a mistake, the user can restore the old version.
 func (s *session) checkReplaced(ctx context.Context, server *client.Client, at address, value interchange.Value,
 	condition *client.WriteOptions) error {
 	text, isText := value.String()
@@ -150,9 +150,9 @@ func (s *session) checkReplaced(ctx context.Context, server *client.Client, at a
 }
 
 // confirmReplaced asks for confirmation before text that looks like an assignment replaces an object or array. The
-// argument before is the old value. If field is empty, it is the value of the whole entry. Otherwise, it is the value
-// of this field of the entry. The argument name is the name in the assignment. Without a terminal, confirmReplaced
-// returns a usage error.
+// argument before is the old value. If field is empty, before is the value of the whole entry. Otherwise, before is the
+// value of this field of the entry. The argument name is the name in the assignment. Without a terminal,
+// confirmReplaced returns a usage error.
 func confirmReplaced(ctx context.Context, at address, field string, before interchange.Value, name string) error {
 	holder := at.String()
 	if field != "" {
@@ -178,7 +178,7 @@ func confirmReplaced(ctx context.Context, at address, field string, before inter
 	}
 	remedy += "; to store the text, add --string"
 	agreed, err := prompt.Yes(ctx,
-		printable(fmt.Sprintf("%s holds %s%s. Replace all of it by this text?", holder, kind, count)))
+		printable(fmt.Sprintf("%s holds %s%s. Replace the value with this text?", holder, kind, count)))
 	switch {
 	case errors.Is(err, prompt.ErrNoTerminal):
 		return &usageError{fmt.Errorf("%s holds %s, which this text would replace: %s", holder, kind, remedy)}

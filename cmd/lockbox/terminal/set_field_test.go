@@ -10,7 +10,8 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/interchange"
 )
 
-// TestAssignment checks which texts look like an assignment. The names of fields in an entry do not matter.
+// TestAssignment checks which texts look like an assignment. The function assignment sees only the text and not the
+// entry, so the fields of the entry have no effect.
 func TestAssignment(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{

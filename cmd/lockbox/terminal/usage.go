@@ -28,7 +28,7 @@ func MarkUsage(root *cobra.Command) {
 			}
 		}
 		command.Args = func(command *cobra.Command, args []string) error {
-			// cobra itself checks required flags and groups of flags later. MarkUsage cannot distinguish its errors
+			// cobra itself checks required flags and groups of flags later. MarkUsage cannot distinguish cobra's errors
 			// from errors of the command, so check the flags here and return usage errors.
 			for _, err := range []error{
 				checkEmptyFlags(command),
@@ -57,9 +57,8 @@ func checkEmptyFlags(command *cobra.Command) error {
 			values = list.GetSlice()
 		}
 		if len(values) == 0 || slices.ContainsFunc(values, isBlank) {
-			empty = fmt.Errorf("--%s has an empty value: is a variable of the shell unset? Leave the flag out, or "+
-				"give it "+
-				"a value", flag.Name)
+			empty = fmt.Errorf("--%s has an empty value: is a variable of the shell unset? "+
+				"Leave the flag out, or give it a value", flag.Name)
 		}
 	})
 	return empty

@@ -75,7 +75,8 @@ func (s *session) showInvitation(address string, made *client.InvitationCode) er
 	}
 	s.report("Send this line to %s. It works once, until %s.", made.Username, formatTime(made.ExpiresAt))
 	if isLocal(address) {
-		s.report("It works only on this machine, because the address is %s. Use --url for another address.", address)
+		s.report("The invitation works only on this machine, because the address of the server is %s. "+
+			"Use --url for another address.", address)
 	}
 	return nil
 }

@@ -31,7 +31,8 @@ invite. To create a user who signs in with TOTP codes instead of a password, use
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(command *cobra.Command, args []string) error {
 			ctx := command.Context()
-			// If the server does not allow anonymous registration, it returns an error with the reason.
+			// If there is no token and the server does not allow anonymous registration, the error of the server
+			// explains the reason.
 			server, err := s.openOrAnonymous(ctx)
 			if err != nil {
 				return err
