@@ -61,7 +61,7 @@ func apiKeysCreateCommand(s *session) *cobra.Command {
 		Short: "Create an API key and print it",
 		Long: `Create an API key for yourself and print it. Standard output contains the key and nothing else. The
 key is not shown again. Without --expiry, the key never expires. If you are signed in with an API key, the new key
-expires no later than that key.`,
+expires no later than the API key that you are signed in with.`,
 		Example: `  lockbox api-keys create --name backup --expiry 90d > backup.key
   lockbox api-keys create --name ci --expiry 10d12h`,
 		Args: cobra.NoArgs,

@@ -291,8 +291,8 @@ func (s *session) signInAgain(ctx context.Context, username string, fromStdin bo
 	if err != nil {
 		return nil, err
 	}
-	// Use a new client. A client for the session of the profile would replace a refused token with the token of the
-	// profile.
+	// Use a new client. If the server refused the new token, the client of the profile would repeat the request with
+	// the token of the profile.
 	anonymous, err := s.connect("")
 	if err != nil {
 		return nil, err

@@ -21,8 +21,8 @@ func identityRotateCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "rotate",
 		Short: "Replace your identity, for example after a stolen laptop",
-		Long: `Replace your identity by a new one with a new unlock passphrase. The old identity is revoked at once.
-The command then makes the new identity a recipient of your boxes, and changes the keys of these boxes. Only a
+		Long: `Replace your identity with a new one, which gets a new unlock passphrase. The old identity is revoked at
+once. The command then makes the new identity a recipient of your boxes, and changes the keys of these boxes. Only a
 boxadmin can do this; for other boxes, the command prints what a boxadmin must run. Colleagues compare your new
 fingerprint.
 

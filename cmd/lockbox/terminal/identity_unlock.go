@@ -112,9 +112,10 @@ func identityImportCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "import",
 		Short: "Store an exported identity on this machine",
-		Long: `Store an identity that lockbox identity export printed on this machine, unlocked. The command asks for
-the identity and does not show your input. If you have no identity on the server, the imported one becomes yours. If
-you have a different identity, nothing changes: to regain boxes with a former identity, use lockbox identity recover.`,
+		Long: `Store an exported identity, unlocked, on this machine. The command asks for the text that lockbox
+identity export printed, and does not show your input. If you have no identity on the server, the imported identity
+becomes yours. If you have a different identity there, nothing changes: to regain boxes with a former identity, use
+lockbox identity recover.`,
 		Example: "  lockbox identity import\n  lockbox identity import --identity-file identity.txt",
 		Args:    cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {

@@ -17,7 +17,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// TestQRText decodes the text with an independent QR reader.
+// TestQRText decodes the output of qrText with an independent QR reader.
 func TestQRText(t *testing.T) {
 	t.Parallel()
 	for _, account := range []string{"a", "anna", strings.Repeat("a", 50)} {

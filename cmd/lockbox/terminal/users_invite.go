@@ -87,10 +87,10 @@ func usersInvitationsCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "invitations",
 		Short: "List the invitations (admins)",
-		Long: `List the invitations that are not accepted, revoked or expired, without their codes. The state is
-open, or the reason why the invitation does not work at present. name-taken: a user has the name. inviter-not-admin:
-the admin who made the invitation has been deactivated or is no longer an admin. Revoke an invitation with lockbox
-users uninvite.`,
+		Long: `List the invitations that have not been accepted or revoked and have not expired. Their codes are not
+shown. The state of an invitation is open, or the reason why the invitation does not work at present. The state
+name-taken means that a user has the name. The state inviter-not-admin means that the admin who made the invitation has
+been deactivated or is no longer an admin. Revoke an invitation with lockbox users uninvite.`,
 		Example: "  lockbox users invitations",
 		Args:    cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {

@@ -36,8 +36,8 @@ func usersShowCommand(s *session) *cobra.Command {
 		Short: "Show a user, or yourself",
 		Long: `Show the role and state of a user, the number of the user's API keys, and the user's permissions in
 each of your boxes. Without USER, show yourself. The line "in any box" lists the permissions that the user has in at
-least one box, including boxes that you cannot see. With --output json, the command shows only this
-list of permissions. Only admins may show other users.`,
+least one box, including boxes that you cannot see. The JSON output contains this list, but not the
+permissions in each box. Only admins may show other users.`,
 		Example: "  lockbox users show anna\n  lockbox users show -o json",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
