@@ -37,7 +37,7 @@ func (k *keySource) addFlags(command *cobra.Command) {
 // isSet reports whether the source has a key.
 func (k keySource) isSet() bool { return k != (keySource{}) }
 
-// errNoKey means that no source has an encryption key and that there is no terminal to ask for it.
+// errNoKey means that no source has an encryption key, and that there is no terminal at which to ask for a key.
 var errNoKey = &usageError{errors.New(
 	"no encryption key: set LOCKBOX_ENCRYPTION_KEY or LOCKBOX_ENCRYPTION_KEY_FILE, " +
 		"or use --encryption-key-file or --encryption-key-command")}

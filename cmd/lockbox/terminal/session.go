@@ -105,9 +105,9 @@ func (s *session) open(ctx context.Context) (*client.Client, error) {
 	return s.connect(token)
 }
 
-// openOrAnonymous returns the same client as open. If there is no token, it returns a client without a token instead of
-// an error. Use it for requests that a server can accept without a token. It returns every other error of open, such as
-// an invalid profile file.
+// openOrAnonymous does the same as open, but if there is no token, it returns a client without a token instead of an
+// error. Use it for requests that a server can accept without a token. It returns every other error of open, for
+// example about an invalid profile file.
 func (s *session) openOrAnonymous(ctx context.Context) (*client.Client, error) {
 	server, err := s.open(ctx)
 	if errors.Is(err, errNotSignedIn) {

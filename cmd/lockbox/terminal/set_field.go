@@ -72,8 +72,8 @@ func assignment(text string) (name string, found bool) {
 // isLineEnd reports whether a character ends a line in some editor or program.
 func isLineEnd(c rune) bool { return strings.ContainsRune("\n\r\u0085\u2028\u2029", c) }
 
-// assignedIn returns the name before the first assignment in a line. It reads each character once, because a value can
-// be many megabytes long.
+// assignedIn returns the name in the first assignment of a line. It reads each character once, because a value can be
+// many megabytes long.
 func assignedIn(line string) (name string, found bool) {
 	var (
 		start, end = -1, 0 // the bounds of the name in the last word; no word if start < 0
