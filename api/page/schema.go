@@ -144,7 +144,7 @@ func statusText(status string) string {
 	return http.StatusText(number)
 }
 
-// segments splits a path after each slash, because a line may break there.
+// segments splits a path after each slash. The page allows a line break after each segment.
 func segments(path string) []segment {
 	var cut []segment
 	for part := range strings.SplitAfterSeq(path, "/") {

@@ -2,7 +2,7 @@ package boot
 
 import "reflect"
 
-// Setting describes one setting for people. docs/settings.md is checked against it.
+// Setting describes one setting for people. A test compares docs/settings.md with these descriptions.
 type Setting struct {
 	Name    string // of the environment variable
 	Default string
@@ -47,22 +47,22 @@ var settingDocs = map[string]string{
 		"already returns 503, so load balancers stop sending requests to this server",
 	"TRUSTED_PROXIES": "Networks of proxies, separated by commas (10.0.0.0/8,192.168.1.1/32). For requests from " +
 		"these networks, Lockbox takes the client address from the header X-Forwarded-For",
-	"CORS_ORIGINS": "Origins, separated by commas (https://app.example.org), from which browsers may call the API; * " +
-		"allows all origins. Empty turns CORS off",
+	"CORS_ORIGINS": "Origins, separated by commas (https://app.example.org), from which browsers may call the API; " +
+		"* allows all origins. An empty value turns CORS off",
 	"MAX_BODY_BYTES": "Largest request body in bytes, at least 1024. For requests without a token, the limit is " +
 		"16384",
 
 	"LOG_LEVEL":  "Lowest level that is logged: debug, info, warn or error",
 	"LOG_FORMAT": "Format of the log: json or text",
 	"TRACES_URL": "Collector that receives OpenTelemetry traces with OTLP over HTTP, such as " +
-		"http://localhost:4318/v1/traces. Empty turns traces off",
+		"http://localhost:4318/v1/traces. An empty value turns traces off",
 	"TRACES_HEADERS": "Headers that are sent to the collector, such as Authorization=Bearer abc, with commas between " +
 		"them. For a collector on another machine, headers require an https URL. Usually set as " +
 		"LOCKBOX_TRACES_HEADERS_FILE",
 	"TRACES_RATIO": "Share of traces that this server sends, from 0 to 1. With 0, the server sends none. Otherwise, " +
 		"for a request with the header traceparent, that header decides whether the trace is sent",
 	"AUDIT_STREAM": "Destination to which audit events are delivered as JSON lines: stdout, file:/path, or the https " +
-		"URL of a webhook. Empty delivers none",
+		"URL of a webhook. An empty value turns the delivery off",
 	"AUDIT_STREAM_HEADER": "Header that authenticates to the webhook, such as Authorization: Bearer TOKEN. Usually " +
 		"set as LOCKBOX_AUDIT_STREAM_HEADER_FILE",
 
@@ -100,15 +100,15 @@ var settingDocs = map[string]string{
 		"metrics of a server report the time of the newest backup in this folder",
 
 	"DOCKER_HOST": "Docker engine for droplets: unix:///var/run/docker.sock or " +
-		"tcp://host:2376. Empty turns droplets off",
+		"tcp://host:2376. An empty value turns droplets off",
 	"DOCKER_TLS_CA": "CA certificate in PEM with which Lockbox verifies a Docker engine at a tcp address. Usually " +
 		"set as LOCKBOX_DOCKER_TLS_CA_FILE",
 	"DOCKER_TLS_CERT": "Client certificate in PEM, for a Docker engine at a tcp address. Usually set as " +
 		"LOCKBOX_DOCKER_TLS_CERT_FILE",
 	"DOCKER_TLS_KEY": "Private key of the client certificate in PEM, for a Docker engine at a tcp address. Usually " +
 		"set as LOCKBOX_DOCKER_TLS_KEY_FILE",
-	"DROPLET_IMAGES": "Images, separated by commas (debian-sshd:13), that a droplet may use; the " +
-		"first is the default. Required with LOCKBOX_DOCKER_HOST",
+	"DROPLET_IMAGES": "Images, separated by commas (debian-sshd:13), that a droplet may use; " +
+		"the first image is the default. Required with LOCKBOX_DOCKER_HOST",
 	"DROPLET_PREFIX": "Prefix of droplet names: 1 to 40 lower-case letters, digits and -, beginning with a letter. " +
 		"Lockbox appends two digits to the prefix",
 	"DROPLET_MEMORY": "Memory limit of a droplet, such as 512m or 2g; at least 6m. Droplets get no swap",

@@ -120,7 +120,7 @@ type sweepMetrics struct {
 	deleted, failures *prometheus.CounterVec
 }
 
-// newSweepMetrics returns the metrics with a sample for each kind of rows. The time of the last success begins with the
+// newSweepMetrics returns the metrics with a sample for each kind of rows. The metric lastSuccess begins with the
 // current time. If it began with zero, an alert on its age would fire when the server starts.
 func newSweepMetrics(config Config) *sweepMetrics {
 	m := &sweepMetrics{

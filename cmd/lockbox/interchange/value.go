@@ -36,7 +36,8 @@ type member struct {
 	name  string
 	value Value
 	// damaged is "" for most members. If the name in the JSON contains half of a surrogate pair, the decoder replaces
-	// the half, and name is wrong. In this case, damaged is the name as it appears in the JSON, without quotes.
+	// the half, so the field name is wrong. In this case, damaged is the name as it appears in the JSON, without
+	// quotes.
 	damaged string
 }
 
@@ -120,7 +121,8 @@ func parseObject(decoder *json.Decoder, text []byte, path []string) (Value, erro
 		if raw := text[before:decoder.InputOffset()]; hasHalfPair(raw) {
 			each.damaged = string(bytes.Trim(raw, "\", \t\r\n"))
 		}
-		// All members of the object share path, so append must copy it. The full slice expression forces this.
+		// All members of the object use the same slice path, so append must copy it. The full slice expression forces
+		// the copy.
 		inside := append(path[:len(path):len(path)], each.label())
 		if seen[each.label()] {
 			return Value{}, fmt.Errorf("duplicate name %s", quotePath(inside))
