@@ -30,9 +30,9 @@ const (
 	// After the last request, a shutdown waits for SQL statements that are still running, such as those that write the
 	// audit log. closeTimeout limits this wait, because the database may not answer.
 	closeTimeout = 5 * time.Second
-	// keyringRefresh is how often a server reads the server keys again. If the database refuses a write because its
-	// server key was replaced, the server reads the keys immediately. Without such a refusal, a server notices a
-	// replaced key only at the next regular read.
+	// keyringRefresh is how often a server reads the server keys again. If the database refuses a write because
+	// the write used a replaced server key, the server reads the keys immediately. Without such a refusal, a server
+	// notices a replaced key only at the next regular read.
 	keyringRefresh = time.Minute
 	// refusalFlush is how often a server writes summaries of repeated refusals to the audit log. Each summary covers
 	// the refusals of one caller within a minute.
@@ -159,8 +159,9 @@ func (a *App) startBackground(ctx context.Context, core *core, events *postgres.
 // ignored here, because the next statement reports the failure.
 func (a *App) warnOfLoggedParameters(ctx context.Context, core *core) {
 	if logs, err := core.store.LogsParameters(ctx); err == nil && logs {
-		a.log.Warn("PostgreSQL logs the parameters of statements, which contain the names of users, boxes and " +
-			"entries: set log_parameter_max_length and log_parameter_max_length_on_error to 0")
+		a.log.Warn(
+			"PostgreSQL logs the parameters of statements, which contain the names of users, boxes and entries: " +
+				"set log_parameter_max_length and log_parameter_max_length_on_error to 0")
 	}
 }
 

@@ -67,8 +67,8 @@ func registerBackupMetrics(registry *prometheus.Registry, config Config) {
 		}, func() float64 { return seconds(g.read().created) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "lockbox_backup_last_verified_timestamp_seconds",
-			Help: "Time of the last successful verification of a backup in LOCKBOX_BACKUP_DIR, in seconds since " +
-				"1970; 0 if there is none.",
+			Help: "Time of the last successful verification of a backup in LOCKBOX_BACKUP_DIR, " +
+				"in seconds since 1970; 0 if there is none.",
 		}, func() float64 { return seconds(g.read().verified) }),
 	)
 }

@@ -38,8 +38,8 @@ type core struct {
 	keyring *sealing.Keyring
 	// derivations runs the key derivations for passwords and for entries. It limits how many run at the same time.
 	derivations *kdf.Pool
-	// installation identifies the database. Tokens, containers and keyrings contain its id. A server refuses a token,
-	// container or keyring of another installation.
+	// installation is the id of the database. Tokens, containers and keyrings contain this id. A server refuses a
+	// token, container or keyring that contains another id.
 	installation domain.InstallationID
 	clock        system.Clock
 	ids          system.IDs

@@ -58,8 +58,8 @@ func (m member) checkName(path []string) error {
 		errHalfPair)
 }
 
-// Parse reads one JSON value. A duplicate name in an object is an error, because programs disagree on which of its
-// values is valid. Errors contain line numbers and names but no values.
+// Parse reads one JSON value. A duplicate name in an object is an error, because programs disagree on which value
+// of such a name is valid. Errors contain line numbers and names but no values.
 func Parse(text []byte) (Value, error) {
 	if !utf8.Valid(text) {
 		return Value{}, errors.New("not UTF-8 text")

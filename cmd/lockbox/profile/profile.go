@@ -130,8 +130,8 @@ func Load(path string) (Book, error) {
 		return book, nil
 	}
 	if err != nil {
-		return book, fmt.Errorf("cannot read the profile file: %w"+remedy+", or set LOCKBOX_API_URL and "+
-			"LOCKBOX_API_KEY", err)
+		return book, fmt.Errorf("cannot read the profile file: %w"+remedy+", "+
+			"or set LOCKBOX_API_URL and LOCKBOX_API_KEY", err)
 	}
 	if err := json.Unmarshal(text, &book); err != nil {
 		// The decoder's error may quote the file, which contains tokens.
