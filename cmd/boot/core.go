@@ -36,7 +36,7 @@ type core struct {
 	// store is the database. keyring holds the decrypted server keys of the database.
 	store   *postgres.Store
 	keyring *sealing.Keyring
-	// derivations runs the key derivations for passwords and for entries. It limits how many run at the same time.
+	// derivations runs the key derivations for passwords and for entries. It limits how many of them run at once.
 	derivations *kdf.Pool
 	// installation is the id of the database. Tokens, containers and keyrings contain this id. A server refuses a
 	// token, container or keyring that contains another id.
@@ -318,7 +318,7 @@ func OpenOperator(ctx context.Context, config Config, log *slog.Logger) (operato
 	return service.Operator(), closeAll, nil
 }
 
-// RekeyGrace is the default of --grace in lockbox secret rekey. It is longer than any transaction of a server.
+// RekeyGrace is the default of --grace in lockbox secret rekey. Every transaction of a server is shorter.
 const RekeyGrace = postgres.LongestTransaction + 5*time.Second
 
 // Migrator upgrades and downgrades the schema for `lockbox migrate`.

@@ -117,7 +117,7 @@ func exposure(path string) string {
 
 // reachableByOthers examines a folder and all its parents. reachable is true if other users can pass through all of
 // them. replaceable is true if other users can replace a file in the folder. They can do so if they can reach and write
-// to any of the folders: they can then rename what is in the folder and create something else under the same name. The
+// to any of the folders: they can then rename a file or subfolder there and create another one under the same name. The
 // sticky bit, which /tmp has, prevents this.
 func reachableByOthers(dir string) (reachable, replaceable bool) {
 	reachable = true

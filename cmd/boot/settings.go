@@ -34,7 +34,7 @@ func Settings() []Setting {
 var settingDocs = map[string]string{
 	"DATABASE_URL": "PostgreSQL connection URL: postgres://user:password@host:5432/name. Required",
 	"SECRET_KEY": "Secret that encrypts the server keys: at least 32 random bytes in hexadecimal or base64; " +
-		"lockbox keygen --secret prints one. Required",
+		"create it with lockbox keygen --secret. Required",
 	"SECRET_KEY_PREVIOUS": "Previous secret. Required until you have run lockbox secret rotate",
 
 	"HTTP_ADDR": "Address and port on which the server listens. " +
@@ -59,7 +59,7 @@ var settingDocs = map[string]string{
 		"with commas between them. For a collector on another machine, headers require an https URL. " +
 		"Usually set as LOCKBOX_TRACES_HEADERS_FILE",
 	"TRACES_RATIO": "Share of traces that this server sends, from 0 to 1. With 0, the server sends none. " +
-		"Otherwise, for a request with the header traceparent, that header decides whether the trace is sent",
+		"With any other value, the header traceparent of a request, if present, decides whether the trace is sent",
 	"AUDIT_STREAM": "Destination to which audit events are delivered as JSON lines: " +
 		"stdout, file:/path, or the https URL of a webhook. An empty value turns the delivery off",
 	"AUDIT_STREAM_HEADER": "Header that authenticates to the webhook, such as Authorization: Bearer TOKEN. " +
@@ -115,7 +115,7 @@ var settingDocs = map[string]string{
 		"The host deletes the oldest half of a full log",
 
 	"DB_MAX_CONNS": "Maximum number of connections of one server to the database. " +
-		"0 means one per core, but at least 10",
+		"0 means one connection per core, but at least 10",
 	"DB_POOLING": "Use the value transaction if a pooler, such as PgBouncer with pool_mode=transaction, " +
 		"can run each transaction in a different session of the database. Otherwise, use the value session",
 	"KDF_MEMORY_KIB": "Memory of one Argon2id derivation, for a password or passphrase, in KiB, from 8 to 262144",

@@ -25,7 +25,7 @@ func ReadYAML(text []byte) (Value, error) {
 	if err := decoder.Decode(&document); err != nil {
 		return Value{}, yamlError(err)
 	}
-	// The result can contain only the first document, so refuse a file with a second one.
+	// The result can contain only the first document, so refuse a file with a second document.
 	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
 		if err != nil {
 			return Value{}, yamlError(err)

@@ -44,7 +44,7 @@ type Profile struct {
 	// IdentityDeclined means that the user declined to create or unlock an identity. lockbox login then does not ask
 	// again.
 	IdentityDeclined bool `json:"identityDeclined,omitempty"`
-	// If the user creates a box, the users in Grant get its key too.
+	// If the user creates a box, the users in Grant also get the key of the box.
 	Grant []string `json:"grant,omitempty"`
 }
 
