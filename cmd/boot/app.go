@@ -1,6 +1,6 @@
-// Package boot assembles the program: the settings, the adapters that they select, and the use cases on top of them. It
-// is the only package that names concrete adapters. The server is a value of type App, so that tests run the same code
-// as the released program.
+// Package boot assembles the program: the settings, the adapters that they select, and the use cases on top of them. No
+// other package of the program chooses adapters. The server is a value of type App, so that tests run the same code as
+// the released program.
 package boot
 
 import (

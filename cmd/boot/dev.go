@@ -73,7 +73,7 @@ func (d *Dev) prepare(ctx context.Context, config Config, log *slog.Logger, dir 
 	}
 	config.DatabaseURL = domain.NewSecret(d.database.URL("lockbox"))
 	if err := createSecret(ctx, config, secretPath); err != nil {
-		return fmt.Errorf("%w; alternatively, remove %s and its data to start with an empty database", err,
+		return fmt.Errorf("%w; alternatively, remove the folder %s to start with an empty database", err,
 			d.database.Dir())
 	}
 	text, err := os.ReadFile(secretPath) //nolint:gosec // in the folder that the operator names
