@@ -1,5 +1,5 @@
-// Package api embeds the API description: openapi.yaml for programs, and for people an HTML page that is generated from
-// openapi.yaml.
+// Package api embeds the API description in two forms: openapi.yaml for programs, and an HTML page for people. The page
+// is generated from openapi.yaml.
 package api
 
 import (

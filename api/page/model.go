@@ -79,8 +79,8 @@ type code struct {
 // common lists the headers that the introduction describes once for all responses.
 var common = []string{"X-Request-Id", "Cache-Control", "Vary"}
 
-// build converts a description to a page. Sections and operations keep the order of the description. build fails if an
-// operation has no tag from the list of tags, because the operation would then be in no section.
+// build converts a description to a page. Sections and operations keep the order of the description. build fails if no
+// tag of an operation is in the list of tags, because the operation would then be in no section.
 func build(description node) (*page, error) {
 	built := &page{Title: description.at("info", "title").text(),
 		Intro: markdown(description.at("info", "description").text())}

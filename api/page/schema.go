@@ -125,7 +125,7 @@ func grouped(number string) string {
 	return grouped(number[:len(number)-3]) + "," + number[len(number)-3:]
 }
 
-// plural returns the plural of a type's description, for "list of …".
+// plural returns the plural of a type's description, because typeOf describes an array as "list of …".
 func plural(kind string) string {
 	word, rest, _ := strings.Cut(kind, ",")
 	switch word {
@@ -144,7 +144,7 @@ func statusText(status string) string {
 	return http.StatusText(number)
 }
 
-// segments splits a path after each slash, because a line may break there.
+// segments splits a path after each slash. The page allows a line break after each segment.
 func segments(path string) []segment {
 	var cut []segment
 	for part := range strings.SplitAfterSeq(path, "/") {

@@ -1,6 +1,6 @@
-// Package boot assembles the program: the settings, the adapters that they select, and the use cases on top of them. It
-// is the only package that names concrete adapters. The server is a value of type App, so that tests run the same code
-// as the released program.
+// Package boot assembles the program: the settings, the adapters that they select, and the use cases on top of them. No
+// other package of the program chooses adapters. The server is a value of type App, so that tests run the same code as
+// the released program.
 package boot
 
 import (
@@ -27,12 +27,12 @@ const (
 	// drainTimeout is how long requests in flight may take after SIGTERM. It equals the default grace period of
 	// Kubernetes.
 	drainTimeout = 30 * time.Second
-	// After the last request, a shutdown waits for the statements that still run, such as those of the audit log.
-	// closeTimeout limits this wait, in case the database does not answer.
+	// After the last request, a shutdown waits for SQL statements that are still running, such as those that write the
+	// audit log. closeTimeout limits this wait, because the database may not answer.
 	closeTimeout = 5 * time.Second
-	// keyringRefresh is how often a server reads the server keys again. If the database refuses a write because its
-	// server key was replaced, the server reads the keys immediately. Without such a refusal, a server notices a
-	// replaced key only at the next regular read.
+	// keyringRefresh is how often a server reads the server keys again. If the database refuses a write because
+	// the write used a replaced server key, the server reads the keys immediately. Without such a refusal, a server
+	// notices a replaced key only at the next regular read.
 	keyringRefresh = time.Minute
 	// refusalFlush is how often a server writes summaries of repeated refusals to the audit log. Each summary covers
 	// the refusals of one caller within a minute.
@@ -111,7 +111,7 @@ func (a *App) Run(ctx context.Context) error {
 	if err := a.warnOfPlainRecoveryCodes(ctx, core); err != nil {
 		return err
 	}
-	// Log the next step of a new installation before the first request can fail.
+	// In a new installation, log how to create the owner before the first request can fail.
 	if err := a.announceInit(ctx, core); err != nil {
 		return err
 	}
@@ -135,8 +135,8 @@ func (a *App) Run(ctx context.Context) error {
 }
 
 // startBackground starts the work that does not belong to a request. This work continues while the server drains,
-// because a draining server still answers requests. stop ends the work and waits until it has ended. Call stop before
-// the database is closed.
+// because a draining server still answers requests. The returned function stop ends the work and waits until it has
+// ended. Call stop before the database is closed.
 func (a *App) startBackground(ctx context.Context, core *core, events *postgres.EventWriter) (stop func()) {
 	var background sync.WaitGroup
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -159,8 +159,9 @@ func (a *App) startBackground(ctx context.Context, core *core, events *postgres.
 // ignored here, because the next statement reports the failure.
 func (a *App) warnOfLoggedParameters(ctx context.Context, core *core) {
 	if logs, err := core.store.LogsParameters(ctx); err == nil && logs {
-		a.log.Warn("PostgreSQL logs the parameters of statements, which contain the names of users, boxes and " +
-			"entries: set log_parameter_max_length and log_parameter_max_length_on_error to 0")
+		a.log.Warn(
+			"PostgreSQL logs the parameters of statements, which contain the names of users, boxes and entries: " +
+				"set log_parameter_max_length and log_parameter_max_length_on_error to 0")
 	}
 }
 
@@ -180,8 +181,8 @@ func (a *App) warnOfPlainRecoveryCodes(ctx context.Context, core *core) error {
 	return nil
 }
 
-// If there is no owner yet, announceInit logs the next step. It also logs a warning if any client could become the
-// owner.
+// If there is no owner yet, announceInit logs how to create one. If any client could become the owner, it logs this as
+// a warning.
 func (a *App) announceInit(ctx context.Context, core *core) error {
 	owner, err := core.store.Read().System.Owner(ctx)
 	a.hasOwner = !owner.IsZero()
@@ -194,8 +195,8 @@ func (a *App) announceInit(ctx context.Context, core *core) error {
 		return nil
 	}
 	if len(a.config.InitToken.Bytes()) == 0 {
-		a.log.Warn(waiting + "; the first client to send this request becomes the owner, so set LOCKBOX_INIT_TOKEN " +
-			"if others can reach the server")
+		a.log.Warn(waiting + "; the first client to send this request becomes the owner, " +
+			"so set LOCKBOX_INIT_TOKEN if others can reach the server")
 	}
 	return nil
 }
@@ -277,8 +278,8 @@ func (a *App) listen() (net.Listener, error) {
 		return listener, nil
 	}
 	if address, ok := listener.Addr().(*net.TCPAddr); ok && !address.IP.IsLoopback() {
-		a.log.Warn("serving plain HTTP to other machines: tokens and encryption keys can be read on the network; set " +
-			"LOCKBOX_TLS_CERT_FILE and LOCKBOX_TLS_KEY_FILE, or use a TLS proxy in front of Lockbox")
+		a.log.Warn("serving plain HTTP to other machines: tokens and encryption keys can be read on the network; " +
+			"set LOCKBOX_TLS_CERT_FILE and LOCKBOX_TLS_KEY_FILE, or use a TLS proxy in front of Lockbox")
 	}
 	return listener, nil
 }
@@ -330,7 +331,7 @@ func (a *App) refreshKeys(ctx context.Context, core *core) {
 }
 
 // probe checks regularly whether the database accepts writes. The store remembers the last outcome for /readyz and for
-// a metric. It logs a line when the outcome changes.
+// a metric, and logs each change of the outcome.
 func (a *App) probe(ctx context.Context, store *postgres.Store) {
 	_ = store.Probe(ctx)
 	every(ctx, postgres.ProbeInterval, func() { _ = store.Probe(ctx) })

@@ -47,8 +47,8 @@ func (t *StreamTarget) UnmarshalText(text []byte) error {
 	case address.User != nil:
 		return rule("must be a URL without a user name: set LOCKBOX_AUDIT_STREAM_HEADER instead")
 	case address.Scheme == "http" && !isLoopback(address.Hostname()):
-		return rule("must be an https URL, because plain HTTP exposes the events and the header; http is " +
-			"allowed only to this machine")
+		return rule("must be an https URL, because plain HTTP exposes the events and the header; " +
+			"http is allowed only to this machine")
 	}
 	t.webhook = target
 	return nil

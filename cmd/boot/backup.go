@@ -110,7 +110,7 @@ func compareWith(ctx context.Context, inspector *postgres.Inspector, manifest ba
 	return fmt.Errorf("the database differs from the backup:\n%w", errors.Join(list...))
 }
 
-// describe returns a manifest with only those fields that describe the database, not the dump.
+// describe returns a manifest that describes the database. The fields about the dump are empty.
 func describe(inventory postgres.Inventory) backup.Manifest {
 	manifest := backup.Manifest{
 		Lockbox:       Version(),

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// backupScan is the minimum time between two scans of the folder of backups. The metrics of backups can therefore
-	// be this old.
+	// backupScan is the minimum time between two scans of the folder of backups. The metrics thus show a new backup
+	// with a delay of up to backupScan.
 	backupScan = time.Minute
 	// maxScannedBackups is the maximum number of manifests that a scan reads. The scan can therefore miss a verified
 	// backup if the folder has this many newer manifests.
@@ -23,8 +23,8 @@ const (
 type backupTimes struct{ created, verified time.Time }
 
 // readBackupTimes reads the newest manifests in a folder. It ignores a manifest that is not authentic and a manifest
-// whose dump is missing or has the wrong size. Otherwise, an attacker who can write to the folder could forge
-// manifests, and the metrics would not show that backups are missing.
+// whose dump is missing or has the wrong size: an attacker who can write to the folder could forge manifests to hide
+// that backups are missing.
 func (c Config) readBackupTimes() (backupTimes, error) {
 	var times backupTimes
 	paths, err := backup.Newest(c.BackupDir, maxScannedBackups)
@@ -67,8 +67,8 @@ func registerBackupMetrics(registry *prometheus.Registry, config Config) {
 		}, func() float64 { return seconds(g.read().created) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "lockbox_backup_last_verified_timestamp_seconds",
-			Help: "Time of the last successful verification of a backup in LOCKBOX_BACKUP_DIR, in seconds since " +
-				"1970; 0 if there is none.",
+			Help: "Time of the last successful verification of a backup in LOCKBOX_BACKUP_DIR, " +
+				"in seconds since 1970; 0 if there is none.",
 		}, func() float64 { return seconds(g.read().verified) }),
 	)
 }

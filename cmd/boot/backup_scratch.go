@@ -20,8 +20,8 @@ func programDirs(ctx context.Context) []string { return localpg.ProgramDirs(ctx)
 func startScratch(ctx context.Context) (address string, stop func() error, err error) {
 	server, err := localpg.Start(ctx, localpg.Config{})
 	if err != nil {
-		return "", nil, fmt.Errorf("cannot start a private PostgreSQL server; name an empty database with "+
-			"--scratch-url-file instead: %w", err)
+		return "", nil, fmt.Errorf("cannot start a private PostgreSQL server; "+
+			"name an empty database with --scratch-url-file instead: %w", err)
 	}
 	address, err = server.UnprivilegedDatabase(ctx, "scratch")
 	if err != nil {

@@ -14,6 +14,6 @@ func programDirs(context.Context) []string { return filepath.SplitList(os.Getenv
 
 // startScratch returns an error, because a private server needs the users, signals and file locks of a Unix system.
 func startScratch(context.Context) (address string, stop func() error, err error) {
-	return "", nil, errors.New("a private PostgreSQL server needs a Unix system; name an empty database with " +
-		"--scratch-url-file")
+	return "", nil, errors.New("a private PostgreSQL server needs a Unix system; " +
+		"name an empty database with --scratch-url-file")
 }

@@ -61,8 +61,8 @@ func VerifyBackup(ctx context.Context, config Config, path, scratchURL string) (
 	}
 	manifest.VerifiedAt = system.Clock{}.Now()
 	if err := manifest.Write(path, authenticator.Code); err != nil {
-		return Verification{}, fmt.Errorf("the backup was verified, but the time could not be written to its manifest: %w",
-			err)
+		return Verification{}, fmt.Errorf("the backup was verified, "+
+			"but the time could not be written to its manifest: %w", err)
 	}
 	return Verification{BackupReport: reportOf(path, manifest), Opened: opened}, nil
 }
@@ -174,8 +174,8 @@ func openScratch(ctx context.Context, address string, manifest backup.Manifest) 
 func requireMajor(ctx context.Context, inspector *postgres.Inspector, manifest backup.Manifest) error {
 	major, err := inspector.Major(ctx)
 	if err == nil && major < manifest.PostgreSQL {
-		return fmt.Errorf("the backup is from PostgreSQL %[1]d, but the scratch server is PostgreSQL %[2]d: install "+
-			"PostgreSQL %[1]d, or name a database on a server of that version with --scratch-url-file",
+		return fmt.Errorf("the backup is from PostgreSQL %[1]d, but the scratch server is PostgreSQL %[2]d: "+
+			"install PostgreSQL %[1]d, or name a database on a server of that version with --scratch-url-file",
 			manifest.PostgreSQL, major)
 	}
 	return err
@@ -209,7 +209,7 @@ func withSearchPath(address, schema string) string {
 	return address + separator + "search_path=" + strings.ReplaceAll(url.QueryEscape(quoted), "+", "%20")
 }
 
-// keyringConfig returns the settings of a key ring over a repository of server keys.
+// keyringConfig returns the configuration of a key ring that stores its server keys in keys.
 func (c Config) keyringConfig(keys ports.ServerKeys) sealing.KeyringConfig {
 	return sealing.KeyringConfig{
 		Store:    keys,

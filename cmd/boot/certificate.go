@@ -76,8 +76,8 @@ func loadCertificate(chain, key []byte) (*loadedCertificate, error) {
 	return loaded, nil
 }
 
-// digestCertificate returns a digest of both texts. It first hashes the chain. This hash has a fixed length, so the
-// boundary between the hash and the key is unambiguous.
+// digestCertificate returns a digest of the chain and the key. It hashes the chain first. The hash of the chain has a
+// fixed length, so the boundary between this hash and the key is unambiguous.
 func digestCertificate(chain, key []byte) [sha256.Size]byte {
 	first := sha256.Sum256(chain)
 	return sha256.Sum256(append(first[:], key...))
@@ -191,9 +191,9 @@ func (a *App) watchCertificate(ctx context.Context) {
 	}
 }
 
-// reloadCertificate reloads the certificate. If the certificate was replaced, it logs this. The argument reported is
-// the text of the last error: an error with the same text is not logged again. reloadCertificate returns the text of
-// its error, or "".
+// reloadCertificate reloads the certificate. It logs each replacement of the certificate. It logs an error only if the
+// text of the error differs from reported, the text of the previous error. reloadCertificate returns the text of its
+// error, or "".
 func (a *App) reloadCertificate(c *certificate, reported string) string {
 	changed, err := c.reload()
 	if err != nil {

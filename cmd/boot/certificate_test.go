@@ -85,7 +85,7 @@ func gaugeValue(t *testing.T, registry *prometheus.Registry, name string) float6
 }
 
 // TestCertificateReload reloads a certificate after each kind of change that a complete or failed renewal can make to
-// its files.
+// the certificate files.
 func TestCertificateReload(t *testing.T) {
 	t.Parallel()
 	hour := time.Now().Add(time.Hour).Truncate(time.Second)

@@ -116,8 +116,8 @@ type Config struct {
 	derived derived
 }
 
-// derived holds values that ReadEnvironment computes from the settings once. They depend on several settings, or an
-// adapter computes them.
+// derived holds values that ReadEnvironment computes from the settings once. Each value depends on several settings or
+// needs an adapter.
 type derived struct {
 	// certificate is nil if the server speaks plain HTTP.
 	certificate *certificate
@@ -178,8 +178,8 @@ func (c Config) checkLimits() error {
 	check(c.DrainDelay >= 0 && c.DrainDelay <= maxDrainDelay, "DRAIN_DELAY", "must be from 0s to 5m")
 	check(c.TracesRatio >= 0 && c.TracesRatio <= 1, "TRACES_RATIO", "must be from 0 to 1")
 	check(len(c.TracesHeaders.Bytes()) == 0 || c.TracesURL.isPrivate(), "TRACES_HEADERS",
-		"requires an https URL in LOCKBOX_TRACES_URL, because plain HTTP exposes the headers; http is allowed only to "+
-			"this machine")
+		"requires an https URL in LOCKBOX_TRACES_URL, because plain HTTP exposes the headers; "+
+			"http is allowed only to this machine")
 	_, _, wellFormed := c.streamHeader()
 	check(wellFormed, "AUDIT_STREAM_HEADER", "must be a header with its value, such as Authorization: Bearer TOKEN")
 	check(len(c.AuditStreamHeader.Bytes()) == 0 || c.AuditStream.isWebhook(), "AUDIT_STREAM_HEADER",
@@ -211,8 +211,8 @@ func (c Config) checkLimits() error {
 	return errors.Join(mistakes...)
 }
 
-// maxDrainDelay is far above the time that load balancers need to notice a failing health check. A longer delay usually
-// comes from a wrong unit.
+// maxDrainDelay is much longer than load balancers need to notice a failing health check. A longer delay usually comes
+// from a wrong unit.
 const maxDrainDelay = 5 * time.Minute
 
 // notNegative is the rule for settings in which 0 means no limit, or a default.

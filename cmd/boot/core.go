@@ -36,10 +36,10 @@ type core struct {
 	// store is the database. keyring holds the decrypted server keys of the database.
 	store   *postgres.Store
 	keyring *sealing.Keyring
-	// derivations runs the key derivations for passwords and for entries. It limits how many run at the same time.
+	// derivations runs the key derivations for passwords and for entries. It limits how many of them run at once.
 	derivations *kdf.Pool
-	// installation identifies the database. Tokens, containers and keyrings contain its id. A server refuses a token,
-	// container or keyring of another installation.
+	// installation is the id of the database. Tokens, containers and keyrings contain this id. A server refuses a
+	// token, container or keyring that contains another id.
 	installation domain.InstallationID
 	clock        system.Clock
 	ids          system.IDs
@@ -101,7 +101,7 @@ func (c *core) open(ctx context.Context, log *slog.Logger) error {
 	return nil
 }
 
-// serverKeys returns the use cases of the server keys. Only a rekey uses the argument entries.
+// serverKeys returns the use cases of the server keys. The arguments entries and grace are only for a rekey.
 func (c *core) serverKeys(entries ports.EntrySealer, grace time.Duration) *serverkeys.Service {
 	return serverkeys.New(serverkeys.Config{
 		Store:   c.store,
@@ -115,7 +115,7 @@ func (c *core) serverKeys(entries ports.EntrySealer, grace time.Duration) *serve
 	})
 }
 
-// close closes everything that is open. No unit of work may be running.
+// close closes everything that is open. Call it only when no unit of work is running.
 func (c *core) close() {
 	if c.engine != nil {
 		_ = c.engine.Close() // only closes idle connections, so the error does not matter
@@ -195,8 +195,8 @@ func openKeyring(ctx context.Context, c *core) (*sealing.Keyring, error) {
 	return sealing.OpenKeyring(ctx, c.config.keyringConfig(c.store.Read().ServerKeys))
 }
 
-// params are the Argon2id parameters of new password hashes and of entries under passphrases. Stored values keep their
-// own parameters.
+// params returns the Argon2id parameters for new password hashes and for new values under a passphrase. Stored hashes
+// and values keep their own parameters.
 func (c *core) params() ports.Argon2Params {
 	// One derivation uses one thread, because more threads would take cores away from other requests.
 	return ports.Argon2Params{MemoryKiB: c.config.KDFMemoryKiB, Time: c.config.KDFTime, Threads: 1}
@@ -213,8 +213,8 @@ func (c *core) entrySealer() (*sealing.EntrySealer, error) {
 		Params: c.params()})
 }
 
-// gate returns the gate that all use cases share. The first call creates the gate with the given events. Later calls
-// ignore their argument.
+// gate returns the gate that all use cases share. The first call creates the gate, which writes audit events to
+// events. Later calls ignore their argument.
 func (c *core) gate(events ports.EventWriter) *gate.Gate {
 	if c.entrance != nil {
 		return c.entrance
@@ -274,7 +274,7 @@ func (c *core) accountSealer() *sealing.AccountSealer {
 }
 
 // OpenServerKeys opens the database and the key ring for the commands about server keys. A rekey waits for the
-// transactions that were open when the rekey began. After the time in grace, it waits only for the transactions of
+// transactions that were open when the rekey began. After the duration grace, it waits only for the transactions of
 // servers. The caller must call closeAll.
 func OpenServerKeys(ctx context.Context, config Config, log *slog.Logger,
 	grace time.Duration) (service *serverkeys.Service, closeAll func(), err error) {
@@ -318,7 +318,7 @@ func OpenOperator(ctx context.Context, config Config, log *slog.Logger) (operato
 	return service.Operator(), closeAll, nil
 }
 
-// RekeyGrace is the default of --grace in lockbox secret rekey. It is longer than any transaction of a server.
+// RekeyGrace is the default of --grace in lockbox secret rekey. Every transaction of a server is shorter.
 const RekeyGrace = postgres.LongestTransaction + 5*time.Second
 
 // Migrator upgrades and downgrades the schema for `lockbox migrate`.

@@ -73,7 +73,7 @@ func (d *Dev) prepare(ctx context.Context, config Config, log *slog.Logger, dir 
 	}
 	config.DatabaseURL = domain.NewSecret(d.database.URL("lockbox"))
 	if err := createSecret(ctx, config, secretPath); err != nil {
-		return fmt.Errorf("%w; alternatively, remove %s and its data to start with an empty database", err,
+		return fmt.Errorf("%w; alternatively, remove the folder %s to start with an empty database", err,
 			d.database.Dir())
 	}
 	text, err := os.ReadFile(secretPath) //nolint:gosec // in the folder that the operator names
@@ -83,8 +83,8 @@ func (d *Dev) prepare(ctx context.Context, config Config, log *slog.Logger, dir 
 	if config.SecretKey, err = sealing.ParseSecret(strings.TrimSpace(string(text))); err != nil {
 		return fmt.Errorf("%s: %w", secretPath, err)
 	}
-	// Every program and every web page on this machine can send POST /init. The token protects against them, because
-	// only the user can read the file of the token.
+	// Every program and every web page on this machine can send POST /init. The token protects against such requests,
+	// because only the user can read the file that contains the token.
 	if len(config.InitToken.Bytes()) == 0 {
 		token, err := keepFile(filepath.Join(dir, "init-token"), randomText)
 		if err != nil {
@@ -133,8 +133,8 @@ func checkOwn(dir string) error {
 	}
 	owner, known := info.Sys().(*syscall.Stat_t)
 	if !info.IsDir() || info.Mode().Perm()&0o022 != 0 || known && int(owner.Uid) != os.Geteuid() {
-		return fmt.Errorf("%s must be a folder that you own and that no other user can write to: remove it, or name "+
-			"another with --dir", dir)
+		return fmt.Errorf("%s must be a folder that you own and that no other user can write to: "+
+			"remove it, or name another with --dir", dir)
 	}
 	return nil
 }

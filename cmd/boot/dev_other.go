@@ -19,8 +19,8 @@ type Dev struct {
 // NewDev returns an error, because the private PostgreSQL of `lockbox dev` needs the users, signals and file locks of a
 // Unix system.
 func NewDev(context.Context, Config, *slog.Logger, string) (*Dev, error) {
-	return nil, errors.New("lockbox dev needs Linux, macOS or BSD: on this system, set LOCKBOX_DATABASE_URL to a " +
-		"PostgreSQL server and run lockbox serve")
+	return nil, errors.New("lockbox dev needs Linux, macOS or BSD: " +
+		"on this system, set LOCKBOX_DATABASE_URL to a PostgreSQL server and run lockbox serve")
 }
 
 // DataDir returns "".

@@ -31,15 +31,15 @@ func (c Config) checkDroplets() error {
 	if c.DropletLog < minDropletLog {
 		mistakes = append(mistakes, mistake("DROPLET_LOG_SIZE", "must be a size of 64k or more, such as 10m"))
 	}
-	// Without a Docker host, droplets are off. The checks below are for the host.
+	// Without a Docker host, droplets are off, and the checks below do not apply.
 	if c.DockerHost.IsZero() {
 		return errors.Join(mistakes...)
 	}
 	switch {
 	case c.DockerHost.isSocket() && c.hasDockerTLS():
 		mistakes = append(mistakes,
-			mistake("DOCKER_HOST", "is a local socket, which does not use TLS: unset all variables "+
-				"LOCKBOX_DOCKER_TLS_…"))
+			mistake("DOCKER_HOST", "is a local socket, which does not use TLS: "+
+				"unset all variables LOCKBOX_DOCKER_TLS_…"))
 	case !c.DockerHost.isLocal() && !c.hasDockerTLS():
 		mistakes = append(mistakes, mistake("DOCKER_HOST",
 			"is on another machine, and without TLS everyone on the network path could become root there: "+
@@ -74,8 +74,9 @@ func (c *Config) dockerTLS() (*tls.Config, error) {
 	}
 	own, err := tls.X509KeyPair([]byte(c.DockerTLSCert), c.DockerTLSKey.Bytes())
 	if err != nil {
-		return nil, mistake("DOCKER_TLS_CA", "requires a client certificate, but LOCKBOX_DOCKER_TLS_CERT and "+
-			"LOCKBOX_DOCKER_TLS_KEY are not a matching pair in PEM format: "+err.Error())
+		return nil, mistake("DOCKER_TLS_CA", "requires a client certificate, "+
+			"but LOCKBOX_DOCKER_TLS_CERT and LOCKBOX_DOCKER_TLS_KEY are not a matching pair in PEM format: "+
+			err.Error())
 	}
 	return &tls.Config{
 		RootCAs:      trusted,

@@ -94,7 +94,7 @@ func checkServer(d postgres.Diagnosis) Check {
 		return failed(checkNameDatabase, detail, fmt.Sprintf("upgrade PostgreSQL to a version from %d to %d",
 			oldestPostgres, newestPostgres))
 	case d.Major > newestPostgres:
-		return warning(checkNameDatabase, detail+", a version with which Lockbox is not tested",
+		return warning(checkNameDatabase, detail+"; Lockbox is not tested with this version",
 			fmt.Sprintf("use PostgreSQL %d to %d", oldestPostgres, newestPostgres))
 	}
 	return ok(checkNameDatabase, detail+", accepts writes")
@@ -142,8 +142,9 @@ func (c Config) checkSecret(ctx context.Context, inspector *postgres.Inspector, 
 		return failed(checkNameSecret, err.Error(),
 			"set LOCKBOX_SECRET_KEY to the secret of this database; without it, the entries cannot be read")
 	case underPrevious > 0:
-		return warning(checkNameSecret, fmt.Sprintf("%d of %d server keys are still encrypted with "+
-			"LOCKBOX_SECRET_KEY_PREVIOUS", underPrevious, keys), "run lockbox secret rotate")
+		return warning(checkNameSecret, fmt.Sprintf(
+			"%d of %d server keys are still encrypted with LOCKBOX_SECRET_KEY_PREVIOUS", underPrevious, keys),
+			"run lockbox secret rotate")
 	case !c.SecretKeyPrevious.IsZero():
 		return warning(checkNameSecret, "LOCKBOX_SECRET_KEY_PREVIOUS is set, but no server key needs it",
 			"remove LOCKBOX_SECRET_KEY_PREVIOUS and restart the servers")
@@ -207,8 +208,8 @@ func checkPooler(d postgres.Diagnosis) Check {
 // checkConnections compares the size of the connection pool with the limit of PostgreSQL.
 func (c Config) checkConnections(d postgres.Diagnosis) Check {
 	wanted := postgres.PoolSize(c.DBMaxConns)
-	detail := fmt.Sprintf("each Lockbox server opens up to %d connections; PostgreSQL accepts %d from all servers "+
-		"together", wanted, d.FreeConnections)
+	detail := fmt.Sprintf("each Lockbox server opens up to %d connections; "+
+		"PostgreSQL accepts %d from all servers together", wanted, d.FreeConnections)
 	if wanted > d.FreeConnections {
 		return failed(checkNameConnections, detail,
 			"lower LOCKBOX_DB_MAX_CONNS, or raise max_connections of PostgreSQL")

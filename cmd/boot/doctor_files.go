@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// doctor prints a warning if a certificate expires within renewBefore. The renewal must have failed by then: ACME
-	// clients renew a certificate of 90 days when 30 days remain.
+	// doctor prints a warning if a certificate expires within renewBefore. ACME clients renew a certificate of 90 days
+	// when 30 days remain, so a renewal has failed by then.
 	renewBefore = 14 * 24 * time.Hour
 	// doctor prints a warning if the newest backup is older than oldBackup, or if the last verification is older than
 	// oldVerification. At these ages, a nightly backup or a monthly verification was missed.
@@ -85,8 +85,8 @@ func checkFiles(environ []string) Check {
 	return ok(name, fmt.Sprintf("%d files with secrets, private", checked))
 }
 
-// exposure describes how other users can read, change or replace a file. It returns "" if they cannot. The group of the
-// file may read it, but not change it.
+// exposure describes how other users can read, change or replace a file. It returns "" if they cannot. It accepts that
+// the file's group can read the file, but not that the group can change the file.
 func exposure(path string) string {
 	given, err := filepath.Abs(path)
 	if err == nil {
@@ -116,9 +116,9 @@ func exposure(path string) string {
 }
 
 // reachableByOthers examines a folder and all its parents. reachable is true if other users can pass through all of
-// them. replaceable is true if other users can replace a file in the folder. For this, it is enough if they can reach
-// and write to one of the folders: there they can rename a file or subfolder, and create another one under the same
-// name. The sticky bit, which /tmp has, prevents this.
+// them. replaceable is true if other users can replace a file in the folder. They can do so if they can reach and write
+// to any of the folders: they can then rename a file or subfolder there and create another one under the same name. The
+// sticky bit, which /tmp has, prevents this.
 func reachableByOthers(dir string) (reachable, replaceable bool) {
 	reachable = true
 	for ; ; dir = filepath.Dir(dir) {
@@ -129,8 +129,7 @@ func reachableByOthers(dir string) (reachable, replaceable bool) {
 		mode := info.Mode()
 		switch {
 		case mode.Perm()&0o001 == 0:
-			// Other users cannot reach the folders that were examined before, so the permissions of those folders do
-			// not matter.
+			// Other users cannot reach the folders below dir, so the permissions of those folders do not matter.
 			reachable, replaceable = false, false
 		case mode.Perm()&0o002 != 0 && mode&os.ModeSticky == 0:
 			replaceable = true

@@ -221,8 +221,8 @@ func TestDoctorDatabase(t *testing.T) {
 	}
 }
 
-// synchronous returns a function that changes a diagnosis: synchronous_standby_names is set, and the arguments give the
-// number of standbys, the number of synchronous standbys and the value of synchronous_commit.
+// synchronous returns a function that changes a diagnosis. It sets synchronous_standby_names to "*". standbys is the
+// number of standbys, sync is the number of synchronous standbys, and commit is the value of synchronous_commit.
 func synchronous(standbys, sync int, commit string) func(*postgres.Diagnosis) {
 	return func(d *postgres.Diagnosis) {
 		d.SyncNames, d.Standbys, d.SyncStandbys, d.SyncCommit = "*", standbys, sync, commit

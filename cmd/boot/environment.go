@@ -37,8 +37,8 @@ func ReadEnvironment(environ []string) (config Config, unknown []string, err err
 }
 
 // gather finds the settings in environ. variables maps the name of each setting to its value. files holds the paths of
-// the files from which settings were read, under the names of these settings. A setting with an empty value is in
-// variables, too. The env package treats an empty value as not set.
+// the files from which settings were read, under the names of these settings. The map variables also contains settings
+// with an empty value. The env package treats an empty value as not set.
 func gather(environ []string) (variables, files map[string]string, unknown []string, mistakes []error) {
 	variables, files = make(map[string]string), make(map[string]string)
 	known := make(map[string]bool)
@@ -77,8 +77,8 @@ func gather(environ []string) (variables, files map[string]string, unknown []str
 	return variables, files, unknown, mistakes
 }
 
-// isForeign reports whether a variable with the prefix belongs to the client, to the tests, or to Kubernetes. If a
-// namespace has a service named lockbox, Kubernetes sets LOCKBOX_SERVICE_… and LOCKBOX_PORT… in the pods of the
+// isForeign reports whether a variable that begins with LOCKBOX_ belongs to the client, to the tests, or to Kubernetes.
+// If a namespace has a service named lockbox, Kubernetes sets LOCKBOX_SERVICE_… and LOCKBOX_PORT… in the pods of the
 // namespace.
 func isForeign(name string) bool {
 	for _, foreign := range []string{"API_", "ENCRYPTION_KEY", "BOX_NAME", "ENTRY_KEY", "TEST_", "SERVICE_", "PORT"} {

@@ -103,8 +103,8 @@ func lowestLimit(mount, group, file string) int64 {
 	for group = path.Clean("/" + group); ; group = path.Dir(group) {
 		text, err := os.ReadFile(path.Join(mount, group, file)) //nolint:gosec // a file of the kernel
 		if err == nil {
-			// Without a limit, the file contains "max" in version 2, and in version 1 a number that is larger than any
-			// real memory.
+			// If there is no limit, the file of version 2 contains "max". The file of version 1 then contains a number
+			// that is larger than any real memory.
 			if limit, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil && limit > 0 {
 				lowest = min(lowest, limit)
 			}
@@ -141,8 +141,8 @@ func (a *App) limitMemory() {
 const (
 	// releaseInterval is the time between two measurements of the heap by releaseMemory.
 	releaseInterval = 5 * time.Second
-	// releaseAbove is the size of the unused memory, in bytes, above which the server returns this memory to the
-	// operating system.
+	// The server returns unused memory to the operating system if the unused memory is larger than releaseAbove, in
+	// bytes.
 	releaseAbove = 4 << 20
 )
 
@@ -163,8 +163,8 @@ func (a *App) releaseMemory(ctx context.Context) {
 		objects, allocated := read(2), read(4)
 		garbage := objects - min(objects, read(3))
 		idle := read(0) + read(1) + garbage
-		// Compare the unused memory with the memory that was allocated since the last tick. If more was allocated, the
-		// server is busy and will soon need the unused memory again.
+		// If the server has allocated more memory since the last tick than is now unused, it is busy and will soon need
+		// the unused memory again.
 		if idle > releaseAbove && allocated-allocatedBefore < idle {
 			debug.FreeOSMemory()
 			a.log.Debug("returned unused memory to the operating system", slog.Uint64("bytes", idle))

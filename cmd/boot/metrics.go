@@ -39,8 +39,9 @@ type statsCollector struct {
 
 // auditEvents is not in the table of metrics, because it has two labels: the action and the outcome.
 var auditEvents = prometheus.NewDesc("lockbox_audit_events_total",
-	"Number of audit events that this server committed, by action and outcome. An event that stands for several "+
-		"refusals counts once for each of them. A sign-in has the action session.create.",
+	"Number of audit events that this server committed, by action and outcome. "+
+		"An event that stands for several refusals counts once for each of them. "+
+		"A sign-in has the action session.create.",
 	[]string{"action", "outcome"}, nil)
 
 // Describe implements prometheus.Collector.
@@ -145,8 +146,8 @@ var metrics = []metric{
 		"1 if the database committed the last probe of this server, otherwise 0. A probe runs every 5 seconds.",
 		func(s stats) values { return values{"": writable(s.db.Health)} }),
 	newMetric(gauge, "lockbox_db_clock_skew_seconds", "",
-		"Time by which the clock of the database is ahead of the clock of this server, in seconds; negative if the "+
-			"clock of the database is behind.",
+		"Time by which the clock of the database is ahead of the clock of this server, in seconds; "+
+			"negative if the clock of the database is behind.",
 		func(s stats) values { return one(s.db.Health.ClockSkew.Seconds()) }),
 
 	newMetric(gauge, "lockbox_db_batch_requests_waiting", "kind",
@@ -192,7 +193,7 @@ var metrics = []metric{
 		"Number of key derivations (Argon2id) that were completed, by purpose.",
 		func(s stats) values { return byPurpose(s.kdf.Passwords.Done, s.kdf.Entries.Done) }),
 	newMetric(counter, "lockbox_kdf_refused_total", "for",
-		"Number of refused key derivations (Argon2id), by purpose. A derivation is refused if the queue is full, or "+
-			"if its request ends before it can start.",
+		"Number of refused key derivations (Argon2id), by purpose. "+
+			"A derivation is refused if the queue is full, or if its request ends before it can start.",
 		func(s stats) values { return byPurpose(s.kdf.Passwords.Refused, s.kdf.Entries.Refused) }),
 }

@@ -76,7 +76,7 @@ func parseDuration(text string) (time.Duration, error) {
 }
 
 // maxFreeAttempts is the largest number of free attempts that can be set. It is high enough to disable rate limits in
-// practice. The limits that are multiples of this number cannot overflow.
+// practice, and low enough that no limit computed from it overflows.
 const maxFreeAttempts = 1_000_000
 
 // Address is a host and a port to listen on. An empty host means all interfaces.
@@ -104,8 +104,8 @@ type CollectorURL struct{ url *url.URL }
 func (u *CollectorURL) UnmarshalText(text []byte) error {
 	parsed, err := url.Parse(string(text))
 	if err != nil || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.Host == "" || parsed.User != nil {
-		return rule("must be an http or https URL without a password, such as http://localhost:4318/v1/traces; set " +
-			"credentials in LOCKBOX_TRACES_HEADERS")
+		return rule("must be an http or https URL without a password, such as http://localhost:4318/v1/traces; " +
+			"set credentials in LOCKBOX_TRACES_HEADERS")
 	}
 	u.url = parsed
 	return nil

@@ -120,14 +120,14 @@ type sweepMetrics struct {
 	deleted, failures *prometheus.CounterVec
 }
 
-// newSweepMetrics returns the metrics with a sample for each kind of rows. The time of the last success begins with the
+// newSweepMetrics returns the metrics with a sample for each kind of rows. The metric lastSuccess begins with the
 // current time. If it began with zero, an alert on its age would fire when the server starts.
 func newSweepMetrics(config Config) *sweepMetrics {
 	m := &sweepMetrics{
 		lastSuccess: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "lockbox_sweep_last_success_timestamp_seconds",
-			Help: "Time of the last sweep without an error, in seconds since 1970. Before the first such sweep, it " +
-				"is the time when the server started.",
+			Help: "Time of the last sweep without an error, in seconds since 1970. " +
+				"Before the first such sweep, it is the time when the server started.",
 		}),
 		deleted: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "lockbox_sweep_deleted_total",

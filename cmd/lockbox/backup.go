@@ -121,7 +121,7 @@ before a server starts, because a server changes rows. The command writes nothin
 	}
 }
 
-// optional returns the argument of a command that takes at most one, or "" if the argument is missing.
+// optional returns the argument of a command that takes at most one argument, or "" if the argument is missing.
 func optional(args []string) string {
 	if len(args) == 0 {
 		return ""

@@ -14,8 +14,8 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/terminal"
 )
 
-// commands returns the given command and those below it, but only commands that have no subcommands. It omits help and
-// other commands that cobra adds at run time.
+// commands returns all descendants of a command that have no subcommands. If the command itself has no subcommands,
+// commands returns only this command. The result omits help and other commands that cobra adds at run time.
 func commands(command *cobra.Command) []*cobra.Command {
 	if !command.HasSubCommands() {
 		return []*cobra.Command{command}

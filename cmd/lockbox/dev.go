@@ -50,9 +50,8 @@ func announce(ctx context.Context, out io.Writer, dev *boot.Dev) {
 	if dev.HasOwner() {
 		steps = nextSteps
 	}
-	fmt.Fprint(out, "\n# Lockbox is ready. Its data is in ", dev.DataDir(),
-		". Ctrl-C stops Lockbox and keeps the data.\n",
-		"# Paste this into bash in another terminal, in this folder:\n\nURL=", dev.URL, "\n", steps)
+	fmt.Fprintf(out, "\n# Lockbox is ready. Its data is in %s. Ctrl-C stops Lockbox and keeps the data.\n"+
+		"# Paste this into bash in another terminal, in this folder:\n\nURL=%s\n%s", dev.DataDir(), dev.URL, steps)
 }
 
 // shellQuoted returns text as one word of a POSIX shell.

@@ -41,7 +41,7 @@ With --url, send the request to that server instead, and verify its certificate.
 			return checkHealth(command.Context(), localURL(config), insecure)
 		},
 	}
-	command.Flags().StringVar(&url, "url", "", "check the server at this URL instead of the one on this machine")
+	command.Flags().StringVar(&url, "url", "", "check the server at this URL instead of the server on this machine")
 	return command
 }
 

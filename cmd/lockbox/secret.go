@@ -17,7 +17,7 @@ import (
 
 // secretCommand groups the commands about the secret, and about the server keys that are encrypted with the secret.
 func secretCommand() *cobra.Command {
-	command := &cobra.Command{Use: "secret", Short: "Manage the server's secret, and the server keys that it encrypts"}
+	command := &cobra.Command{Use: "secret", Short: "Manage the server keys and the secret that encrypts them"}
 	command.AddCommand(rotateCommand(), rekeyCommand(), statusCommand(), recoveryCodesCommand())
 	return command
 }
@@ -147,8 +147,8 @@ func listRevoked(ctx context.Context, command *cobra.Command, keys *serverkeys.S
 	for _, key := range revoked {
 		fmt.Fprintf(command.OutOrStdout(), "%s\t%s\t%q\n", key.User, key.Key.ID, key.Key.Name)
 	}
-	return errors.New("nothing is changed yet: the rekey revokes these API keys, and their users must sign in to " +
-		"create new ones; add --yes to continue")
+	return errors.New("nothing is changed yet: the rekey revokes these API keys, " +
+		"and their users must sign in to create new ones; add --yes to continue")
 }
 
 // rekey replaces the key and prints the progress. If a row fails authentication, rekey skips the row and continues. At

@@ -166,8 +166,8 @@ func userPasswdCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "passwd NAME",
 		Short: "Set a user's password and revoke all of the user's sessions",
-		Long: "Set a user's password and revoke all of the user's sessions. On a terminal, the command prompts for " +
-			"the password; otherwise it reads one line from standard input.",
+		Long: "Set a user's password and revoke all of the user's sessions. " +
+			"On a terminal, the command prompts for the password; otherwise it reads one line from standard input.",
 		Example: "  lockbox user passwd anna\n  lockbox user passwd anna < password",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Changes is the result of Compare. It contains the path of each field, in the syntax of Value.Field. Removed has the
+// Changes is the result of Compare. Its lists contain paths of fields, in the syntax of Value.Field. Removed has the
 // order of the old value, and the other lists have the order of the new value.
 type Changes struct {
 	Added     []string `json:"added"`
@@ -75,7 +75,8 @@ func leavesOf(value Value) leaves {
 func (l *leaves) collect(path []string, value Value) {
 	if value.isObject && len(value.members) > 0 && l.canExpand(path, value) {
 		for _, each := range value.members {
-			// All members of the object share path, so append must copy it. The full slice expression forces this.
+			// All members of the object use the same slice path, so append must copy it. The full slice expression
+			// forces the copy.
 			l.collect(append(path[:len(path):len(path)], each.label()), each.value)
 		}
 		return

@@ -106,7 +106,7 @@ func TestWriteDotenv(t *testing.T) {
 		"E=\"it's \\$5 \\\"now\\\" \\\\ \\`id\\`\"\nF='1\n2'\nG=' x '\nH='a=b'\nI='é'\nJ='~'\n", out.String())
 }
 
-// TestWriteNUL checks that a value with a NUL character is an error that names the variable.
+// TestWriteNUL checks that a value with a NUL character causes an error that names the variable.
 func TestWriteNUL(t *testing.T) {
 	t.Parallel()
 	for _, format := range []Format{Dotenv, Shell} {

@@ -47,8 +47,8 @@ func SecretName(key string) string {
 // encryption, so a manifest needs the same protection as the values.
 func WriteKubernetes(out io.Writer, secret Secret, variables []Variable) error {
 	if !dnsSubdomain.MatchString(secret.Name) || len(secret.Name) > maxSubdomain {
-		return fmt.Errorf("%q is not a valid name for a Kubernetes Secret: use --name with lower-case letters, "+
-			"digits, '-' and '.'", secret.Name)
+		return fmt.Errorf("%q is not a valid name for a Kubernetes Secret: "+
+			"use --name with lower-case letters, digits, '-' and '.'", secret.Name)
 	}
 	if secret.Namespace != "" && (!dnsLabel.MatchString(secret.Namespace) || len(secret.Namespace) > maxLabel) {
 		return fmt.Errorf("%q is not a valid Kubernetes namespace: use up to %d lower-case letters, digits and '-'",
@@ -58,8 +58,8 @@ func WriteKubernetes(out io.Writer, secret Secret, variables []Variable) error {
 	if err != nil {
 		return err
 	}
-	// A Secret may have a name such as true or 1, so quote each name that a user chooses. YAML would not read it as a
-	// string otherwise.
+	// A Secret may have a name such as true or 1. Quote each name that a user chooses, because YAML would not read such
+	// a name as a string.
 	metadata := mapping("name", yamlString(secret.Name))
 	if secret.Namespace != "" {
 		metadata.Content = append(metadata.Content, yamlName("namespace"), yamlString(secret.Namespace))
@@ -74,8 +74,8 @@ func secretData(variables []Variable) (*yaml.Node, error) {
 	data, size := &yaml.Node{Kind: yaml.MappingNode}, 0
 	for _, each := range variables {
 		if size += len(each.Value); size > maxSecretBytes {
-			return nil, fmt.Errorf("the values are too large for a Kubernetes Secret: with the variable %s, they "+
-				"exceed 1 MiB", each.Name)
+			return nil, fmt.Errorf("the values are too large for a Kubernetes Secret: "+
+				"with the variable %s, they exceed 1 MiB", each.Name)
 		}
 		if len(each.Name) > maxSubdomain {
 			return nil, fmt.Errorf("the name %.40s… is longer than the %d characters that a Kubernetes Secret allows",

@@ -36,7 +36,8 @@ type member struct {
 	name  string
 	value Value
 	// damaged is "" for most members. If the name in the JSON contains half of a surrogate pair, the decoder replaces
-	// the half, and name is wrong. In this case, damaged is the name as it appears in the JSON, without quotes.
+	// the half, so the field name is wrong. In this case, damaged is the name as it appears in the JSON, without
+	// quotes.
 	damaged string
 }
 
@@ -57,8 +58,8 @@ func (m member) checkName(path []string) error {
 		errHalfPair)
 }
 
-// Parse reads one JSON value. A duplicate name in an object is an error, because programs disagree on which of its
-// values is valid. Errors contain line numbers and names but no values.
+// Parse reads one JSON value. A duplicate name in an object is an error, because programs disagree on which value
+// of such a name is valid. Errors contain line numbers and names but no values.
 func Parse(text []byte) (Value, error) {
 	if !utf8.Valid(text) {
 		return Value{}, errors.New("not UTF-8 text")
@@ -120,7 +121,8 @@ func parseObject(decoder *json.Decoder, text []byte, path []string) (Value, erro
 		if raw := text[before:decoder.InputOffset()]; hasHalfPair(raw) {
 			each.damaged = string(bytes.Trim(raw, "\", \t\r\n"))
 		}
-		// All members of the object share path, so append must copy it. The full slice expression forces this.
+		// All members of the object use the same slice path, so append must copy it. The full slice expression forces
+		// the copy.
 		inside := append(path[:len(path):len(path)], each.label())
 		if seen[each.label()] {
 			return Value{}, fmt.Errorf("duplicate name %s", quotePath(inside))
@@ -340,7 +342,7 @@ func (v Value) field(path string) (Value, bool) {
 // WithField returns a copy of an object with the given value at a path. Field describes the syntax of the path.
 // WithField creates missing objects on the path. It cannot change an element of an array, and returns an error if a
 // parent is not an object. It also returns an error if an object on the path has a name with half of a surrogate pair,
-// because it would change this name.
+// because WithField would change this name.
 func (v Value) WithField(path string, value Value) (Value, error) {
 	return v.withField(path, value, path)
 }

@@ -25,12 +25,13 @@ func ReadYAML(text []byte) (Value, error) {
 	if err := decoder.Decode(&document); err != nil {
 		return Value{}, yamlError(err)
 	}
-	// The result can contain only the first document, so refuse a file with a second one.
+	// The result can contain only the first document, so refuse a file with a second document.
 	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
 		if err != nil {
 			return Value{}, yamlError(err)
 		}
-		return Value{}, fmt.Errorf("line %d: a second document begins here; the file must contain one", second.Line)
+		return Value{}, fmt.Errorf("line %d: a second document begins here; the file must contain only one",
+			second.Line)
 	}
 	// If a file contains only comments, the YAML library returns a document without content.
 	if len(document.Content) == 0 {
@@ -115,8 +116,8 @@ func fromMapping(node *yaml.Node, depth int) (Value, error) {
 	return object(members), nil
 }
 
-// hasTag reports whether a node has an explicit tag other than !!str on a scalar. Such a tag could declare any text to
-// be a number or a boolean.
+// hasTag reports whether a node has an explicit tag. It ignores the tag !!str on a scalar. Any other tag could declare
+// a text to be a number or a boolean.
 func hasTag(node *yaml.Node) bool {
 	return node.Style&yaml.TaggedStyle != 0 && (node.Kind != yaml.ScalarNode || node.ShortTag() != "!!str")
 }

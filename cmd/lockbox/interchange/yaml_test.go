@@ -46,12 +46,12 @@ func TestYAMLErrors(t *testing.T) {
 		"a: !custom hunter2":         "line 1: tags are not supported",
 		"a: !custom [hunter2]":       "line 1: tags are not supported",
 		"!custom a: hunter2":         "line 1: tags are not supported",
-		// ReadYAML copies a boolean into the JSON without quotes. If it treated this text as a boolean, the object
-		// would get another name, "admin".
+		// ReadYAML copies a boolean into the JSON without quotes. If ReadYAML treated this text as a boolean, the text
+		// would add the name "admin" to the object.
 		`a: !!bool '1, "admin": true'`: "line 1: tags are not supported",
 		"a: 1\na: hunter2":             `line 2: duplicate name "a"`,
 		"? [hunter2]\n: x":             "line 1: a name must be plain text, not a list or an object",
-		"a: 1\n---\nb: hunter2":        "line 2: a second document begins here; the file must contain one",
+		"a: 1\n---\nb: hunter2":        "line 2: a second document begins here; the file must contain only one",
 		strings.Repeat("[", 150):       "line 1: invalid YAML",
 		"a: " + strings.Repeat("[", 150) + strings.Repeat("]", 150): "line 1: nested more than 100 levels deep",
 		"a: hunter2\x00": "invalid YAML",

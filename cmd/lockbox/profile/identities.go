@@ -20,8 +20,8 @@ type Identity struct {
 	Username string `json:"username"`
 	// Text is the identity, "lbid1_…".
 	Text string `json:"identity"`
-	// During a rotation, Previous has the identities that Text replaces. Some boxes may still need one of them until
-	// the rotation is complete.
+	// During a rotation, the field Previous contains the identities that the identity in Text replaces. Some boxes may
+	// still need one of the replaced identities until the rotation is complete.
 	Previous []string `json:"previous,omitempty"`
 }
 
@@ -60,8 +60,8 @@ func (s IdentityStore) Load(url, username string) (stored Identity, ok bool, err
 	}
 	// The decoder's error may quote the file, which contains the identity.
 	if json.Unmarshal(text, &stored) != nil {
-		return Identity{}, false, fmt.Errorf("%s is not a valid identity file: delete it, then run lockbox identity "+
-			"unlock", path)
+		return Identity{}, false, fmt.Errorf("%s is not a valid identity file: "+
+			"delete it, then run lockbox identity unlock", path)
 	}
 	return stored, true, nil
 }

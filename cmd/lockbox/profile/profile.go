@@ -44,7 +44,7 @@ type Profile struct {
 	// IdentityDeclined means that the user declined to create or unlock an identity. lockbox login then does not ask
 	// again.
 	IdentityDeclined bool `json:"identityDeclined,omitempty"`
-	// If the user creates a box, the users in Grant get its key too.
+	// If the user creates a box, the users in Grant also get the key of the box.
 	Grant []string `json:"grant,omitempty"`
 }
 
@@ -82,8 +82,8 @@ func (b Book) Names() []string {
 	return names
 }
 
-// Choose returns the name of the profile to use. It is the requested name if there is one, otherwise the name of the
-// current profile, otherwise Default.
+// Choose returns the name of the profile to use. It returns requested if that name is not empty, otherwise the name of
+// the current profile, otherwise Default.
 func (b Book) Choose(requested string) string {
 	switch {
 	case requested != "":
@@ -112,8 +112,8 @@ func CheckName(name string) error {
 func Path() (string, error) {
 	folder, err := os.UserConfigDir()
 	if err != nil {
-		return "", fmt.Errorf("there is no directory for the profile file: %w: set HOME or XDG_CONFIG_HOME, or use "+
-			"LOCKBOX_API_URL and LOCKBOX_API_KEY", err)
+		return "", fmt.Errorf("there is no directory for the profile file: %w: set HOME or XDG_CONFIG_HOME, "+
+			"or use LOCKBOX_API_URL and LOCKBOX_API_KEY", err)
 	}
 	return filepath.Join(folder, "lockbox", "profiles.json"), nil
 }
@@ -130,8 +130,8 @@ func Load(path string) (Book, error) {
 		return book, nil
 	}
 	if err != nil {
-		return book, fmt.Errorf("cannot read the profile file: %w"+remedy+", or set LOCKBOX_API_URL and "+
-			"LOCKBOX_API_KEY", err)
+		return book, fmt.Errorf("cannot read the profile file: %w"+remedy+", "+
+			"or set LOCKBOX_API_URL and LOCKBOX_API_KEY", err)
 	}
 	if err := json.Unmarshal(text, &book); err != nil {
 		// The decoder's error may quote the file, which contains tokens.

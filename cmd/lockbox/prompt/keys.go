@@ -8,7 +8,7 @@ import (
 )
 
 // ErrSeveralLines means that more than one line was typed or pasted at a prompt that accepts one line. The prompt
-// discards all input. Otherwise the shell would run the other lines as commands.
+// discards all input, because the shell would run unread lines as commands.
 var ErrSeveralLines = errors.New(
 	"the input has several lines, but this prompt accepts only one: paste a single line; nothing was changed")
 

@@ -161,7 +161,7 @@ func ask(ctx context.Context, question string, hidden bool, read func(*os.File) 
 }
 
 // enableBracketedPaste makes a terminal mark the beginning and the end of pasted text. It returns a function that turns
-// these marks off. Terminals without bracketed paste ignore both sequences.
+// these marks off. Terminals without bracketed paste ignore the escape sequences that turn the marks on and off.
 func enableBracketedPaste(out io.Writer) (disable func()) {
 	if os.Getenv("TERM") == "dumb" {
 		return func() {}
