@@ -45,7 +45,7 @@ type Stream struct {
 	delivered, failures atomic.Int64
 	holder              atomic.Bool
 	// The field age is the time since the oldest event entered the queue, in nanoseconds. It is 0 for an empty queue.
-	// The field measured is the time of that measurement, in nanoseconds since 1970.
+	// The field named measured holds the time at which age was measured, in nanoseconds since 1970.
 	age, measured atomic.Int64
 
 	// Only Run uses the following fields.
@@ -72,7 +72,7 @@ func (s *Stream) Stats() Stats {
 	return stats
 }
 
-// Begin claims the lease. If the database has no audit stream yet, the claim begins one. Every event that is stored
+// Begin claims the lease. If the database has no audit stream yet, Begin creates the stream. Every event that is stored
 // afterwards enters the queue. Call Begin before Run and before the server accepts requests.
 func (s *Stream) Begin(ctx context.Context) error {
 	_, err := s.claim(ctx)

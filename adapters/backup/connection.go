@@ -11,8 +11,8 @@ import (
 )
 
 // connection describes how pg_dump and pg_restore connect to a database. The field argument is a command-line argument,
-// which other users of the machine can see. The field variables lists environment variables, which only the same user
-// and root can see.
+// which other users of the machine can see. The field named variables contains environment variables, which only the
+// same user and root can see.
 type connection struct {
 	argument  string
 	variables []string

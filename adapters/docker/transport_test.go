@@ -16,8 +16,8 @@ import (
 )
 
 // hostile returns a host and runs a server in place of its engine. For every request except the version negotiation,
-// the server calls the function answer. The result sent counts the bytes that the server wrote before the client closed
-// the connection.
+// the server calls the function answer. hostile also returns a counter of the bytes that the server wrote before the
+// client closed the connection.
 func hostile(t *testing.T, answer func(w http.ResponseWriter, write func(text string) bool)) (host *Host,
 	sent *atomic.Int64) {
 	t.Helper()

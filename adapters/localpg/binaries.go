@@ -39,8 +39,8 @@ type binaries struct {
 }
 
 // findBinaries searches PATH, then the directory that pg_config reports, then the package directories, newest version
-// first. For an existing cluster, wanted is its major version, because no other version can open the cluster. For a new
-// cluster, wanted is "".
+// first. The argument wanted is the major version of an existing cluster, because no other version can open that
+// cluster. For a new cluster, the argument is "".
 func findBinaries(ctx context.Context, wanted string) (binaries, error) {
 	return pickBinaries(ctx, wanted, preferredDirs(ctx), packageDirs)
 }

@@ -52,9 +52,9 @@ type process struct {
 	log    *os.File // nil if the log goes to the caller's writer
 }
 
-// runGuarded starts the guard, and the guard starts the server with the command line argv. The guard removes the
-// directories temporary and stray at the end; "" means no directory. The output of the server is written to the writer
-// log. If log is nil, the output is written to the file at logPath.
+// runGuarded starts the guard, and the guard starts the server with the command line argv. The arguments temporary and
+// stray are directories that the guard removes at the end; "" means no directory. The output of the server is written
+// to the argument log or, if log is nil, to the file at logPath.
 func runGuarded(
 	who account, argv []string, temporary, stray, logPath string, log io.Writer,
 ) (started *process, err error) {

@@ -36,9 +36,9 @@ type Config struct {
 // Hasher implements ports.Passwords. It is safe for concurrent use.
 type Hasher struct {
 	config Config
-	// The field used lists the configured parameters, and all other parameters that were found in stored hashes. The
-	// order is fixed, and the list contains no duplicates. Every check derives a key with each of these parameters, so
-	// the duration of a check does not depend on the stored hash.
+	// The field named used holds the configured parameters, and all other parameters that were found in stored hashes.
+	// The order is fixed, and the list contains no duplicates. Every check derives a key with each of these parameters,
+	// so the duration of a check does not depend on the stored hash.
 	used atomic.Pointer[[]ports.Argon2Params]
 }
 

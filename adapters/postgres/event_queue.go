@@ -88,7 +88,8 @@ func (q *EventQueue) Next(ctx context.Context, limit int) (ports.QueuedEvents, e
 	if err != nil {
 		return ports.QueuedEvents{}, err
 	}
-	// All transactions with numbers below oldest have ended. readRows has therefore already read their rows.
+	// All transactions with numbers below the value of oldest have ended. readRows has therefore already read their
+	// rows.
 	batch := ports.QueuedEvents{Horizon: oldest}
 	var ids [][16]byte
 	for i, row := range rows {

@@ -20,8 +20,8 @@ const userColumns = `u.id, u.name, COALESCE(u.spelling, u.name), u.role, u.group
 	u.created_at, u.updated_at,
 	COALESCE(u.id = (SELECT owner_id FROM system WHERE id = 1), false)`
 
-// scanUser reads userColumns. If the row has further columns, it stores them in more. It returns domain.ErrUserNotFound
-// if there is no row.
+// scanUser reads userColumns. The argument more contains the targets for any further columns of the row. scanUser
+// returns domain.ErrUserNotFound if there is no row.
 func scanUser(row pgx.Row, more ...any) (domain.User, error) {
 	var user domain.User
 	var id [16]byte

@@ -24,11 +24,11 @@ const (
 	// another program has completed a step. A call therefore reaches the limit only if two programs migrate in opposite
 	// directions.
 	maxConflicts = 100
-	// versionsPerLine is the number of versions in a release line. A version has six digits. The first three are the
-	// number of the release line, and the other three are the number of the step in that line.
+	// versionsPerLine is the number of versions in a release line. A version has six digits. The first three digits are
+	// the number of the release line. The other three digits are the number of the step in that line.
 	versionsPerLine = 1000
 	// lockPatience is how long a migrator retries a step while another transaction holds a lock that the step needs.
-	// lockPause is the time between two tries. During this time, the statements that were waiting behind the step can
+	// lockPause is the time between two tries. During a pause, the statements that were waiting behind the step can
 	// run.
 	lockPatience = 5 * time.Minute
 	lockPause    = time.Second

@@ -24,7 +24,7 @@ const (
 
 // watch returns a context that ends with the cause errHung when the server no longer answers new connections. A
 // statement of a migration may take hours, so its duration does not show whether the server is alive. The returned
-// function stop ends the watch, and waits until the goroutine of the watch has ended.
+// function, stop, ends the watch and waits until the goroutine of the watch has ended.
 func (m *Migrator) watch(ctx context.Context) (watched context.Context, stop func()) {
 	watched, cancel := context.WithCancelCause(ctx)
 	done := make(chan struct{})
