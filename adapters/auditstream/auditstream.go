@@ -109,8 +109,8 @@ func (s *Stream) release(ctx context.Context) {
 	}
 	s.holder.Store(false)
 	if err := s.config.Queue.Release(ctx, s.config.Server); err != nil {
-		s.config.Log.Warn("cannot release the lease of the audit stream; another server continues after the lease "+
-			"expires",
+		s.config.Log.Warn("cannot release the lease of the audit stream; "+
+			"another server continues after the lease expires",
 			slog.Any("error", err))
 	}
 }
@@ -198,7 +198,7 @@ func (s *Stream) deliver(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// send sends the given events, except those that the destination has already accepted. It records which events the
+// send sends the given events, except those that the destination has already accepted. send records which events the
 // destination accepts now.
 func (s *Stream) send(ctx context.Context, events []domain.Event) error {
 	events = slices.DeleteFunc(slices.Clone(events), func(e domain.Event) bool { return s.accepted[e.ID] })

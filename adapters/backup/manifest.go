@@ -151,8 +151,8 @@ func Read(path string, authentic func(text, code []byte) bool) (Manifest, error)
 	// Commands that restore derive the path of the dump from the path of the manifest. They must not restore a dump
 	// that was not verified.
 	if want := dumpName(path); m.File != want {
-		return Manifest{}, fmt.Errorf("%s is the manifest of the dump %q, not of %s: give the dump and the manifest "+
-			"their original names", path, m.File, want)
+		return Manifest{}, fmt.Errorf("%s is the manifest of the dump %q, not of %s: "+
+			"give the dump and the manifest their original names", path, m.File, want)
 	}
 	return m, nil
 }

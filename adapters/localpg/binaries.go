@@ -16,8 +16,9 @@ import (
 const oldestMajor, newestMajor = 14, 18
 
 // ErrMissing means that no supported version of PostgreSQL is installed on the machine.
-var ErrMissing = errors.New("PostgreSQL 14 to 18 (initdb, postgres, pg_ctl) is not installed: run `scripts/provide " +
-	"postgres`, or install it (Debian, Ubuntu: apt-get install postgresql; Fedora: dnf install postgresql-server; " +
+var ErrMissing = errors.New("PostgreSQL 14 to 18 (initdb, postgres, pg_ctl) is not installed: " +
+	"run `scripts/provide postgres`, or install it " +
+	"(Debian, Ubuntu: apt-get install postgresql; Fedora: dnf install postgresql-server; " +
 	"macOS: brew install postgresql@17)")
 
 // packageDirs are the directories in which distributions install the binaries outside of PATH.

@@ -27,7 +27,7 @@ type Config struct {
 	// Params are the parameters for new hashes; zero means DefaultParams.
 	Params ports.Argon2Params
 	// MaxStoredMemoryKiB is the maximum memory that a stored hash may require, in KiB. Zero means 262144 (256 MiB),
-	// which is also the upper limit. It must not exceed the memory that Derive can use.
+	// which is also the upper limit. The value must not exceed the memory that Derive can use.
 	MaxStoredMemoryKiB uint32
 	// Random is the source of salts; nil means crypto/rand.Reader.
 	Random io.Reader
@@ -61,8 +61,8 @@ func New(config Config) (*Hasher, error) {
 			maxStoredKiB, config.MaxStoredMemoryKiB)
 	}
 	if p := config.Params; !withinLimits(p, config.MaxStoredMemoryKiB) {
-		return nil, fmt.Errorf("Argon2id parameters m=%d KiB, t=%d, p=%d are invalid: they must satisfy "+
-			"8p ≤ m ≤ %d, 1 ≤ t ≤ %d, 1 ≤ p ≤ %d",
+		return nil, fmt.Errorf("Argon2id parameters m=%d KiB, t=%d, p=%d are invalid: "+
+			"they must satisfy 8p ≤ m ≤ %d, 1 ≤ t ≤ %d, 1 ≤ p ≤ %d",
 			p.MemoryKiB, p.Time, p.Threads, config.MaxStoredMemoryKiB, maxStoredTime, maxStoredThreads)
 	}
 	h := &Hasher{config: config}

@@ -9,7 +9,7 @@ import (
 
 // fairSlots bounds concurrent work on database connections, in total and for each origin (see ports.WithOrigin).
 // Without a bound for each origin, a single origin could occupy all connections, because its transactions often wait
-// for each other's locks, and reads of large values take long. It is safe for concurrent use.
+// for each other's locks, and reads of large values take long. fairSlots is safe for concurrent use.
 type fairSlots struct {
 	total     *semaphore.Weighted
 	perOrigin int64

@@ -165,7 +165,7 @@ func (s *Store) DeleteOldKeyrings(ctx context.Context, before time.Time, limit i
 }
 
 // sweepEntries locks the boxes in the order of their identifiers, and then the entries. All transactions use this
-// order, so they cannot deadlock. It returns the box of each swept entry.
+// order, so they cannot deadlock. sweepEntries returns the box of each swept entry.
 const sweepEntries = `WITH due AS (
 		SELECT box_id, key FROM entries WHERE deleted_at < $1 AND NOT swept LIMIT $2
 	), locked AS (

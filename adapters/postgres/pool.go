@@ -11,7 +11,7 @@ import (
 )
 
 // pool is the connection pool of a store. Each statement that runs directly on the pool has a deadline, even if the
-// context of the caller has none; see bounded. It is safe for concurrent use.
+// context of the caller has none; see bounded. A pool is safe for concurrent use.
 type pool struct {
 	bounded
 	raw       *pgxpool.Pool

@@ -106,8 +106,8 @@ func checkParameters(params map[string]string) error {
 		}
 	}
 	if encoding, ok := params["client_encoding"]; ok && !isUTF8(encoding) {
-		return fmt.Errorf("the database URL sets client_encoding to %s, but Lockbox needs UTF8: remove this "+
-			"parameter", encoding)
+		return fmt.Errorf("the database URL sets client_encoding to %s, but Lockbox needs UTF8: "+
+			"remove this parameter", encoding)
 	}
 	delete(params, "client_encoding")
 	return nil

@@ -134,8 +134,8 @@ func CheckSchema(current, newest uint) error {
 	if current <= newest || current/versionsPerLine == newest/versionsPerLine {
 		return nil
 	}
-	return fmt.Errorf("the database schema is at version %06d of release line %03d, but this program knows versions "+
-		"up to %06d of line %03d: run a program of line %03d",
+	return fmt.Errorf("the database schema is at version %06d of release line %03d, "+
+		"but this program knows versions up to %06d of line %03d: run a program of line %03d",
 		current, current/versionsPerLine, newest, newest/versionsPerLine, current/versionsPerLine)
 }
 
@@ -147,8 +147,8 @@ func (m *Migrator) newest() uint { return m.steps[len(m.steps)-1].version }
 func (m *Migrator) indexOf(version uint) (int, error) {
 	i := slices.IndexFunc(m.steps, func(s step) bool { return s.version == version })
 	if i < 0 {
-		return 0, fmt.Errorf("this program does not know version %06d of the database schema; the newest version "+
-			"that it knows is %06d", version, m.newest())
+		return 0, fmt.Errorf("this program does not know version %06d of the database schema; "+
+			"the newest version that it knows is %06d", version, m.newest())
 	}
 	return i, nil
 }
