@@ -73,8 +73,8 @@ func runGuarded(
 		return nil, err
 	}
 	if log == nil {
-		// If root runs this program, the directory belongs to another user. That user must not redirect this file with
-		// a symbolic link.
+		// If root runs this program, the directory belongs to another user. That user must not be able to redirect this
+		// file with a symbolic link.
 		const flags = os.O_CREATE | os.O_RDWR | os.O_TRUNC | os.O_APPEND | syscall.O_NOFOLLOW
 		if p.log, err = os.OpenFile(logPath, flags, 0o600); err != nil { //nolint:gosec // a path of our own
 			return nil, err

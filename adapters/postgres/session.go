@@ -187,9 +187,9 @@ func timelineOf(conn *pgxpool.Conn) uint32 {
 }
 
 // acceptTimeline refuses a server if an earlier connection has reported a newer timeline. Such a server is an old
-// primary that still runs although a standby was promoted. If the timeline is newer than all earlier ones, a standby
-// was promoted in the meantime. acceptTimeline then discards all other connections, because they may still lead to the
-// old primary.
+// primary that still runs although a standby was promoted. If the timeline is newer than all timelines that were
+// reported before, a standby was promoted in the meantime. acceptTimeline then discards all other connections, because
+// they may still lead to the old primary.
 func (c *connector) acceptTimeline(timeline uint32) error {
 	for {
 		seen := c.timeline.Load()

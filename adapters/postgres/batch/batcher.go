@@ -233,8 +233,7 @@ func (b *Batcher[In, Out]) dropCancelled() {
 	})
 }
 
-// Close refuses new requests and returns when all queued ones have run. It may be called more than
-// once.
+// Close refuses new requests and returns when all queued requests have run. It may be called more than once.
 func (b *Batcher[In, Out]) Close() {
 	b.mu.Lock()
 	b.closed = true

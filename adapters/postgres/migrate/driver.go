@@ -282,7 +282,7 @@ func (d *driver) Close() error { return nil }
 func (d *driver) Drop() error { return errors.New("dropping a database is not supported") }
 
 // orConflict adds errConflict to err if the transaction had a conflict with a concurrent transaction. If a lock was not
-// free, it adds errLocked. It returns any other error unchanged.
+// free, orConflict adds errLocked instead. It returns any other error unchanged.
 func orConflict(err error) error {
 	switch {
 	case sqlstate.IsConflict(err):
