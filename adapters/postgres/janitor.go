@@ -13,7 +13,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// The methods of ports.Janitor delete up to limit rows each. A small limit keeps the locks short.
+// Methods of ports.Janitor delete rows. Their argument limit bounds the number of rows that one call deletes. A small
+// limit keeps the locks short.
 
 // DeleteEndedSessions removes sessions that expired before the given time; see ports.Janitor.
 func (s *Store) DeleteEndedSessions(ctx context.Context, before time.Time, limit int) (int, error) {

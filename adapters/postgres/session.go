@@ -43,7 +43,7 @@ type fullServer struct {
 }
 
 const (
-	// discardInterval is the shortest time between two calls of replaceIdle that replace the idle connections.
+	// discardInterval is the shortest time between two replacements of the idle connections by replaceIdle.
 	discardInterval = 2 * time.Second
 	// If the server refuses a connection because too many are open, the pool opens no connection for fullInterval.
 	fullInterval = time.Second

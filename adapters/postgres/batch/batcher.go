@@ -179,8 +179,8 @@ func (b *Batcher[In, Out]) runAlone(ctx context.Context, w *worker, request *Req
 	}
 }
 
-// drain runs batch and then the queued requests, until the queue is empty. It uses the background context, because a
-// batch belongs to several requests, and no single request may cancel it.
+// drain runs the given batch and then the queued requests, until the queue is empty. It uses the background context,
+// because a batch belongs to several requests, and no single request may cancel it.
 func (b *Batcher[In, Out]) drain(w *worker, batch ...*Request[In, Out]) {
 	for ; len(batch) > 0; batch = b.nextBatch(w) {
 		b.runBatch(context.Background(), batch)

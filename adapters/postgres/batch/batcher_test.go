@@ -67,7 +67,7 @@ func (r *recorder) batcher(maxBatch, maxConcurrent int) *Batcher[int, int] {
 	return New(r.run, Config{MaxBatch: maxBatch, MaxConcurrent: maxConcurrent})
 }
 
-// submit submits all numbers below count, one after another. The returned function waits for the results.
+// submit submits the numbers from 0 to count-1, one after another. The returned function waits for the results.
 func submit(t *testing.T, b *Batcher[int, int], count int) func() []error {
 	t.Helper()
 	errs := make([]error, count)

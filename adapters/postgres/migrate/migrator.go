@@ -127,9 +127,9 @@ func (m *Migrator) Version(ctx context.Context) (current, newest uint, err error
 	return current, m.newest(), err
 }
 
-// CheckSchema returns nil if a program may serve a database. The program knows versions up to newest, and the database
-// is at version current. Within a release line, newer versions only add to the schema. A later line may remove tables
-// or columns that the program needs.
+// CheckSchema returns nil if a program may serve a database. The argument current is the version of the database. The
+// argument newest is the newest version that the program knows. Within a release line, newer versions only add to the
+// schema. A later line may remove tables or columns that the program needs.
 func CheckSchema(current, newest uint) error {
 	if current <= newest || current/versionsPerLine == newest/versionsPerLine {
 		return nil
