@@ -48,7 +48,7 @@ func hostile(t *testing.T, answer func(w http.ResponseWriter, write func(text st
 	return host, sent
 }
 
-// calls lists the requests that the host sends to the engine, by name.
+// calls are the requests that the host sends to the engine, by name.
 var calls = map[string]func(ctx context.Context, h *Host) error{
 	"list": func(ctx context.Context, h *Host) error { _, err := h.List(ctx); return err },
 	"create": func(ctx context.Context, h *Host) error {

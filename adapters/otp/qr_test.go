@@ -21,7 +21,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// labels lists pairs of issuer and account, from the shortest to the longest allowed.
+// labels are pairs of issuer and account, from the shortest pair to the longest allowed pair.
 var labels = [][2]string{
 	{"L", "a"},
 	{"Lockbox", "anna"},

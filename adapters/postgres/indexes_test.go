@@ -169,7 +169,7 @@ func TestSearchesReadALimitedNumberOfEvents(t *testing.T) {
 	}
 }
 
-// nodes lists the types of a plan's nodes.
+// nodes returns the types of a plan's nodes.
 func nodes(node plan) []string {
 	list := []string{node.Node}
 	for _, each := range node.Plans {
