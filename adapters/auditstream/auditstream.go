@@ -45,7 +45,7 @@ type Stream struct {
 	delivered, failures atomic.Int64
 	holder              atomic.Bool
 	// The field age is the time since the oldest event entered the queue, in nanoseconds. It is 0 for an empty queue.
-	// The field measured is the time of that measurement, in nanoseconds since 1970.
+	// The field named measured holds the time at which age was measured, in nanoseconds since 1970.
 	age, measured atomic.Int64
 
 	// Only Run uses the following fields.
@@ -72,7 +72,7 @@ func (s *Stream) Stats() Stats {
 	return stats
 }
 
-// Begin claims the lease. If the database has no audit stream yet, the claim begins one. Every event that is stored
+// Begin claims the lease. If the database has no audit stream yet, Begin creates the stream. Every event that is stored
 // afterwards enters the queue. Call Begin before Run and before the server accepts requests.
 func (s *Stream) Begin(ctx context.Context) error {
 	_, err := s.claim(ctx)
@@ -109,8 +109,8 @@ func (s *Stream) release(ctx context.Context) {
 	}
 	s.holder.Store(false)
 	if err := s.config.Queue.Release(ctx, s.config.Server); err != nil {
-		s.config.Log.Warn("cannot release the lease of the audit stream; another server continues after the lease "+
-			"expires",
+		s.config.Log.Warn("cannot release the lease of the audit stream; "+
+			"another server continues after the lease expires",
 			slog.Any("error", err))
 	}
 }
@@ -198,7 +198,7 @@ func (s *Stream) deliver(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// send sends the given events, except those that the destination has already accepted. It records which events the
+// send sends the given events, except those that the destination has already accepted. send records which events the
 // destination accepts now.
 func (s *Stream) send(ctx context.Context, events []domain.Event) error {
 	events = slices.DeleteFunc(slices.Clone(events), func(e domain.Event) bool { return s.accepted[e.ID] })

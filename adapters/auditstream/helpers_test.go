@@ -95,7 +95,7 @@ func run(stream *Stream) (stop func()) {
 	})
 }
 
-// receiver is a destination that keeps the delivered targets.
+// receiver is a destination that keeps the targets of the delivered events.
 type receiver struct {
 	mu       sync.Mutex // guards the following fields
 	targets  []string
@@ -131,7 +131,7 @@ func (r *receiver) received() []string {
 	return slices.Clone(r.targets)
 }
 
-// await waits until the receiver has all targets.
+// await waits until the receiver has received events with all the given targets.
 func (r *receiver) await(t *testing.T, targets []string) {
 	t.Helper()
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
@@ -141,8 +141,8 @@ func (r *receiver) await(t *testing.T, targets []string) {
 
 var errRefused = errors.New("refused")
 
-// brokenQueue is a queue whose next calls fail. The field fails counts the failures that remain. Claim fails while more
-// than four remain, then Next fails until two remain, then Delivered fails.
+// brokenQueue is a queue whose next calls fail. The field fails is the number of calls that still have to fail. While
+// it is above 4, Claim fails. While it is 3 or 4, Next fails. While it is 1 or 2, Delivered fails.
 type brokenQueue struct {
 	ports.EventQueue
 

@@ -81,8 +81,8 @@ func (f *File) Deliver(_ context.Context, lines [][]byte) (int, error) {
 		return 0, err
 	}
 	if _, err := f.file.Write(bytes.Join(lines, nil)); err != nil {
-		// The failed write may have left an incomplete line. The file is therefore closed. The next delivery opens it
-		// again, and open ends the incomplete line.
+		// The failed write may have left an incomplete line. The file is therefore closed. The next delivery opens the
+		// file again, and open ends the incomplete line.
 		return 0, errors.Join(err, f.Close())
 	}
 	return allOrNone(lines, f.file.Sync())

@@ -11,8 +11,8 @@ import (
 )
 
 // connection describes how pg_dump and pg_restore connect to a database. The field argument is a command-line argument,
-// which other users of the machine can see. The field variables lists environment variables, which only the same user
-// and root can see.
+// which other users of the machine can see. The field named variables contains environment variables, which only the
+// same user and root can see.
 type connection struct {
 	argument  string
 	variables []string
@@ -27,8 +27,9 @@ var libpqParameters = []string{"hostaddr", "passfile", "channel_binding", "conne
 	"require_auth", "ssl_min_protocol_version", "ssl_max_protocol_version", "krbsrvname", "target_session_attrs",
 	"load_balance_hosts", "service"}
 
-var errDatabaseURL = errors.New("the database URL cannot be passed to PostgreSQL's programs: write it as " +
-	"postgres://user:password@host:5432/name, and percent-encode characters such as @ : / ? # and % in the password")
+var errDatabaseURL = errors.New("the database URL cannot be passed to PostgreSQL's programs: " +
+	"write it as postgres://user:password@host:5432/name, " +
+	"and percent-encode characters such as @ : / ? # and % in the password")
 
 // parameterName matches the valid names of parameters. If a name does not match, it may be a part of a password that
 // was not percent-encoded.

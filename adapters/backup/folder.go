@@ -46,7 +46,8 @@ func ManifestPath(dir, name string) string { return filepath.Join(dir, name+mani
 // ErrNoBackup means that a folder contains no manifest.
 var ErrNoBackup = errors.New("there is no backup: create one with lockbox backup create")
 
-// Newest returns the paths of the newest manifests in a folder. It returns at most limit paths, newest first.
+// Newest returns the paths of the newest manifests in a folder. The argument limit is the maximum number of paths. The
+// newest manifest comes first.
 func Newest(dir string, limit int) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

@@ -31,8 +31,8 @@ type Manifest struct {
 	// CreatedAt is the time of the snapshot. VerifiedAt is the time of the last successful verification, or zero.
 	CreatedAt  time.Time `json:"createdAt"`
 	VerifiedAt time.Time `json:"verifiedAt,omitzero"`
-	// The field Lockbox is the version of this program. The other two fields are the major versions of the PostgreSQL
-	// server and of pg_dump.
+	// The field Lockbox is the version of this program. The fields PostgreSQL and PgDump are the major versions of the
+	// PostgreSQL server and of pg_dump.
 	Lockbox    string `json:"lockbox"`
 	PostgreSQL int    `json:"postgresql"`
 	PgDump     int    `json:"pgDump"`
@@ -69,9 +69,9 @@ type Table struct {
 }
 
 // ErrNotAuthentic means that a manifest was changed, or that it was written under another secret.
-var ErrNotAuthentic = errors.New("the manifest is not authentic: the file was changed, or the backup was made under " +
-	"another secret; if the secret was rotated after the backup, set LOCKBOX_SECRET_KEY_PREVIOUS to the previous " +
-	"secret")
+var ErrNotAuthentic = errors.New("the manifest is not authentic: " +
+	"the file was changed, or the backup was made under another secret; " +
+	"if the secret was rotated after the backup, set LOCKBOX_SECRET_KEY_PREVIOUS to the previous secret")
 
 // text returns the text that Code authenticates.
 func (m Manifest) text() ([]byte, error) {
@@ -151,8 +151,8 @@ func Read(path string, authentic func(text, code []byte) bool) (Manifest, error)
 	// Commands that restore derive the path of the dump from the path of the manifest. They must not restore a dump
 	// that was not verified.
 	if want := dumpName(path); m.File != want {
-		return Manifest{}, fmt.Errorf("%s is the manifest of the dump %q, not of %s: give the dump and the manifest "+
-			"their original names", path, m.File, want)
+		return Manifest{}, fmt.Errorf("%s is the manifest of the dump %q, not of %s: "+
+			"give the dump and the manifest their original names", path, m.File, want)
 	}
 	return m, nil
 }

@@ -44,7 +44,7 @@ func TestOpenCopies(t *testing.T) {
 	require.NoError(t, dump.Close())
 }
 
-// TestHasDump verifies that only a regular file of the right size counts.
+// TestHasDump verifies that HasDump returns true only for a regular file of the right size.
 func TestHasDump(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

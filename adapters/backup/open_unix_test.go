@@ -10,8 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestNamedPipes verifies that named pipes in place of a manifest and of a dump are refused without waiting for a
-// writer.
+// TestNamedPipes verifies that Read and Open refuse named pipes immediately, and do not wait for a writer.
 func TestNamedPipes(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -20,11 +20,11 @@ type tool struct {
 }
 
 // ErrNoTool means that a program of PostgreSQL is missing or too old.
-var ErrNoTool = errors.New("install PostgreSQL's client programs of that version or newer (Debian, Ubuntu: apt-get " +
-	"install postgresql-client; Fedora: dnf install postgresql; macOS: brew install libpq)")
+var ErrNoTool = errors.New("install PostgreSQL's client programs of that version or newer " +
+	"(Debian, Ubuntu: apt-get install postgresql-client; Fedora: dnf install postgresql; macOS: brew install libpq)")
 
 // findTool searches dirs for the program with the given name. It ignores programs with a major version below the
-// argument oldest. Of the others, it returns the one with the lowest version, because a newer pg_dump can write
+// argument oldest. Among the remaining programs, findTool chooses the lowest version, because a newer pg_dump can write
 // settings that an older server refuses.
 func findTool(ctx context.Context, name string, oldest int, dirs []string) (tool, error) {
 	var best, newest tool

@@ -53,8 +53,9 @@ type Host struct {
 	engine *client.Client
 	// transport holds the connections of engine.
 	transport *http.Transport
-	// The channel negotiated is closed when the API version is known. The channel negotiating is a lock. A goroutine
-	// acquires the lock with a send. A mutex would not do, because a waiting goroutine must stop when its context ends.
+	// negotiated is a channel that is closed when the API version is known. negotiating is a channel that serves as a
+	// lock: a goroutine acquires the lock with a send. A mutex is not suitable, because a waiting goroutine must stop
+	// when its context ends.
 	negotiated  chan struct{}
 	negotiating chan struct{}
 }
@@ -227,8 +228,8 @@ func (h *Host) call(ctx context.Context, timeout time.Duration, do func(ctx cont
 	}
 }
 
-// unusableAnswer returns ErrDropletHostUnavailable. The message of that error normally states that the host does not
-// answer. unusableAnswer replaces the message with the reason why the answer is unusable.
+// unusableAnswer returns ErrDropletHostUnavailable with a message that names the reason why the answer is unusable. The
+// usual message of ErrDropletHostUnavailable states that the host does not answer.
 func unusableAnswer(err error) error {
 	refusal := *domain.ErrDropletHostUnavailable
 	for _, each := range unusable {

@@ -121,7 +121,7 @@ func isContainerID(text string) bool {
 }
 
 // upStatus replaces "Up Less than a second" with "Up 1 second", which has the format of all later statuses. The engine
-// uses the first text during the first second.
+// reports the original text only during the first second.
 func upStatus(status string) string {
 	const first = "Up Less than a second"
 	if rest, found := strings.CutPrefix(status, first); found {

@@ -25,8 +25,8 @@ const (
 	maxHeaders = 64 << 10
 )
 
-// These errors report a response that exceeds a limit. They count as an unusable answer, not as a refusal, because the
-// operation may have taken effect.
+// These errors report a response that exceeds a limit or has the wrong format. They count as an unusable answer, not as
+// a refusal, because the operation may have taken effect.
 var (
 	errTooLong = errors.New("its response is longer than " + strconv.Itoa(maxResponse>>10) +
 		" KiB, or its list of containers is longer than " + strconv.Itoa(maxList>>20) + " MiB")

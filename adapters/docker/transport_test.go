@@ -16,8 +16,8 @@ import (
 )
 
 // hostile returns a host and runs a server in place of its engine. For every request except the version negotiation,
-// the server calls the function answer. The result sent counts the bytes that the server wrote before the client closed
-// the connection.
+// the server calls the function answer. hostile also returns a counter of the bytes that the server wrote before the
+// client closed the connection.
 func hostile(t *testing.T, answer func(w http.ResponseWriter, write func(text string) bool)) (host *Host,
 	sent *atomic.Int64) {
 	t.Helper()
@@ -48,7 +48,7 @@ func hostile(t *testing.T, answer func(w http.ResponseWriter, write func(text st
 	return host, sent
 }
 
-// calls lists the requests that the host sends to the engine, by name.
+// calls are the requests that the host sends to the engine, by name.
 var calls = map[string]func(ctx context.Context, h *Host) error{
 	"list": func(ctx context.Context, h *Host) error { _, err := h.List(ctx); return err },
 	"create": func(ctx context.Context, h *Host) error {

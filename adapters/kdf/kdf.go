@@ -92,8 +92,8 @@ type job struct {
 	// The field origin is the user or address that caused the job. The queue is sorted by the field round; see enqueue.
 	origin string
 	round  uint64
-	// The channel granted is closed when the pool starts or refuses the job. If the pool refuses the job, it first sets
-	// refusal to the reason. The pool holds its lock during both steps.
+	// granted is a channel that the pool closes when it starts or refuses the job. If the pool refuses the job, it
+	// first stores the reason in the field refusal. The pool holds its lock during both steps.
 	granted chan struct{}
 	refusal error
 }

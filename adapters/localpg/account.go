@@ -120,8 +120,8 @@ func (a account) own(dir string) error {
 		return fmt.Errorf("%s is not a directory", dir)
 	}
 	if status.Uid != a.uid {
-		return fmt.Errorf("%s belongs to user %d, but PostgreSQL would run as user %d: run as the owner of this "+
-			"directory, or remove the directory", dir, status.Uid, a.uid)
+		return fmt.Errorf("%s belongs to user %d, but PostgreSQL would run as user %d: "+
+			"run as the owner of this directory, or remove the directory", dir, status.Uid, a.uid)
 	}
 	return os.Chmod(dir, 0o700) //nolint:gosec // a directory needs the x bit
 }

@@ -16,8 +16,9 @@ import (
 const oldestMajor, newestMajor = 14, 18
 
 // ErrMissing means that no supported version of PostgreSQL is installed on the machine.
-var ErrMissing = errors.New("PostgreSQL 14 to 18 (initdb, postgres, pg_ctl) is not installed: run `scripts/provide " +
-	"postgres`, or install it (Debian, Ubuntu: apt-get install postgresql; Fedora: dnf install postgresql-server; " +
+var ErrMissing = errors.New("PostgreSQL 14 to 18 (initdb, postgres, pg_ctl) is not installed: " +
+	"run `scripts/provide postgres`, or install it " +
+	"(Debian, Ubuntu: apt-get install postgresql; Fedora: dnf install postgresql-server; " +
 	"macOS: brew install postgresql@17)")
 
 // packageDirs are the directories in which distributions install the binaries outside of PATH.
@@ -39,8 +40,8 @@ type binaries struct {
 }
 
 // findBinaries searches PATH, then the directory that pg_config reports, then the package directories, newest version
-// first. For an existing cluster, wanted is its major version, because no other version can open the cluster. For a new
-// cluster, wanted is "".
+// first. The argument wanted is the major version of an existing cluster, because no other version can open that
+// cluster. For a new cluster, the argument is "".
 func findBinaries(ctx context.Context, wanted string) (binaries, error) {
 	return pickBinaries(ctx, wanted, preferredDirs(ctx), packageDirs)
 }

@@ -52,9 +52,9 @@ type process struct {
 	log    *os.File // nil if the log goes to the caller's writer
 }
 
-// runGuarded starts the guard, and the guard starts the server with the command line argv. The guard removes the
-// directories temporary and stray at the end; "" means no directory. The output of the server is written to the writer
-// log. If log is nil, the output is written to the file at logPath.
+// runGuarded starts the guard, and the guard starts the server with the command line argv. The arguments temporary and
+// stray are directories that the guard removes at the end; "" means no directory. The output of the server is written
+// to the argument log or, if log is nil, to the file at logPath.
 func runGuarded(
 	who account, argv []string, temporary, stray, logPath string, log io.Writer,
 ) (started *process, err error) {
@@ -73,8 +73,8 @@ func runGuarded(
 		return nil, err
 	}
 	if log == nil {
-		// If root runs this program, the directory belongs to another user. That user must not redirect this file with
-		// a symbolic link.
+		// If root runs this program, the directory belongs to another user. That user must not be able to redirect this
+		// file with a symbolic link.
 		const flags = os.O_CREATE | os.O_RDWR | os.O_TRUNC | os.O_APPEND | syscall.O_NOFOLLOW
 		if p.log, err = os.OpenFile(logPath, flags, 0o600); err != nil { //nolint:gosec // a path of our own
 			return nil, err

@@ -142,7 +142,7 @@ func temporaryDir(ctx context.Context, preferred string, who account) (string, e
 	return "", fmt.Errorf("create a temporary directory for PostgreSQL: %w", failures)
 }
 
-// placeSockets uses the cluster's directory for the socket, or a temporary one if the path would be too long.
+// placeSockets uses the cluster's directory for the socket, or a temporary directory if the path would be too long.
 func (s *Server) placeSockets(ctx context.Context) error {
 	s.sockets = s.home.run()
 	// A connection URL cannot express a path with a comma, because a comma separates hosts.

@@ -66,9 +66,8 @@ func (s *Server) stopOrphan(ctx context.Context) (bool, error) {
 		// The guard may stop the server at the same time, which can make pg_ctl fail. If the server exits soon, the
 		// failure does not matter.
 		if out, err := stop.CombinedOutput(); err != nil && !endsSoon(ctx, pid, s.home.data()) {
-			return true, fmt.Errorf("cannot stop the PostgreSQL server that an earlier program left running (process "+
-				"%d): %w: %s",
-				pid, err, bytes.TrimSpace(out))
+			return true, fmt.Errorf("cannot stop the PostgreSQL server that an earlier program left running "+
+				"(process %d): %w: %s", pid, err, bytes.TrimSpace(out))
 		}
 		return true, nil
 	}

@@ -36,8 +36,8 @@ func (c *Codes) Enrolment(secret domain.Secret, account string) (ports.Enrolment
 	if err != nil {
 		return ports.Enrolment{}, err
 	}
-	// The lowest error correction level makes the code small. It is enough, because a code on a screen, unlike a
-	// printed code, is not damaged.
+	// The lowest error correction level makes the code small. This level is enough, because a code on a screen, unlike
+	// a printed code, is not damaged.
 	characters, err := draw(uri, qr.L)
 	if err != nil {
 		return ports.Enrolment{}, err

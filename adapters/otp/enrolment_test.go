@@ -39,7 +39,7 @@ func TestURI(t *testing.T) {
 	}
 }
 
-// names lists valid issuers and accounts with unusual characters.
+// names are valid issuers and accounts with unusual characters.
 var names = []string{
 	"Lockbox", "anna", "a", "ACME Co", "Büro Köln", "Łódź", "東京", "🔑 keys", "A&B", "a=b", "C++", "100%", "%41", "a/b",
 	"../..",

@@ -254,7 +254,7 @@ func TestNewSecretRandomFails(t *testing.T) {
 	}
 }
 
-// FuzzCode checks that only the right code matches, with spaces at any position.
+// FuzzCode checks that only the right code matches. The code may contain spaces at any position.
 func FuzzCode(f *testing.F) {
 	codes, err := otp.New(otp.Config{Issuer: "Lockbox"})
 	require.NoError(f, err)

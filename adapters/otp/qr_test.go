@@ -21,7 +21,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// labels lists pairs of issuer and account, from the shortest to the longest allowed.
+// labels are pairs of issuer and account, from the shortest pair to the longest allowed pair.
 var labels = [][2]string{
 	{"L", "a"},
 	{"Lockbox", "anna"},
@@ -43,9 +43,9 @@ func enrol(t *testing.T, label [2]string) ports.Enrolment {
 	return enrolment
 }
 
-// read decodes a QR code with ZXing, an implementation that is independent of the one under test. Like many phones,
-// ZXing does not read inverted codes here. By default, ZXing first locates the code in the image. A hint can state that
-// the image contains only a code.
+// read decodes a QR code with ZXing, an implementation that is independent of the one under test. When ZXing is called
+// like this, it does not read inverted codes. Many phones do not read them either. By default, ZXing first locates the
+// code in the image. A hint can state that the image contains only a code.
 func read(picture image.Image, hints map[gozxing.DecodeHintType]any) (string, error) {
 	bitmap, err := gozxing.NewBinaryBitmapFromImage(picture)
 	if err != nil {

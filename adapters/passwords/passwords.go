@@ -27,7 +27,7 @@ type Config struct {
 	// Params are the parameters for new hashes; zero means DefaultParams.
 	Params ports.Argon2Params
 	// MaxStoredMemoryKiB is the maximum memory that a stored hash may require, in KiB. Zero means 262144 (256 MiB),
-	// which is also the upper limit. It must not exceed the memory that Derive can use.
+	// which is also the upper limit. The value must not exceed the memory that Derive can use.
 	MaxStoredMemoryKiB uint32
 	// Random is the source of salts; nil means crypto/rand.Reader.
 	Random io.Reader
@@ -36,9 +36,9 @@ type Config struct {
 // Hasher implements ports.Passwords. It is safe for concurrent use.
 type Hasher struct {
 	config Config
-	// The field used lists the configured parameters, and all other parameters that were found in stored hashes. The
-	// order is fixed, and the list contains no duplicates. Every check derives a key with each of these parameters, so
-	// the duration of a check does not depend on the stored hash.
+	// The field named used holds the configured parameters, and all other parameters that were found in stored hashes.
+	// The order is fixed, and the list contains no duplicates. Every check derives a key with each of these parameters,
+	// so the duration of a check does not depend on the stored hash.
 	used atomic.Pointer[[]ports.Argon2Params]
 }
 
@@ -61,8 +61,8 @@ func New(config Config) (*Hasher, error) {
 			maxStoredKiB, config.MaxStoredMemoryKiB)
 	}
 	if p := config.Params; !withinLimits(p, config.MaxStoredMemoryKiB) {
-		return nil, fmt.Errorf("Argon2id parameters m=%d KiB, t=%d, p=%d are invalid: they must satisfy "+
-			"8p ≤ m ≤ %d, 1 ≤ t ≤ %d, 1 ≤ p ≤ %d",
+		return nil, fmt.Errorf("Argon2id parameters m=%d KiB, t=%d, p=%d are invalid: "+
+			"they must satisfy 8p ≤ m ≤ %d, 1 ≤ t ≤ %d, 1 ≤ p ≤ %d",
 			p.MemoryKiB, p.Time, p.Threads, config.MaxStoredMemoryKiB, maxStoredTime, maxStoredThreads)
 	}
 	h := &Hasher{config: config}

@@ -101,7 +101,7 @@ func paramsOf(done []work) []ports.Argon2Params {
 }
 
 // TestEqualWork verifies that a check costs the same for an unknown user and for every stored hash. The parameters of
-// the hash may be cheaper or more expensive than the current ones, and the password may be right or wrong.
+// the hash may be cheaper or more expensive than the current parameters, and the password may be right or wrong.
 func TestEqualWork(t *testing.T) {
 	t.Parallel()
 	current := ports.Argon2Params{MemoryKiB: 64, Time: 2, Threads: 1}

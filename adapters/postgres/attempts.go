@@ -63,7 +63,7 @@ func queueLock(batch *pgx.Batch, query ports.AttemptQuery) *ports.AttemptState {
 	return queueCounters(batch, query, keys, ` ORDER BY key FOR UPDATE`)
 }
 
-// queueCounters adds statements that read counters to a batch. The argument lock is empty, or a clause such as FOR
+// queueCounters adds to a batch the statements that read counters. The argument lock is empty, or a clause such as FOR
 // UPDATE. With such a clause, the batch fails with ports.ErrStartOver if a counter has no row.
 func queueCounters(batch *pgx.Batch, query ports.AttemptQuery, keys [][]byte, lock string) *ports.AttemptState {
 	state := &ports.AttemptState{}

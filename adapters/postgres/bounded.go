@@ -17,8 +17,9 @@ type bounded struct {
 	limit time.Duration
 }
 
-// statementLimit returns how long Lockbox waits for a statement that the server itself cancels after timeout. Lockbox
-// waits a little longer than timeout. If the server still responds, Lockbox then receives the server's own error.
+// statementLimit returns how long Lockbox waits for a statement. The argument timeout is the time after which the
+// server itself cancels the statement. Lockbox waits a little longer, so it receives the server's own error if the
+// server still responds.
 func statementLimit(timeout time.Duration) time.Duration { return timeout + answerTimeout }
 
 // bound returns a context that ends after the duration limit, and the cancel function of this context. If ctx itself

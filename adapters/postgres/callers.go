@@ -17,8 +17,8 @@ import (
 type callers struct {
 	q     querier
 	clock ports.Clock
-	// Each use of an API key is recorded in uses. Inside a transaction, the field is nil, because the request already
-	// looked up the caller, and recorded the use, before the transaction.
+	// The field uses is nil inside a transaction, because the request looked up the caller, and recorded the use of its
+	// API key, before the transaction began.
 	uses *keyUses
 }
 

@@ -100,7 +100,7 @@ func TestShortStatementsSurviveACancellation(t *testing.T) {
 }
 
 // TestALateCancelRequestHitsNoOtherStatement cancels statements that end at about the time at which the store sends the
-// cancel request. The request must not cancel the next statement on the connection.
+// cancel request. The cancel request must not cancel the next statement on the connection.
 func TestALateCancelRequestHitsNoOtherStatement(t *testing.T) {
 	t.Parallel()
 	store, _ := openStore(t, nil)

@@ -20,7 +20,7 @@ const apiKeyColumns = `k.id, k.user_id, k.name, k.key_id, k.created_at, k.expire
 // collectAPIKey calls scanAPIKey. It has the parameter type that the function collect requires.
 func collectAPIKey(row pgx.CollectableRow) (domain.APIKey, error) { return scanAPIKey(row) }
 
-// scanAPIKey reads apiKeyColumns. If the row has further columns, it stores them in more.
+// scanAPIKey reads apiKeyColumns. The argument more contains the targets for any further columns of the row.
 func scanAPIKey(row pgx.Row, more ...any) (domain.APIKey, error) {
 	var key domain.APIKey
 	var id, user, signedBy [16]byte

@@ -22,8 +22,8 @@ type Diagnosis struct {
 	Standby, ReadOnly bool
 	// WriteErr is the result of TryWrite. Diagnose does not set it.
 	WriteErr error
-	// Durable means that committed changes survive a crash of the machine, because fsync and full_page_writes are on
-	// and synchronous_commit is not off.
+	// Durable means that committed changes survive a crash of the machine: fsync and full_page_writes are on, and
+	// synchronous_commit is not off.
 	Durable bool
 	// SyncNames is the parameter synchronous_standby_names. Standbys counts the connected standbys. SyncStandbys counts
 	// the standbys for which a commit may wait. It is -1 if the role is not allowed to see this information.
@@ -31,7 +31,8 @@ type Diagnosis struct {
 	Standbys, SyncStandbys int
 	// SyncCommit is the parameter synchronous_commit for the role of the URL.
 	SyncCommit string
-	// FreeConnections is the number of connections that ordinary roles may open in total.
+	// FreeConnections is the number of connections that ordinary roles may open in total, including connections that
+	// are open now.
 	FreeConnections int
 	// LogsParameters means that the log contains the parameters of statements.
 	LogsParameters bool

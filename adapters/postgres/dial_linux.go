@@ -10,7 +10,8 @@ const tcpUserTimeout = 18
 
 // limitUnacknowledged makes the operating system close a connection if sent data is not acknowledged in time.
 // Keepalives do not detect this case, because none are sent while data is unacknowledged. Without this option,
-// retransmissions would continue for about 15 minutes. The limit is as long as keepalives need to detect a dead server.
+// retransmissions would continue for about 15 minutes. The limit equals the time that keepalives need to detect a dead
+// server.
 func limitUnacknowledged(network, _ string, conn syscall.RawConn) error {
 	if network == "unix" {
 		return nil

@@ -19,8 +19,8 @@ type dropletRecords struct{ q querier }
 const dropletColumns = `d.id, d.name, d.container_id, d.box_id, COALESCE(b.name, ''), d.entry_key, d.entry_version, ` +
 	`d.entry_replaced, d.busy_until, d.abandoned, d.created_at`
 
-// Add inserts the record before anything is created on the host. If the creation is interrupted, Lockbox can find it by
-// this record.
+// Add inserts the record before anything is created on the host. If the creation is interrupted, Lockbox can find the
+// container by this record.
 func (r dropletRecords) Add(ctx context.Context, record domain.DropletRecord) error {
 	_, err := r.q.Exec(ctx, `INSERT INTO droplets (id, busy_until, created_at) VALUES ($1, $2, $3)`,
 		uuid(record.ID), timestamp(record.BusyUntil), record.CreatedAt)

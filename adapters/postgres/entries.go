@@ -297,7 +297,7 @@ func (r entries) Version(ctx context.Context, box domain.BoxID, key domain.Entry
 // storedColumns are the columns that scanStored reads.
 const storedColumns = `box_id, key, version, sealed_as, key_id, envelope, created_at, box_key_id`
 
-// scanStored reads storedColumns. If the row has further columns, it stores them in more.
+// scanStored reads storedColumns. The argument more contains the targets for any further columns of the row.
 func scanStored(row pgx.Row, more ...any) (ports.StoredVersion, error) {
 	var stored ports.StoredVersion
 	var box, serverKey [16]byte

@@ -28,8 +28,8 @@ const (
 
 	// A read of the newest value does not read the row of the entry, because in a large box that row would take as long
 	// to read as the version. The statement does not need the row. The current version of an entry is always the
-	// version with the highest number. To find out whether the entry is deleted, it reads the index of deleted entries,
-	// which is small.
+	// version with the highest number. To find out whether the entry is deleted, the statement reads the index of
+	// deleted entries, which is small.
 	newestColumns = `, v.version, false, v.created_at` + versionColumns
 	joinNewest    = `
 		LEFT JOIN LATERAL (SELECT key FROM entries
@@ -66,14 +66,14 @@ const (
 )
 
 // lookupSQL holds a statement for one lookup (single) and a statement for several lookups (batch). If only one client
-// reads, the first statement lets it complete 6 percent more requests than the second.
+// reads, single lets this client complete 6 percent more requests than batch.
 type lookupSQL struct{ single, batch string }
 
 // lookupStatements are built once, because building them for each read would have a measurable cost.
 var lookupStatements = buildLookupStatements()
 
-// perRow turns the SQL for one lookup into SQL for a batch. It replaces the parameters $1 to $5 by columns of the table
-// with the alias a. Each row of this table holds the parameters of one lookup.
+// perRow turns the SQL for one lookup into SQL for a batch. It replaces the parameters $1 to $5 with columns of the
+// table that has the alias a. Each row of this table holds the parameters of one lookup.
 var perRow = strings.NewReplacer("$1", "a.credential", "$2", "a.issued_to", "$3", "a.box", "$4", "a.key", "$5",
 	"a.version")
 

@@ -212,8 +212,8 @@ func TestALargeValueIsReadOutsideTheBatch(t *testing.T) {
 	require.Nil(t, none.Version.Sealed.Value)
 }
 
-// TestALookupSeesEarlierChanges verifies that a lookup sees every change that was committed before the lookup started.
-// This also applies to a lookup that waits in the queue of a batcher.
+// TestALookupSeesEarlierChanges verifies that a lookup sees every change that was committed before the lookup started,
+// even if the lookup waits in the queue of a batcher.
 func TestALookupSeesEarlierChanges(t *testing.T) {
 	t.Parallel()
 	store, url := openOffice(t)

@@ -99,8 +99,7 @@ func buildWriteStatements() map[domain.CredentialKind]string {
 }
 
 // hasRoom is domain.Room.Covers in SQL. The column a.room is 0 if the box has no limit. After the write, the entry has
-// at most a.version - a.prune_to versions. This also applies if all versions are kept: a.prune_to is then 0, and an
-// entry never has more versions than its version number.
+// at most a.version - a.prune_to versions. If all versions are kept, a.prune_to is 0, and the maximum is a.version.
 const hasRoom = `(a.room = 0 OR a.room <= slot_bytes AND (slots >= a.version - a.prune_to OR a.version <= slots_until))`
 
 type writeRequest = batch.Request[ports.ConditionalWrite, bool]

@@ -17,7 +17,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// conditionalWrite looks up an existing entry and returns a write of its next version.
+// conditionalWrite looks up an existing entry and returns a write that stores the next version of the entry.
 func conditionalWrite(t *testing.T, store *postgres.Store, credential domain.Credential, box domain.BoxName,
 	key domain.EntryKey) ports.ConditionalWrite {
 	t.Helper()

@@ -89,7 +89,7 @@ func violates(err error, code, constraint string) bool {
 	return ok && pgErr.Code == code && pgErr.ConstraintName == constraint
 }
 
-// orNotFound replaces pgx.ErrNoRows by notFound and translates any other error.
+// orNotFound replaces pgx.ErrNoRows with the argument notFound and translates any other error.
 func orNotFound(err error, notFound error) error {
 	if errors.Is(err, pgx.ErrNoRows) {
 		return notFound

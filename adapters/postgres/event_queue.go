@@ -82,13 +82,14 @@ const nextRows = `SELECT pg_snapshot_xmin(pg_current_snapshot()), q.xid, q.id, q
 	ORDER BY q.xid, q.id`
 
 // Next reads rows of the queue, and then the events with the identifiers in these rows. It returns all events of each
-// row, so the number of events can exceed limit.
+// row, so the number of events can exceed the argument limit.
 func (q *EventQueue) Next(ctx context.Context, limit int) (ports.QueuedEvents, error) {
 	rows, oldest, err := q.readRows(ctx)
 	if err != nil {
 		return ports.QueuedEvents{}, err
 	}
-	// All transactions with numbers below oldest have ended. readRows has therefore already read their rows.
+	// All transactions with numbers below the value of oldest have ended. readRows has therefore already read their
+	// rows.
 	batch := ports.QueuedEvents{Horizon: oldest}
 	var ids [][16]byte
 	for i, row := range rows {

@@ -151,8 +151,9 @@ func listSQL(filter ports.EventFilter) (sql string, args []any) {
 // maxEventID sorts after every event.
 var maxEventID = domain.EventID(bytes.Repeat([]byte{0xff}, 16))
 
-// scanEvent reads eventColumns. If the row has further columns, it stores them in more. It does not validate actions
-// and outcomes, because a newer server may have stored values that this version does not know.
+// scanEvent reads eventColumns. The argument more contains the targets for any further columns of the row. scanEvent
+// does not validate actions and outcomes, because a newer server may have stored values that this version does not
+// know.
 func scanEvent(row pgx.Row, more ...any) (domain.Event, error) {
 	var e domain.Event
 	var id [16]byte

@@ -9,7 +9,7 @@ import (
 
 // fairSlots bounds concurrent work on database connections, in total and for each origin (see ports.WithOrigin).
 // Without a bound for each origin, a single origin could occupy all connections, because its transactions often wait
-// for each other's locks, and reads of large values take long. It is safe for concurrent use.
+// for each other's locks, and reads of large values take long. fairSlots is safe for concurrent use.
 type fairSlots struct {
 	total     *semaphore.Weighted
 	perOrigin int64
@@ -24,8 +24,8 @@ type originSlots struct {
 	users int
 }
 
-// newFairSlots returns total slots, or one slot if total is smaller than 1. One origin can use at most three eighths of
-// the slots, but always at least one slot.
+// newFairSlots creates slots. The argument total is their number; a number below 1 counts as 1. One origin can use at
+// most three eighths of the slots, but always at least one slot.
 func newFairSlots(total int64) *fairSlots {
 	total = max(1, total)
 	return &fairSlots{
@@ -35,8 +35,9 @@ func newFairSlots(total int64) *fairSlots {
 	}
 }
 
-// acquire first waits for a slot of the origin, and then for a slot of the total. Both kinds of slots are assigned in
-// the order of arrival. It returns the error of ctx if ctx ends first. The empty origin needs only a slot of the total.
+// acquire first waits for one of the slots of the origin, and then for one of the slots that all origins share. Both
+// kinds of slots are assigned in the order of arrival. acquire returns the error of ctx if ctx ends first. The empty
+// origin needs only a shared slot.
 func (f *fairSlots) acquire(ctx context.Context, origin string) (release func(), err error) {
 	own := f.enter(origin)
 	if err := own.acquire(ctx); err != nil {

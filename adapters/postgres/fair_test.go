@@ -60,7 +60,7 @@ func TestFairSlots(t *testing.T) {
 }
 
 // TestFairSlotsOfACancelledRequest verifies that a request that is cancelled while it waits occupies no slot
-// afterwards. The request waits for a slot of its origin or for a slot of the total.
+// afterwards. The request waits for a slot of its origin or for a slot that all origins share.
 func TestFairSlotsOfACancelledRequest(t *testing.T) {
 	t.Parallel()
 	for _, other := range []string{"a", "b"} { // "a" waits for its own slot, "b" for the total

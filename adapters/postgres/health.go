@@ -106,8 +106,8 @@ func logChange(log *slog.Logger, before, now Health) {
 		return
 	}
 	if skewed {
-		log.Warn("the clocks of this server and of the database differ by more than 30 seconds: synchronise both with "+
-			"NTP", slog.Duration("database_ahead", now.ClockSkew))
+		log.Warn("the clocks of this server and of the database differ by more than 30 seconds: "+
+			"synchronise both with NTP", slog.Duration("database_ahead", now.ClockSkew))
 		return
 	}
 	log.Info("the clocks of this server and of the database agree again")
@@ -161,8 +161,8 @@ func (s *Store) commitProbe(ctx context.Context, reached *atomic.Bool) (skew tim
 	return skew, translate(err)
 }
 
-// queueTrial adds an INSERT of rows to the batch, and a DELETE of the same rows. If large is true, the rows are so
-// large that the table needs new pages.
+// queueTrial adds two statements to the batch: an INSERT of rows, and a DELETE of the same rows. If large is true, the
+// rows are so large that the table needs new pages.
 func queueTrial(batch *pgx.Batch, large bool) {
 	rows, size := 1, 32
 	if large {

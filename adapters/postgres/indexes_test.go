@@ -121,8 +121,8 @@ type plan struct {
 }
 
 // TestPlansOfHotStatements checks the generic plans of the statements for reading and writing entries. Except for the
-// smallest tables, every table must be read by an index. This also applies to plans that the planner made while the
-// tables were empty or small.
+// smallest tables, every table must be read by an index, even if the planner made the plan while the tables were empty
+// or small.
 func TestPlansOfHotStatements(t *testing.T) {
 	t.Parallel()
 	for name, fill := range map[string]string{"empty": ``, "small": office + `; ANALYZE`, "large": crowd} {
@@ -169,7 +169,7 @@ func TestSearchesReadALimitedNumberOfEvents(t *testing.T) {
 	}
 }
 
-// nodes lists the types of a plan's nodes.
+// nodes returns the types of a plan's nodes.
 func nodes(node plan) []string {
 	list := []string{node.Node}
 	for _, each := range node.Plans {

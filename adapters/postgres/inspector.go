@@ -63,8 +63,8 @@ func (i *Inspector) RequireUnprivileged(ctx context.Context) error {
 			('pg_execute_server_program', 'pg_write_server_files', 'pg_read_server_files'))
 		ORDER BY rolsuper DESC, rolcreaterole DESC, rolname LIMIT 1), '')`).Scan(&role, &reason)
 	if err == nil && reason != "" {
-		return fmt.Errorf("the role %s of the scratch database has %s, which SQL in a backup could misuse: create a "+
-			"new role for the scratch database with CREATE ROLE name LOGIN", role, reason)
+		return fmt.Errorf("the role %s of the scratch database has %s, which SQL in a backup could misuse: "+
+			"create a new role for the scratch database with CREATE ROLE name LOGIN", role, reason)
 	}
 	return err
 }

@@ -132,8 +132,8 @@ func countTables(ctx context.Context, tx pgx.Tx) ([]TableContent, error) {
 	return tables, nil
 }
 
-// RequireEmpty returns an error if the database has a table, or anything else that Clear would drop. A command calls it
-// before it writes, because the database could be in use.
+// RequireEmpty returns an error if the database has a table, or anything else that Clear would drop. A command calls
+// RequireEmpty before it writes to the database, because the database could be in use.
 func (i *Inspector) RequireEmpty(ctx context.Context) error {
 	names, err := tableNames(ctx, i.conn)
 	if err == nil && len(names) > 0 {

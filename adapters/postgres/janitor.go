@@ -13,7 +13,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// The methods of ports.Janitor delete up to limit rows each. A small limit keeps the locks short.
+// Methods of ports.Janitor delete rows. Their argument limit bounds the number of rows that one call deletes. A small
+// limit keeps the locks short.
 
 // DeleteEndedSessions removes sessions that expired before the given time; see ports.Janitor.
 func (s *Store) DeleteEndedSessions(ctx context.Context, before time.Time, limit int) (int, error) {
@@ -165,7 +166,7 @@ func (s *Store) DeleteOldKeyrings(ctx context.Context, before time.Time, limit i
 }
 
 // sweepEntries locks the boxes in the order of their identifiers, and then the entries. All transactions use this
-// order, so they cannot deadlock. It returns the box of each swept entry.
+// order, so they cannot deadlock. sweepEntries returns the box of each swept entry.
 const sweepEntries = `WITH due AS (
 		SELECT box_id, key FROM entries WHERE deleted_at < $1 AND NOT swept LIMIT $2
 	), locked AS (

@@ -11,9 +11,9 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// keyUses records when API keys were last used. Users can then find unused keys. It stores the uses of one interval in
-// one commit. No request waits for that commit, and the number of commits does not depend on the number of keys. It is
-// safe for concurrent use.
+// keyUses records when API keys were last used. Users can then find unused keys. keyUses stores the uses of one
+// interval in one commit. No request waits for that commit, and the number of commits does not depend on the number of
+// keys. It is safe for concurrent use.
 type keyUses struct {
 	pool    *pool
 	mu      sync.Mutex // guards pending and closed

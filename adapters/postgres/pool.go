@@ -11,7 +11,7 @@ import (
 )
 
 // pool is the connection pool of a store. Each statement that runs directly on the pool has a deadline, even if the
-// context of the caller has none; see bounded. It is safe for concurrent use.
+// context of the caller has none; see bounded. A pool is safe for concurrent use.
 type pool struct {
 	bounded
 	raw       *pgxpool.Pool
@@ -66,8 +66,8 @@ func retryWhileFull[T any](ctx context.Context, p *pool, err error,
 	return got, err
 }
 
-// waiting runs statements on the connections of a pool. If the server accepts no further connection, it waits until a
-// connection of the pool is free, like Acquire.
+// waiting runs statements on the connections of a pool. Like Acquire, its methods wait for a free connection of the
+// pool if the server accepts no further connection.
 type waiting struct{ pool *pool }
 
 func (w waiting) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {

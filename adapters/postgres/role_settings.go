@@ -40,8 +40,8 @@ var roleSettings = []roleSetting{
 }
 
 const (
-	// maxStaleSessions is the number of attempts after which ensureRoleSettings gives up. An attempt may end one
-	// session of a pooler that began before the settings were stored. The number is larger than most pools.
+	// maxStaleSessions is the number of attempts after which ensureRoleSettings gives up. Each attempt may end one
+	// session that a pooler opened before the settings were stored. The number is larger than most pools.
 	maxStaleSessions = 50
 	// maxSettingConflicts is the largest number of retries after conflicts with other servers that store the settings
 	// at the same time.
@@ -106,15 +106,15 @@ func ensureRoleSettings(ctx context.Context, p *pool) error {
 		}
 		p.raw.Reset() // the open sessions do not have the new settings
 	}
-	return errors.New("settings that are stored for the role do not apply in the database sessions: remove these " +
-		"settings from the database URL, or let the pooler open new connections, for example with RECONNECT in the " +
-		"console of PgBouncer")
+	return errors.New("settings that are stored for the role do not apply in the database sessions: " +
+		"remove these settings from the database URL, or let the pooler open new connections, " +
+		"for example with RECONNECT in the console of PgBouncer")
 }
 
 // roleState compares a session with the roleSettings.
 type roleState struct {
 	role, database string
-	// lacking lists the roleSettings that the session does not have. If stored is true, the role has all these
+	// lacking contains the roleSettings that the session does not have. If stored is true, the role has all these
 	// settings, and a new session will get them.
 	lacking []roleSetting
 	stored  bool

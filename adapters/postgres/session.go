@@ -43,7 +43,7 @@ type fullServer struct {
 }
 
 const (
-	// discardInterval is the shortest time between two calls of replaceIdle that replace the idle connections.
+	// discardInterval is the shortest time between two replacements of the idle connections by replaceIdle.
 	discardInterval = 2 * time.Second
 	// If the server refuses a connection because too many are open, the pool opens no connection for fullInterval.
 	fullInterval = time.Second
@@ -187,9 +187,9 @@ func timelineOf(conn *pgxpool.Conn) uint32 {
 }
 
 // acceptTimeline refuses a server if an earlier connection has reported a newer timeline. Such a server is an old
-// primary that still runs although a standby was promoted. If the timeline is newer than all earlier ones, a standby
-// was promoted in the meantime. acceptTimeline then discards all other connections, because they may still lead to the
-// old primary.
+// primary that still runs although a standby was promoted. If the timeline is newer than all timelines that were
+// reported before, a standby was promoted in the meantime. acceptTimeline then discards all other connections, because
+// they may still lead to the old primary.
 func (c *connector) acceptTimeline(timeline uint32) error {
 	for {
 		seen := c.timeline.Load()
@@ -214,8 +214,8 @@ func (c *connector) acceptTimeline(timeline uint32) error {
 // watchContext returns the handler that runs when the context of a statement is cancelled. The driver's default handler
 // closes the connection. Each client that disconnects would then cost a new database session. This handler keeps the
 // connection and cancels the statement. Before the connection may run another statement, the handler waits for the
-// response to the cancel request, and gives the request time to take effect. The request therefore cannot cancel the
-// wrong statement.
+// response to the cancel request, and gives the request time to take effect. The cancel request therefore cannot cancel
+// the wrong statement.
 func (c *connector) watchContext(conn *pgconn.PgConn) ctxwatch.Handler {
 	return &cancelHandler{
 		CancelRequestContextWatcherHandler: &pgconn.CancelRequestContextWatcherHandler{

@@ -167,8 +167,8 @@ var (
 	_ querier = pgx.Tx(nil)
 )
 
-// repos returns repositories that run their statements on q. They record each use of an API key in uses. In a
-// transaction, uses is nil, and nothing is recorded.
+// repos returns repositories that run their statements on q. The repositories record each use of an API key, except in
+// a transaction, where the argument uses is nil.
 func (s *Store) repos(q querier, uses *keyUses) ports.Repos {
 	return ports.Repos{
 		Callers:       callers{q: q, clock: s.clock, uses: uses},

@@ -36,7 +36,8 @@ func (s system) SetOwner(ctx context.Context, owner domain.UserID) error {
 }
 
 // Installation returns the identifier of this installation. If the database has no identifier yet, Installation stores
-// the proposed one. All calls return the stored identifier, even if several servers call Installation at the same time.
+// the proposed identifier. All calls return the stored identifier, even if several servers call Installation at the
+// same time.
 func (s *Store) Installation(ctx context.Context, proposed [16]byte, now time.Time) (string, error) {
 	if _, err := s.pool.Exec(ctx,
 		`INSERT INTO system (id, installation_id, created_at) VALUES (1, $1, $2) ON CONFLICT DO NOTHING`,

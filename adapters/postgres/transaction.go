@@ -121,7 +121,7 @@ func (t *transaction) Exec(ctx context.Context, sql string, args ...any) (tag pg
 }
 
 // Query needs an additional round trip for BEGIN if it runs the first statement of the transaction. Exec and QueryRow
-// do not need it.
+// do not need this additional round trip.
 func (t *transaction) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	if err := t.begin(ctx); err != nil {
 		return nil, err
@@ -143,7 +143,7 @@ func (t *transaction) QueryRow(ctx context.Context, sql string, args ...any) pgx
 	return batchRow{t.SendBatch(ctx, &batch)}
 }
 
-// commit commits the transaction if it has begun. The result known is false if the connection failed before the server
+// commit commits the transaction if it has begun. Its first result is false if the connection failed before the server
 // reported the outcome. The transaction is then possibly committed.
 func (t *transaction) commit(ctx context.Context) (known bool, err error) {
 	batch, translate := t.deferred, t.translate

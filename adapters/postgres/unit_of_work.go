@@ -116,9 +116,9 @@ func commit(ctx context.Context, tx *transaction) error {
 	}
 }
 
-// withEnd returns the context for a COMMIT or a ROLLBACK. These statements must run even if ctx has ended. The new
-// context ends after the duration limit. If ctx has a deadline, the new context also ends when the duration extra has
-// passed since the deadline.
+// withEnd returns the context for a COMMIT or a ROLLBACK. These statements must run even if ctx has ended. The argument
+// limit is the longest duration of the new context. If ctx has a deadline, the time until the deadline plus the
+// argument extra is another limit.
 func withEnd(ctx context.Context, limit, extra time.Duration) (context.Context, context.CancelFunc) {
 	if deadline, ok := ctx.Deadline(); ok {
 		limit = min(limit, max(0, time.Until(deadline))+extra)

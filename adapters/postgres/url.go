@@ -55,9 +55,10 @@ func parseURL(url string) (*pgxpool.Config, error) {
 }
 
 // hasMisplacedPassword reports whether the password probably contains a special character that was not encoded. The
-// driver then takes a part of the password for another part of the URL, and later errors would print it. For example,
-// with the password 12/abc, the port is 12, and the name of the database contains "@". hasMisplacedPassword returns
-// true for every URL with "#". The driver ignores the text after this character, unlike libpq.
+// driver then takes a part of the password for another part of the URL, and later errors would print this part of the
+// password. For example, with the password 12/abc, the port is 12, and the name of the database contains "@".
+// hasMisplacedPassword returns true for every URL with "#". The driver ignores the text after this character, unlike
+// libpq.
 func hasMisplacedPassword(url string, config *pgx.ConnConfig) bool {
 	if strings.Contains(config.Host+config.Database, "@") {
 		return true
@@ -106,8 +107,8 @@ func checkParameters(params map[string]string) error {
 		}
 	}
 	if encoding, ok := params["client_encoding"]; ok && !isUTF8(encoding) {
-		return fmt.Errorf("the database URL sets client_encoding to %s, but Lockbox needs UTF8: remove this "+
-			"parameter", encoding)
+		return fmt.Errorf("the database URL sets client_encoding to %s, but Lockbox needs UTF8: "+
+			"remove this parameter", encoding)
 	}
 	delete(params, "client_encoding")
 	return nil

@@ -20,8 +20,8 @@ const userColumns = `u.id, u.name, COALESCE(u.spelling, u.name), u.role, u.group
 	u.created_at, u.updated_at,
 	COALESCE(u.id = (SELECT owner_id FROM system WHERE id = 1), false)`
 
-// scanUser reads userColumns. If the row has further columns, it stores them in more. It returns domain.ErrUserNotFound
-// if there is no row.
+// scanUser reads userColumns. The argument more contains the targets for any further columns of the row. scanUser
+// returns domain.ErrUserNotFound if there is no row.
 func scanUser(row pgx.Row, more ...any) (domain.User, error) {
 	var user domain.User
 	var id [16]byte
@@ -175,7 +175,7 @@ func (r users) Save(ctx context.Context, user domain.User) error {
 }
 
 // SetPassword stores the new password only if the server key is in use and the old password has not changed. One
-// statement checks both and stores the password.
+// statement checks both conditions and stores the password.
 func (r users) SetPassword(ctx context.Context, was, password ports.SealedPassword) error {
 	var keyLive, updated bool
 	err := r.q.QueryRow(ctx, `WITH live AS (SELECT FROM server_keys WHERE id = $1 AND retired_at IS NULL),

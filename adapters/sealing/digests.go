@@ -10,7 +10,7 @@ import (
 // Digests computes keyed digests of names and addresses. The rate limits have a counter for each name and each address,
 // and the database stores only the digests. A digest is the HMAC-SHA256 of a list of parts. The key of this HMAC is the
 // server key for the purpose "throttle". Each part has a length prefix, so different lists of parts never have the same
-// encoding. It implements ports.Digests and is safe for concurrent use.
+// encoding. Digests implements ports.Digests and is safe for concurrent use.
 type Digests struct{ keys *Keyring }
 
 // NewDigests returns Digests that use the given key ring.

@@ -30,8 +30,8 @@ type EntryConfig struct {
 	// Params are the parameters for newly sealed values under passphrases; zero means DefaultParams.
 	Params ports.Argon2Params
 	// MaxStoredMemoryKiB is the maximum memory that stored parameters may require, in KiB. Larger values count as
-	// tampering. Zero means 262144 (256 MiB), which is also the upper limit. It must not exceed the memory that Derive
-	// can use, because an entry that requires more memory could not be opened.
+	// tampering. Zero means 262144 (256 MiB), which is also the upper limit. The value must not exceed the memory that
+	// Derive can use, because an entry that requires more memory could not be opened.
 	MaxStoredMemoryKiB uint32
 	// Random is the source of keys, salts and nonces; nil means crypto/rand.Reader.
 	Random io.Reader
@@ -62,8 +62,8 @@ func NewEntrySealer(config EntryConfig) (*EntrySealer, error) {
 	}
 	current := derivation{kdf: kdfArgon2id, params: config.Params}
 	if !current.wellFormed(config.MaxStoredMemoryKiB) {
-		return nil, fmt.Errorf("Argon2id parameters m=%d KiB, t=%d, p=%d are invalid: they must satisfy "+
-			"8p ≤ m ≤ %d, 1 ≤ t ≤ %d, 1 ≤ p ≤ %d",
+		return nil, fmt.Errorf("Argon2id parameters m=%d KiB, t=%d, p=%d are invalid: "+
+			"they must satisfy 8p ≤ m ≤ %d, 1 ≤ t ≤ %d, 1 ≤ p ≤ %d",
 			config.Params.MemoryKiB, config.Params.Time, config.Params.Threads,
 			config.MaxStoredMemoryKiB, maxStoredTime, maxStoredThreads)
 	}

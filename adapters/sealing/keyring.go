@@ -19,8 +19,8 @@ import (
 // ErrUnknownKey means that the database has no server key with this id and purpose. Its kind is domain.NotFound.
 var ErrUnknownKey = domain.Refuse(domain.NotFound, "server_key_not_found", "there is no such server key")
 
-var errReloadedJustNow = errors.New("the server key is not in memory, and was not looked up in the database, because " +
-	"the last reload of the key ring was less than 1 s ago")
+var errReloadedJustNow = errors.New("the server key is not in memory, " +
+	"and was not looked up in the database, because the last reload of the key ring was less than 1 s ago")
 
 const (
 	// reloadInterval is the minimum time between two reloads for unknown key ids in tokens. These reloads are limited
@@ -90,8 +90,8 @@ func OpenKeyring(ctx context.Context, config KeyringConfig) (*Keyring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list the server keys: %w", err)
 	}
-	// Unwrap the existing keys before adding new ones. If the secret is wrong, this step fails. Without it, the program
-	// would add keys that the right secret cannot unwrap.
+	// Unwrap the existing keys before adding new keys, because unwrapping fails if the secret is wrong. Otherwise, a
+	// program with a wrong secret would add keys that the right secret cannot unwrap.
 	if _, err := k.openAll(rows); err != nil {
 		return nil, err
 	}
@@ -279,8 +279,8 @@ func (k *Keyring) ByID(ctx context.Context, purpose domain.KeyPurpose, id domain
 	return [32]byte{}, ErrUnknownKey
 }
 
-// inMemory is like ByID, but never reads the database. The result known is true if the id is in memory. If the key with
-// this id has another purpose, or may no longer be used because it was retired, the error is ErrUnknownKey.
+// inMemory is like ByID, but never reads the database. The second result is true if the id is in memory. If the key
+// with this id has another purpose, or may no longer be used because it was retired, the error is ErrUnknownKey.
 func (k *Keyring) inMemory(purpose domain.KeyPurpose, id domain.ServerKeyID) (key [keyBytes]byte, known bool,
 	err error) {
 	found := k.ring.Load().keys[id]

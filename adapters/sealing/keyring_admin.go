@@ -51,8 +51,8 @@ func (k *Keyring) wrongSecret(opened []*openKey, failed []ports.ServerKey) error
 			", or their rows are damaged"
 	default:
 		why = "these keys need a secret other than " + secretSetting +
-			", or their rows are damaged; during a change of the secret, " +
-			"set " + previousSetting + " to the previous secret"
+			", or their rows are damaged; " +
+			"during a change of the secret, set " + previousSetting + " to the previous secret"
 	}
 	return fmt.Errorf("%w: %s: %s", ErrWrongSecret, list, why)
 }

@@ -190,8 +190,8 @@ func TestInnerLayer(t *testing.T) {
 	}
 }
 
-// TestStoredParametersAreBounded verifies the limits of stored Argon2id parameters. An attacker who can write rows
-// must not cause expensive key derivations.
+// TestStoredParametersAreBounded verifies the limits of stored Argon2id parameters. An attacker who can write rows must
+// not be able to cause expensive key derivations.
 func TestStoredParametersAreBounded(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -13,8 +13,8 @@ const maxVerified = 4096
 
 // verifiedTokens remembers tokens whose signature and claims were valid. A client sends the same token with each
 // request, and a lookup costs a tenth of a verification. For a remembered token, the caller skips only checks whose
-// result never changes, such as the signature. It still checks the expiry of the token and whether the signing key is
-// valid. Each request also reads from the database whether the credential is revoked.
+// result never changes, such as the signature. The caller still checks the expiry of the token and whether the signing
+// key is valid. Each request also reads from the database whether the credential is revoked.
 //
 // The key of the map is the digest of the whole token, including its signature. A lookup with any other token therefore
 // finds nothing. The duration of a lookup reveals nothing about the tokens of other clients. verifiedTokens is safe for

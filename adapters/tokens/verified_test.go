@@ -12,7 +12,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// changingRing is a ring whose answer can be replaced by an error.
+// changingRing is a ring. If err is set, its method ByID returns err.
 type changingRing struct {
 	ring
 	err error

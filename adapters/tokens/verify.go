@@ -111,8 +111,8 @@ func checkText(token string) error {
 }
 
 // keyOf returns the signing key that the token header names, and its id. The audience claim names the kind of the token
-// and determines the purpose of the key. A token is therefore never accepted with a signature by a key for another
-// kind.
+// and determines the purpose of the key. A token of one kind is therefore refused if a key for another kind has signed
+// it.
 func (s *Signer) keyOf(ctx context.Context, header map[string]any, audience string) (key []byte,
 	id domain.ServerKeyID, of kind, err error) {
 	if _, has := header["crit"]; has {

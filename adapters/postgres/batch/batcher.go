@@ -26,10 +26,10 @@ const (
 type CancelPolicy int
 
 const (
-	// DropOnCancel drops the request from the queue. A lone request that is already running is cancelled in the
-	// database too, because its batch runs under the caller's context.
+	// DropOnCancel drops the request if it is still in the queue. A lone request that is already running is cancelled
+	// in the database, because its batch runs under the caller's context.
 	DropOnCancel CancelPolicy = iota
-	// FinishIfStarted drops the request from the queue. If its batch has started, the batch runs to its end.
+	// FinishIfStarted drops the request if it is still in the queue. A batch that has started runs to its end.
 	FinishIfStarted
 	// AlwaysFinish runs the request even after its caller has stopped waiting.
 	AlwaysFinish
@@ -92,7 +92,7 @@ type Batcher[In, Out any] struct {
 	workers []*worker
 	active  int // workers that are not stalled
 	stalled int
-	// checking is set while a stall check is scheduled.
+	// checking is true while a stall check is scheduled.
 	checking bool
 	closed   bool
 	stats    Stats
@@ -179,16 +179,16 @@ func (b *Batcher[In, Out]) runAlone(ctx context.Context, w *worker, request *Req
 	}
 }
 
-// drain runs batch and then the queued requests, until the queue is empty. It uses the background context, because a
-// batch belongs to several requests, and no single request may cancel it.
+// drain runs the given batch and then the queued requests, until the queue is empty. It uses the background context,
+// because a batch belongs to several requests, and no single request may cancel it.
 func (b *Batcher[In, Out]) drain(w *worker, batch ...*Request[In, Out]) {
 	for ; len(batch) > 0; batch = b.nextBatch(w) {
 		b.runBatch(context.Background(), batch)
 	}
 }
 
-// nextBatch takes the next batch from the queue without waiting for more requests. If the queue is empty, it returns an
-// empty batch, and the worker w ends. The same happens if w had stalled and maxConcurrent other workers are running.
+// nextBatch takes the next batch from the queue without waiting for more requests. In two cases, it returns an empty
+// batch and the worker w ends: if the queue is empty, and if w had stalled and maxConcurrent other workers are running.
 func (b *Batcher[In, Out]) nextBatch(w *worker) []*Request[In, Out] {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -233,8 +233,7 @@ func (b *Batcher[In, Out]) dropCancelled() {
 	})
 }
 
-// Close refuses new requests and returns when all queued ones have run. It may be called more than
-// once.
+// Close refuses new requests and returns when all queued requests have run. It may be called more than once.
 func (b *Batcher[In, Out]) Close() {
 	b.mu.Lock()
 	b.closed = true

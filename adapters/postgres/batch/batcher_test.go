@@ -21,7 +21,7 @@ const (
 
 // recorder runs batches of numbers. The result of a request is twice its number.
 type recorder struct {
-	// slow is a number: this many batches stall, beginning with the first.
+	// slow is the number of batches that stall. They are the first batches.
 	slow    int
 	mu      sync.Mutex
 	batches [][]int
@@ -67,7 +67,7 @@ func (r *recorder) batcher(maxBatch, maxConcurrent int) *Batcher[int, int] {
 	return New(r.run, Config{MaxBatch: maxBatch, MaxConcurrent: maxConcurrent})
 }
 
-// submit submits all numbers below count, one after another. The returned function waits for the results.
+// submit submits the numbers from 0 to count-1, one after another. The returned function waits for the results.
 func submit(t *testing.T, b *Batcher[int, int], count int) func() []error {
 	t.Helper()
 	errs := make([]error, count)
@@ -199,8 +199,8 @@ func TestACancelledRequest(t *testing.T) {
 	}
 }
 
-// TestAStalledBatchDoesNotBlockTheOthers verifies that other batches start when a batch runs longer than stallAfter.
-// This applies to at most maxStalled stalled batches at a time.
+// TestAStalledBatchDoesNotBlockTheOthers verifies that other batches start when a batch runs longer than stallAfter. If
+// more than maxStalled batches stall, the other batches must wait.
 func TestAStalledBatchDoesNotBlockTheOthers(t *testing.T) {
 	t.Parallel()
 	for slow, first := range map[int]time.Duration{1: 2 * stallAfter, maxStalled: 2 * maxStalled * stallAfter,

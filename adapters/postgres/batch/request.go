@@ -28,5 +28,5 @@ func (r *Request[In, Out]) Complete(output Out, err error) {
 	}
 }
 
-// Result returns the outcome that Complete has set. Before Complete was called, it returns zero values.
+// Result returns the outcome that Complete has set. Before Complete is called, Result returns zero values.
 func (r *Request[In, Out]) Result() (Out, error) { return r.output, r.err }

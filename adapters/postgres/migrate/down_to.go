@@ -7,8 +7,8 @@ import (
 
 // DownTo reverts every step that is newer than the given version. This deletes the data in the tables and columns that
 // those steps have added. If the schema is older than the given version, DownTo changes nothing. Version 0 is the empty
-// schema. DownTo returns an error and changes nothing if the program does not know the given version. The same applies
-// if it does not know the current version of the schema.
+// schema. DownTo returns an error and changes nothing if the program does not know the given version or the current
+// version of the schema.
 func (m *Migrator) DownTo(ctx context.Context, version uint) error {
 	if version != 0 {
 		if _, err := m.indexOf(version); err != nil {

@@ -21,8 +21,8 @@ var (
 	// errNoVersion means that the database has never been migrated.
 	errNoVersion = errors.New("the database has no version")
 	// errLocked means that a lock that the step needs was not free within lockTimeout.
-	errLocked = errors.New("another transaction locks a table that the migration changes: wait until the other " +
-		"transaction ends, or terminate it, then migrate again")
+	errLocked = errors.New("another transaction locks a table that the migration changes: " +
+		"wait until the other transaction ends, or terminate it, then migrate again")
 	// errEnded means that a part of the step may be committed without the rest of the step.
 	errEnded = errors.New("the migration ended its own transaction: it must not COMMIT or ROLLBACK")
 )
@@ -34,8 +34,8 @@ const stepSavepoint = "lockbox_step"
 const (
 	// commitTimeout bounds a COMMIT, because commit ignores the cancellation of the caller's context.
 	commitTimeout = time.Minute
-	// rollbackTimeout bounds a ROLLBACK. It can be short: if the ROLLBACK takes longer, the server rolls back when the
-	// connection closes.
+	// rollbackTimeout bounds a ROLLBACK. This limit can be short: if the ROLLBACK takes longer, the server rolls back
+	// when the connection closes.
 	rollbackTimeout = 5 * time.Second
 	// lockTimeout bounds the wait of a step for a lock on a table. While a step waits, all other statements that need
 	// the table have to wait behind the step. A step therefore gives up soon and is tried again later.
@@ -74,8 +74,8 @@ func (d *driver) prepare() error {
 		return err
 	}
 	if schema == nil {
-		return errors.New("the search_path contains no schema that exists: create the schema, or correct the " +
-			"search_path")
+		return errors.New("the search_path contains no schema that exists: " +
+			"create the schema, or correct the search_path")
 	}
 	d.table = pgx.Identifier{*schema, "schema_migrations"}.Sanitize()
 	return nil
@@ -89,8 +89,8 @@ func (d *driver) load() (uint, error) {
 	case errors.Is(err, pgx.ErrNoRows), code == sqlstate.UndefinedTable:
 		return 0, errNoVersion
 	case code == sqlstate.UndefinedColumn:
-		return 0, fmt.Errorf("the table %s does not belong to Lockbox: use a separate schema or database for "+
-			"Lockbox: %w", d.table, err)
+		return 0, fmt.Errorf("the table %s does not belong to Lockbox: "+
+			"use a separate schema or database for Lockbox: %w", d.table, err)
 	case err != nil:
 		return 0, fmt.Errorf("read the schema version: %w", err)
 	}
@@ -282,7 +282,7 @@ func (d *driver) Close() error { return nil }
 func (d *driver) Drop() error { return errors.New("dropping a database is not supported") }
 
 // orConflict adds errConflict to err if the transaction had a conflict with a concurrent transaction. If a lock was not
-// free, it adds errLocked. It returns any other error unchanged.
+// free, orConflict adds errLocked instead. It returns any other error unchanged.
 func orConflict(err error) error {
 	switch {
 	case sqlstate.IsConflict(err):

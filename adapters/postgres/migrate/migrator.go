@@ -24,11 +24,11 @@ const (
 	// another program has completed a step. A call therefore reaches the limit only if two programs migrate in opposite
 	// directions.
 	maxConflicts = 100
-	// versionsPerLine is the number of versions in a release line. A version has six digits. The first three are the
-	// number of the release line, and the other three are the number of the step in that line.
+	// versionsPerLine is the number of versions in a release line. A version has six digits. The first three digits are
+	// the number of the release line. The other three digits are the number of the step in that line.
 	versionsPerLine = 1000
 	// lockPatience is how long a migrator retries a step while another transaction holds a lock that the step needs.
-	// lockPause is the time between two tries. During this time, the statements that were waiting behind the step can
+	// lockPause is the time between two tries. During a pause, the statements that were waiting behind the step can
 	// run.
 	lockPatience = 5 * time.Minute
 	lockPause    = time.Second
@@ -127,15 +127,15 @@ func (m *Migrator) Version(ctx context.Context) (current, newest uint, err error
 	return current, m.newest(), err
 }
 
-// CheckSchema returns nil if a program may serve a database. The program knows versions up to newest, and the database
-// is at version current. Within a release line, newer versions only add to the schema. A later line may remove tables
-// or columns that the program needs.
+// CheckSchema returns nil if a program may serve a database. The argument current is the version of the database. The
+// argument newest is the newest version that the program knows. Within a release line, newer versions only add to the
+// schema. A later line may remove tables or columns that the program needs.
 func CheckSchema(current, newest uint) error {
 	if current <= newest || current/versionsPerLine == newest/versionsPerLine {
 		return nil
 	}
-	return fmt.Errorf("the database schema is at version %06d of release line %03d, but this program knows versions "+
-		"up to %06d of line %03d: run a program of line %03d",
+	return fmt.Errorf("the database schema is at version %06d of release line %03d, "+
+		"but this program knows versions up to %06d of line %03d: run a program of line %03d",
 		current, current/versionsPerLine, newest, newest/versionsPerLine, current/versionsPerLine)
 }
 
@@ -147,8 +147,8 @@ func (m *Migrator) newest() uint { return m.steps[len(m.steps)-1].version }
 func (m *Migrator) indexOf(version uint) (int, error) {
 	i := slices.IndexFunc(m.steps, func(s step) bool { return s.version == version })
 	if i < 0 {
-		return 0, fmt.Errorf("this program does not know version %06d of the database schema; the newest version "+
-			"that it knows is %06d", version, m.newest())
+		return 0, fmt.Errorf("this program does not know version %06d of the database schema; "+
+			"the newest version that it knows is %06d", version, m.newest())
 	}
 	return i, nil
 }

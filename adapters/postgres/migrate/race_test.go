@@ -84,8 +84,8 @@ func awaitSlowStep(t *testing.T, url string) {
 	require.Fail(t, "the slow step did not start")
 }
 
-// requireItGoesOn requires that the database can be migrated after an interrupted step. Its version of that step is
-// fast.
+// requireItGoesOn requires that the database can be migrated after an interrupted step. It uses a fast version of that
+// step.
 func requireItGoesOn(t *testing.T, url string) {
 	t.Helper()
 	m := migrator(t, url, files(t, "000001_first", "CREATE TABLE first ()", "DROP TABLE first",
@@ -113,8 +113,8 @@ func TestAStepThatIsCancelled(t *testing.T) {
 	requireItGoesOn(t, url)
 }
 
-// killedURL is an environment variable. TestAStepWhoseProgramIsKilled sets it in the process that it starts and then
-// kills.
+// killedURL is an environment variable. TestAStepWhoseProgramIsKilled starts a process with this variable and then
+// kills the process.
 const killedURL = "LOCKBOX_TEST_KILLED_URL"
 
 func TestAStepWhoseProgramIsKilled(t *testing.T) {

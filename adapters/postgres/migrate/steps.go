@@ -51,8 +51,8 @@ func readSteps(files fs.FS) ([]step, error) {
 	for version, pair := range names {
 		up, hasUp := pair[source.Up]
 		if down, hasDown := pair[source.Down]; !hasUp || !hasDown || up != down || version == 0 {
-			return nil, fmt.Errorf("migration %06d is invalid: its number must be above zero, and its up and down "+
-				"files must have the same name", version)
+			return nil, fmt.Errorf("migration %06d is invalid: its number must be above zero, "+
+				"and its up and down files must have the same name", version)
 		}
 		steps = append(steps, step{version: version, name: up})
 	}

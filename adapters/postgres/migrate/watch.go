@@ -11,8 +11,8 @@ import (
 )
 
 // errHung means that the server stopped answering during a migration.
-var errHung = errors.New("the database server does not answer; the migration was stopped, and the server will roll " +
-	"it back")
+var errHung = errors.New("the database server does not answer; the migration was stopped, " +
+	"and the server will roll it back")
 
 const (
 	// watchInterval is the time between two checks of the server during a migration.
@@ -24,7 +24,7 @@ const (
 
 // watch returns a context that ends with the cause errHung when the server no longer answers new connections. A
 // statement of a migration may take hours, so its duration does not show whether the server is alive. The returned
-// function stop ends the watch, and waits until the goroutine of the watch has ended.
+// function, stop, ends the watch and waits until the goroutine of the watch has ended.
 func (m *Migrator) watch(ctx context.Context) (watched context.Context, stop func()) {
 	watched, cancel := context.WithCancelCause(ctx)
 	done := make(chan struct{})
