@@ -57,7 +57,7 @@ func (k APIKey) UsableAt(now time.Time) bool {
 // MaxAPIKeysPerUser is the maximum number of API keys of one user. Expired keys count until they are deleted.
 const MaxAPIKeysPerUser = 1000
 
-// CheckAPIKeyQuota decides whether a user may create another API key. The argument count is the number of API keys that
+// CheckAPIKeyQuota decides whether a user may create another API key. The count argument is the number of API keys that
 // the user has.
 func CheckAPIKeyQuota(count int) error {
 	if count >= MaxAPIKeysPerUser {
@@ -66,9 +66,10 @@ func CheckAPIKeyQuota(count int) error {
 	return nil
 }
 
-// CapAPIKeyExpiry returns the expiry of a new API key. The argument requested is the expiry that the request specifies.
-// The zero time means that a key never expires. If the maker of the new key authenticated with an API key that expires,
-// the new key expires no later than that API key. Otherwise a short-lived key could create a key that lives longer.
+// CapAPIKeyExpiry returns the expiry of a new API key. The argument "requested" is the expiry that the request
+// specifies. The zero time means that a key never expires. If the maker of the new key authenticated with an API key
+// that expires, the new key expires no later than that API key. Otherwise a short-lived key could create a key that
+// lives longer.
 func CapAPIKeyExpiry(requested time.Time, maker Caller) time.Time {
 	if !maker.HasExpiringAPIKey() {
 		return requested

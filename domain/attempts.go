@@ -126,7 +126,7 @@ func (a Attempts) ReserveUnder(now time.Time, limit Limit) Attempts {
 	return a
 }
 
-// lockoutAfter returns the length of a lockout. The argument over is the number of attempts after the one that caused
+// lockoutAfter returns the length of a lockout. The argument "over" is the number of attempts after the one that caused
 // the first lockout. Each of these attempts doubles the length, up to Longest.
 func (l Limit) lockoutAfter(over int) time.Duration {
 	lockout := l.First

@@ -110,9 +110,9 @@ func (p DropletPrefix) NoFreeNumber() *Error {
 		"all numbers from "+string(p.Name(1))+" to "+string(p.Name(MaxDroplets))+" are taken")
 }
 
-// NoUsableNumber is the refusal to create a droplet when no free number could be used. The argument occupied lists the
-// numbers whose ports are in use on the host. The argument untried lists the numbers that were not tried within the
-// time limit. Both lists are in ascending order.
+// NoUsableNumber is the refusal to create a droplet when no free number could be used. The argument "occupied" lists
+// the numbers whose ports are in use on the host. The argument "untried" lists the numbers that were not tried within
+// the time limit. Both lists are in ascending order.
 func (p DropletPrefix) NoUsableNumber(occupied, untried []int) *Error {
 	if len(occupied) == 0 {
 		return p.NoFreeNumber()

@@ -89,7 +89,7 @@ func (i Invitation) Terms(code InvitationCode) []string {
 	}
 }
 
-// CheckAcceptable decides whether the invitation can be accepted at now. The argument inviter is the present state of
+// CheckAcceptable decides whether the invitation can be accepted at now. The inviter argument is the present state of
 // the user who made the invitation. The invitation is invalid if this user is deactivated, deleted or no longer an
 // admin.
 func (i Invitation) CheckAcceptable(inviter User, now time.Time) error {
@@ -110,8 +110,8 @@ const (
 	InvitationInviterNotAdmin InvitationState = "inviter-not-admin"
 )
 
-// State returns the state of an invitation at now. The argument inviter is the present state of the user who made the
-// invitation. The argument nameTaken reports whether a user with the name exists.
+// State returns the state of an invitation at now. The inviter argument is the present state of the user who made the
+// invitation. The nameTaken argument reports whether a user with the name exists.
 func (i Invitation) State(inviter User, nameTaken bool, now time.Time) InvitationState {
 	switch {
 	case i.CheckAcceptable(inviter, now) != nil:

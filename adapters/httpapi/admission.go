@@ -30,8 +30,8 @@ type admission struct {
 	refusedKeys *recent[domain.CredentialID, struct{}]
 }
 
-// knownTokens contains a credential for knownTokenTTL, and refusedKeys contains a credential for refusedKeyTTL. Each
-// map contains at most maxRecentItems credentials.
+// A token stays in knownTokens for knownTokenTTL, and a credential stays in refusedKeys for refusedKeyTTL. Each map
+// contains at most maxRecentItems keys.
 const (
 	knownTokenTTL  = time.Minute
 	refusedKeyTTL  = 10 * time.Second

@@ -100,8 +100,8 @@ func excludeBody(ctx context.Context) (done func()) {
 func timedOut(ctx context.Context) bool { return context.Cause(ctx) == errRequestTime } //nolint:errorlint // identity
 
 // endedByDeadline reports whether the deadline of the request caused err. It returns false for an error of kind
-// Unavailable. Storage returns such an error when a statement is cancelled. The client should get this error, because
-// it is more exact.
+// Unavailable, which storage returns when a statement is cancelled. The client should get that error, because it is
+// more exact than the one from timeoutRefusal.
 func endedByDeadline(ctx context.Context, err error) bool {
 	return timedOut(ctx) && !errors.Is(err, domain.Unavailable) &&
 		(errors.Is(err, context.Canceled) || domain.CodeOf(err) == codeClientClosed)

@@ -99,7 +99,8 @@ func (g *Gate) report(ctx context.Context, repos ports.Repos, counters []counter
 	return repos.Events.Append(ctx, event.Ended(domain.OutcomeRateLimited))
 }
 
-// count adds an attempt to counters. The caller must have locked their rows and passes their current states in stored.
+// count adds an attempt to counters. The caller must have locked the rows of these counters. The argument "stored"
+// contains the current states of the counters.
 func (g *Gate) count(ctx context.Context, repos ports.Repos, counters []counter, stored []domain.Attempts,
 	at time.Time) error {
 	return save(ctx, repos, counters, func(i int) domain.Attempts {

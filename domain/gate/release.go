@@ -9,8 +9,8 @@ import (
 )
 
 // releaseTimeout limits Release. Release ignores the cancellation and the deadline of ctx, because the client may have
-// disconnected. If ctx has already ended, the limit is lateReleaseTimeout: the request may have reached its deadline,
-// and then its response must not wait much longer.
+// disconnected. If ctx has already ended, the request may have reached its deadline. Its response must then not wait
+// much longer, so the limit is lateReleaseTimeout.
 const (
 	releaseTimeout     = 5 * time.Second
 	lateReleaseTimeout = 500 * time.Millisecond

@@ -19,7 +19,7 @@ type UpdateUser struct {
 	// Code is a TOTP code or a recovery code. Users without a password must send a code to set their first password.
 	Code          string
 	RevokeAPIKeys bool
-	// Group is viewer, manager, none or owner. The value owner hands the system over to the user.
+	// Group is "viewer", "manager", "none" or "owner". The value "owner" hands the system over to the user.
 	Group *string
 }
 

@@ -46,7 +46,7 @@ func (s *Service) writeVersion(ctx context.Context, write versionWrite) (domain.
 }
 
 // sealVersion calls w.seal and sets BoxKey of the version to the key of the box. The caller must have checked that the
-// encryption key is this key.
+// encryption key of the version is the key of the box.
 func (w versionWrite) sealVersion(entry domain.Entry, before ports.Sealed, box domain.Box) (ports.NewVersion, error) {
 	version, err := w.seal(entry, before)
 	version.BoxKey = box.Key
