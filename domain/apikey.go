@@ -49,7 +49,7 @@ func hasNoShape(r rune) bool {
 		unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector))
 }
 
-// UsableAt reports whether the key has not expired at now.
+// UsableAt reports whether the key has not expired at the given time.
 func (k APIKey) UsableAt(now time.Time) bool {
 	return k.ExpiresAt.IsZero() || now.Before(k.ExpiresAt)
 }
@@ -61,7 +61,7 @@ const MaxAPIKeysPerUser = 1000
 // the user has.
 func CheckAPIKeyQuota(count int) error {
 	if count >= MaxAPIKeysPerUser {
-		return LimitReached("API keys per user; delete an API key first")
+		return LimitReached("this user cannot have more API keys; delete an API key first")
 	}
 	return nil
 }
@@ -81,7 +81,7 @@ func CapAPIKeyExpiry(requested time.Time, maker Caller) time.Time {
 }
 
 // CheckRevocable decides whether a user's API key may be deleted. It refuses to delete the last key that has not
-// expired at now. keys must contain all keys of the user.
+// expired at the given time. The keys argument must contain all keys of the user.
 func CheckRevocable(key CredentialID, keys []APIKey, now time.Time) error {
 	usable, wasUsable := 0, false
 	for _, each := range keys {

@@ -97,7 +97,7 @@ type Attempts struct {
 	Reported bool
 }
 
-// Blocked returns how long the lockout still lasts at now, or 0 without a lockout.
+// Blocked returns how long the lockout still lasts after the given time, or 0 without a lockout.
 func (a Attempts) Blocked(now time.Time) time.Duration {
 	return max(0, a.BlockedUntil.Sub(now))
 }

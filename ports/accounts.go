@@ -83,7 +83,7 @@ type Invitations interface {
 	Add(ctx context.Context, invitation domain.Invitation) error
 	// Get returns an invitation, even if it has expired. Errors: NotFound with code invitation_not_found.
 	Get(ctx context.Context, id domain.InvitationID) (domain.Invitation, error)
-	// List returns the invitations that expire after now, sorted by name.
+	// List returns the invitations that expire after the given time, sorted by name.
 	List(ctx context.Context, now time.Time) ([]domain.Invitation, error)
 	// Count returns the number of invitations, including expired ones that the Janitor has not deleted.
 	Count(ctx context.Context) (int, error)

@@ -35,7 +35,7 @@ type requestContext struct {
 	context.Context // ends with the cause errRequestTime at the deadline
 	began           time.Time
 	timer           *time.Timer
-	// limit is the time between the field began and the deadline, in nanoseconds.
+	// The field limit is the time from began to the deadline, in nanoseconds.
 	limit atomic.Int64
 	// work is how long the server may work on the request. Only the goroutine of the request uses this field.
 	work time.Duration

@@ -9,8 +9,8 @@ import "time"
 
 // deadline holds the read deadline or the write deadline of an answeringConn.
 type deadline struct {
-	// wanted is the deadline that was set last. applied is the deadline of the wrapped connection. Zero means no
-	// deadline.
+	// The field wanted is the deadline that was set last. The field applied is the deadline of the wrapped connection.
+	// Zero means no deadline.
 	wanted, applied time.Time
 	calls           int // the number of reads or of writes in progress
 }

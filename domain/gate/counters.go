@@ -30,7 +30,7 @@ func newCounter(key domain.Digest, limit domain.Limit) counter {
 	return counter
 }
 
-// of returns a copy of c that belongs to the given account.
+// The method of returns a copy of c that belongs to the given account.
 func (c counter) of(account domain.Digest) counter {
 	c.Account = account
 	return c

@@ -15,7 +15,7 @@ import (
 type requestKey struct {
 	domain.EncryptionKey
 	sealer ports.EntrySealer
-	// writes is true if the request will seal a value. The cipher is then prepared for sealing too.
+	// The field writes is true if the request will seal a value. The cipher is then prepared for sealing too.
 	writes bool
 
 	cipher ports.EntryCipher // nil until the first prepare

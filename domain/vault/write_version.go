@@ -10,8 +10,8 @@ import (
 
 // versionWrite describes a version that a write or a restore adds to an entry.
 type versionWrite struct {
-	// snapshot is the state of the entry at the start of the request. The use case has already checked the fields
-	// wanted and condition against this state.
+	// snapshot is the state of the entry at the start of the request. The use case has already checked this state
+	// against the fields wanted and condition.
 	snapshot ports.EntrySnapshot
 	// wanted contains the permissions that the caller must have.
 	wanted    domain.Permissions
