@@ -54,8 +54,8 @@ func RoleForNewUser(creator *Caller, requested Role, openRegistration bool) (Rol
 }
 
 // AuthorizeAccount decides whether the caller may see or change the named account. The user of the account and all
-// admins may do both. The decision needs no lookup of the account, so the refusal does not reveal whether the account
-// exists.
+// admins may see and change it. The decision needs no lookup of the account, so the refusal does not reveal whether the
+// account exists.
 func (c Caller) AuthorizeAccount(name UserName) error {
 	if c.IsAdmin() || c.Name == name {
 		return nil

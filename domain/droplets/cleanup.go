@@ -93,8 +93,8 @@ func nameOf(record domain.DropletRecord, containers []domain.Droplet) string {
 	return string(record.Name)
 }
 
-// removeAll removes everything that a claimed record refers to. It removes the entry first, because it can do so even
-// when the host does not answer. The event is committed together with the deletion of the record.
+// removeAll removes everything that a claimed record refers to. It removes the entry first, because the entry can be
+// removed even when the host does not answer. The event is committed together with the deletion of the record.
 func (s *Service) removeAll(ctx context.Context, by domain.Requester, claimed domain.DropletRecord,
 	containers []domain.Droplet, event domain.Event) error {
 	if err := s.undoKeyEntry(ctx, by, claimed); err != nil {

@@ -42,7 +42,7 @@ func (g *Gate) ReleaseIn(ctx context.Context, repos ports.Repos, attempt Attempt
 
 // Succeed ends the attempt of a successful sign-in, in the transaction that opens the session. It sets two counters to
 // zero: the account's counter for domain.AttemptWindow, and the counter of the pair of account and address. It undoes
-// the attempt in the other counters that the attempt has incremented. An attempt during a lockout has incremented no
+// the attempt in all other counters that the attempt has incremented. An attempt during a lockout has incremented no
 // shared counters, so Succeed does not change them.
 //
 // Succeed also makes the requester's own address a known address for domain.KnownAddressTTL. Call it last, like

@@ -105,7 +105,7 @@ func (r *repeatedRefusals) take(before time.Time) []*window {
 }
 
 // restore puts a window back after flush could not write its event. If there is a newer window with the same
-// refusalKey, restore merges the two. The next flush tries again.
+// refusalKey, restore merges the two windows. The next flush tries again.
 func (r *repeatedRefusals) restore(failed *window) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

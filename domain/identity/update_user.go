@@ -175,8 +175,8 @@ func (s *core) changeUser(ctx context.Context, repos ports.Repos, caller domain.
 	return append(changes, saved...), err
 }
 
-// handOver makes the user the owner instead of the former owner. The former owner is the caller, because only the owner
-// may hand the system over; see domain.User.Change.
+// handOver makes the user the owner in place of the former owner. The former owner is the caller, because only the
+// owner may hand the system over; see domain.User.Change.
 func (s *core) handOver(ctx context.Context, repos ports.Repos, user *domain.User,
 	former domain.User) ([]domain.Change, error) {
 	before := former.Group

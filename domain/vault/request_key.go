@@ -9,7 +9,7 @@ import (
 
 // requestKey contains the encryption key of one request and the cipher that was prepared from the key. Preparing a
 // cipher from a passphrase is slow, so a request for several entries prepares only one cipher. If an entry was sealed
-// with other parameters of key derivation, the same cipher is extended.
+// with other parameters of key derivation, the request extends this cipher.
 //
 // A requestKey is not safe for concurrent use.
 type requestKey struct {
