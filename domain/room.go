@@ -14,8 +14,8 @@ type Room struct {
 	SlotBytes int64
 	// Slots is the number of versions that fit into the reservation.
 	Slots int
-	// Until is the number of the last version that fits into the reservation. Until assumes that no older version is
-	// deleted.
+	// The field Until is the number of the last version that fits into the reservation. It assumes that no older
+	// version is deleted.
 	Until uint64
 }
 

@@ -199,7 +199,7 @@ func (a *API) admitted(path string, next echo.HandlerFunc) echo.HandlerFunc {
 }
 
 // withHandlerBound runs the handler of a request. If too many handlers are running and connections.enter cannot make
-// room, withHandlerBound does not run the handler but closes the connection.
+// room, withHandlerBound closes the connection instead of running the handler.
 func (a *API) withHandlerBound(w http.ResponseWriter, r *http.Request) {
 	conn := connOf(r.Context())
 	if !a.connections.enter() {

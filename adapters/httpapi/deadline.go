@@ -57,7 +57,7 @@ func withDeadline(parent context.Context, limit time.Duration) (ctx *requestCont
 	}
 }
 
-// Deadline returns the current deadline. Storage limits the duration of a commit by this deadline.
+// Deadline returns the current deadline. Storage also uses it to limit the duration of a commit.
 func (c *requestContext) Deadline() (time.Time, bool) {
 	return c.began.Add(time.Duration(c.limit.Load())), true
 }
