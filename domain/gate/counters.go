@@ -52,8 +52,8 @@ type eventFunc func(ctx context.Context, repos ports.Repos) (domain.Event, error
 type verdict struct {
 	// wait is the remaining time of the longest lockout that refuses the attempt. It is 0 if no lockout refuses it.
 	wait time.Duration
-	// shared is the remaining time of the longest lockout of a shared counter, if the attempt is allowed because it
-	// carries two factors. Otherwise it is 0.
+	// If an attempt with two factors is allowed although shared counters are locked out, shared is the remaining time
+	// of the longest of these lockouts. Otherwise it is 0.
 	shared time.Duration
 	// unreported is true if a lockout has no audit event yet.
 	unreported bool

@@ -131,8 +131,9 @@ func (g *Gate) FlushAllRefusals(ctx context.Context) error {
 	return g.flush(ctx, g.config.Clock.Now().Add(time.Nanosecond))
 }
 
-// flush writes an event for each window with suppressed refusals that began before the given time. If it cannot write
-// an event, it keeps the windows without an event and returns an error with the number of their suppressed refusals.
+// flush writes an event for each window that began before the given time and has suppressed refusals. If it cannot
+// write an event, it keeps the windows without an event and returns an error with the number of their suppressed
+// refusals.
 func (g *Gate) flush(ctx context.Context, before time.Time) error {
 	lost := 0
 	var failure error

@@ -12,7 +12,7 @@ import (
 // another error instead.
 var errWrongTOTP = errors.New("the TOTP code or recovery code is wrong or was used before")
 
-// totpUse identifies the code of a request, so that the transaction that the code authorizes can mark the code as used.
+// totpUse identifies the code of a request. The transaction that the code authorizes uses it to mark the code as used.
 // If the code is wrong, totpUse is zero.
 type totpUse struct {
 	id domain.TOTPID
