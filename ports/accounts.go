@@ -106,7 +106,7 @@ type Events interface {
 // EventPage is a page of the audit log.
 type EventPage struct {
 	Events []domain.Event
-	// Next is the value for the field Before of the filter that selects the next page. It is zero on the last page.
+	// To request the next page, set the field Before of the filter to the value of Next. Next is zero on the last page.
 	Next domain.EventID
 }
 
