@@ -95,8 +95,8 @@ func TestRecoveryCodes(t *testing.T) {
 	}
 }
 
-// TestTakeOver verifies that a handover leaves exactly one owner, and that the former owner becomes an admin and a
-// manager.
+// TestTakeOver verifies that a handover leaves exactly one owner, and that the former owner stays an admin and becomes
+// a manager.
 func TestTakeOver(t *testing.T) {
 	t.Parallel()
 	former := User{

@@ -49,7 +49,7 @@ func hasNoShape(r rune) bool {
 		unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector))
 }
 
-// UsableAt reports whether the key has not expired at now.
+// UsableAt reports whether the key has not expired at the given time.
 func (k APIKey) UsableAt(now time.Time) bool {
 	return k.ExpiresAt.IsZero() || now.Before(k.ExpiresAt)
 }
@@ -57,18 +57,19 @@ func (k APIKey) UsableAt(now time.Time) bool {
 // MaxAPIKeysPerUser is the maximum number of API keys of one user. Expired keys count until they are deleted.
 const MaxAPIKeysPerUser = 1000
 
-// CheckAPIKeyQuota decides whether a user may create another API key. The argument count is the number of API keys that
+// CheckAPIKeyQuota decides whether a user may create another API key. The count argument is the number of API keys that
 // the user has.
 func CheckAPIKeyQuota(count int) error {
 	if count >= MaxAPIKeysPerUser {
-		return LimitReached("API keys per user; delete an API key first")
+		return LimitReached("this user cannot have more API keys; delete an API key first")
 	}
 	return nil
 }
 
-// CapAPIKeyExpiry returns the expiry of a new API key. The argument requested is the expiry that the request specifies.
-// The zero time means that a key never expires. If the maker of the new key authenticated with an API key that expires,
-// the new key expires no later than that API key. Otherwise a short-lived key could create a key that lives longer.
+// CapAPIKeyExpiry returns the expiry of a new API key. The argument "requested" is the expiry that the request
+// specifies. The zero time means that a key never expires. If the maker of the new key authenticated with an API key
+// that expires, the new key expires no later than that API key. Otherwise a short-lived key could create a key that
+// lives longer.
 func CapAPIKeyExpiry(requested time.Time, maker Caller) time.Time {
 	if !maker.HasExpiringAPIKey() {
 		return requested
@@ -80,7 +81,7 @@ func CapAPIKeyExpiry(requested time.Time, maker Caller) time.Time {
 }
 
 // CheckRevocable decides whether a user's API key may be deleted. It refuses to delete the last key that has not
-// expired at now. keys must contain all keys of the user.
+// expired at the given time. The keys argument must contain all keys of the user.
 func CheckRevocable(key CredentialID, keys []APIKey, now time.Time) error {
 	usable, wasUsable := 0, false
 	for _, each := range keys {

@@ -97,7 +97,7 @@ type Attempts struct {
 	Reported bool
 }
 
-// Blocked returns how long the lockout still lasts at now, or 0 without a lockout.
+// Blocked returns how long the lockout still lasts after the given time, or 0 without a lockout.
 func (a Attempts) Blocked(now time.Time) time.Duration {
 	return max(0, a.BlockedUntil.Sub(now))
 }
@@ -126,7 +126,7 @@ func (a Attempts) ReserveUnder(now time.Time, limit Limit) Attempts {
 	return a
 }
 
-// lockoutAfter returns the length of a lockout. The argument over is the number of attempts after the one that caused
+// lockoutAfter returns the length of a lockout. The argument "over" is the number of attempts after the one that caused
 // the first lockout. Each of these attempts doubles the length, up to Longest.
 func (l Limit) lockoutAfter(over int) time.Duration {
 	lockout := l.First

@@ -40,7 +40,7 @@ func NewBoxOffer(to BoxUser, now time.Time) (BoxOffer, error) {
 	return BoxOffer{To: to.User, ToName: to.Name, ExpiresAt: now.Add(BoxOfferTTL).Truncate(time.Second)}, nil
 }
 
-// Open reports whether the offer can be accepted at now.
+// Open reports whether the offer can be accepted at the given time.
 func (o BoxOffer) Open(now time.Time) bool { return !o.To.IsZero() && now.Before(o.ExpiresAt) }
 
 // CheckBoxQuota decides whether a user who owns the given number of boxes may own another box. A limit of 0 means no

@@ -153,9 +153,9 @@ func (b Box) CheckKey(used KeyID) error {
 // replace it.
 func (a Access) ResetKeyring() error { return a.Transfer() }
 
-// Describe compares k with the keyring that it replaces, and returns a summary for the audit log. The summary contains
-// the id of the key, the author, and what changed. The argument stored is the replaced keyring; it is zero if k is the
-// first keyring of the box. The summary names at most ten added and at most ten removed users.
+// Describe compares k with the keyring that k replaces, and returns a summary for the audit log. The summary contains
+// the id of the key, the author, and what changed. The argument "stored" is the replaced keyring. It is zero if k is
+// the first keyring of the box. The summary names at most ten added and at most ten removed users.
 func (k BoxKeyring) Describe(stored BoxKeyring, members []KeyringMember, reset bool) string {
 	change := "new recipients"
 	switch {
@@ -175,8 +175,7 @@ func (k BoxKeyring) Describe(stored BoxKeyring, members []KeyringMember, reset b
 		listed(", removed ", removed)
 }
 
-// missingFrom compares two keyrings, and returns the names of the recipients that are in the argument other but not in
-// k.
+// missingFrom returns the names of the recipients that the keyring "other" has but the keyring k does not have.
 func missingFrom(k, other BoxKeyring, names map[UserID]UserName) (missing []string) {
 	present := make(map[KeyringMember]bool, len(k.Recipients))
 	for _, recipient := range k.Recipients {

@@ -71,7 +71,7 @@ func Operator() Caller {
 	}
 }
 
-// Authenticate refuses the zero Caller, an inactive user and a credential that has expired at now.
+// Authenticate refuses the zero Caller, an inactive user and a credential that has expired at the given time.
 func (c Caller) Authenticate(now time.Time) error {
 	switch {
 	case c.UserID.IsZero() || !c.Active:
@@ -82,7 +82,7 @@ func (c Caller) Authenticate(now time.Time) error {
 	return nil
 }
 
-// UsableAt reports whether the credential has not expired at now.
+// UsableAt reports whether the credential has not expired at the given time.
 func (c Caller) UsableAt(now time.Time) bool {
 	return c.ExpiresAt.IsZero() || now.Before(c.ExpiresAt)
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// utf16 encodes text as UTF-16 with a byte order mark, like the operator ">" of Windows PowerShell.
+// utf16 encodes text as UTF-16 with a byte order mark, as the redirection ">" of Windows PowerShell does.
 func utf16(text string) string {
 	var out strings.Builder
 	out.WriteString("\xff\xfe")

@@ -110,16 +110,17 @@ func (p DropletPrefix) NoFreeNumber() *Error {
 		"all numbers from "+string(p.Name(1))+" to "+string(p.Name(MaxDroplets))+" are taken")
 }
 
-// NoUsableNumber is the refusal to create a droplet when no free number could be used. The argument occupied lists the
-// numbers whose ports are in use on the host. The argument untried lists the numbers that were not tried within the
-// time limit. Both lists are in ascending order.
+// NoUsableNumber is the refusal to create a droplet when no free number could be used. The argument "occupied" lists
+// the numbers whose ports are in use on the host. The argument "untried" lists the numbers that were not tried within
+// the time limit. Both lists are in ascending order.
 func (p DropletPrefix) NoUsableNumber(occupied, untried []int) *Error {
 	if len(occupied) == 0 {
 		return p.NoFreeNumber()
 	}
 	refusal := *p.NoFreeNumber()
 	refusal.Message = "no number from " + string(p.Name(1)) + " to " + string(p.Name(MaxDroplets)) +
-		" can be used: other programs or containers on the host use port 22NN, 80NN or 443NN of " + p.list(occupied)
+		" can be used: " +
+		"other programs or containers on the host use port 22NN, 80NN or 443NN of " + p.list(occupied)
 	if len(untried) > 0 {
 		refusal.Message += "; " + p.list(untried) + " could not be tried within the time limit"
 	} else {

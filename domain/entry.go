@@ -20,8 +20,7 @@ type Entry struct {
 // Exists reports whether the entry has a value now.
 func (e Entry) Exists() bool { return e.Version > 0 && !e.Deleted }
 
-// Next returns the entry with the next version number. The returned entry counts as not deleted, even if the entry was
-// deleted.
+// Next returns the entry with the next version number. The field Deleted of the result is false, even if e was deleted.
 func (e Entry) Next(now time.Time) Entry {
 	e.Version++
 	e.Deleted = false

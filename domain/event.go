@@ -125,7 +125,8 @@ const OperatorActor = "(terminal)"
 // creation failed.
 const ServiceActor = "(service)"
 
-// TargetUnmodified is the Target of an event if a read returned no value because the caller already has the version.
+// TargetUnmodified is the Target of the event of a read that returned no value because the caller already has the
+// version.
 const TargetUnmodified = "unmodified"
 
 // Requester describes the sender of a request. It contains only what the request and its connection show. The sender is

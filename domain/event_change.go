@@ -74,8 +74,9 @@ func (e Event) Changed(changes ...Change) Event {
 	return e
 }
 
-// ExpiryChange returns the change of an object's expiry. The argument from is nil if the object did not exist before
-// the change, and to is nil if the object does not exist afterwards. The zero time means that the object never expires.
+// ExpiryChange returns the change of an object's expiry. The argument "from" is nil if the object did not exist before
+// the change. The argument "to" is nil if the object does not exist afterwards. The zero time means that the object
+// never expires.
 func ExpiryChange(from, to *time.Time) Change {
 	return Change{Property: PropertyExpiry, From: expiryText(from), To: expiryText(to)}
 }

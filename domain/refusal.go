@@ -102,7 +102,8 @@ var (
 	ErrBusy = Refuse(Unavailable, "busy", "the server is busy: try again in a moment")
 )
 
-// LimitReached returns the error for a change that would exceed a limit. The argument names the limit.
+// LimitReached returns the error for a change that would exceed a limit. The what argument states which limit is
+// reached.
 func LimitReached(what string) *Error {
 	return Refuse(Conflict, "limit_reached", "the limit is reached: "+what)
 }

@@ -2,7 +2,8 @@ package domain
 
 import "math/bits"
 
-// Room is the storage that a box reserves for the versions of one entry. The box counts Bytes against its limit.
+// Room is the storage that a box reserves for the versions of one entry. The size that Bytes returns counts against the
+// limit of the box.
 //
 // A reservation is larger than the stored versions. Most writes therefore fit into the reservation. A write that fits
 // does not change the count of the box. Writers of different entries therefore do not wait for each other. In return,
@@ -13,8 +14,8 @@ type Room struct {
 	SlotBytes int64
 	// Slots is the number of versions that fit into the reservation.
 	Slots int
-	// Until is the number of the last version that fits into the reservation. Until assumes that no older version is
-	// deleted.
+	// The field Until is the number of the last version that fits into the reservation. It assumes that no older
+	// version is deleted.
 	Until uint64
 }
 
@@ -27,23 +28,23 @@ const versionOverhead = 256
 // per entry.
 const SmallRoom = 16 << 10
 
-// VersionBytes returns the number of bytes that a version counts against the limit of its box. The argument size is the
+// VersionBytes returns the number of bytes that a version counts against the limit of its box. The size argument is the
 // length of the sealed value.
 func VersionBytes(size int) int64 { return int64(size) + versionOverhead }
 
 // Bytes returns the size of the reservation.
 func (r Room) Bytes() int64 { return r.SlotBytes * int64(r.Slots) }
 
-// Covers reports whether a new version fits into the reservation. The arguments size and version are the length of the
-// sealed value and the number of the new version. The argument keep is the number of versions that are kept; 0 means
-// that all versions are kept.
+// Covers reports whether a new version fits into the reservation. The size argument is the length of the sealed value,
+// and the version argument is the number of the new version. The keep argument is the number of versions that are kept;
+// 0 means that all versions are kept.
 func (r Room) Covers(size int, version uint64, keep int) bool {
 	return VersionBytes(size) <= r.SlotBytes && (keep > 0 && r.Slots >= keep || version <= r.Until)
 }
 
-// Reserve returns the reservation for an entry that receives a new version. The argument stored is the number of
-// versions that are stored already, and largest is the length of the largest sealed value among them. The other
-// arguments have the same meaning as for Covers.
+// Reserve returns the reservation for an entry that receives a new version. The argument "stored" is the number of
+// versions that are stored already, and the argument "largest" is the length of the largest sealed value among them.
+// The other arguments have the same meaning as for Covers.
 //
 // The number of slots is the larger of two numbers: the number of versions that fit into SmallRoom, and the number of
 // versions to be stored, rounded up to a power of two. It is at least 2. If keep is not 0, the number of slots is at

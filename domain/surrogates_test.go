@@ -24,7 +24,7 @@ func TestLoneSurrogates(t *testing.T) {
 }
 
 // FuzzLoneSurrogates compares LoneSurrogates with encoding/json, which decodes a lone surrogate to a replacement
-// character. It ignores text that contains U+FFFD, the replacement character, or the escape \ufffd.
+// character. It ignores text that contains the replacement character U+FFFD or the escape \ufffd.
 func FuzzLoneSurrogates(f *testing.F) {
 	for _, seed := range []string{`"\ud800"`, `"\ud83d\ude00"`, `"\\\ud83d\ud83d\ude00"`, `"\u0000\udfff"`} {
 		f.Add(seed)

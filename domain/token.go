@@ -95,7 +95,7 @@ type TokenPair struct {
 }
 
 // NextPair returns the next pair of the family. The access token of the pair expires after ttl, but no later than the
-// family. The lifetime of the access token is rounded down to a whole second. The argument keys contains the present
+// family. The lifetime of the access token is rounded down to a whole second. The keys argument contains the present
 // server keys. NextPair returns ErrRefreshToken in these cases:
 //
 //   - The family has expired or was revoked.

@@ -68,7 +68,7 @@ func (c *TOTPSecret) id() TOTPID {
 	return c.ID
 }
 
-// Showable decides whether the secret may be shown. A secret that its user enrolled may not be shown. Any other secret
+// Showable decides whether the secret may be shown. A secret that its user enrolled must not be shown. Any other secret
 // may be shown until its first code is accepted.
 func (c TOTPSecret) Showable() error {
 	if c.Own || c.Confirmed() {

@@ -33,10 +33,10 @@ func NewUser(id UserID, name UserName, role Role, now time.Time) User {
 	}
 }
 
-// RoleForNewUser decides whether creator may create a user, and returns the role of the new user. The argument creator
-// is nil for a request without a token. The argument requested is the zero Role if the request names no role; the role
-// is then RoleUser. Without open registration, only an admin may create users. With open registration, every caller may
-// create users, but only an admin may choose the role.
+// RoleForNewUser decides whether creator may create a user, and returns the role of the new user. The creator argument
+// is nil for a request without a token. The argument "requested" is the zero Role if the request names no role. The new
+// user then gets RoleUser. Without open registration, only an admin may create users. With open registration, every
+// caller may create users, but only an admin may choose the role.
 func RoleForNewUser(creator *Caller, requested Role, openRegistration bool) (Role, error) {
 	switch {
 	case creator != nil && creator.IsAdmin():
@@ -54,8 +54,8 @@ func RoleForNewUser(creator *Caller, requested Role, openRegistration bool) (Rol
 }
 
 // AuthorizeAccount decides whether the caller may see or change the named account. The user of the account and all
-// admins may do both. The decision needs no lookup of the account, so the refusal does not reveal whether the account
-// exists.
+// admins may see and change it. The decision needs no lookup of the account, so the refusal does not reveal whether the
+// account exists.
 func (c Caller) AuthorizeAccount(name UserName) error {
 	if c.IsAdmin() || c.Name == name {
 		return nil

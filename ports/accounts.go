@@ -38,11 +38,11 @@ type Users interface {
 	List(ctx context.Context) ([]domain.User, error)
 	// Names lists all names, sorted.
 	Names(ctx context.Context) ([]domain.UserName, error)
-	// Save stores role, group, state, session epoch and time of update. It does not change the owner; System does.
+	// Save stores the role, the group, the state, the session epoch and the time of update of a user. Use
+	// System.SetOwner to change the owner.
 	Save(ctx context.Context, user domain.User) error
-	// SetPassword replaces the stored password with the argument password. It does so only if the stored password is
-	// still the one in the argument named was. Errors: Conflict with code password_changed if another password is
-	// stored; ErrStaleServerKey.
+	// SetPassword replaces the stored password with a new one, but only if the stored password is still the one in the
+	// argument "was". Errors: Conflict with code password_changed if another password is stored; ErrStaleServerKey.
 	SetPassword(ctx context.Context, was, password SealedPassword) error
 	// Delete removes the user and all rows that belong to it. Entry versions that the user wrote remain, without an
 	// author.
@@ -83,7 +83,7 @@ type Invitations interface {
 	Add(ctx context.Context, invitation domain.Invitation) error
 	// Get returns an invitation, even if it has expired. Errors: NotFound with code invitation_not_found.
 	Get(ctx context.Context, id domain.InvitationID) (domain.Invitation, error)
-	// List returns the invitations that expire after now, sorted by name.
+	// List returns the invitations that expire after the given time, sorted by name.
 	List(ctx context.Context, now time.Time) ([]domain.Invitation, error)
 	// Count returns the number of invitations, including expired ones that the Janitor has not deleted.
 	Count(ctx context.Context) (int, error)
@@ -106,7 +106,7 @@ type Events interface {
 // EventPage is a page of the audit log.
 type EventPage struct {
 	Events []domain.Event
-	// Next is the value for the field Before of the filter that selects the next page. It is zero on the last page.
+	// To request the next page, set the field Before of the filter to the value of Next. Next is zero on the last page.
 	Next domain.EventID
 }
 
@@ -120,8 +120,8 @@ type EventFilter struct {
 	Limit int
 }
 
-// Janitor deletes expired rows in small batches. Each method that deletes rows returns their number. If the number is
-// lower than the argument limit, no expired rows are left.
+// Janitor deletes expired rows in small batches. Each method that deletes rows returns their number. If this number is
+// lower than the limit argument, no expired rows are left.
 type Janitor interface {
 	// DeleteEndedSessions deletes sessions that expired before the given time.
 	DeleteEndedSessions(ctx context.Context, before time.Time, limit int) (int, error)

@@ -19,7 +19,7 @@ type Attempts interface {
 	Save(ctx context.Context, counters ...CounterState) error
 	// Forget resets all counters of an account.
 	Forget(ctx context.Context, account domain.Digest) error
-	// Remember stores the key of a known address. The argument until is the time at which the key expires.
+	// Remember stores the key of a known address. The argument "until" is the time at which the key expires.
 	Remember(ctx context.Context, key domain.Digest, until time.Time) error
 }
 
@@ -43,7 +43,7 @@ type AttemptQuery struct {
 	// KnownAddress is the key of an address to look up. Zero means that no address is looked up.
 	KnownAddress domain.Digest
 	Now          time.Time
-	// If ReadUser is set, Lock also reads the user with the name User. A user with this name need not exist. Peek
+	// If ReadUser is set, Lock also reads the user whose name is in the field User. This user need not exist. Peek
 	// ignores both fields.
 	ReadUser bool
 	User     domain.UserName

@@ -14,7 +14,7 @@ type Boxes interface {
 	// Lock serialises the transactions that change the box's owner or members. Errors: NotFound when the box was
 	// deleted.
 	Lock(ctx context.Context, id domain.BoxID) error
-	// Save stores the owner and the time of update.
+	// Save stores the owner and the time of update of a box.
 	Save(ctx context.Context, box domain.Box) error
 	// Offer returns the offer of the box's ownership, even if it has expired. It returns the zero offer if there is
 	// none.
@@ -43,7 +43,7 @@ type BoxUsers interface {
 	List(ctx context.Context, box domain.BoxID) ([]domain.BoxUser, error)
 	// Count returns the number of members of a box.
 	Count(ctx context.Context, box domain.BoxID) (int, error)
-	// Save stores role, state and permissions.
+	// Save stores the role, the state and the permissions of a member.
 	Save(ctx context.Context, user domain.BoxUser) error
 	// Remove deletes a member.
 	Remove(ctx context.Context, box domain.BoxID, user domain.UserID) error
@@ -66,14 +66,14 @@ type Entries interface {
 	CountOut(ctx context.Context, box domain.BoxID, now time.Time) error
 	// Lock locks the entry until the transaction ends. It returns the entry and the caller's access, both read after
 	// the lock was taken. If the entry does not exist, Lock inserts an entry without a value. The version number of the
-	// new entry is normally 0. If the Janitor has removed rows of keys from the box, it is the highest version number
-	// of these rows. Errors: NotFound with code box_not_found when the box was deleted.
+	// new entry is normally 0. If the Janitor has removed rows of keys from the box, the version number of the new
+	// entry is the highest one of the removed rows. Errors: NotFound with code box_not_found when the box was deleted.
 	Lock(ctx context.Context, credential domain.Credential, box domain.Box, key domain.EntryKey,
 		now time.Time) (LockedEntry, error)
 	// Stored returns the number of stored versions of an entry and the size of the largest sealed value.
 	Stored(ctx context.Context, box domain.BoxID, key domain.EntryKey) (versions, largest int, err error)
-	// AddVersion stores a version, makes it the entry's newest, deletes old versions, and appends the event. The
-	// argument keep is the number of versions that remain; 0 keeps all versions. If the version has a Reservation, the
+	// AddVersion stores a version, makes it the entry's newest, deletes old versions, and appends the event. The keep
+	// argument is the number of versions that remain; 0 keeps all versions. If the version has a Reservation, the
 	// caller must hold the lock on the box. Errors: Unauthenticated when the author was deleted; ErrStaleServerKey;
 	// Conflict with code limit_reached when the reservation exceeds its limit.
 	AddVersion(ctx context.Context, entry domain.Entry, version NewVersion, keep int, event domain.Event) error

@@ -8,6 +8,6 @@
 // Use cases must not import adapters, so every dependency of a use case is declared here, including those with a single
 // implementation in production. Every interface has a conformance suite. Every implementation must pass the suite, and
 // so must every test double. The suites of the storage ports are in tests/storage, and the suites of the other ports
-// are in tests/contracts. If tests of use cases replace an implementation by a test double, the comment of the
+// are in tests/contracts. If tests of use cases replace an implementation with a test double, the comment of the
 // interface states this. tests/arch reports an interface that has neither a suite nor a second implementation.
 package ports

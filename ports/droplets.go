@@ -9,7 +9,7 @@ import (
 )
 
 // DropletHost runs droplets as containers. Use cases query the host for every request and cache nothing. Every method
-// has its own time limit, even when ctx has none. Tests of use cases replace DropletHost by a test double in memory.
+// has its own time limit, even when ctx has none. Tests of use cases replace DropletHost with a test double in memory.
 //
 // If the host does not answer, a method returns Unavailable with code droplet_host_unavailable; the operation may still
 // take effect. If the host refuses the operation, the method returns Invalid with code droplet_host_refused and the
@@ -73,8 +73,8 @@ type DropletRecords interface {
 	Add(ctx context.Context, record domain.DropletRecord) error
 	// List returns all records, oldest first.
 	List(ctx context.Context) ([]domain.DropletRecord, error)
-	// NoteEntry stores in the record which entry holds the private key, and in which version. The argument replaced is
-	// the previous version of the entry, or 0 if the entry had no value. Errors: ErrDropletAbandoned when another
+	// NoteEntry stores in the record which entry holds the private key, and in which version. The argument "replaced"
+	// is the previous version of the entry, or 0 if the entry had no value. Errors: ErrDropletAbandoned when another
 	// server has claimed the record for removal.
 	NoteEntry(ctx context.Context, id domain.DropletID, entry domain.Entry, replaced uint64) error
 	// Finish marks a build as complete. It deletes older complete records of that name. Names are unique on a host, so
@@ -85,8 +85,8 @@ type DropletRecords interface {
 	// record. The result ok is false if another server has changed the lease since the caller read the record.
 	Claim(ctx context.Context, read domain.DropletRecord, until time.Time) (record domain.DropletRecord, ok bool,
 		err error)
-	// Release ends the lease of a claimed record at the given time. A zero time undoes the claim: the droplet is then
-	// complete again.
+	// Release ends the lease of a claimed record at the given time. If this time is zero, Release undoes the claim, and
+	// the droplet is then complete again.
 	Release(ctx context.Context, claimed domain.DropletRecord, at time.Time) error
 	// Delete removes a record.
 	Delete(ctx context.Context, id domain.DropletID) error
@@ -109,7 +109,7 @@ type DropletVault interface {
 	DeleteUnchanged(ctx context.Context, by domain.Requester, version domain.VersionRef) error
 	// UndoWrite undoes the write of a version, with an audit event. It does not check the permissions of the requester.
 	// It stores the replaced version again as the newest version. The value stays sealed under its original key. If the
-	// argument replaced is 0, UndoWrite deletes the entry, because no version was replaced. If the entry was changed
+	// argument "replaced" is 0, UndoWrite deletes the entry, because no version was replaced. If the entry was changed
 	// after the write, UndoWrite does nothing. A repeated call is therefore safe.
 	UndoWrite(ctx context.Context, by domain.Requester, written domain.VersionRef, replaced uint64) error
 }

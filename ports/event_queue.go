@@ -11,14 +11,14 @@ import (
 // every event enters the queue in the transaction that stores it. Every method returns Unavailable when the database
 // does not answer.
 type EventQueue interface {
-	// Claim gives the lease to holder, and begins the stream if no stream exists. The lease begins now and lasts for
-	// the given time. Claim reports false if the lease of another holder has not ended. Only the server with the lease
-	// delivers events. A holder extends its own lease by calling Claim again.
+	// Claim gives the lease to the given holder, and begins the stream if no stream exists. The lease begins now and
+	// lasts for the given time. Claim reports false if the lease of another holder has not ended. Only the server with
+	// the lease delivers events. A holder extends its own lease by calling Claim again.
 	Claim(ctx context.Context, holder [16]byte, lease time.Duration) (bool, error)
-	// Release ends the lease of holder.
+	// Release ends the lease of the given holder.
 	Release(ctx context.Context, holder [16]byte) error
 	// Next returns a batch of the oldest events in the queue. The batch has at least one event if the queue is not
-	// empty. The argument limit is the number of events after which the batch ends. The batch can have more events,
+	// empty. The limit argument is the number of events after which the batch ends. The batch can have more events,
 	// because Next never splits the events that one statement stored.
 	//
 	// Suppose that event A was committed before the transaction of event B began to write. Then A comes before B, in

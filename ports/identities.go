@@ -69,7 +69,7 @@ type BoxKeyrings interface {
 	// Get returns one keyring. The result contains no recipients. Errors: NotFound with code keyring_not_found.
 	Get(ctx context.Context, box domain.BoxID, sequence uint64) (domain.BoxKeyring, error)
 	// Recipients lists the recipients of a keyring with their names, sorted by fingerprint. The result contains the
-	// wrapped keys only if the argument whole is true.
+	// wrapped keys only if the argument "whole" is true.
 	Recipients(ctx context.Context, box domain.BoxID, sequence uint64, whole bool) ([]domain.KeyRecipient, error)
 	// Wrapped returns the key of a keyring, wrapped for the user's current identity. It returns nil if this identity is
 	// not a recipient.
@@ -77,6 +77,6 @@ type BoxKeyrings interface {
 	// Members lists the members of a box with their current identities, sorted by name. It omits inactive members and
 	// inactive users.
 	Members(ctx context.Context, box domain.BoxID) ([]domain.KeyringMember, error)
-	// Past lists the stored keyrings whose sequence is lower than the argument before, newest first.
+	// Past lists the stored keyrings whose sequence is lower than the argument "before", newest first.
 	Past(ctx context.Context, box domain.BoxID, before uint64) ([]PastKeyring, error)
 }

@@ -36,10 +36,10 @@ type DeriveFunc func(ctx context.Context, use Workload, secret, salt []byte, par
 type Passwords interface {
 	// Hash returns a PHC string ("$argon2id$v=19$m=…,t=…,p=…$salt$hash") with a new random salt.
 	Hash(ctx context.Context, password domain.Secret) ([]byte, error)
-	// Check compares a password with a hash in constant time. The argument phc is nil if the user does not exist. Check
-	// then does the same work with a fixed hash and reports Match false. The response time therefore does not reveal
-	// which users exist. The work includes one derivation with the parameters of the current settings, and one for each
-	// other set of parameters that Check has learned.
+	// Check compares a password with a hash in constant time. The phc argument is nil if the user does not exist. In
+	// this case, Check does the same work with a fixed hash, and the field Match of the result is false. The response
+	// time therefore does not reveal which users exist. The work includes one derivation with the parameters of the
+	// current settings, and one for each other set of parameters that Check has learned.
 	Check(ctx context.Context, password domain.Secret, phc []byte) (PasswordCheck, error)
 	// Learn makes every later Check include a derivation with the parameters of the given stored hash. It does not
 	// block. Check also learns the parameters of the hashes that it compares.

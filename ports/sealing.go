@@ -50,7 +50,7 @@ type EntrySealer interface {
 	Rewrap(ctx context.Context, at Place, envelope []byte) (domain.ServerKeyID, []byte, error)
 
 	// CheckOuter opens the outer layer of an envelope and discards the result. The outer layer is under a server key,
-	// so CheckOuter needs no client key. The argument serverKey is the identifier that is stored with the envelope.
+	// so CheckOuter needs no client key. The serverKey argument is the identifier that is stored with the envelope.
 	// Errors: a TamperedError when the envelope names another server key, or does not open at this place.
 	CheckOuter(ctx context.Context, at Place, serverKey domain.ServerKeyID, envelope []byte) error
 }
@@ -64,8 +64,8 @@ type Sealed struct {
 // EntryCipher is a client's key, prepared for one box. It is not safe for concurrent use. Except for Extend, its
 // methods take microseconds and may run inside a transaction.
 type EntryCipher interface {
-	// Extend derives the keys that the cipher still needs to open more envelopes. The argument key must be the client's
-	// key that the cipher was prepared with. Like EntrySealer.Prepare, it blocks on the queue of key derivations and
+	// Extend derives the keys that the cipher still needs to open more envelopes. The key argument must be the client's
+	// key with which the cipher was prepared. Like EntrySealer.Prepare, it blocks on the queue of key derivations and
 	// returns the same errors.
 	Extend(ctx context.Context, key domain.EncryptionKey, sealed ...Sealed) error
 	// Seal encrypts value for its place with a new data key. place.SealedAs must equal place.Version.

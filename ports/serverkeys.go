@@ -32,9 +32,9 @@ type ServerKeys interface {
 	// Rewrap replaces the wrapped bytes of keys. It must run in the same transaction as the call of List that returned
 	// the keys.
 	Rewrap(ctx context.Context, keys []ServerKey) error
-	// Retire marks a key as retired. The argument at is the time of the retirement.
+	// Retire marks a key as retired, with the given time as the time of its retirement.
 	Retire(ctx context.Context, id domain.ServerKeyID, at time.Time) error
-	// DeleteRetired deletes a retired key. All rows that are still under the key are then lost. The argument left is
+	// DeleteRetired deletes a retired key. All rows that are still under the key are then lost. The argument "left" is
 	// the number of rows that the caller could not open and agrees to lose. Errors: ErrServerKeyInUse when more rows
 	// are under the key. The additional rows were written concurrently.
 	DeleteRetired(ctx context.Context, id domain.ServerKeyID, left int) error

@@ -12,7 +12,8 @@ import (
 // replace PostgreSQL.
 type Store interface {
 	UnitOfWork
-	// Read returns the repositories outside a transaction. Each call of their methods runs a statement of its own.
+	// Read returns the repositories outside a transaction. Each call of a method of these repositories runs a separate
+	// statement.
 	Read() Repos
 }
 
@@ -139,36 +140,36 @@ type EventWriter interface {
 type SealedRows interface {
 	// Count returns the number of sealed rows of each kind, under all keys. It includes rows whose key is not stored.
 	Count(ctx context.Context) (SealedCounts, error)
-	// Entries returns versions whose envelope is wrapped under key. The results contain no values. They are sorted by
-	// place and begin after the given place. The zero Place precedes all others.
+	// Entries returns versions whose envelope is wrapped under the given key. The results contain no values. They are
+	// sorted by place and begin after the given place. The zero Place precedes all others.
 	Entries(ctx context.Context, key domain.ServerKeyID, after Place, limit int) ([]StoredVersion, error)
 	// ReplaceEnvelope replaces an envelope if it did not change since it was read. If it changed, ReplaceEnvelope does
 	// nothing and returns nil.
 	ReplaceEnvelope(ctx context.Context, was StoredVersion, key domain.ServerKeyID, envelope []byte) error
-	// Passwords returns passwords that are sealed under key, sorted by user. They begin after the given user.
+	// Passwords returns passwords that are sealed under the given key, sorted by user. They begin after the given user.
 	Passwords(ctx context.Context, key domain.ServerKeyID, after domain.UserID, limit int) ([]SealedPassword, error)
 	// ReplacePassword replaces a sealed password if it did not change since it was read.
 	ReplacePassword(ctx context.Context, was SealedPassword, key domain.ServerKeyID, sealed []byte) error
-	// Codes returns TOTP secrets that are sealed under key, sorted by identifier. They begin after the given
+	// Codes returns TOTP secrets that are sealed under the given key, sorted by identifier. They begin after the given
 	// identifier.
 	Codes(ctx context.Context, key domain.ServerKeyID, after domain.TOTPID, limit int) ([]SealedTOTPSecret, error)
 	// ReplaceCode replaces a sealed TOTP secret if it did not change since it was read.
 	ReplaceCode(ctx context.Context, was SealedTOTPSecret, key domain.ServerKeyID, sealed []byte) error
-	// LockedIdentities returns locked identities that are sealed under key, sorted by user. They begin after the given
-	// user.
+	// LockedIdentities returns locked identities that are sealed under the given key, sorted by user. They begin after
+	// the given user.
 	LockedIdentities(ctx context.Context, key domain.ServerKeyID, after domain.UserID, limit int) ([]SealedIdentity,
 		error)
 	// ReplaceLockedIdentity replaces a sealed identity if it did not change since it was read.
 	ReplaceLockedIdentity(ctx context.Context, was SealedIdentity, key domain.ServerKeyID, sealed []byte) error
-	// TokensUnder lists the API keys that were signed under key.
+	// TokensUnder lists the API keys that were signed under the given key.
 	TokensUnder(ctx context.Context, key domain.ServerKeyID) ([]OwnedAPIKey, error)
 	// PlainRecoveryCodeCounts returns the users who have recovery codes without a keyed digest, sorted by name. Each
 	// result contains the number of these codes.
 	PlainRecoveryCodeCounts(ctx context.Context) ([]PlainRecoveryCodeCount, error)
 	// PlainRecoveryCodes returns recovery codes of a user that have no keyed digest.
 	PlainRecoveryCodes(ctx context.Context, user domain.UserID, limit int) ([]PlainRecoveryCode, error)
-	// KeyRecoveryCode replaces the hash of a recovery code with its keyed digest, and reports whether it did. It
-	// reports false if the code was used or converted since it was read.
+	// KeyRecoveryCode replaces the hash of a recovery code with its keyed digest, and reports whether it replaced the
+	// hash. It does not replace the hash if the code was used or converted since it was read.
 	KeyRecoveryCode(ctx context.Context, was PlainRecoveryCode, key domain.ServerKeyID,
 		digest domain.Digest) (bool, error)
 	// DeletePlainRecoveryCodes deletes all recovery codes of a user that have no keyed digest, and returns how many it
@@ -179,8 +180,8 @@ type SealedRows interface {
 	OpenTransactions(ctx context.Context) ([]string, error)
 	// OldestTransaction returns the age of the oldest open transaction of a server, or 0 when no transaction is open.
 	OldestTransaction(ctx context.Context) (time.Duration, error)
-	// DeleteTokens deletes the signed tokens, token families, recovery codes and invitations that depend on key. It
-	// returns the number of deleted rows.
+	// DeleteTokens deletes the signed tokens, token families, recovery codes and invitations that depend on the given
+	// server key. It returns the number of deleted rows.
 	DeleteTokens(ctx context.Context, key domain.ServerKeyID) (int, error)
 }
 

@@ -10,8 +10,8 @@ type TokenDigests interface {
 	// Tokens returns the digest of each opaque token, in the given order, and the identifiers of the server keys. The
 	// digests are computed under the current session key and the current token key.
 	Tokens(tokens ...domain.OpaqueToken) ([]domain.Digest, domain.TokenKeys)
-	// RecoveryCodes computes the digests of recovery codes from the hashes of the codes. The argument secret is the
-	// TOTP secret to which the codes belong. The digests are in the same order as the hashes.
+	// RecoveryCodes computes the digests of recovery codes from the hashes of the codes. The argument "secret"
+	// identifies the TOTP secret to which the codes belong. The digests are in the same order as the hashes.
 	RecoveryCodes(user domain.UserID, secret domain.TOTPID, hashes ...domain.Digest) RecoveryCodes
 	// Invitation computes the proof of an invitation from its terms; see domain.Invitation.
 	Invitation(terms ...string) (domain.Digest, domain.ServerKeyID)

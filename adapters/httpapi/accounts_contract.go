@@ -27,8 +27,9 @@ type accountsAPI struct{}
 // bodyLimit is the lower of the configured limit and 64 KiB.
 func (accountsAPI) bodyLimit(configured int64) int64 { return min(configured, maxAccountsBody) }
 
-// readsBodyForToken reports whether the body may contain a token. The token method does not read a body over 16 KiB if
-// a header contains a token. checkBody compares the two tokens later.
+// readsBodyForToken reports whether the body may contain a token. If a header contains a token and the body is larger
+// than 16 KiB, the token method does not read the body. checkBody later compares the token in the body with the token
+// in the header.
 func (accountsAPI) readsBodyForToken(r *request) bool {
 	return r.route.Auth != AuthNone && r.Request().ContentLength != 0
 }
@@ -54,7 +55,7 @@ func (accountsAPI) token(r *request) (string, error) {
 			return "", err
 		}
 		late = !whole
-		// With a token in a header, an error in the body is ignored here. The handler returns this error when it
+		// If a header contains a token, an error in the body is ignored here. The handler returns this error when it
 		// decodes the body, after the caller is authenticated.
 		if inBody != "" {
 			tokens = append(tokens, inBody)

@@ -13,7 +13,7 @@ type tokenPairBody struct {
 	RefreshToken string `json:"refresh_token"`
 }
 
-// newTokenPairBody writes the tokens as text. No later response contains these tokens.
+// newTokenPairBody converts the tokens of a pair to text. No later response contains these tokens.
 func newTokenPairBody(pair identity.TokenPair) tokenPairBody {
 	return tokenPairBody{
 		TokenType:    "Bearer",

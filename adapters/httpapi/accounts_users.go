@@ -3,7 +3,7 @@ package httpapi
 import "github.com/lockbox-go/lockbox/domain/identity"
 
 // showTOTP answers GET /user/auth/setup/{user} with the TOTP secret of a user. The request is refused if the server has
-// already accepted a code of the secret. It is also refused if the user enrolled the secret.
+// already accepted a TOTP code for this secret. It is also refused if the user enrolled the secret.
 func (a *API) showTOTP(r *request) error {
 	enrolment, err := a.accounts.ShowTOTP(r.ctx(), r.by, r.param("user"))
 	if err != nil {

@@ -30,8 +30,8 @@ type admission struct {
 	refusedKeys *recent[domain.CredentialID, struct{}]
 }
 
-// knownTokens contains a credential for knownTokenTTL, and refusedKeys contains a credential for refusedKeyTTL. Each
-// map contains at most maxRecentItems credentials.
+// A token stays in knownTokens for knownTokenTTL, and a credential stays in refusedKeys for refusedKeyTTL. Each map
+// contains at most maxRecentItems keys.
 const (
 	knownTokenTTL  = time.Minute
 	refusedKeyTTL  = 10 * time.Second
@@ -68,8 +68,9 @@ func (s *slot) release() {
 	}
 }
 
-// takeSlot releases the slot of the request and takes a slot for key from shares. While the request waits for the new
-// slot, its connection may be closed to make room for another connection.
+// takeSlot releases the slot of the request and takes a slot from the given shares. The key argument identifies the
+// user or address. While the request waits for the new slot, its connection may be closed to make room for another
+// connection.
 func (r *request) takeSlot(shares *shares, key string) error {
 	r.slot.release()
 	if !shares.acquireNow(key, 1) {
@@ -198,7 +199,7 @@ func (a *API) admitted(path string, next echo.HandlerFunc) echo.HandlerFunc {
 }
 
 // withHandlerBound runs the handler of a request. If too many handlers are running and connections.enter cannot make
-// room, withHandlerBound does not run the handler but closes the connection.
+// room, withHandlerBound closes the connection instead of running the handler.
 func (a *API) withHandlerBound(w http.ResponseWriter, r *http.Request) {
 	conn := connOf(r.Context())
 	if !a.connections.enter() {
@@ -214,7 +215,8 @@ func (a *API) withHandlerBound(w http.ResponseWriter, r *http.Request) {
 	a.echo.ServeHTTP(w, r)
 }
 
-// recent remembers up to maxRecentItems keys, each for the duration ttl. It is safe for concurrent use.
+// recent is a map that remembers up to maxRecentItems keys, each for the duration in the field ttl. It is safe for
+// concurrent use.
 type recent[K comparable, V any] struct {
 	ttl time.Duration
 

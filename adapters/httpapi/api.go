@@ -217,7 +217,8 @@ func (a *API) Server() *http.Server {
 		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
 			return withConnection(withConn(ctx, conn), conn)
 		},
-		// matchExactPath answers OPTIONS *. If net/http answered it, the response would not have the usual headers.
+		// matchExactPath answers OPTIONS *. If net/http answered this request instead, the response would not have the
+		// usual headers.
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}

@@ -35,7 +35,7 @@ func (a *API) listBoxEvents(r *request) error {
 	return r.json(listOf(page), err)
 }
 
-// eventFilter reads the query parameters limit, before, action and user.
+// eventFilter reads the query parameters "limit", "before", "action" and "user".
 func (r *request) eventFilter() (ports.EventFilter, error) {
 	filter := ports.EventFilter{Limit: defaultEvents}
 	var err error
@@ -48,7 +48,8 @@ func (r *request) eventFilter() (ports.EventFilter, error) {
 		var ok bool
 		if filter.Before, ok = domain.ParseID[domain.Event](text); !ok {
 			return filter, domain.InvalidField("before", "invalid_before",
-				"the parameter before must be the id of an audit event: send the field next of the previous page")
+				`the query parameter "before" must be the id of an audit event: `+
+					`send the value of the field "next" in the previous page`)
 		}
 	}
 	if text := r.QueryParam("action"); text != "" {

@@ -51,8 +51,8 @@ func (a *API) admitLargeBody(r *request) error {
 }
 
 // refuseInput returns the error for a request whose input is wrong. It first authenticates the caller. If the
-// authentication fails, it returns that error. Otherwise it returns inputErr. A caller whose token is revoked must not
-// learn what is wrong with the input.
+// authentication fails, refuseInput returns the error of the authentication. Otherwise it returns inputErr. A caller
+// whose token is revoked must not learn what is wrong with the input.
 //
 // The handler checks the input before the use case looks the caller up. Refused requests therefore need this additional
 // lookup; other requests do not.

@@ -27,11 +27,11 @@ var errBodyTooLarge = domain.Refuse(domain.TooLarge, "body_too_large",
 
 // body is the body of a request. It is read at most once; a second reader gets the same text or the same error.
 type body struct {
-	// limit is the largest body, in bytes.
+	// The field limit is the size of the largest body that is accepted, in bytes.
 	limit int64
-	// begin is the part that request.peekBody has read.
+	// The field begin is the part of the body that request.peekBody has read.
 	begin []byte
-	// held is the size of the request's share of the memory for large bodies, in bytes.
+	// The field held is the size of the request's share of the memory for large bodies, in bytes.
 	held int64
 
 	read bool

@@ -34,7 +34,7 @@ type boundConn struct {
 	// handlers is the number of requests in progress. bodies counts the handlers that wait for the request body or for
 	// a share. readers counts the handlers that wait until the client has read the response.
 	handlers, bodies, readers int
-	// since is the time at which the connection last began to wait for its client or for the next request.
+	// The field since is the time at which the connection last began to wait for its client or for the next request.
 	since time.Time
 }
 

@@ -69,8 +69,8 @@ const (
 	maxHeaderBytes = 8 << 10
 	// maxStreams is the maximum number of requests in flight on one HTTP/2 connection.
 	maxStreams = 32
-	// streamWindow limits how many bytes of request bodies the HTTP server buffers for one HTTP/2 connection. A single
-	// stream of the connection has the same limit.
+	// streamWindow limits how many bytes of request bodies the HTTP server buffers for one HTTP/2 connection.
+	// streamWindow is also the limit for each stream of the connection.
 	streamWindow = 64 << 10
 	// kernelBuffer is the size of the send buffer and of the receive buffer of a connection, in bytes. Without this
 	// limit, the kernel would hold up to 4 MiB for a client that does not read. The kernel doubles the value.
@@ -87,7 +87,8 @@ const (
 	// has too many requests in flight.
 	userWait     = 5 * time.Second
 	strangerWait = time.Second
-	// bodyWait is how long a request waits for a share of BodyBytes. answerWait is the same for AnswerBytes.
+	// bodyWait is how long a request waits for a share of BodyBytes. answerWait is how long a request waits for a share
+	// of AnswerBytes.
 	bodyWait   = 2 * time.Second
 	answerWait = 2 * time.Second
 	// writeTime and writeRate determine the deadline of a response. To read the response, the client has writeTime plus

@@ -36,7 +36,7 @@ func bounded(bounds httpapi.Bounds, ready func() error) *httpapi.API {
 
 func isReady() error { return nil }
 
-// small holds bounds that are low enough for a test to reach.
+// The variable small has bounds that are low enough for a test to reach.
 var small = httpapi.Bounds{
 	Connections:        3,
 	Requests:           4,

@@ -35,7 +35,7 @@ type requestContext struct {
 	context.Context // ends with the cause errRequestTime at the deadline
 	began           time.Time
 	timer           *time.Timer
-	// limit is the time between the field began and the deadline, in nanoseconds.
+	// The field limit is the time from began to the deadline, in nanoseconds.
 	limit atomic.Int64
 	// work is how long the server may work on the request. Only the goroutine of the request uses this field.
 	work time.Duration
@@ -57,7 +57,7 @@ func withDeadline(parent context.Context, limit time.Duration) (ctx *requestCont
 	}
 }
 
-// Deadline returns the current deadline. Storage limits the duration of a commit by this deadline.
+// Deadline returns the current deadline. Storage also uses it to limit the duration of a commit.
 func (c *requestContext) Deadline() (time.Time, bool) {
 	return c.began.Add(time.Duration(c.limit.Load())), true
 }
@@ -100,8 +100,8 @@ func excludeBody(ctx context.Context) (done func()) {
 func timedOut(ctx context.Context) bool { return context.Cause(ctx) == errRequestTime } //nolint:errorlint // identity
 
 // endedByDeadline reports whether the deadline of the request caused err. It returns false for an error of kind
-// Unavailable. Storage returns such an error when a statement is cancelled. The client should get this error, because
-// it is more exact.
+// Unavailable, which storage returns when a statement is cancelled. The client should get that error, because it is
+// more exact than the one from timeoutRefusal.
 func endedByDeadline(ctx context.Context, err error) bool {
 	return timedOut(ctx) && !errors.Is(err, domain.Unavailable) &&
 		(errors.Is(err, context.Canceled) || domain.CodeOf(err) == codeClientClosed)

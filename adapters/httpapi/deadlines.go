@@ -9,8 +9,8 @@ import "time"
 
 // deadline holds the read deadline or the write deadline of an answeringConn.
 type deadline struct {
-	// wanted is the deadline that was set last. applied is the deadline of the wrapped connection. Zero means no
-	// deadline.
+	// The field wanted is the deadline that was set last. The field applied is the deadline of the wrapped connection.
+	// Zero means no deadline.
 	wanted, applied time.Time
 	calls           int // the number of reads or of writes in progress
 }
@@ -37,8 +37,8 @@ func (c *answeringConn) SetDeadline(to time.Time) error {
 	return c.SetWriteDeadline(to)
 }
 
-// SetReadDeadline sets the deadline of reads. If no read is in progress, it always returns nil. On a closed connection,
-// the next read then fails.
+// SetReadDeadline sets the deadline of reads. If no read is in progress, it always returns nil, even on a closed
+// connection. The next read on a closed connection fails.
 func (c *answeringConn) SetReadDeadline(to time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -48,8 +48,8 @@ func (c *answeringConn) SetReadDeadline(to time.Time) error {
 	return c.Conn.SetReadDeadline(to)
 }
 
-// SetWriteDeadline sets the deadline of writes. If no write is in progress, it always returns nil. On a closed
-// connection, the next write then fails.
+// SetWriteDeadline sets the deadline of writes. If no write is in progress, it always returns nil, even on a closed
+// connection. The next write on a closed connection fails.
 func (c *answeringConn) SetWriteDeadline(to time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

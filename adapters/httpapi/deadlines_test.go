@@ -39,7 +39,8 @@ func newDeadlineConn(t *testing.T) (conn *answeringConn, below *countingConn, pe
 	return &answeringConn{Conn: below}, below, far
 }
 
-// deadlineCalls contains reads and writes that block. Each has the method that sets its deadline.
+// deadlineCalls contains reads and writes that block. Each of these calls is listed with the method that sets its
+// deadline.
 var deadlineCalls = map[string]struct {
 	call func(c *answeringConn) error
 	set  func(c *answeringConn, to time.Time) error

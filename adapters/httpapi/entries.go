@@ -72,8 +72,8 @@ func (r *request) createdVersion(written vault.WrittenEntry) error {
 }
 
 // readEntry answers GET /boxes/{box}/entries/{key}. The body is the value, byte for byte as it was sent. The query
-// parameter "version" selects an older version. If If-None-Match lists the selected version, the response is 304
-// without a body.
+// parameter "version" selects an older version. If the header If-None-Match lists the selected version, the response is
+// 304 without a body.
 func (a *API) readEntry(r *request) error {
 	encryptionKey, err := r.encryptionKey()
 	if err != nil {

@@ -45,7 +45,8 @@ type message struct {
 	Field   string `json:"field,omitempty"`
 }
 
-// statusOf maps kinds of domain errors to status codes. The zero kind and kinds that are missing here become 500.
+// statusOf maps kinds of domain errors to status codes. The zero kind and kinds that are not in the map get the status
+// 500.
 var statusOf = map[domain.Kind]int{
 	domain.Invalid:         http.StatusBadRequest,
 	domain.Unauthenticated: http.StatusUnauthorized,

@@ -22,7 +22,8 @@ import (
 //     RST has arrived.
 //   - After any other error, such as a RST, the context is cancelled and the request ends with status 499.
 //
-// HTTP/2 needs no different context. An HTTP/2 stream can be half-closed, and a client that leaves resets its streams.
+// HTTP/2 needs no different context. If a client only closes its sending side of a stream, net/http does not cancel the
+// context of the request. A client that leaves resets its streams.
 
 // resetTimeout is how long Close waits for the RST of a client that has left. It covers a round trip on most networks.
 // A client that has read the whole response does not notice the wait.

@@ -82,8 +82,8 @@ func newWaitingAPI() *waitingAPI {
 	return w
 }
 
-// halfClosedRequests are complete requests with a token in the header or in the body. The last text consists of two
-// pipelined requests.
+// halfClosedRequests are complete requests with a token in the header or in the body. The text "pipelined" consists of
+// two requests.
 var halfClosedRequests = map[string]string{
 	"GET":    "GET /boxes HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer token\r\n\r\n",
 	"HTTP10": "GET /boxes HTTP/1.0\r\nAuthorization: Bearer token\r\n\r\n",

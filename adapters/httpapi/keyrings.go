@@ -252,8 +252,8 @@ func (b newKeyringBody) decode() (vault.WriteKeyring, error) {
 		*field.to = raw
 	}
 	malformed := domain.InvalidField("recipients", "keyring_invalid",
-		"each recipient must have a userId, which is a UUID, and the fields fingerprint and wrapped in base64url "+
-			"without padding")
+		`each recipient must have the field "userId" (a UUID) `+
+			`and the fields "fingerprint" and "wrapped" (base64url without padding)`)
 	// At most one recipient more than allowed is decoded. The use case refuses such a list, so decoding the rest would
 	// only cost memory.
 	for _, line := range b.Recipients[:min(len(b.Recipients), domain.MaxKeyRecipients+1)] {

@@ -55,7 +55,7 @@ type tlsListener struct {
 	api      *API
 	config   *tls.Config
 	accepted chan accepted
-	// open is a context that is cancelled when the listener is closed.
+	// The field open is a context that is cancelled when the listener is closed.
 	open  context.Context
 	close context.CancelFunc
 }
@@ -144,7 +144,8 @@ type answeringConn struct {
 	base context.Context
 
 	mu sync.Mutex // guards the fields below
-	// begin contains the first bytes that were read after the last write. They are the request line or a part of it.
+	// The field begin contains the first bytes that were read after the last write. They are the request line or a part
+	// of it.
 	begin [128]byte
 	size  int
 	// readErr is the error of the last read, or nil if the read succeeded. writeErr is the error of the first failed
@@ -157,7 +158,7 @@ type answeringConn struct {
 	// reports are functions that log requests. Close calls them. reportAtClose adds a function only if the client has
 	// closed its sending side.
 	reports []func(clientLeft bool)
-	// reads and writes are the deadlines; see deadlines.go.
+	// The fields reads and writes hold the read deadline and the write deadline; see deadlines.go.
 	reads, writes deadline
 }
 

@@ -20,7 +20,8 @@ import (
 // With DNS rebinding, the page can even read the responses. The host name of the site first resolves to the server of
 // the site, and later to 127.0.0.1. The headers Host and Origin still contain the host name of the site in that case.
 type origins struct {
-	// If loopbackOnly is true, the Host of every request must be a loopback name, and admits must accept its Origin.
+	// If loopbackOnly is true, the Host of every request must be a loopback name, and the method admits must return
+	// true for its Origin.
 	loopbackOnly bool
 	// openInit means that POST /init requires no token. Web pages may then send POST /init only if they are on loopback
 	// or CORS allows them.

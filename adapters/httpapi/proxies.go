@@ -50,7 +50,7 @@ func (p *trustedProxies) sharesAddress(r *http.Request) bool {
 func (p *trustedProxies) warn(log *slog.Logger, r *http.Request) {
 	if p.sharesAddress(r) && !p.warned.Swap(true) {
 		host, _, _ := net.SplitHostPort(r.RemoteAddr)
-		log.Warn("ignoring X-Forwarded-For from a peer that is not in LOCKBOX_TRUSTED_PROXIES: all clients behind "+
-			"this peer count as one address", slog.String("peer", host))
+		log.Warn("ignoring X-Forwarded-For from a peer that is not in LOCKBOX_TRUSTED_PROXIES: "+
+			"all clients behind this peer count as one address", slog.String("peer", host))
 	}
 }

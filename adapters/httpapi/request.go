@@ -14,8 +14,8 @@ import (
 type request struct {
 	echo.Context
 	route Route
-	// by identifies the sender. A signature of the credential has been verified, but API.authenticateCaller must still
-	// look the credential up in the database.
+	// by identifies the sender. If the token is signed, its signature has been verified. API.authenticateCaller must
+	// still look the credential up in the database.
 	by   domain.Requester
 	body body
 	// admission bounds the memory of the request.

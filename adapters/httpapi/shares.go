@@ -16,8 +16,8 @@ type shares struct {
 	total, perKey int64
 	// maxWait is the longest time that acquire waits.
 	maxWait time.Duration
-	// holdsWhileWaiting is true if a request already uses the memory for which it waits. The sum of all waiting amounts
-	// is then bounded by total, and the sum for each key by perKey.
+	// holdsWhileWaiting is true if a request already uses the memory for which it waits. In this case, total bounds the
+	// sum of all waiting amounts, and perKey bounds the sum of the waiting amounts of each key.
 	holdsWhileWaiting bool
 
 	mu      sync.Mutex // guards the fields below
@@ -33,7 +33,8 @@ type shares struct {
 // share contains the amount that one key uses, and the amount for which requests of the key wait.
 type share struct{ used, waiting int64 }
 
-// shareWaiter is a request that waits for amount. When grant takes the amount for the waiter, it closes granted.
+// shareWaiter is a request that waits until its amount is free. When grant takes the amount for the waiter, it closes
+// the channel in the field granted.
 type shareWaiter struct {
 	key     string
 	amount  int64
@@ -95,7 +96,7 @@ func (s *shares) acquireNow(key string, amount int64) bool {
 }
 
 // tryAcquire takes the amount and returns nil, nil. If the amount is not free, tryAcquire adds a waiter to the queue
-// and returns the waiter. If the request may not wait, tryAcquire returns an error.
+// and returns the waiter. If the request must not wait, tryAcquire returns an error.
 func (s *shares) tryAcquire(key string, amount int64) (*shareWaiter, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -120,8 +121,8 @@ func (s *shares) tryAcquire(key string, amount int64) (*shareWaiter, error) {
 	return waiter, nil
 }
 
-// fits reports whether the amount is free. The caller must hold mu. The same applies to every method below that does
-// not lock mu itself.
+// fits reports whether the amount is free. The caller must hold mu. The callers of all methods below that do not lock
+// mu themselves must hold mu too.
 func (s *shares) fits(key string, own *share, amount int64) bool {
 	return s.used+amount <= s.total && (key == "" || own.used+amount <= s.perKey)
 }
@@ -132,8 +133,8 @@ func (s *shares) isQueued(key string) bool {
 	return slices.ContainsFunc(s.queue, func(w *shareWaiter) bool { return w.key == key || !s.overShare(w) })
 }
 
-// overShare reports whether the waiting amount would exceed the share of its key. Such a waiter waits until its own key
-// releases something.
+// overShare reports whether the key of a waiter already uses so much that the amount of the waiter would exceed perKey.
+// The waiter must then wait until a request of the same key releases its amount.
 func (s *shares) overShare(w *shareWaiter) bool {
 	return w.key != "" && s.byKey[w.key].used+w.amount > s.perKey
 }

@@ -223,8 +223,8 @@ func TestPlainHTTPOnTLS(t *testing.T) {
 	requireShape(t, false, got, body, "https_required")
 }
 
-// TestHTTP2 verifies that the server serves a client over HTTP/2 if the client negotiates it. Another client that does
-// not finish its TLS handshake must not delay this.
+// TestHTTP2 verifies that the server serves a client over HTTP/2 if the client negotiates it. A client that does not
+// finish its TLS handshake must not delay other clients.
 func TestHTTP2(t *testing.T) {
 	t.Parallel()
 	api, _ := failing(func() error { return nil })

@@ -137,8 +137,8 @@ func (b *build) complete(ctx context.Context) error {
 	})
 }
 
-// withoutValues hides a host's refusal if its message contains the value of an environment variable: it returns
-// ErrDropletReasonWithheld instead. It returns any other error unchanged.
+// withoutValues returns ErrDropletReasonWithheld instead of a refusal by the host that contains the value of an
+// environment variable. It returns any other error unchanged.
 func (b *build) withoutValues(err error) error {
 	refusal, ok := domain.AsHostRefusal(err)
 	if !ok {

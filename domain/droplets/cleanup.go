@@ -93,8 +93,8 @@ func nameOf(record domain.DropletRecord, containers []domain.Droplet) string {
 	return string(record.Name)
 }
 
-// removeAll removes everything that a claimed record refers to. It removes the entry first, because it can do so even
-// when the host does not answer. The event is committed together with the deletion of the record.
+// removeAll removes everything that a claimed record refers to. It removes the entry first, because the entry can be
+// removed even when the host does not answer. The event is committed together with the deletion of the record.
 func (s *Service) removeAll(ctx context.Context, by domain.Requester, claimed domain.DropletRecord,
 	containers []domain.Droplet, event domain.Event) error {
 	if err := s.undoKeyEntry(ctx, by, claimed); err != nil {
@@ -113,9 +113,9 @@ func (s *Service) removeAll(ctx context.Context, by domain.Requester, claimed do
 	})
 }
 
-// undoKeyEntry deletes the entry of a complete droplet's private key. For an incomplete build, it restores the value
-// that the key replaced. It changes nothing if the key was not stored, or if the entry has been changed since. A
-// repeated call is therefore safe.
+// undoKeyEntry deletes the entry that contains a droplet's private key, if the build was complete. For an incomplete
+// build, it restores the value that the key replaced. It changes nothing if the key was not stored, or if the entry has
+// been changed since. A repeated call is therefore safe.
 func (s *Service) undoKeyEntry(ctx context.Context, by domain.Requester, record domain.DropletRecord) error {
 	switch {
 	case record.VersionRef.IsZero():

@@ -24,7 +24,8 @@ const (
 	// buildTimeout limits the build of a droplet.
 	buildTimeout = 30 * time.Second
 	// tryTimeout limits the time in which a build tries further numbers because ports are in use. The remaining time is
-	// enough to finish the other steps of the build, or to return an error that lists the numbers.
+	// enough to finish the other steps of the build, or to return an error that lists the numbers that could not be
+	// used.
 	tryTimeout = 20 * time.Second
 	// removeTimeout limits a removal or a rollback.
 	removeTimeout = 20 * time.Second
@@ -80,7 +81,7 @@ func (s *Service) manager(ctx context.Context, by domain.Requester, action domai
 }
 
 // audit commits the event of an operation on the host. The cause argument is the error that the operation returned, or
-// nil. If it is an error, the outcome of the event is "failed". audit also commits the event after the requester has
+// nil. If cause is an error, the outcome of the event is "failed". audit also commits the event after the requester has
 // disconnected, because the operation may have taken effect. It returns cause, joined with the error of the commit if
 // the commit failed.
 func (s *Service) audit(ctx context.Context, event domain.Event, cause error) error {

@@ -98,7 +98,7 @@ func (y *yard) history() (numbers []uint64, current uint64) {
 }
 
 // TestFailedAddRestoresTheOlderEntry covers a call of Add that fails after it has written the private key. The rollback
-// restores the replaced value as a new version. The same encryption key as before opens this version.
+// restores the replaced value as a new version. The encryption key of the replaced value opens this version.
 func TestFailedAddRestoresTheOlderEntry(t *testing.T) {
 	t.Parallel()
 	for name, end := range endings {

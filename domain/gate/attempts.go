@@ -57,7 +57,8 @@ func (r reservation) applicable(state ports.AttemptState) (counters []counter, s
 	return counters, stored
 }
 
-// at returns the counters that the attempt increments. The known argument reports whether the address is known.
+// The method at returns the counters that the attempt increments. The known argument reports whether the address is
+// known.
 func (r reservation) at(known bool) []counter {
 	counters, _ := r.applicable(ports.AttemptState{
 		Counters: make([]domain.Attempts, len(r.counters)),

@@ -30,7 +30,7 @@ func newCounter(key domain.Digest, limit domain.Limit) counter {
 	return counter
 }
 
-// of returns a copy of c that belongs to the given account.
+// The method of returns a copy of c that belongs to the given account.
 func (c counter) of(account domain.Digest) counter {
 	c.Account = account
 	return c
@@ -52,8 +52,8 @@ type eventFunc func(ctx context.Context, repos ports.Repos) (domain.Event, error
 type verdict struct {
 	// wait is the remaining time of the longest lockout that refuses the attempt. It is 0 if no lockout refuses it.
 	wait time.Duration
-	// shared is the remaining time of the longest lockout of a shared counter, if the attempt is allowed because it
-	// carries two factors. Otherwise it is 0.
+	// If an attempt with two factors is allowed although shared counters are locked out, shared is the remaining time
+	// of the longest of these lockouts. Otherwise it is 0.
 	shared time.Duration
 	// unreported is true if a lockout has no audit event yet.
 	unreported bool
@@ -99,7 +99,8 @@ func (g *Gate) report(ctx context.Context, repos ports.Repos, counters []counter
 	return repos.Events.Append(ctx, event.Ended(domain.OutcomeRateLimited))
 }
 
-// count adds an attempt to counters. The caller must have locked their rows and passes their current states in stored.
+// count adds an attempt to counters. The caller must have locked the rows of these counters. The argument "stored"
+// contains the current states of the counters.
 func (g *Gate) count(ctx context.Context, repos ports.Repos, counters []counter, stored []domain.Attempts,
 	at time.Time) error {
 	return save(ctx, repos, counters, func(i int) domain.Attempts {

@@ -12,8 +12,8 @@
 //   - A known caller who lacks a permission, a group or the right encryption key, or who names a box that the caller
 //     cannot see. Outcome "denied".
 //   - A sign-in that is too old for a request about the caller's own identity. Outcome "denied".
-//   - A missing entry or version, or a failed precondition. Only a refusal to a caller who must not list the keys of
-//     the box is audited, because it reveals whether a key exists. Outcome "denied"; see [Gate.Denied].
+//   - A missing entry or version, or a failed precondition. Such a refusal reveals whether a key exists, so it is
+//     audited if the caller must not list the keys of the box. Outcome "denied"; see [Gate.Denied].
 //   - Stored data that does not authenticate. Outcome "tampered".
 //
 // A known caller can cause some of these refusals without reaching a rate limit. For the same caller, action and box,

@@ -13,8 +13,8 @@ import (
 // the refusal. Refused returns cause, joined with an error if the event could not be committed. If cause is nil,
 // Refused does nothing and returns nil.
 //
-// After many equal refusals, Refused only counts the next ones; see [Gate.FlushRefusals]. Do not call it in a
-// transaction: a rollback would not undo the event.
+// After many equal refusals, Refused commits no further events and only counts the refusals; see [Gate.FlushRefusals].
+// Do not call it in a transaction: a rollback would not undo the event.
 func (g *Gate) Refused(ctx context.Context, event domain.Event, cause error) error {
 	switch {
 	case cause == nil:
@@ -55,7 +55,7 @@ var wrongCredentials = []error{
 }
 
 // isDenial reports whether a refusal is audited with outcome "denied". Most errors of kind NotFound are not audited,
-// but ErrBoxNotFound is: the box may exist, and the caller may not see it.
+// but ErrBoxNotFound is, because the caller may have named an existing box that the caller cannot see.
 func isDenial(cause error) bool {
 	return errors.Is(cause, domain.Forbidden) || errors.Is(cause, domain.ErrBoxNotFound) ||
 		isOneOf(cause, wrongCredentials)

@@ -9,8 +9,8 @@ import (
 )
 
 // releaseTimeout limits Release. Release ignores the cancellation and the deadline of ctx, because the client may have
-// disconnected. If ctx has already ended, the limit is lateReleaseTimeout: the request may have reached its deadline,
-// and then its response must not wait much longer.
+// disconnected. If ctx has already ended, the request may have reached its deadline. Its response must then not wait
+// much longer, so the limit is lateReleaseTimeout.
 const (
 	releaseTimeout     = 5 * time.Second
 	lateReleaseTimeout = 500 * time.Millisecond
@@ -42,7 +42,7 @@ func (g *Gate) ReleaseIn(ctx context.Context, repos ports.Repos, attempt Attempt
 
 // Succeed ends the attempt of a successful sign-in, in the transaction that opens the session. It sets two counters to
 // zero: the account's counter for domain.AttemptWindow, and the counter of the pair of account and address. It undoes
-// the attempt in the other counters that the attempt has incremented. An attempt during a lockout has incremented no
+// the attempt in all other counters that the attempt has incremented. An attempt during a lockout has incremented no
 // shared counters, so Succeed does not change them.
 //
 // Succeed also makes the requester's own address a known address for domain.KnownAddressTTL. Call it last, like
@@ -68,8 +68,8 @@ func (g *Gate) SucceedLocked(ctx context.Context, repos ports.Repos, attempt Att
 	return repos.Attempts.Remember(ctx, g.knownAddressDigest(attempt), until)
 }
 
-// settle undoes a reserved attempt in each of its counters, whose rows must be locked. If reset is true, it instead
-// sets to zero each counter whose field resets is true.
+// settle undoes a reserved attempt in each of its counters, whose rows must be locked. If the reset argument is true,
+// settle instead resets to zero each counter that a successful sign-in resets; see counter.resets.
 func settle(ctx context.Context, repos ports.Repos, attempt Attempt, state ports.AttemptState, reset bool) error {
 	return save(ctx, repos, attempt.counters, func(i int) domain.Attempts {
 		if each := attempt.counters[i]; !reset || !each.resets {

@@ -21,8 +21,8 @@ const (
 	maxRefusalWindows = 4096
 )
 
-// repeatedRefusals counts refusals. After too many of them, it suppresses their events, so that a caller cannot fill
-// the audit log with refused requests. It is safe for concurrent use.
+// repeatedRefusals counts refusals. After too many refusals in one window, it suppresses the events of further
+// refusals, so that a caller cannot fill the audit log with refused requests. It is safe for concurrent use.
 type repeatedRefusals struct {
 	mu      sync.Mutex // guards windows and their contents
 	windows map[refusalKey]*window
@@ -38,8 +38,8 @@ type refusalKey struct {
 // window counts the refusals with one refusalKey since the time in the field started.
 type window struct {
 	started time.Time
-	// written is the number of refusals that have an event each. suppressed is the number of the others. flush writes
-	// one event for all of these.
+	// written is the number of refusals that have an event each. suppressed is the number of all other refusals. flush
+	// writes one event for all suppressed refusals together.
 	written, suppressed int
 	// last is the event of the last suppressed refusal.
 	last domain.Event
@@ -68,8 +68,9 @@ func (r *repeatedRefusals) suppress(event domain.Event) bool {
 	return true
 }
 
-// add increases the number of suppressed refusals by the count argument and replaces the last event. It removes the
-// key, the target or the address from the new last event if the suppressed refusals do not all have the same one.
+// add increases the number of suppressed refusals by the count argument and replaces the last event. If the suppressed
+// refusals have different keys, add removes the key from the new last event. It removes the target and the address
+// under the same condition.
 func (w *window) add(event domain.Event, count int) {
 	if w.suppressed > 0 {
 		if event.Key != w.last.Key {
@@ -104,7 +105,7 @@ func (r *repeatedRefusals) take(before time.Time) []*window {
 }
 
 // restore puts a window back after flush could not write its event. If there is a newer window with the same
-// refusalKey, restore merges the two. The next flush tries again.
+// refusalKey, restore merges the two windows. The next flush tries again.
 func (r *repeatedRefusals) restore(failed *window) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -130,8 +131,9 @@ func (g *Gate) FlushAllRefusals(ctx context.Context) error {
 	return g.flush(ctx, g.config.Clock.Now().Add(time.Nanosecond))
 }
 
-// flush writes an event for each window with suppressed refusals that began before the given time. If it cannot write
-// an event, it keeps the windows without an event and returns an error with the number of their suppressed refusals.
+// flush writes an event for each window that began before the given time and has suppressed refusals. If it cannot
+// write an event, it keeps the windows without an event and returns an error with the number of their suppressed
+// refusals.
 func (g *Gate) flush(ctx context.Context, before time.Time) error {
 	lost := 0
 	var failure error

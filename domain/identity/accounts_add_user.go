@@ -11,7 +11,7 @@ import (
 // AccountsAddUser is the request to create a user with a group. The user has no password and signs in with TOTP codes.
 type AccountsAddUser struct {
 	Username string
-	// Group is viewer or manager, in any letter case.
+	// Group is "viewer" or "manager", in any letter case.
 	Group string
 }
 
@@ -37,8 +37,8 @@ func (s Accounts) AddUser(ctx context.Context, by domain.Requester, in AccountsA
 		if err != nil {
 			return err
 		}
-		// Check for a taken name before the group. Users.Add also checks the name, but only after the group was
-		// checked.
+		// Check for a taken name before parsing the group. Users.Add also checks the name, but it runs after the group
+		// is parsed.
 		if _, err := repos.Users.Get(ctx, name); err == nil {
 			return domain.ErrUserExists
 		} else if !errors.Is(err, domain.NotFound) {

@@ -69,8 +69,8 @@ func (s Accounts) SignIn(ctx context.Context, by domain.Requester, in AccountsSi
 }
 
 // minRefusalTime is the shortest time that a refused sign-in takes. For a request without a password, the server
-// computes no slow hash. Without a minimum, a client could then measure the microseconds that it takes to find a user
-// or to open a secret.
+// computes no slow hash. Without a minimum, a client could then measure how many microseconds the server needs to find
+// a user or to open a secret.
 const minRefusalTime = 5 * time.Millisecond
 
 // waitUntil returns at the given time, or earlier if ctx is done.
@@ -103,9 +103,9 @@ func (s *core) checkSecondPassword(ctx context.Context, claimed ports.SignIn, gi
 	return !required || check.Match, err
 }
 
-// openFamily marks the code as used and stores a token family with its first pair. It needs no lock on the user for the
-// same reason as openSession. It returns ports.ErrCodeUsed if another request has used the code, and
-// ErrWrongCredentials if the user was deleted in the meantime.
+// openFamily marks the code as used and stores a token family with its first pair. It needs no lock on the user;
+// openSession explains why. It returns ports.ErrCodeUsed if another request has used the code, and ErrWrongCredentials
+// if the user was deleted in the meantime.
 func (s *core) openFamily(ctx context.Context, by domain.Requester, attempt gate.Attempt, user domain.User,
 	use totpUse) (TokenPair, error) {
 	var tokens TokenPair

@@ -13,7 +13,7 @@ type CreateUser struct {
 	// Username is displayed in the letter case of the request. The name of the user is Username in lower case.
 	Username string
 	Password string
-	// Role is user or admin, in any letter case. An empty Role means user.
+	// Role is "user" or "admin", in any letter case. An empty Role means "user".
 	Role string
 	// Identity is the text form of the user's public identity. It may be empty. The field is for users that are
 	// programs. A program cannot set its own identity, because it cannot sign in with a password.

@@ -31,8 +31,8 @@ func (s *core) deleteUser(ctx context.Context, by domain.Requester, username str
 		if err != nil {
 			return err
 		}
-		// Until the user is deleted, this stronger lock prevents other transactions from giving the user a box or a
-		// membership.
+		// LockToDelete takes a stronger lock than Lock: until the transaction ends, no other transaction can give the
+		// user a box or a membership.
 		user, err := repos.Users.LockToDelete(ctx, name)
 		if err != nil {
 			return err

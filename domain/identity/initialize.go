@@ -18,7 +18,7 @@ type Initialize struct {
 	Token string
 }
 
-// Initialize creates the owner and returns its first API key. Only one request per installation succeeds.
+// Initialize creates the owner and returns the owner's first API key. Only one request per installation succeeds.
 //
 // Errors:
 //

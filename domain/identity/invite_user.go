@@ -13,7 +13,7 @@ import (
 type InviteUser struct {
 	// Username is displayed in the letter case of the request. The name of the user is Username in lower case.
 	Username string
-	// Role is user or admin, in any letter case. An empty Role means user.
+	// Role is "user" or "admin", in any letter case. An empty Role means "user".
 	Role string
 	// Expiry is the time when the invitation expires, in one of the forms that domain.ParseExpiry accepts. It is at
 	// most 30 days from now. An empty Expiry means seven days.

@@ -20,7 +20,7 @@ type IssueAPIKey struct {
 
 // IssueAPIKey creates an API key and returns it. The key is shown only in this result. IssueAPIKey authenticates the
 // caller a second time, under the lock on the account. A concurrent deactivation therefore either revokes the new key
-// or prevents it.
+// or prevents its creation.
 //
 // If the user has too many keys, the error has the kind Conflict and the code limit_reached.
 func (s *Service) IssueAPIKey(ctx context.Context, by domain.Requester, in IssueAPIKey) (apiKey string, err error) {

@@ -13,8 +13,8 @@ type OperatorCreateUser struct {
 	// Username may be in any letter case. The name of the user is Username in lower case, but a new user is displayed
 	// in the letter case of the request.
 	Username string
-	// Group is viewer, manager or owner, in any letter case. For an existing user, Group applies only if Recreate is
-	// true.
+	// Group is "viewer", "manager" or "owner", in any letter case. For an existing user, Group applies only if Recreate
+	// is true.
 	Group string
 	// Recreate makes CreateUser replace the TOTP secret of an existing user and set the user's group to Group.
 	Recreate bool
@@ -33,8 +33,8 @@ type OperatorUser struct {
 // CreateUser creates a user who signs in with TOTP codes. If the user exists, it revokes the user's sessions instead.
 // Creating the first owner initializes the system.
 //
-// It returns an error of kind Conflict with code second_owner if Group is owner and another user is already the owner.
-// The code is owner_stays if the request would change the owner's group.
+// It returns an error of kind Conflict with code second_owner if Group is "owner" and another user is already the
+// owner. The code is owner_stays if the request would change the owner's group.
 func (s Operator) CreateUser(ctx context.Context, in OperatorCreateUser) (OperatorUser, error) {
 	name, err := domain.ParseUserName(in.Username)
 	if err != nil {

@@ -43,7 +43,7 @@ func TestEnrolmentNeedsPassword(t *testing.T) {
 }
 
 // TestEnrolmentDecidesAgain verifies that an enrolment is refused if another request changes the user's password while
-// the enrolment compares it.
+// the enrolment compares the password.
 func TestEnrolmentDecidesAgain(t *testing.T) {
 	t.Parallel()
 	f := open(t)

@@ -27,8 +27,8 @@ func (s *core) checkPassword(ctx context.Context, given domain.Secret, stored po
 // rehash hashes a password again if the parameters of the stored hash are outdated. It returns the change that replaces
 // the stored hash. Only a sign-in can call it, because the server does not store the password itself.
 //
-// If the parameters are current, rehash returns the zero change. It does the same after an error, because the next
-// sign-in tries again.
+// If the parameters are current, rehash returns the zero change. After an error, rehash also returns the zero change,
+// because the next sign-in tries again.
 func (s *core) rehash(ctx context.Context, check ports.PasswordCheck, password domain.Secret,
 	stored ports.SealedPassword) ports.PasswordChange {
 	if !check.Outdated {

@@ -12,7 +12,7 @@ import (
 // another error instead.
 var errWrongTOTP = errors.New("the TOTP code or recovery code is wrong or was used before")
 
-// totpUse identifies the code of a request, so that the transaction that the code authorizes can mark the code as used.
+// totpUse identifies the code of a request. The transaction that the code authorizes uses it to mark the code as used.
 // If the code is wrong, totpUse is zero.
 type totpUse struct {
 	id domain.TOTPID
@@ -22,7 +22,7 @@ type totpUse struct {
 	recovery domain.Digest
 }
 
-// stored converts u for storage, which marks the code as used.
+// stored converts u to the type that the storage ports accept. Storage then marks the code as used.
 func (u totpUse) stored() ports.UsedCode {
 	return ports.UsedCode{ID: u.id, Step: u.step, Recovery: u.recovery}
 }
@@ -103,8 +103,8 @@ func totpState(ctx context.Context, repos ports.Repos, user domain.UserID) (stat
 
 // watchTOTP calls the function change and compares the state of the user's TOTP secrets before and after the call. It
 // returns the difference for the audit event. The use argument is the code that authorized the change, or zero if no
-// code was required. If it is a recovery code, the result also contains its use. The caller must hold the lock on the
-// user.
+// code was required. If this code is a recovery code, the result also contains a change for the use of the code. The
+// caller must hold the lock on the user.
 func watchTOTP(ctx context.Context, repos ports.Repos, user domain.UserID, use totpUse,
 	change func() error) ([]domain.Change, error) {
 	before, err := totpState(ctx, repos, user)

@@ -19,7 +19,7 @@ type UpdateUser struct {
 	// Code is a TOTP code or a recovery code. Users without a password must send a code to set their first password.
 	Code          string
 	RevokeAPIKeys bool
-	// Group is viewer, manager, none or owner. The value owner hands the system over to the user.
+	// Group is "viewer", "manager", "none" or "owner". The value "owner" hands the system over to the user.
 	Group *string
 }
 
@@ -47,8 +47,8 @@ func (s *Service) UpdateUser(ctx context.Context, by domain.Requester, in Update
 	if err != nil {
 		return err
 	}
-	// Make the change on a copy of the user first. If the caller may not make the change, this returns an error before
-	// a password is hashed. updateLocked decides again under the lock.
+	// Make the change on a copy of the user first. The request then fails before a password is hashed if the caller may
+	// not make the change. updateLocked decides again under the lock.
 	if _, err := new(target).Change(caller, change, s.clock.Now()); err != nil {
 		return err
 	}
@@ -175,8 +175,8 @@ func (s *core) changeUser(ctx context.Context, repos ports.Repos, caller domain.
 	return append(changes, saved...), err
 }
 
-// handOver makes the user the owner instead of the former owner. The former owner is the caller, because only the owner
-// may hand the system over; see domain.User.Change.
+// handOver makes the user the owner in place of the former owner. The former owner is the caller, because only the
+// owner may hand the system over; see domain.User.Change.
 func (s *core) handOver(ctx context.Context, repos ports.Repos, user *domain.User,
 	former domain.User) ([]domain.Change, error) {
 	before := former.Group

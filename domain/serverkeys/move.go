@@ -8,7 +8,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// rekeyRun is the state of one Rekey.
+// rekeyRun is the state of one call of Rekey.
 type rekeyRun struct {
 	purpose  domain.KeyPurpose
 	progress Progress

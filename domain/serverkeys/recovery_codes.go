@@ -40,8 +40,8 @@ func (s *Service) ConvertRecoveryCodes(ctx context.Context, listed int) (int, er
 		stored += user.Codes
 	}
 	if stored != listed {
-		return 0, fmt.Errorf("the database has %d recovery codes without a key, but %d were listed, so no code was "+
-			"converted: list the codes again", stored, listed)
+		return 0, fmt.Errorf("the database has %d recovery codes without a key, but %d were listed, "+
+			"so no code was converted: list the codes again", stored, listed)
 	}
 	var surplus error
 	total, err := s.eachPlainUser(ctx, users, domain.ActionConvertRecoveryCodes, "keyed",
@@ -51,15 +51,15 @@ func (s *Service) ConvertRecoveryCodes(ctx context.Context, listed int) (int, er
 				return 0, err
 			}
 			if len(codes) > maxPlainCodes {
-				surplus = fmt.Errorf("user %s has more than %d recovery codes without a key, so some were added to "+
-					"the database later; no code of this user was converted; delete the codes, and let the user "+
-					"enrol again",
+				surplus = fmt.Errorf("user %s has more than %d recovery codes without a key, "+
+					"so some were added to the database later; no code of this user was converted; "+
+					"delete the codes, and let the user enrol again",
 					user.Name, maxPlainCodes)
 				return 0, nil
 			}
 			if len(codes) > user.Codes {
-				surplus = fmt.Errorf("recovery codes of user %s were added to the database during the conversion; no "+
-					"code of this user was converted; list the codes again", user.Name)
+				surplus = fmt.Errorf("recovery codes of user %s were added to the database during the conversion; "+
+					"no code of this user was converted; list the codes again", user.Name)
 				return 0, nil
 			}
 			return s.convert(ctx, repos, codes)

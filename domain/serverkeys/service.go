@@ -17,7 +17,7 @@ import (
 type Config struct {
 	Store   ports.Store
 	Keyring ports.Keyring
-	// Entries rewraps the outer layer of entries. It can do so without the encryption keys of clients.
+	// Entries rewraps the outer layer of entries. It needs no encryption keys of clients for this.
 	Entries ports.EntrySealer
 	// Account seals password hashes, TOTP secrets and locked identities.
 	Account ports.AccountSealer

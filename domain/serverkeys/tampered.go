@@ -8,8 +8,8 @@ type TamperedRowsError struct{ Rows []error }
 // Error lists the first rows, one per line.
 func (e *TamperedRowsError) Error() string {
 	const limit = 20
-	text := fmt.Sprintf("%d rows under the old key failed authentication: they were changed without Lockbox or are "+
-		"damaged, and their contents are lost:", len(e.Rows))
+	text := fmt.Sprintf("%d rows under the old key failed authentication: "+
+		"they were changed without Lockbox or are damaged, and their contents are lost:", len(e.Rows))
 	for _, each := range e.Rows[:min(limit, len(e.Rows))] {
 		text += "\n" + each.Error()
 	}

@@ -38,7 +38,7 @@ func (s *Service) Verify(ctx context.Context) (ports.SealedCounts, error) {
 	return run.opened, run.result(stored)
 }
 
-// verification is the state of one Verify.
+// verification is the state of one call of Verify.
 type verification struct {
 	*Service
 	rows   ports.SealedRows

@@ -101,8 +101,8 @@ func (s *Service) checkOffer(ctx context.Context, repos ports.Repos, access doma
 }
 
 // EndBoxOffer ends the open offer of a box. The owner of the box and admins may call it to withdraw the offer, and the
-// member who has the offer may call it to decline. If there is no open offer, it returns an error of kind NotFound with
-// code box_offer_not_found.
+// member to whom the box is offered may call it to decline the offer. If there is no open offer, it returns an error of
+// kind NotFound with code box_offer_not_found.
 func (s *Service) EndBoxOffer(ctx context.Context, by domain.Requester, box string) error {
 	var offer domain.BoxOffer
 	decide := func(ctx context.Context, repos ports.Repos, access domain.Access) (err error) {

@@ -134,8 +134,7 @@ func (s *Service) open(ctx context.Context, by domain.Requester, box string, sna
 	if err := key.Check(); err != nil {
 		return nil, err
 	}
-	// Check for a lockout before the entry, so that the response during a lockout does not reveal whether the entry
-	// exists.
+	// Check for a lockout first, because the response during a lockout must not reveal whether the entry exists.
 	if !key.Generated() {
 		if err := s.config.Gate.CheckPassphrase(ctx, by, snapshot.Access); err != nil {
 			return nil, err

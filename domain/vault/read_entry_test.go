@@ -44,7 +44,7 @@ func TestWrongPassphrasesAreLimited(t *testing.T) {
 	require.Equal(t, `1`, got)
 }
 
-// TestReadIsAuditedFirst verifies that the audit event of a read is committed when the read returns.
+// TestReadIsAuditedFirst verifies that the audit event of a read is committed before the read returns.
 func TestReadIsAuditedFirst(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.ReadEntry)

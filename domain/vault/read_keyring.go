@@ -19,7 +19,7 @@ type ReadKeyring struct {
 }
 
 // KeyringView is the result of [Service.ReadKeyring]. It contains no secret, because only the recipient of a wrapped
-// key can open it.
+// key can open that key.
 type KeyringView struct {
 	Keyring domain.BoxKeyring
 	Tag     domain.Digest

@@ -8,8 +8,8 @@ import (
 )
 
 // RemoveBoxUser removes a member from a box. Members may also remove themselves. The entries that the member wrote
-// stay. If the member is a recipient of the box's keyring, the box key must be changed afterwards. WriteKeyring can do
-// both in one transaction.
+// stay. If the member is a recipient of the box's keyring, the box key must be changed afterwards. WriteKeyring can
+// remove the member and change the key in one transaction.
 //
 // It returns an error of kind Conflict if the member is the owner or the last boxadmin of the box.
 func (s *Service) RemoveBoxUser(ctx context.Context, by domain.Requester, box, username string) error {

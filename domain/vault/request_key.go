@@ -9,13 +9,13 @@ import (
 
 // requestKey contains the encryption key of one request and the cipher that was prepared from the key. Preparing a
 // cipher from a passphrase is slow, so a request for several entries prepares only one cipher. If an entry was sealed
-// with other parameters of key derivation, the same cipher is extended.
+// with other parameters of key derivation, the request extends this cipher.
 //
 // A requestKey is not safe for concurrent use.
 type requestKey struct {
 	domain.EncryptionKey
 	sealer ports.EntrySealer
-	// writes is true if the request will seal a value. The cipher is then prepared for sealing too.
+	// The field writes is true if the request will seal a value. The cipher is then prepared for sealing too.
 	writes bool
 
 	cipher ports.EntryCipher // nil until the first prepare

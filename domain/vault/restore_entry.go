@@ -16,9 +16,9 @@ type RestoreEntry struct {
 	Condition domain.Condition
 }
 
-// RestoreEntry stores an old version again as the newest version. If the entry was deleted, this undeletes it.
-// RestoreEntry requires the permissions createEntry and readEntry. It needs no encryption key, because the value stays
-// sealed under the key with which it was written.
+// RestoreEntry stores an old version again as the newest version. If the entry was deleted, RestoreEntry undeletes the
+// entry. RestoreEntry requires the permissions createEntry and readEntry. It needs no encryption key, because the value
+// stays sealed under the key with which it was written.
 //
 // If the box has a keyring, the old version must be sealed under the current box key. Otherwise RestoreEntry returns
 // ErrKeyNotCurrent, and a client must read the old value and write it again instead.

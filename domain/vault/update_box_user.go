@@ -7,8 +7,9 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// UpdateBoxUser is the request to change the role or the state of a member. If Role or Active is nil, it is not
-// changed. An inactive member keeps its role and permissions, but has no access until it is active again.
+// UpdateBoxUser is the request to change the role or the state of a member. If Role is nil, the role is not changed. If
+// Active is nil, the state is not changed. An inactive member keeps its role and permissions, but has no access until
+// it is active again.
 type UpdateBoxUser struct {
 	Box      string
 	Username string

@@ -71,8 +71,8 @@ func (b *boxed) expect(value, key string) {
 	require.Equal(b.t, value, got)
 }
 
-// whileLocked locks the entry in a transaction and starts write. While write waits for the lock, whileLocked runs act
-// in the transaction. It returns the error that write returned.
+// whileLocked locks the entry in a transaction and calls the function write in another goroutine. While write waits for
+// the lock, whileLocked calls the function act in the transaction. It returns the error of write.
 func (b *boxed) whileLocked(act func(ctx context.Context, repos ports.Repos), write func() error) error {
 	b.t.Helper()
 	held, done := make(chan struct{}), make(chan error, 1)

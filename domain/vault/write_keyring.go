@@ -141,8 +141,8 @@ func checkAuthor(ctx context.Context, repos ports.Repos, caller domain.Caller, k
 type keyringChange struct {
 	by     domain.Requester
 	access domain.Access
-	// stored is the newest stored keyring, with its recipients. It is zero if the box has no keyring yet. keyring is
-	// the new keyring.
+	// The field stored is the newest stored keyring, with its recipients. It is zero if the box has no keyring yet. The
+	// field keyring is the new keyring.
 	stored, keyring domain.BoxKeyring
 	remove          []string
 	reset           bool

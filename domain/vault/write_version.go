@@ -10,8 +10,8 @@ import (
 
 // versionWrite describes a version that a write or a restore adds to an entry.
 type versionWrite struct {
-	// snapshot is the state of the entry at the start of the request. The use case has already checked the fields
-	// wanted and condition against this state.
+	// snapshot is the state of the entry at the start of the request. The use case has already checked this state
+	// against the fields wanted and condition.
 	snapshot ports.EntrySnapshot
 	// wanted contains the permissions that the caller must have.
 	wanted    domain.Permissions
@@ -46,7 +46,7 @@ func (s *Service) writeVersion(ctx context.Context, write versionWrite) (domain.
 }
 
 // sealVersion calls w.seal and sets BoxKey of the version to the key of the box. The caller must have checked that the
-// encryption key is this key.
+// encryption key of the version is the key of the box.
 func (w versionWrite) sealVersion(entry domain.Entry, before ports.Sealed, box domain.Box) (ports.NewVersion, error) {
 	version, err := w.seal(entry, before)
 	version.BoxKey = box.Key
