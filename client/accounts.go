@@ -86,9 +86,9 @@ func (a Accounts) ShowTOTP(ctx context.Context, username string) (*Enrolment, er
 	return &shown, nil
 }
 
-// Account is a user in the list of the accounts API.
+// Account describes a user. Accounts.ListUsers returns a list of accounts.
 type Account struct {
-	// Username is in the letter case in which the user was created.
+	// Username keeps the letter case that was chosen when the user was created.
 	Username string `json:"username"`
 	// Group is GroupViewer, GroupManager or GroupOwner, or "" for a user without a group.
 	Group   string    `json:"group,omitempty"`

@@ -160,8 +160,9 @@ func kindOfStatus(status int) error {
 	}
 }
 
-// kindOfCode maps error codes to kinds that are more precise than the kinds of status codes. An error has both kinds.
-// codeKind adds the codes of identities and keyrings to this map.
+// kindOfCode maps error codes to kinds that are more precise than the kinds of status codes. An error with one of these
+// codes has the kind of its code and the kind of its status. codeKind adds the codes of identities and keyrings to this
+// map.
 var kindOfCode = map[string]error{
 	"encryption_key_mismatch": ErrEncryptionKeyMismatch,
 	"encryption_key_required": ErrEncryptionKeyRequired,
@@ -169,9 +170,9 @@ var kindOfCode = map[string]error{
 	"outcome_unknown":         ErrOutcomeUnknown,
 }
 
-// accountsErrors maps each errorId of the accounts API to a code and a kind. Other requests use this code and kind for
-// the same failure. In the accounts API, the status code does not determine the kind: for example, errorId 902 is a
-// failed sign-in, but its status is 400.
+// accountsErrors maps each errorId of the accounts API to the code and the kind that other requests have for the same
+// failure. In the accounts API, the status code does not determine the kind: for example, errorId 902 is a failed
+// sign-in, but its status is 400.
 var accountsErrors = map[int]struct {
 	code string
 	kind error

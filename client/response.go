@@ -26,7 +26,7 @@ func (r *response) checkJSON(k call) *Error {
 	return nil
 }
 
-// badResponse returns the error for a response whose status is the expected one but whose content is invalid.
+// badResponse returns the error for a response that has the expected status but invalid content.
 func badResponse(k call, message string) *Error {
 	failure := &Error{
 		Request: k.name(),
@@ -130,7 +130,7 @@ func (e *Error) decode(p *preparedCall, body []byte) bool {
 }
 
 // printable makes text from the network safe for terminals and logs. It replaces control characters and invisible
-// characters by spaces. Some invisible characters change the direction of text. It cuts the text after 1,000 bytes.
+// characters with spaces. Some invisible characters change the direction of text. It cuts the text after 1,000 bytes.
 func printable(text string) string {
 	const maxBytes = 1000
 	text = strings.Map(func(r rune) rune {

@@ -180,7 +180,7 @@ type UserChange struct {
 	// Password is the new password. A new password revokes all sessions. Users who change their own password must also
 	// set CurrentPassword. Users who have no password yet must set Code instead.
 	Password, CurrentPassword Secret
-	// Code is a TOTP code or a recovery code. A user who has no password yet sends it to set the first password.
+	// Code is a TOTP code or a recovery code. Users must send it when they set their first password.
 	Code Secret
 	// If RevokeAPIKeys and Password are set, UpdateUser also revokes all API keys of the user.
 	RevokeAPIKeys bool

@@ -59,8 +59,8 @@ func (h *Holder) firstContact(ctx context.Context, c *client.Client, box string,
 	}
 	if h.config.ConfirmAuthor == nil {
 		return fault(client.ErrKeyringAuthorUnknown, "this client sees the box "+box+" for the first time: "+
-			"compare the fingerprint of the keyring's author at a terminal, or run lockbox box trust with an anchor "+
-			"(lba1_…)", nil)
+			"compare the fingerprint of the keyring's author at a terminal, "+
+			"or run lockbox box trust with an anchor (lba1_…)", nil)
 	}
 	return h.config.ConfirmAuthor(ctx, FirstContact{
 		Box:         box,
@@ -126,18 +126,19 @@ func (s *state) continues(in *installation, box string) error {
 	}
 	switch {
 	case last.ID != s.Head.Box:
-		return fault(client.ErrBoxReplaced, "the box "+box+" is not the box that had this name before; nothing was "+
-			"sent; if a new box was created under this name, run lockbox box forget "+box, nil)
+		return fault(client.ErrBoxReplaced, "the box "+box+" is not the box that had this name before; "+
+			"nothing was sent; if a new box was created under this name, run lockbox box forget "+box, nil)
 	case last.Mode != s.Head.Mode:
 		return modeChanged(box)
 	case s.Head.Sequence < last.Sequence:
-		return fault(client.ErrKeyringRolledBack, fmt.Sprintf("the keyring of the box %s has the number %d, but this "+
-			"client has seen number %d; nothing was sent; after a database restore, run lockbox box repair %s",
+		return fault(client.ErrKeyringRolledBack, fmt.Sprintf("the keyring of the box %s has the number %d, "+
+			"but this client has seen number %d; nothing was sent; "+
+			"after a database restore, run lockbox box repair %s",
 			box, s.Head.Sequence, last.Sequence, box), nil)
 	case s.Head.Sequence == last.Sequence && Fingerprint(s.digest()) != last.Digest:
 		return fault(client.ErrKeyringForked, fmt.Sprintf("the keyring of the box %s with the number %d differs from "+
-			"the keyring that this client has seen under this number; nothing was sent; compare the keyring with "+
-			"that of another member",
+			"the keyring that this client has seen under this number; nothing was sent; "+
+			"compare the keyring with that of another member",
 			box, s.Head.Sequence), nil)
 	}
 	return s.contains(last.Key)
@@ -162,11 +163,11 @@ func (s *state) contains(known KeyID) error {
 		return nil
 	}
 	return fault(client.ErrKeyringNotContinued, "the keyring does not contain the key that this client knows; "+
-		"nothing was sent; ask a box admin whether the keyring was reset; only after a reset, run lockbox box "+
-		"forget", nil)
+		"nothing was sent; ask a box admin whether the keyring was reset; "+
+		"only after a reset, run lockbox box forget", nil)
 }
 
 func modeChanged(box string) error {
-	return fault(client.ErrKeyringModeChanged, "the encryption mode of the box "+box+" changed, but the mode of a "+
-		"box can never change; nothing was sent; check whether this is the right server", nil)
+	return fault(client.ErrKeyringModeChanged, "the encryption mode of the box "+box+" changed, "+
+		"but the mode of a box can never change; nothing was sent; check whether this is the right server", nil)
 }

@@ -85,7 +85,7 @@ func (h *Holder) first(ctx context.Context, c *client.Client, box string, me cal
 }
 
 // Adopt makes a keyring for a box whose members already share a key that they passed on by hand. The shared key becomes
-// the first key of the keyring, and Adopt immediately replaces it by a new key. Versions under the old key stay
+// the first key of the keyring, and Adopt immediately replaces it with a new key. Versions under the old key stay
 // readable for all recipients. Adopt first tries to read up to three entries with the shared key. It returns
 // ErrEncryptionKeyMismatch if the key opens none of these entries. If Adopt was interrupted, call it again.
 func (h *Holder) Adopt(ctx context.Context, c *client.Client, box string, key client.EncryptionKey) error {
@@ -134,7 +134,7 @@ func opensEntries(ctx context.Context, c *client.Client, box string, key client.
 
 // Granted is the result of Grant.
 type Granted struct {
-	// Anchor is for the new member, who can pass it to Memory.Trust.
+	// Anchor is the anchor of the box. The new member can pass it to Memory.Trust.
 	Anchor Anchor
 	// KeyChanged reports whether Grant also changed the key. Grant does so if a key change is due. Dropped lists the
 	// recipients who lost the key in this change. According to the server, they are no longer active members or now

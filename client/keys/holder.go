@@ -99,8 +99,8 @@ func (s *state) sendable() error {
 	if s.Head.Mode == ModeServer {
 		return nil
 	}
-	return fault(client.ErrClientEncryption, "the box has client encryption, so its key is not sent to the "+
-		"server: use a release of this client that encrypts values itself", nil)
+	return fault(client.ErrClientEncryption, "the box has client encryption, so its key is not sent to the server: "+
+		"use a release of this client that encrypts values itself", nil)
 }
 
 // KeyByID implements client.BoxKeys. KeyByID never returns a key of another box, even if the server sends the id of
@@ -228,8 +228,8 @@ func (h *Holder) missing(c *client.Client, box string) error {
 	if _, ok, err = h.config.Memory.Box(in, box); err != nil || !ok {
 		return err
 	}
-	return fault(client.ErrKeyringMissing, "the box "+box+" had a keyring, and the server has none now; nothing was "+
-		"sent; after a database restore, run lockbox box repair "+box+
+	return fault(client.ErrKeyringMissing, "the box "+box+" had a keyring, and the server has none now; "+
+		"nothing was sent; after a database restore, run lockbox box repair "+box+
 		"; if the box was created anew, run lockbox box forget "+box, nil)
 }
 

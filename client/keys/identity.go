@@ -78,7 +78,7 @@ func (id *Identity) Fingerprint() Fingerprint { return id.public.Fingerprint() }
 // String returns a placeholder with the fingerprint.
 func (id *Identity) String() string { return "identity " + id.Fingerprint().Display() }
 
-// GoString returns the same as String.
+// GoString returns the same text as String.
 func (id *Identity) GoString() string { return id.String() }
 
 // PublicKey is the public part of an identity. Its text form begins with "lbpk1_". Compare two public keys with ==.

@@ -119,7 +119,7 @@ func (m *Memory) unwritable(err error) error {
 		"XDG_CONFIG_HOME, or give the box's anchor (lba1_…)", err)
 }
 
-// writeFile replaces a file atomically by the JSON form of a value.
+// writeFile atomically replaces a file with the JSON form of a value.
 func writeFile(path string, value any) error {
 	text, err := json.MarshalIndent(value, "", "  ")
 	if err != nil {

@@ -64,7 +64,8 @@ func (a *answer) isJSON() *answer {
 	return a
 }
 
-// isEmpty checks an answer without a body. If contentType is "", the answer must have no content type.
+// isEmpty verifies that an answer has no body, and checks the content type. If contentType is "", the answer must have
+// no content type.
 func (a *answer) isEmpty(contentType string) *answer {
 	a.t.Helper()
 	require.Empty(a.t, a.Body, a.request)

@@ -181,8 +181,8 @@ func TestRateLimitsOfOtherRequests(t *testing.T) {
 	s.as("").do("POST", "/api/v1/user/auth/refresh", refreshBody(strings.Repeat("0", 64))).rateLimited()
 }
 
-// TestRateLimitOfPassphrases sends wrong passphrases. The server counts them separately for each pair of a caller and a
-// box. It does not count wrong generated keys, because such keys cannot be guessed.
+// TestRateLimitOfPassphrases sends wrong passphrases. The server counts the wrong passphrases separately for each pair
+// of a caller and a box. It does not count wrong generated keys, because such keys cannot be guessed.
 func TestRateLimitOfPassphrases(t *testing.T) {
 	t.Parallel()
 	s := start(t, "THROTTLE_FREE_ATTEMPTS=3")
