@@ -49,8 +49,8 @@ var (
 	// ErrKeyNotForThisBox means that a value is encrypted under a key that is not in the box's keyring
 	// (key_not_for_this_box).
 	ErrKeyNotForThisBox = codeKind("key_not_for_this_box")
-	// ErrClientEncryption means that a box has client encryption, which this client does not support: it must not send
-	// the key of such a box to the server (client_encrypted_box).
+	// ErrClientEncryption means that a box has client encryption (client_encrypted_box). This client does not support
+	// client encryption, and it must not send the key of such a box to the server.
 	ErrClientEncryption = codeKind("client_encrypted_box")
 	// ErrKeyringInvalid means that a new keyring breaks a rule, such as the maximum number of recipients
 	// (keyring_invalid).

@@ -91,8 +91,8 @@ func (h *Holder) first(ctx context.Context, c *client.Client, box string, me cal
 func (h *Holder) Adopt(ctx context.Context, c *client.Client, box string, key client.EncryptionKey) error {
 	old, ok := BoxKeyOf(key)
 	if !ok {
-		return fault(client.ErrKeyringInvalid, "only a generated key (lbk1_…) can be adopted: if the box is "+
-			"encrypted with a passphrase, create a new box with a keyring and copy the entries", nil)
+		return fault(client.ErrKeyringInvalid, "only a generated key (lbk1_…) can be adopted: "+
+			"if the box is encrypted with a passphrase, create a new box with a keyring and copy the entries", nil)
 	}
 	if err := opensEntries(ctx, c.WithIdentity(nil), box, key); err != nil {
 		return err

@@ -134,8 +134,8 @@ func (h *Holder) KeyByID(ctx context.Context, c *client.Client, box, id string) 
 }
 
 func foreignKey(cause error) error {
-	return fault(client.ErrKeyNotForThisBox, "the value is encrypted under a key that is not in the box's "+
-		"keyring: give that key explicitly if you have it", cause)
+	return fault(client.ErrKeyNotForThisBox, "the value is encrypted under a key that is not in the box's keyring: "+
+		"give that key explicitly if you have it", cause)
 }
 
 // cached returns the keyring that was accepted last, or nil.

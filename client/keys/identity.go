@@ -102,8 +102,8 @@ func ParsePublicKey(text string) (PublicKey, error) {
 
 func badPublicKey(cause error) error {
 	return fault(client.ErrIdentityInvalid,
-		"the public key is damaged: copy the whole text that lockbox identity show prints, including lbpk1_ at the "+
-			"beginning", cause)
+		"the public key is damaged: copy the whole text that lockbox identity show prints, "+
+			"including lbpk1_ at the beginning", cause)
 }
 
 // String returns the text form, "lbpk1_…".

@@ -63,8 +63,8 @@ func (h *Holder) Repair(ctx context.Context, c *client.Client, box string) (drop
 	last := h.recall(c, box)
 	if last == nil {
 		return nil, fault(client.ErrKeyringMissing,
-			"this client does not have the keyring of the box "+box+": repair the box on a machine that has its "+
-				"keyring", nil)
+			"this client does not have the keyring of the box "+box+": "+
+				"repair the box on a machine that has its keyring", nil)
 	}
 	stored, err := c.ReadKeyring(ctx, box, nil)
 	if isMissing(err) {
@@ -215,8 +215,8 @@ func (h *Holder) Reset(ctx context.Context, c *client.Client, box string, grants
 		return Anchor{}, err
 	}
 	if known != (KnownBox{}) && known.ID != id {
-		return Anchor{}, fault(client.ErrBoxReplaced, "the box "+box+" is not the box that had this name before: if "+
-			"a new box was created under this name, run lockbox box forget "+box, nil)
+		return Anchor{}, fault(client.ErrBoxReplaced, "the box "+box+" is not the box that had this name before: "+
+			"if a new box was created under this name, run lockbox box forget "+box, nil)
 	}
 	made, err := Build(Plan{
 		Place:    Place{Installation: me.installation, Box: id, Mode: known.Mode},

@@ -127,9 +127,9 @@ func tally(answers []*answer) map[int]int {
 	return counts
 }
 
-// expectTally counts the answers by status. The argument count is the required number of answers with the status
-// success. The argument others is the required number of answers with the status other. If mayRefuse is set, some
-// answers may be 503 instead, so both numbers may be smaller.
+// expectTally counts the answers by status. The argument count is the required number of answers whose status is equal
+// to the argument success. The argument others is the required number of answers whose status is equal to the argument
+// other. If mayRefuse is set, some answers may be 503 instead, so both numbers may be smaller.
 func (c *cluster) expectTally(answers []*answer, success, count, other, others int) {
 	c.t.Helper()
 	got := tally(answers)
