@@ -10,10 +10,10 @@ import (
 // accountsPrefix begins the paths of the accounts API and of the requests for droplets.
 const accountsPrefix = "/api/v1"
 
-// Accounts calls the accounts API (/api/v1/user/…), where users sign in with TOTP codes and belong to groups. It
-// manages the same users as the methods of [Client]. In the comments of its methods, the owner is the user in the group
-// GroupOwner. Get an Accounts from [Client.Accounts]; the zero Accounts is not usable. An Accounts is safe for
-// concurrent use.
+// Accounts calls the accounts API (/api/v1/user/…), where users sign in with TOTP codes and belong to groups. The
+// accounts API and the rest of the HTTP API have the same users. In the comments of its methods, the owner is the user
+// in the group GroupOwner. Get an Accounts from [Client.Accounts]; the zero Accounts is not usable. An Accounts is safe
+// for concurrent use.
 type Accounts struct{ client *Client }
 
 // Accounts returns the methods of the accounts API. They send their requests through c, with its token.

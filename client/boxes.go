@@ -93,8 +93,8 @@ func (c *Client) DescribeBox(ctx context.Context, box string) (*Box, error) {
 	return &described, nil
 }
 
-// TransferBox offers the ownership of the box to another active member, who accepts it with AcceptBox within seven
-// days. A transfer by an admin takes effect at once. Only the box's owner and admins may call TransferBox.
+// TransferBox offers the ownership of the box to another active member. This member can accept the offer with AcceptBox
+// within seven days. A transfer by an admin takes effect at once. Only the box's owner and admins may call TransferBox.
 func (c *Client) TransferBox(ctx context.Context, box, newOwner string) error {
 	k := put(boxPath, map[string]string{"owner": newOwner}, box)
 	k.idempotent = false // a retry could repeat an offer that was ended after the first attempt

@@ -14,8 +14,8 @@ import (
 
 var _ client.BoxKeys = (*ring)(nil)
 
-// ring is a keyring in memory. The calls of CurrentKey return the keys in the field current one after another. Further
-// calls return the last key again.
+// ring is a keyring in memory. Each call of CurrentKey returns the next key from the list in the field current. After
+// the last key, each call returns the last key again.
 type ring struct {
 	current []client.EncryptionKey
 	byID    map[string]client.EncryptionKey

@@ -21,8 +21,8 @@ type Config struct {
 	// Initialize, SignIn, AcceptInvitation, Accounts.SignIn, Accounts.Refresh, Welcome, Healthy and Ready work.
 	// CreateUser works too if the server allows open registration.
 	Token Secret
-	// EncryptionKey encrypts and decrypts values. A key in the options of a call takes precedence. If Identity is set,
-	// EncryptionKey is used only for boxes without a keyring.
+	// EncryptionKey encrypts and decrypts values. A key in the options of a call takes precedence over EncryptionKey.
+	// If Identity is set, EncryptionKey is used only for boxes without a keyring.
 	EncryptionKey EncryptionKey
 	// Identity finds the keys of boxes that have a keyring, so reads and writes in these boxes need no EncryptionKey.
 	// keys.NewHolder in package client/keys returns a value for this field. If Identity is set, each read and write

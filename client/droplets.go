@@ -57,9 +57,9 @@ func (c *Client) ListDroplets(ctx context.Context) ([]Droplet, error) {
 	return fetch[[]Droplet](ctx, c, get(accountsPrefix+"/droplet/list"))
 }
 
-// AddDroplet creates a droplet and returns all droplets. It returns ErrConflict if the Docker host refuses, and
-// ErrUnavailable if no host is configured or the host does not respond. AddDroplet is not retried after a lost
-// response. Callers of AddDroplet and of the methods below must belong to the group manager or owner.
+// AddDroplet creates a droplet and returns all droplets. It returns ErrConflict if the Docker host refuses to create
+// the droplet, and ErrUnavailable if no host is configured or the host does not respond. AddDroplet is not retried
+// after a lost response. Callers of AddDroplet and of the methods below must belong to the group manager or owner.
 func (c *Client) AddDroplet(ctx context.Context, options *DropletOptions) ([]Droplet, error) {
 	opts := orZero(options)
 	k := post(accountsPrefix+"/droplet/add", struct {

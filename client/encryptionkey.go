@@ -74,8 +74,8 @@ func ParseEncryptionKey(text string) (EncryptionKey, error) {
 // PassphraseKey returns an encryption key that consists of a passphrase of 1 to 1,024 arbitrary bytes. If the
 // passphrase does not look like a key, the result is the same as that of ParseEncryptionKey. PassphraseKey encodes a
 // passphrase as "b64:…" if the passphrase looks like a key or contains bytes that are not allowed in a header, such as
-// line ends or non-ASCII characters. Use ParseEncryptionKey for text from a file or a variable, which may hold a
-// generated key. PassphraseKey returns ErrEncryptionKeyRequired for an empty passphrase and ErrInvalid for one that is
+// line ends or non-ASCII characters. Text from a file or a variable may be a generated key, so use ParseEncryptionKey
+// for such text. PassphraseKey returns ErrEncryptionKeyRequired for an empty passphrase and ErrInvalid for one that is
 // too long.
 func PassphraseKey(passphrase []byte) (EncryptionKey, error) {
 	switch text := string(passphrase); {

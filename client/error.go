@@ -32,7 +32,7 @@ var (
 	// ErrConflict means that the current state does not allow the change: for example, a name is taken or a limit is
 	// reached.
 	ErrConflict = errors.New("conflict")
-	// ErrPrecondition means that the entry does not match IfMatch or IfNoneMatch. Nothing was written.
+	// ErrPrecondition means that the entry does not meet the condition in IfMatch or IfNoneMatch. Nothing was written.
 	ErrPrecondition = errors.New("precondition failed")
 	// ErrNotModified means that ReadOptions.IfNoneMatch is the number of the version to read. The server sent no value.
 	ErrNotModified = errors.New("not modified")
@@ -47,7 +47,7 @@ var (
 	ErrServer = errors.New("server fault")
 	// ErrBadResponse means that Lockbox did not produce the response: for example, it is a redirect, an HTML page, or
 	// larger than Config.MaxResponseBytes. If a proxy sends an error status, the error also has the kind of that
-	// status: for example, 502 is also ErrUnavailable.
+	// status: for example, an error with the status 502 is also ErrUnavailable.
 	ErrBadResponse = errors.New("bad response")
 	// ErrOutcomeUnknown means that the client cannot know whether a change was made. Read the current state before you
 	// retry. Reads never return this error.

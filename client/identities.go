@@ -18,7 +18,7 @@ const (
 	identityMark = "lbid1_"
 )
 
-// Base64 is a sequence of bytes that JSON contains as canonical base64url without padding.
+// Base64 is a byte slice whose JSON form is a string in canonical base64url without padding.
 type Base64 []byte
 
 // MarshalText implements encoding.TextMarshaler.

@@ -125,7 +125,7 @@ type NewUser struct {
 
 // CreateUser creates a user and returns an API key of this user. It returns ErrConflict (user_exists) if the name is
 // taken. Only admins may call CreateUser, except on a server with open registration. If the caller is not an admin, the
-// role is RoleUser.
+// new user has the role RoleUser.
 func (c *Client) CreateUser(ctx context.Context, user NewUser) (Secret, error) {
 	body := passwordBody{
 		Username: user.Username,

@@ -423,7 +423,7 @@ func staleNotModified(t *testing.T, s *scene) {
 	s.refused(t, s.bob, client.ErrKeyringRolledBack)
 }
 
-// alwaysWrapped returns a function for the field lie of the server. It sends a person the right wrapped key, even if
+// alwaysWrapped returns a function that can be assigned to server.lie. It sends a person the right wrapped key, even if
 // the stored recipients do not include the person.
 func (s *scene) alwaysWrapped(t *testing.T, p *person) func(http.ResponseWriter, *http.Request) bool {
 	wrapped := wrappedFor(t, s.now, p)

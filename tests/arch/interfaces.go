@@ -58,7 +58,7 @@ func CheckInterfaces(root string) ([]string, error) {
 // the import path.
 type interfaceCheck struct {
 	declared []string
-	// asserted maps each interface to its implementations, as found in declarations var _ Interface = value.
+	// asserted maps each interface to the implementations in declarations such as "var _ Interface = value".
 	asserted map[string][]string
 	// suites contains the names of the interfaces for which a test runs a suite.
 	suites map[string]bool

@@ -162,7 +162,7 @@ func (v *victim) send(by client, method, path, body string, fresh bool) (status 
 	return response.StatusCode, string(text), err
 }
 
-// must is like send, but the test fails if the request does not succeed.
+// The must method is like send, but the test fails if the request does not succeed.
 func (v *victim) must(t *testing.T, by client, method, path, body string) string {
 	t.Helper()
 	status, content, err := v.send(by, method, path, body, false)

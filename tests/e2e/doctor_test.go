@@ -144,7 +144,7 @@ func networkServer(t *testing.T) string {
 	return net.JoinHostPort(address, "5432")
 }
 
-// throughPgBouncer starts PgBouncer in front of a server and returns the URL of the database lockbox.
+// throughPgBouncer starts PgBouncer in front of a server and returns the URL of the database named lockbox.
 func throughPgBouncer(t *testing.T, server, mode string) string {
 	t.Helper()
 	host, port, err := net.SplitHostPort(server)

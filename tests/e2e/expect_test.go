@@ -9,7 +9,7 @@ import (
 )
 
 // The refuses method requires an error of the Lockbox API with the given status and code. It also checks the members of
-// the body that RFC 9457 defines, and the message in the member errors.
+// the body that RFC 9457 defines, and the message in the member "errors".
 func (a *answer) refuses(status int, code string) *answer {
 	a.t.Helper()
 	a.expect(status)

@@ -15,9 +15,9 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// fuse is a proxy in front of a database. The fuse passes messages from the server to the database. The number in the
-// field left is set by the test. After the fuse has passed this number of messages, the next message breaks all
-// connections.
+// fuse is a proxy in front of a database. The fuse passes messages from the server to the database. A test stores a
+// number of messages in the field named left. After the fuse has passed this number of messages, the next message
+// breaks all connections.
 type fuse struct {
 	t        *testing.T
 	listener net.Listener
@@ -27,7 +27,7 @@ type fuse struct {
 	open     []net.Conn
 }
 
-// If the field left has the value unlimited, the fuse breaks no connection.
+// If the field named left has the value unlimited, the fuse breaks no connection.
 const unlimited = 1 << 40
 
 // startFuse starts a fuse and returns it. The result through is the URL with which a server connects to the database

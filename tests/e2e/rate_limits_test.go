@@ -212,8 +212,8 @@ func TestRateLimitOfPassphrases(t *testing.T) {
 }
 
 // TestTenThousandGuesses guesses the password of one account and the TOTP code of another. The guesses come from ten
-// thousand addresses. The server must refuse almost all of them without comparing them. Meanwhile, both users must be
-// able to sign in from an address that the server knows.
+// thousand addresses. The server must refuse almost all guesses without a comparison with the right password or code.
+// Meanwhile, both users must be able to sign in from an address that the server knows.
 func TestTenThousandGuesses(t *testing.T) {
 	t.Parallel()
 	total := 50 * repeats() // ten thousand in the long run

@@ -30,7 +30,7 @@ func (o object) at(path ...string) any {
 	return value
 }
 
-// text is like at, but returns a string. If the value has another type, text returns "".
+// The text method is like the at method, but returns a string. If the value has another type, text returns "".
 func (o object) text(path ...string) string {
 	text, _ := o.at(path...).(string)
 	return text

@@ -23,8 +23,8 @@ type follower struct {
 	dir    string
 	blocks [][]string // the name of the machine, and the commands
 	next   int
-	// replace lists pairs of an old and a new text. Before a block runs, the new text replaces the old text in its
-	// commands.
+	// replace lists pairs of an old and a new text. Before a block runs, each new text replaces the old text in the
+	// commands of the block.
 	replace []string
 }
 
