@@ -16,7 +16,7 @@ const accountsPrefix = "/api/v1"
 // for concurrent use.
 type Accounts struct{ client *Client }
 
-// Accounts returns the methods of the accounts API. They send their requests through c, with its token.
+// Accounts returns the methods of the accounts API. These methods send their requests through c, with the token of c.
 func (c *Client) Accounts() Accounts { return Accounts{c} }
 
 // Format implements fmt.Formatter. Every formatting verb prints only the URL of the server.

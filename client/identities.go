@@ -109,7 +109,8 @@ func (c *Client) DeleteLockedIdentity(ctx context.Context, username string) erro
 	return c.run(ctx, remove(lockedPath, "locked_identity_not_found", username))
 }
 
-// exposes returns an error if a request contains an identity in any part that the server or a proxy would see.
+// The exposes method returns an error if a request contains an identity in any part that the server or a proxy would
+// see.
 func (c *Client) exposes(p *preparedCall) *Error {
 	texts := []string{p.url, c.config.UserAgent}
 	if !p.anonymous {

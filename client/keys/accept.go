@@ -111,8 +111,8 @@ func (h *Holder) advance(k *known, url, box string, s *state) error {
 	return nil
 }
 
-// continues verifies that the keyring is the remembered keyring of the box or a later one. If no box with this name is
-// remembered, continues verifies that the box is not remembered under another name.
+// The continues method verifies that the keyring is the remembered keyring of the box or a later one. If no box with
+// this name is remembered, the method verifies that the box is not remembered under another name.
 func (s *state) continues(in *installation, box string) error {
 	last, ok := in.Boxes[box]
 	if !ok {
@@ -144,8 +144,8 @@ func (s *state) continues(in *installation, box string) error {
 	return s.contains(last.Key)
 }
 
-// follows compares the keyring with an anchor, and returns an error if they do not match. It ignores an anchor of
-// another box.
+// The follows method compares the keyring with an anchor, and returns an error if they do not match. It ignores an
+// anchor of another box.
 func (s *state) follows(anchor Anchor) error {
 	switch {
 	case anchor.Box != s.Head.Box:
@@ -156,8 +156,8 @@ func (s *state) follows(anchor Anchor) error {
 	return s.contains(anchor.Key)
 }
 
-// contains returns nil if the known key is the current key or an earlier key of the keyring. Otherwise the author of
-// the keyring did not have the known key, and contains returns an error.
+// The contains method returns nil if the known key is the current key or an earlier key of the keyring. Otherwise the
+// author of the keyring did not have the known key, and the method returns an error.
 func (s *state) contains(known KeyID) error {
 	if _, ok := s.Find(known); ok {
 		return nil

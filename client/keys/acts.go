@@ -52,7 +52,7 @@ func (h *Holder) CreateKeyring(ctx context.Context, c *client.Client, box string
 	return h.first(ctx, c, box, me, GenerateBoxKey(), to)
 }
 
-// first makes the initial keyring of a box and stores it on the server.
+// The first method makes the initial keyring of a box and stores it on the server.
 func (h *Holder) first(ctx context.Context, c *client.Client, box string, me caller, key BoxKey, to []To) (Anchor,
 	error) {
 	described, err := c.DescribeBox(ctx, box)
@@ -116,8 +116,8 @@ func (h *Holder) Adopt(ctx context.Context, c *client.Client, box string, key cl
 	return err
 }
 
-// opensEntries verifies a key with up to three entries of a box. One box can hold entries under different keys, so one
-// match is enough.
+// opensEntries tries to decrypt up to three entries of a box with the given key. One box can hold entries under
+// different keys, so one match is enough.
 func opensEntries(ctx context.Context, c *client.Client, box string, key client.EncryptionKey) error {
 	names, err := c.ListEntries(ctx, box, "")
 	if err != nil {

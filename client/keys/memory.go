@@ -60,7 +60,7 @@ type KnownBox struct {
 	Digest Fingerprint `json:"digest,omitzero"`
 }
 
-// at returns the installation with the given id, and creates this installation if necessary.
+// The at method returns the installation with the given id, and creates this installation if necessary.
 func (k *known) at(id ID) *installation {
 	if k.Installations == nil {
 		k.Installations = map[ID]*installation{}

@@ -19,8 +19,8 @@ const deploy = "../../deploy"
 // object is a Kubernetes object.
 type object map[string]any
 
-// at returns the value of a nested field, or nil. path contains the names of the fields from the outermost to the
-// innermost.
+// The at method returns the value of a nested field, or nil. path contains the names of the fields from the outermost
+// to the innermost.
 func (o object) at(path ...string) any {
 	var value any = map[string]any(o)
 	for _, field := range path {

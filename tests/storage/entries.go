@@ -25,8 +25,8 @@ func (f *fixture) stored(box domain.Box, key domain.EntryKey) []uint64 {
 	return numbers
 }
 
-// numbers is like stored, for an entry that is not deleted. It also verifies that the field Current is true for the
-// newest version only.
+// The numbers method is like the stored method, for an entry that is not deleted. It also verifies that the field
+// Current is true for the newest version only.
 func (f *fixture) numbers(box domain.Box, key domain.EntryKey) []uint64 {
 	f.Helper()
 	list, err := f.Read().Entries.Versions(f.Context(), box.ID, key)
