@@ -52,7 +52,7 @@ func (h *Holder) CreateKeyring(ctx context.Context, c *client.Client, box string
 	return h.first(ctx, c, box, me, GenerateBoxKey(), to)
 }
 
-// The first method makes the initial keyring of a box and stores it on the server.
+// The method named first makes the initial keyring of a box and stores it on the server.
 func (h *Holder) first(ctx context.Context, c *client.Client, box string, me caller, key BoxKey, to []To) (Anchor,
 	error) {
 	described, err := c.DescribeBox(ctx, box)

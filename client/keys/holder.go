@@ -186,8 +186,8 @@ func (h *Holder) fetch(ctx context.Context, c *client.Client, box string) (*stat
 	return h.verify(ctx, c, box, stored)
 }
 
-// The all method fetches the keyring of a box together with the list of recipients, and accepts it. It returns nil for
-// a box without a keyring.
+// The method named all fetches the keyring of a box together with the list of recipients, and accepts it. It returns
+// nil for a box without a keyring.
 func (h *Holder) all(ctx context.Context, c *client.Client, box string) (*state, error) {
 	s, err := h.fetchAll(ctx, c, box)
 	if errors.Is(err, client.ErrKeyringRolledBack) {
@@ -218,8 +218,8 @@ func isMissing(err error) bool {
 	return ok && failure.Status == 404 && (failure.Code == "keyring_not_found" || failure.Code == "route_not_found")
 }
 
-// The missing method is called if the server has no keyring of a box. It returns ErrKeyringMissing if the memory shows
-// that the box had a keyring. Otherwise it returns nil.
+// The method named missing is called if the server has no keyring of a box. It returns ErrKeyringMissing if the memory
+// shows that the box had a keyring. Otherwise it returns nil.
 func (h *Holder) missing(c *client.Client, box string) error {
 	in, ok, err := h.config.Memory.Installation(c.URL())
 	if err != nil || !ok {

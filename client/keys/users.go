@@ -141,8 +141,8 @@ func publicKeys(ctx context.Context, c *client.Client, recipients []Recipient) (
 	return found, err
 }
 
-// The each function calls the function do once for each number from 0 to n-1. At most limit calls run at the same time.
-// After an error, the each function starts no further call and returns the first error.
+// The function named each calls the function do once for each number from 0 to n-1. At most limit calls run at the same
+// time. After an error, it starts no further call and returns the first error.
 func each(ctx context.Context, n, limit int, do func(context.Context, int) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
