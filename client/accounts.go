@@ -10,13 +10,13 @@ import (
 // accountsPrefix begins the paths of the accounts API and of the requests for droplets.
 const accountsPrefix = "/api/v1"
 
-// Accounts calls the accounts API (/api/v1/user/…), where users sign in with TOTP codes and belong to groups. It
-// manages the same users as the methods of [Client]. In the comments of its methods, the owner is the user in the group
-// GroupOwner. Get an Accounts from [Client.Accounts]; the zero Accounts is not usable. An Accounts is safe for
-// concurrent use.
+// Accounts calls the accounts API (/api/v1/user/…), where users sign in with TOTP codes and belong to groups. The
+// accounts API and the rest of the HTTP API have the same users. In the comments of its methods, the owner is the user
+// in the group GroupOwner. Get an Accounts from [Client.Accounts]; the zero Accounts is not usable. An Accounts is safe
+// for concurrent use.
 type Accounts struct{ client *Client }
 
-// Accounts returns the methods of the accounts API. They send their requests through c, with its token.
+// Accounts returns the methods of the accounts API. These methods send their requests through c, with the token of c.
 func (c *Client) Accounts() Accounts { return Accounts{c} }
 
 // Format implements fmt.Formatter. Every formatting verb prints only the URL of the server.
@@ -86,9 +86,9 @@ func (a Accounts) ShowTOTP(ctx context.Context, username string) (*Enrolment, er
 	return &shown, nil
 }
 
-// Account is a user in the list of the accounts API.
+// Account describes a user. Accounts.ListUsers returns a list of accounts.
 type Account struct {
-	// Username is in the letter case in which the user was created.
+	// Username keeps the letter case that was chosen when the user was created.
 	Username string `json:"username"`
 	// Group is GroupViewer, GroupManager or GroupOwner, or "" for a user without a group.
 	Group   string    `json:"group,omitempty"`

@@ -105,7 +105,7 @@ func (c *Client) eventPage(ctx context.Context, k call, filter *EventFilter) (*E
 }
 
 // Events iterates over the audit log, newest event first, and fetches pages as needed. If filter.Before is set, the
-// iteration begins at that position. If a request fails, Events yields its error and stops.
+// iteration begins at that position. If a request fails, Events yields the error of the request and stops.
 func (c *Client) Events(ctx context.Context, filter *EventFilter) iter.Seq2[Event, error] {
 	return events(filter, func(page *EventFilter) (*EventPage, error) { return c.ListEvents(ctx, page) })
 }

@@ -64,7 +64,7 @@ func (w *wholeSeconds) UnmarshalText(text []byte) error {
 	return err
 }
 
-// ListBoxes returns the names of the boxes in which the caller is an active member, sorted.
+// ListBoxes returns the sorted names of the boxes in which the caller is an active member.
 func (c *Client) ListBoxes(ctx context.Context) ([]string, error) {
 	return fetch[[]string](ctx, c, get("/boxes"))
 }
@@ -93,8 +93,8 @@ func (c *Client) DescribeBox(ctx context.Context, box string) (*Box, error) {
 	return &described, nil
 }
 
-// TransferBox offers the ownership of the box to another active member, who accepts it with AcceptBox within seven
-// days. A transfer by an admin takes effect at once. Only the box's owner and admins may call TransferBox.
+// TransferBox offers the ownership of the box to another active member. This member can accept the offer with AcceptBox
+// within seven days. A transfer by an admin takes effect at once. Only the box's owner and admins may call TransferBox.
 func (c *Client) TransferBox(ctx context.Context, box, newOwner string) error {
 	k := put(boxPath, map[string]string{"owner": newOwner}, box)
 	k.idempotent = false // a retry could repeat an offer that was ended after the first attempt
@@ -166,8 +166,8 @@ const (
 	permissionsPath = "/boxes/{box}/users/{username}/permissions"
 )
 
-// ListBoxUsers returns the names of a box's members, sorted. Only boxadmins and admins may call ListBoxUsers. The same
-// applies to the methods below, except where a comment names other callers.
+// ListBoxUsers returns the names of a box's members, sorted. Only boxadmins and admins may call ListBoxUsers and the
+// methods below, unless the comment of a method names other callers.
 func (c *Client) ListBoxUsers(ctx context.Context, box string) ([]string, error) {
 	return fetch[[]string](ctx, c, get(boxUsersPath, box))
 }
@@ -242,7 +242,7 @@ func (c *Client) SetPermissions(ctx context.Context, box, username string, permi
 	return c.run(ctx, put(permissionsPath, permissions, box, username))
 }
 
-// ClearPermissions removes all permissions of a member, who stays in the box.
+// ClearPermissions removes all permissions of a member. The member stays in the box.
 func (c *Client) ClearPermissions(ctx context.Context, box, username string) error {
 	k := remove(permissionsPath, "", box, username)
 	k.alreadyDone = nil // the server accepts the request for a member without permissions

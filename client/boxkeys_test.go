@@ -14,8 +14,8 @@ import (
 
 var _ client.BoxKeys = (*ring)(nil)
 
-// ring is a keyring in memory. The calls of CurrentKey return the keys in the field current one after another. Further
-// calls return the last key again.
+// ring is a keyring in memory. Each call of CurrentKey returns the next key from the list in the field current. After
+// the last key, each call returns the last key again.
 type ring struct {
 	current []client.EncryptionKey
 	byID    map[string]client.EncryptionKey
@@ -39,8 +39,9 @@ func (r *ring) KeyByID(_ context.Context, _ *client.Client, _, id string) (clien
 	return key, nil
 }
 
-// keysOf starts a fake server. Each function in answers responds to one request, in order; the last function also
-// responds to all further requests. The returned list collects the encryption keys that the requests contain.
+// keysOf starts a fake server. Each function in the argument answers responds to one request, in order. The last
+// function also responds to all further requests. The returned list collects the encryption keys that the requests
+// contain.
 func keysOf(t *testing.T, answers ...func(http.ResponseWriter)) (change func(*client.Config), keys *[]string) {
 	t.Helper()
 	keys = new([]string)

@@ -21,8 +21,8 @@ type Config struct {
 	// Initialize, SignIn, AcceptInvitation, Accounts.SignIn, Accounts.Refresh, Welcome, Healthy and Ready work.
 	// CreateUser works too if the server allows open registration.
 	Token Secret
-	// EncryptionKey encrypts and decrypts values. A key in the options of a call takes precedence. If Identity is set,
-	// EncryptionKey is used only for boxes without a keyring.
+	// EncryptionKey encrypts and decrypts values. A key in the options of a call takes precedence over EncryptionKey.
+	// If Identity is set, EncryptionKey is used only for boxes without a keyring.
 	EncryptionKey EncryptionKey
 	// Identity finds the keys of boxes that have a keyring, so reads and writes in these boxes need no EncryptionKey.
 	// keys.NewHolder in package client/keys returns a value for this field. If Identity is set, each read and write
@@ -87,7 +87,7 @@ func New(config Config) (*Client, error) {
 	return &Client{base: base, config: config, http: httpClient(config.HTTPClient)}, nil
 }
 
-// setDefaults replaces zero values by their defaults and returns an error for each negative value.
+// setDefaults replaces zero values with their defaults and returns an error for each negative value.
 func (c *Config) setDefaults() []error {
 	var problems []error
 	for _, field := range []struct {
@@ -127,9 +127,9 @@ func parseURL(text string, allowHTTP bool) (string, []error) {
 	case at.RawQuery != "" || at.ForceQuery || at.Fragment != "":
 		return bad("URL must not contain a query (?) or a fragment (#)")
 	case at.Scheme == "http" && !allowHTTP && !isLoopback(at.Hostname()):
-		return bad("URL must use https:// for a server on another machine, because http:// exposes tokens, " +
-			"encryption keys and values on the network; set AllowHTTP (LOCKBOX_API_ALLOW_HTTP=true) only if " +
-			"something else encrypts the traffic")
+		return bad("URL must use https:// for a server on another machine, " +
+			"because http:// exposes tokens, encryption keys and values on the network; " +
+			"set AllowHTTP (LOCKBOX_API_ALLOW_HTTP=true) only if something else encrypts the traffic")
 	}
 	return at.Scheme + "://" + at.Host + strings.TrimRight(at.EscapedPath(), "/"), nil
 }

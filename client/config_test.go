@@ -244,7 +244,7 @@ func TestDamagedKeyInEnvironment(t *testing.T) {
 	}
 }
 
-// flip replaces the character at one position.
+// flip replaces the character at the given position with A, or with B if that character is A.
 func flip(text string, at int) string {
 	other := "A"
 	if text[at] == 'A' {

@@ -11,8 +11,8 @@ import (
 var wrappedBase64Key = regexp.MustCompile("^[\"'`\\s\ufeff]*([A-Za-z_-]+\\s*[:=])?[\"'`\\s\ufeff]*b64:")
 
 // looksLikeKey reports whether text contains a key, whole or damaged. ParseEncryptionKey does not accept such a text as
-// a passphrase, because the user means the key inside the text. Values that are encrypted under the whole text could
-// not be decrypted with that key. The server refuses the same texts.
+// a passphrase, because the user means the key inside the text. If the client encrypted a value under the whole text,
+// the key inside the text could not decrypt this value. The server refuses the same texts.
 func looksLikeKey(text string) bool {
 	// Find a key even if the copied text contains quotes, a byte order mark or line breaks, or is in UTF-16.
 	printed := strings.Map(func(c rune) rune {

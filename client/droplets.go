@@ -41,8 +41,8 @@ type DropletOptions struct {
 	// Box names the box in which the server stores the private SSH key, as the entry droplets/NAME/ssh. The caller
 	// needs the permission createEntry in this box. If Box is "", AddDroplet returns the key in Droplet.PrivateKey.
 	Box string
-	// Env sets environment variables in the droplet. It maps the name of each variable to the key of an entry in Box,
-	// whose value the variable gets. Env requires the permission readEntry.
+	// Env sets environment variables in the droplet. It maps the name of each variable to the key of an entry in Box.
+	// The variable gets the value of this entry. Env requires the permission readEntry.
 	Env map[string]string
 	// EncryptionKey encrypts and decrypts the entries of Box. If it is set, the client uses it instead of the key of
 	// the box's keyring or of the Client. In a box with a keyring, each entry that Env names must be encrypted under
@@ -57,9 +57,9 @@ func (c *Client) ListDroplets(ctx context.Context) ([]Droplet, error) {
 	return fetch[[]Droplet](ctx, c, get(accountsPrefix+"/droplet/list"))
 }
 
-// AddDroplet creates a droplet and returns all droplets. It returns ErrConflict if the Docker host refuses, and
-// ErrUnavailable if no host is configured or the host does not respond. AddDroplet is not retried after a lost
-// response. Callers of AddDroplet and of the methods below must belong to the group manager or owner.
+// AddDroplet creates a droplet and returns all droplets. It returns ErrConflict if the Docker host refuses to create
+// the droplet, and ErrUnavailable if no host is configured or the host does not respond. AddDroplet is not retried
+// after a lost response. Callers of AddDroplet and of the methods below must belong to the group manager or owner.
 func (c *Client) AddDroplet(ctx context.Context, options *DropletOptions) ([]Droplet, error) {
 	opts := orZero(options)
 	k := post(accountsPrefix+"/droplet/add", struct {

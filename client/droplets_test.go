@@ -12,7 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// TestDropletResponses decodes responses exactly as the API describes them. Tests with a Docker host are in tests/e2e.
+// TestDropletResponses decodes responses in the format of the API description. Tests with a Docker host are in
+// tests/e2e.
 func TestDropletResponses(t *testing.T) {
 	t.Parallel()
 	const list = `[{"id":"0123456789ab","name":"droplet01","created":"9 minutes ago","status":"Up 8 minutes",` +

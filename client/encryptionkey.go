@@ -57,25 +57,25 @@ func ParseEncryptionKey(text string) (EncryptionKey, error) {
 		if err != nil || len(raw) == 0 || len(raw) > maxPassphraseBytes {
 			return EncryptionKey{},
 				badKey("encryption_key_invalid",
-					"in an encryption key that begins with b64, the rest must be 1 to 1024 bytes in standard base64 "+
-						"with padding")
+					"in an encryption key that begins with b64, "+
+						"the rest must be 1 to 1024 bytes in standard base64 with padding")
 		}
 		return keyOf(text), nil
 	case len(text) <= maxPassphraseBytes && looksLikeKey(text):
 		return EncryptionKey{}, badKey("encryption_key_invalid",
-			"the encryption key is damaged, or has other text around it, such as quotes: use the key from lockbox "+
-				"keygen and nothing else; for a passphrase that looks like a key, use b64: followed by the passphrase "+
-				"in base64")
+			"the encryption key is damaged, or has other text around it, such as quotes: "+
+				"use the key from lockbox keygen and nothing else; "+
+				"for a passphrase that looks like a key, use b64: followed by the passphrase in base64")
 	default:
 		return PassphraseKey([]byte(text))
 	}
 }
 
 // PassphraseKey returns an encryption key that consists of a passphrase of 1 to 1,024 arbitrary bytes. If the
-// passphrase does not look like a key, the result is the same as that of ParseEncryptionKey. A passphrase that looks
-// like a key is encoded as "b64:…". The same applies if it contains bytes that are not allowed in a header, such as
-// line ends or non-ASCII characters. Use ParseEncryptionKey for text from a file or a variable, which may hold a
-// generated key. PassphraseKey returns ErrEncryptionKeyRequired for an empty passphrase and ErrInvalid for one that is
+// passphrase does not look like a key, the result is the same as that of ParseEncryptionKey. PassphraseKey encodes a
+// passphrase as "b64:…" if the passphrase looks like a key or contains bytes that are not allowed in a header, such as
+// line ends or non-ASCII characters. Text from a file or a variable may be a generated key, so use ParseEncryptionKey
+// for such text. PassphraseKey returns ErrEncryptionKeyRequired for an empty passphrase and ErrInvalid for one that is
 // too long.
 func PassphraseKey(passphrase []byte) (EncryptionKey, error) {
 	switch text := string(passphrase); {

@@ -92,8 +92,8 @@ type WriteOptions struct {
 type Written struct {
 	// Version is the number of the new version.
 	Version uint64
-	// EncryptionKeyChanged is true if the previous version is encrypted under another key. Readers who have only that
-	// key can no longer read the entry.
+	// EncryptionKeyChanged is true if the previous version is encrypted under another key. Readers who have only the
+	// key of the previous version can no longer read the entry.
 	EncryptionKeyChanged bool
 }
 

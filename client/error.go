@@ -32,7 +32,7 @@ var (
 	// ErrConflict means that the current state does not allow the change: for example, a name is taken or a limit is
 	// reached.
 	ErrConflict = errors.New("conflict")
-	// ErrPrecondition means that the entry does not match IfMatch or IfNoneMatch. Nothing was written.
+	// ErrPrecondition means that the entry does not meet the condition in IfMatch or IfNoneMatch. Nothing was written.
 	ErrPrecondition = errors.New("precondition failed")
 	// ErrNotModified means that ReadOptions.IfNoneMatch is the number of the version to read. The server sent no value.
 	ErrNotModified = errors.New("not modified")
@@ -47,7 +47,7 @@ var (
 	ErrServer = errors.New("server fault")
 	// ErrBadResponse means that Lockbox did not produce the response: for example, it is a redirect, an HTML page, or
 	// larger than Config.MaxResponseBytes. If a proxy sends an error status, the error also has the kind of that
-	// status: for example, 502 is also ErrUnavailable.
+	// status: for example, an error with the status 502 is also ErrUnavailable.
 	ErrBadResponse = errors.New("bad response")
 	// ErrOutcomeUnknown means that the client cannot know whether a change was made. Read the current state before you
 	// retry. Reads never return this error.
@@ -160,8 +160,9 @@ func kindOfStatus(status int) error {
 	}
 }
 
-// kindOfCode maps error codes to kinds that are more precise than the kinds of status codes. An error has both kinds.
-// codeKind adds the codes of identities and keyrings to this map.
+// kindOfCode maps error codes to kinds that are more precise than the kinds of status codes. An error with one of these
+// codes has the kind of its code and the kind of its status. codeKind adds the codes of identities and keyrings to this
+// map.
 var kindOfCode = map[string]error{
 	"encryption_key_mismatch": ErrEncryptionKeyMismatch,
 	"encryption_key_required": ErrEncryptionKeyRequired,
@@ -169,9 +170,9 @@ var kindOfCode = map[string]error{
 	"outcome_unknown":         ErrOutcomeUnknown,
 }
 
-// accountsErrors maps each errorId of the accounts API to a code and a kind. Other requests use this code and kind for
-// the same failure. In the accounts API, the status code does not determine the kind: for example, errorId 902 is a
-// failed sign-in, but its status is 400.
+// accountsErrors maps each errorId of the accounts API to the code and the kind that other requests have for the same
+// failure. In the accounts API, the status code does not determine the kind: for example, errorId 902 is a failed
+// sign-in, but its status is 400.
 var accountsErrors = map[int]struct {
 	code string
 	kind error

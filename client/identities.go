@@ -18,7 +18,7 @@ const (
 	identityMark = "lbid1_"
 )
 
-// Base64 contains bytes. In JSON, they are encoded as canonical base64url without padding.
+// Base64 is a byte slice whose JSON form is a string in canonical base64url without padding.
 type Base64 []byte
 
 // MarshalText implements encoding.TextMarshaler.
@@ -98,7 +98,7 @@ type LockedIdentity struct {
 
 // ReadLockedIdentity returns the user's own locked identity. It requires a recent sign-in, so it returns
 // ErrRecentSignInRequired for an API key. It returns ErrNotFound (locked_identity_not_found) if the server keeps no
-// locked identity of the user. For example, the server deletes the locked identity when an admin sets the user's
+// locked identity of the user. The server deletes the locked identity when, for example, an admin sets the user's
 // password. The server audits every read.
 func (c *Client) ReadLockedIdentity(ctx context.Context, username string) (*LockedIdentity, error) {
 	return pointer(fetch[LockedIdentity](ctx, c, get(lockedPath, username)))
@@ -109,7 +109,8 @@ func (c *Client) DeleteLockedIdentity(ctx context.Context, username string) erro
 	return c.run(ctx, remove(lockedPath, "locked_identity_not_found", username))
 }
 
-// exposes returns an error if a request contains an identity in any part that the server or a proxy would see.
+// The exposes method returns an error if a request contains an identity in any part that the server or a proxy would
+// see.
 func (c *Client) exposes(p *preparedCall) *Error {
 	texts := []string{p.url, c.config.UserAgent}
 	if !p.anonymous {
@@ -131,8 +132,8 @@ func (c *Client) exposes(p *preparedCall) *Error {
 
 func identityExposed(p *preparedCall) *Error {
 	failure := NewKeyError(ErrIdentityExposed, "the request was not sent, because it contains an identity (lbid1_…), "+
-		"and an identity must not leave this machine: check whether a token, a name or a value was set to an "+
-		"identity", nil)
+		"and an identity must not leave this machine: "+
+		"check whether a token, a name or a value was set to an identity", nil)
 	failure.Request = p.name()
 	failure.kinds = append(failure.kinds, ErrInvalid)
 	return failure

@@ -12,8 +12,8 @@ var (
 	// ErrKeyringTampered means that a keyring is malformed, that its parts do not belong together, or that it was made
 	// for another box or another recipient (keyring_tampered).
 	ErrKeyringTampered = codeKind("keyring_tampered")
-	// ErrKeyringNotContinued means that a keyring lacks the box key that this client knows (keyring_not_continued). The
-	// author of the keyring did not have that key: a keyring contains all earlier keys of the box.
+	// ErrKeyringNotContinued means that a keyring lacks the box key that this client knows (keyring_not_continued). A
+	// keyring must contain all earlier keys of the box, so the author of this keyring did not have the known key.
 	ErrKeyringNotContinued = codeKind("keyring_not_continued")
 	// ErrKeyringRolledBack means that a keyring is older than one that this client has accepted (keyring_rolled_back).
 	ErrKeyringRolledBack = codeKind("keyring_rolled_back")
@@ -49,8 +49,8 @@ var (
 	// ErrKeyNotForThisBox means that a value is encrypted under a key that is not in the box's keyring
 	// (key_not_for_this_box).
 	ErrKeyNotForThisBox = codeKind("key_not_for_this_box")
-	// ErrClientEncryption means that this client does not send the key of a box with client encryption
-	// (client_encrypted_box).
+	// ErrClientEncryption means that a box has client encryption (client_encrypted_box). This client does not support
+	// client encryption, and it must not send the key of such a box to the server.
 	ErrClientEncryption = codeKind("client_encrypted_box")
 	// ErrKeyringInvalid means that a new keyring breaks a rule, such as the maximum number of recipients
 	// (keyring_invalid).

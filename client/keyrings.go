@@ -61,7 +61,7 @@ type PastKeyring struct {
 // KeyringOptions are options of ReadKeyring. Nil means the defaults.
 type KeyringOptions struct {
 	// If Recipients is set, the response also contains the recipients and the waiting members. For a box with 1,000
-	// members, the response then has about 1.6 MB.
+	// members, the response is then about 1.6 MB long.
 	Recipients bool
 	// Sequence is the number of an earlier keyring; 0 means the current one.
 	Sequence uint64
@@ -100,10 +100,11 @@ type KeyringChange struct {
 	Chain      []byte
 	Signature  []byte
 	Recipients []KeyringRecipient
-	// Remove lists the names of members. The server removes these members from the box in the transaction that stores
-	// the keyring. If Remove is not empty, the keyring must have a new key.
+	// Remove lists the names of the members to remove. The server removes these members from the box in the transaction
+	// that stores the keyring. If Remove is not empty, the keyring must have a new key.
 	Remove []string
-	// Reset replaces a keyring that no member can open. Only the box's owner and admins may set Reset.
+	// If Reset is set, the caller need not be a recipient of the stored keyring. Set Reset to replace a keyring that no
+	// member can open. Only the box's owner and admins may set Reset.
 	Reset bool
 	// IfMatch is the ETag of the keyring to replace; "" means that the box has none.
 	IfMatch string
@@ -117,7 +118,7 @@ type KeyringWritten struct {
 }
 
 // WriteKeyring stores a keyring. The caller must have the role boxadmin. If the caller is not a recipient of the stored
-// keyring, WriteKeyring returns ErrNotRecipient, except for a reset. WriteKeyring returns ErrPrecondition if another
+// keyring, WriteKeyring returns ErrNotRecipient unless Reset is set. WriteKeyring returns ErrPrecondition if another
 // change came first. It returns ErrRecipientStale if a recipient is not an active member or has another identity now.
 func (c *Client) WriteKeyring(ctx context.Context, box string, change KeyringChange) (*KeyringWritten, error) {
 	type recipient struct {

@@ -23,8 +23,8 @@ type call struct {
 	orWant int // another status code of a success, or 0
 	// If idempotent is set, the request may be retried after an attempt that may have taken effect.
 	idempotent bool
-	// alreadyDone lists error codes. If a retry fails with one of them, an earlier attempt has taken effect, and the
-	// call succeeds.
+	// alreadyDone lists error codes. A retry that fails with one of these codes shows that an earlier attempt has taken
+	// effect, so the call succeeds.
 	alreadyDone []string
 	// If noRetry is set, the request is sent only once, even if it fails.
 	noRetry bool

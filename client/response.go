@@ -26,7 +26,7 @@ func (r *response) checkJSON(k call) *Error {
 	return nil
 }
 
-// badResponse returns the error for a response whose status is the expected one but whose content is invalid.
+// badResponse returns the error for a response that has the expected status but invalid content.
 func badResponse(k call, message string) *Error {
 	failure := &Error{
 		Request: k.name(),
@@ -89,15 +89,15 @@ func statusError(p *preparedCall, got *http.Response, body []byte) *Error {
 func proxyRemedy(status int) string {
 	switch status {
 	case http.StatusRequestEntityTooLarge:
-		return "a proxy limits the size of requests; send a smaller request, or raise the limit of the proxy " +
-			"(client_max_body_size in nginx)"
+		return "a proxy limits the size of requests; send a smaller request, " +
+			"or raise the limit of the proxy (client_max_body_size in nginx)"
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return "a proxy cannot reach the server; check that the server runs, and try again later"
 	case http.StatusTooManyRequests:
 		return "a proxy limits the rate of requests; send fewer requests, or raise the limit of the proxy"
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired:
-		return "a proxy refuses the request; check the access rules of the proxy, and whether it forwards the " +
-			"Authorization header"
+		return "a proxy refuses the request; check the access rules of the proxy, " +
+			"and whether it forwards the Authorization header"
 	default:
 		return "check URL and the proxies in front of the server"
 	}
@@ -130,7 +130,7 @@ func (e *Error) decode(p *preparedCall, body []byte) bool {
 }
 
 // printable makes text from the network safe for terminals and logs. It replaces control characters and invisible
-// characters by spaces. Some invisible characters change the direction of text. It cuts the text after 1,000 bytes.
+// characters with spaces. Some invisible characters change the direction of text. It cuts the text after 1,000 bytes.
 func printable(text string) string {
 	const maxBytes = 1000
 	text = strings.Map(func(r rune) rune {

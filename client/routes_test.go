@@ -206,7 +206,7 @@ func second[T any](_ T, err error) error { return err }
 // forPeople lists the routes that people open in a browser. The client has no methods for these routes.
 var forPeople = []string{"GET /openapi.yaml", "GET /docs"}
 
-// local lists the methods that send no request themselves.
+// The variable named local lists the methods that send no request themselves.
 var local = []string{"Unmarshal", "UnmarshalEntry", "Events", "BoxEvents", "WithToken", "WithEncryptionKey",
 	"WithIdentity",
 	"URL", "Format", "Accounts", "Accounts.Format"}

@@ -37,8 +37,8 @@ func TestUnmarshal(t *testing.T) {
 	require.Len(t, tree, 3)
 }
 
-// own is a type whose UnmarshalText returns an error that repeats the value. A careless program could declare such a
-// type.
+// The type named own has an UnmarshalText method that returns an error with the value in its text. A careless program
+// could declare such a type.
 type own string
 
 func (o *own) UnmarshalText(text []byte) error {

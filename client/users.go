@@ -125,7 +125,7 @@ type NewUser struct {
 
 // CreateUser creates a user and returns an API key of this user. It returns ErrConflict (user_exists) if the name is
 // taken. Only admins may call CreateUser, except on a server with open registration. If the caller is not an admin, the
-// role is RoleUser.
+// new user has the role RoleUser.
 func (c *Client) CreateUser(ctx context.Context, user NewUser) (Secret, error) {
 	body := passwordBody{
 		Username: user.Username,
@@ -180,7 +180,7 @@ type UserChange struct {
 	// Password is the new password. A new password revokes all sessions. Users who change their own password must also
 	// set CurrentPassword. Users who have no password yet must set Code instead.
 	Password, CurrentPassword Secret
-	// Code is a TOTP code or a recovery code. A user who has no password yet sends it to set the first password.
+	// Code is a TOTP code or a recovery code. Users must send it when they set their first password.
 	Code Secret
 	// If RevokeAPIKeys and Password are set, UpdateUser also revokes all API keys of the user.
 	RevokeAPIKeys bool

@@ -59,8 +59,8 @@ func (h *Holder) firstContact(ctx context.Context, c *client.Client, box string,
 	}
 	if h.config.ConfirmAuthor == nil {
 		return fault(client.ErrKeyringAuthorUnknown, "this client sees the box "+box+" for the first time: "+
-			"compare the fingerprint of the keyring's author at a terminal, or run lockbox box trust with an anchor "+
-			"(lba1_…)", nil)
+			"compare the fingerprint of the keyring's author at a terminal, "+
+			"or run lockbox box trust with an anchor (lba1_…)", nil)
 	}
 	return h.config.ConfirmAuthor(ctx, FirstContact{
 		Box:         box,
@@ -111,8 +111,8 @@ func (h *Holder) advance(k *known, url, box string, s *state) error {
 	return nil
 }
 
-// continues verifies that the keyring is the remembered keyring of the box or a later one. If no box with this name is
-// remembered, continues verifies that the box is not remembered under another name.
+// The continues method verifies that the keyring is the remembered keyring of the box or a later one. If no box with
+// this name is remembered, the method verifies that the box is not remembered under another name.
 func (s *state) continues(in *installation, box string) error {
 	last, ok := in.Boxes[box]
 	if !ok {
@@ -126,25 +126,26 @@ func (s *state) continues(in *installation, box string) error {
 	}
 	switch {
 	case last.ID != s.Head.Box:
-		return fault(client.ErrBoxReplaced, "the box "+box+" is not the box that had this name before; nothing was "+
-			"sent; if a new box was created under this name, run lockbox box forget "+box, nil)
+		return fault(client.ErrBoxReplaced, "the box "+box+" is not the box that had this name before; "+
+			"nothing was sent; if a new box was created under this name, run lockbox box forget "+box, nil)
 	case last.Mode != s.Head.Mode:
 		return modeChanged(box)
 	case s.Head.Sequence < last.Sequence:
-		return fault(client.ErrKeyringRolledBack, fmt.Sprintf("the keyring of the box %s has the number %d, but this "+
-			"client has seen number %d; nothing was sent; after a database restore, run lockbox box repair %s",
+		return fault(client.ErrKeyringRolledBack, fmt.Sprintf("the keyring of the box %s has the number %d, "+
+			"but this client has seen number %d; nothing was sent; "+
+			"after a database restore, run lockbox box repair %s",
 			box, s.Head.Sequence, last.Sequence, box), nil)
 	case s.Head.Sequence == last.Sequence && Fingerprint(s.digest()) != last.Digest:
 		return fault(client.ErrKeyringForked, fmt.Sprintf("the keyring of the box %s with the number %d differs from "+
-			"the keyring that this client has seen under this number; nothing was sent; compare the keyring with "+
-			"that of another member",
+			"the keyring that this client has seen under this number; nothing was sent; "+
+			"compare the keyring with that of another member",
 			box, s.Head.Sequence), nil)
 	}
 	return s.contains(last.Key)
 }
 
-// follows compares the keyring with an anchor, and returns an error if they do not match. It ignores an anchor of
-// another box.
+// The follows method compares the keyring with an anchor, and returns an error if they do not match. It ignores an
+// anchor of another box.
 func (s *state) follows(anchor Anchor) error {
 	switch {
 	case anchor.Box != s.Head.Box:
@@ -155,18 +156,18 @@ func (s *state) follows(anchor Anchor) error {
 	return s.contains(anchor.Key)
 }
 
-// contains returns nil if the known key is the current key or an earlier key of the keyring. Otherwise the author of
-// the keyring did not have the known key, and contains returns an error.
+// The contains method returns nil if the known key is the current key or an earlier key of the keyring. Otherwise the
+// author of the keyring did not have the known key, and the method returns an error.
 func (s *state) contains(known KeyID) error {
 	if _, ok := s.Find(known); ok {
 		return nil
 	}
 	return fault(client.ErrKeyringNotContinued, "the keyring does not contain the key that this client knows; "+
-		"nothing was sent; ask a box admin whether the keyring was reset; only after a reset, run lockbox box "+
-		"forget", nil)
+		"nothing was sent; ask a box admin whether the keyring was reset; "+
+		"only after a reset, run lockbox box forget", nil)
 }
 
 func modeChanged(box string) error {
-	return fault(client.ErrKeyringModeChanged, "the encryption mode of the box "+box+" changed, but the mode of a "+
-		"box can never change; nothing was sent; check whether this is the right server", nil)
+	return fault(client.ErrKeyringModeChanged, "the encryption mode of the box "+box+" changed, "+
+		"but the mode of a box can never change; nothing was sent; check whether this is the right server", nil)
 }

@@ -80,7 +80,7 @@ func (f *Fetched) Unlock(passphrase client.Secret) (*Identity, error) {
 }
 
 // FindOwn returns the current public identity of the signed-in user, or nil if the user has none. It never creates an
-// identity: a hostile server could deny that the user has an identity, and the client would then replace it.
+// identity. Otherwise, a hostile server could make the client replace an identity by denying that the identity exists.
 func FindOwn(ctx context.Context, c *client.Client, memory *Memory) (*client.PublicIdentity, error) {
 	me, err := signedIn(ctx, c, memory)
 	if err != nil {

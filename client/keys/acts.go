@@ -52,7 +52,7 @@ func (h *Holder) CreateKeyring(ctx context.Context, c *client.Client, box string
 	return h.first(ctx, c, box, me, GenerateBoxKey(), to)
 }
 
-// first makes the initial keyring of a box and stores it on the server.
+// The method named first makes the initial keyring of a box and stores it on the server.
 func (h *Holder) first(ctx context.Context, c *client.Client, box string, me caller, key BoxKey, to []To) (Anchor,
 	error) {
 	described, err := c.DescribeBox(ctx, box)
@@ -85,14 +85,14 @@ func (h *Holder) first(ctx context.Context, c *client.Client, box string, me cal
 }
 
 // Adopt makes a keyring for a box whose members already share a key that they passed on by hand. The shared key becomes
-// the first key of the keyring, and Adopt immediately replaces it by a new key. Versions under the old key stay
+// the first key of the keyring, and Adopt immediately replaces it with a new key. Versions under the old key stay
 // readable for all recipients. Adopt first tries to read up to three entries with the shared key. It returns
 // ErrEncryptionKeyMismatch if the key opens none of these entries. If Adopt was interrupted, call it again.
 func (h *Holder) Adopt(ctx context.Context, c *client.Client, box string, key client.EncryptionKey) error {
 	old, ok := BoxKeyOf(key)
 	if !ok {
-		return fault(client.ErrKeyringInvalid, "only a generated key (lbk1_…) can be adopted: if the box is "+
-			"encrypted with a passphrase, create a new box with a keyring and copy the entries", nil)
+		return fault(client.ErrKeyringInvalid, "only a generated key (lbk1_…) can be adopted: "+
+			"if the box is encrypted with a passphrase, create a new box with a keyring and copy the entries", nil)
 	}
 	if err := opensEntries(ctx, c.WithIdentity(nil), box, key); err != nil {
 		return err
@@ -116,8 +116,8 @@ func (h *Holder) Adopt(ctx context.Context, c *client.Client, box string, key cl
 	return err
 }
 
-// opensEntries verifies a key with up to three entries of a box. One box can hold entries under different keys, so one
-// match is enough.
+// opensEntries tries to decrypt up to three entries of a box with the given key. One box can hold entries under
+// different keys, so one match is enough.
 func opensEntries(ctx context.Context, c *client.Client, box string, key client.EncryptionKey) error {
 	names, err := c.ListEntries(ctx, box, "")
 	if err != nil {
@@ -134,7 +134,7 @@ func opensEntries(ctx context.Context, c *client.Client, box string, key client.
 
 // Granted is the result of Grant.
 type Granted struct {
-	// Anchor is for the new member, who can pass it to Memory.Trust.
+	// Anchor is the anchor of the box. The new member can pass it to Memory.Trust.
 	Anchor Anchor
 	// KeyChanged reports whether Grant also changed the key. Grant does so if a key change is due. Dropped lists the
 	// recipients who lost the key in this change. According to the server, they are no longer active members or now

@@ -18,8 +18,9 @@ const memoryDir = "known"
 func UserMemory() (*Memory, error) {
 	folder, err := os.UserConfigDir()
 	if err != nil {
-		return nil, fault(client.ErrMemoryUnwritable, "there is no directory in which this client can store the "+
-			"boxes and users that it knows: set HOME or XDG_CONFIG_HOME, or give the box's anchor (lba1_…)", err)
+		return nil, fault(client.ErrMemoryUnwritable,
+			"there is no directory in which this client can store the boxes and users that it knows: "+
+				"set HOME or XDG_CONFIG_HOME, or give the box's anchor (lba1_…)", err)
 	}
 	return OpenMemory(filepath.Join(folder, "lockbox", memoryDir)), nil
 }

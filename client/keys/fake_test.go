@@ -422,7 +422,7 @@ func (s *server) keysSent() int {
 	return n
 }
 
-// change calls a function that changes the state of the server, under the lock of the server.
+// change locks the server and calls a function that changes the server's state.
 func (s *server) change(change func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

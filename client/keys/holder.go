@@ -99,8 +99,8 @@ func (s *state) sendable() error {
 	if s.Head.Mode == ModeServer {
 		return nil
 	}
-	return fault(client.ErrClientEncryption, "the box has client encryption, so its key is not sent to the "+
-		"server: use a release of this client that encrypts values itself", nil)
+	return fault(client.ErrClientEncryption, "the box has client encryption, so its key is not sent to the server: "+
+		"use a release of this client that encrypts values itself", nil)
 }
 
 // KeyByID implements client.BoxKeys. KeyByID never returns a key of another box, even if the server sends the id of
@@ -134,8 +134,8 @@ func (h *Holder) KeyByID(ctx context.Context, c *client.Client, box, id string) 
 }
 
 func foreignKey(cause error) error {
-	return fault(client.ErrKeyNotForThisBox, "the value is encrypted under a key that is not in the box's "+
-		"keyring: give that key explicitly if you have it", cause)
+	return fault(client.ErrKeyNotForThisBox, "the value is encrypted under a key that is not in the box's keyring: "+
+		"give that key explicitly if you have it", cause)
 }
 
 // cached returns the keyring that was accepted last, or nil.
@@ -186,8 +186,8 @@ func (h *Holder) fetch(ctx context.Context, c *client.Client, box string) (*stat
 	return h.verify(ctx, c, box, stored)
 }
 
-// all fetches the keyring of a box together with the list of recipients, and accepts it. It returns nil for a box
-// without a keyring.
+// The method named all fetches the keyring of a box together with the list of recipients, and accepts it. It returns
+// nil for a box without a keyring.
 func (h *Holder) all(ctx context.Context, c *client.Client, box string) (*state, error) {
 	s, err := h.fetchAll(ctx, c, box)
 	if errors.Is(err, client.ErrKeyringRolledBack) {
@@ -218,8 +218,8 @@ func isMissing(err error) bool {
 	return ok && failure.Status == 404 && (failure.Code == "keyring_not_found" || failure.Code == "route_not_found")
 }
 
-// missing is called if the server has no keyring of a box. It returns ErrKeyringMissing if the memory shows that the
-// box had a keyring. Otherwise it returns nil.
+// The method named missing is called if the server has no keyring of a box. It returns ErrKeyringMissing if the memory
+// shows that the box had a keyring. Otherwise it returns nil.
 func (h *Holder) missing(c *client.Client, box string) error {
 	in, ok, err := h.config.Memory.Installation(c.URL())
 	if err != nil || !ok {
@@ -228,8 +228,8 @@ func (h *Holder) missing(c *client.Client, box string) error {
 	if _, ok, err = h.config.Memory.Box(in, box); err != nil || !ok {
 		return err
 	}
-	return fault(client.ErrKeyringMissing, "the box "+box+" had a keyring, and the server has none now; nothing was "+
-		"sent; after a database restore, run lockbox box repair "+box+
+	return fault(client.ErrKeyringMissing, "the box "+box+" had a keyring, and the server has none now; "+
+		"nothing was sent; after a database restore, run lockbox box repair "+box+
 		"; if the box was created anew, run lockbox box forget "+box, nil)
 }
 

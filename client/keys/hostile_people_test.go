@@ -43,7 +43,7 @@ func TestHostilePeople(t *testing.T) {
 	}
 }
 
-// nothingWrapped verifies that a grant fails with a kind of error and stores no keyring.
+// nothingWrapped verifies that a grant fails with the given kind of error and stores no keyring.
 func (s *scene) nothingWrapped(t *testing.T, p *person, grant Grant, kind error) {
 	t.Helper()
 	before := len(s.sent("PUT", "/keyring"))
@@ -189,7 +189,7 @@ func missingIdentityAtLogin(t *testing.T, s *scene) {
 	require.Empty(t, s.sent("PUT", "/identity"))
 }
 
-// lock stores a person's locked identity on the server. Before that, the function change can modify it.
+// lock stores a person's locked identity on the server. The function change can first modify this locked identity.
 func (s *scene) lock(p *person, passphrase string, change func(*client.LockedIdentity)) {
 	s.change(func() {
 		locked := &client.LockedIdentity{
@@ -249,7 +249,7 @@ func lockedAfterAdminReset(t *testing.T, s *scene) {
 	require.Empty(t, s.sent("PUT", "/identity"))
 }
 
-// problem returns a function for the field lie of the server. It responds with an error to every request whose path
+// problem returns a function that can be assigned to server.lie. It responds with an error to every request whose path
 // ends in suffix.
 func problem(suffix string, status int, code string) func(http.ResponseWriter, *http.Request) bool {
 	return func(w http.ResponseWriter, r *http.Request) bool {
@@ -314,7 +314,7 @@ func removeKilled(t *testing.T, s *scene) {
 	}
 }
 
-// hangUp returns a function for the field lie of the server. It breaks the connection of every request that stores a
+// hangUp returns a function that can be assigned to server.lie. It breaks the connection of every request that stores a
 // keyring. If done is true, the server executes the request before the connection breaks.
 func (s *scene) hangUp(done bool) func(http.ResponseWriter, *http.Request) bool {
 	stored := false

@@ -241,7 +241,7 @@ func installationSwap(t *testing.T, s *scene) {
 	require.ErrorIs(t, err, client.ErrInstallationChanged)
 }
 
-// stagingCopy: a restored copy of the database runs under another URL.
+// stagingCopy: a server with a restored copy of the database runs under another URL.
 func stagingCopy(t *testing.T, s *scene) {
 	copied := startServer(t)
 	copied.installation, copied.users, copied.identities, copied.boxes = s.installation, s.users, s.identities, s.boxes
@@ -411,7 +411,7 @@ func memoryReadOnly(t *testing.T, s *scene) {
 }
 
 // staleNotModified: another process has accepted a newer keyring, but the server responds to this process with status
-// 304, as if its older keyring were unchanged.
+// 304. The status claims that the older keyring of this process is still the current one.
 func staleNotModified(t *testing.T, s *scene) {
 	other := *s.bob
 	other.connect(t, s.server, s.bob.holder.Memory().dir)
@@ -423,7 +423,7 @@ func staleNotModified(t *testing.T, s *scene) {
 	s.refused(t, s.bob, client.ErrKeyringRolledBack)
 }
 
-// alwaysWrapped returns a function for the field lie of the server. It sends a person the right wrapped key, even if
+// alwaysWrapped returns a function that can be assigned to server.lie. It sends a person the right wrapped key, even if
 // the stored recipients do not include the person.
 func (s *scene) alwaysWrapped(t *testing.T, p *person) func(http.ResponseWriter, *http.Request) bool {
 	wrapped := wrappedFor(t, s.now, p)

@@ -78,7 +78,7 @@ func (id *Identity) Fingerprint() Fingerprint { return id.public.Fingerprint() }
 // String returns a placeholder with the fingerprint.
 func (id *Identity) String() string { return "identity " + id.Fingerprint().Display() }
 
-// GoString returns the same as String.
+// GoString returns the same text as String.
 func (id *Identity) GoString() string { return id.String() }
 
 // PublicKey is the public part of an identity. Its text form begins with "lbpk1_". Compare two public keys with ==.
@@ -102,8 +102,8 @@ func ParsePublicKey(text string) (PublicKey, error) {
 
 func badPublicKey(cause error) error {
 	return fault(client.ErrIdentityInvalid,
-		"the public key is damaged: copy the whole text that lockbox identity show prints, including lbpk1_ at the "+
-			"beginning", cause)
+		"the public key is damaged: copy the whole text that lockbox identity show prints, "+
+			"including lbpk1_ at the beginning", cause)
 }
 
 // String returns the text form, "lbpk1_…".

@@ -296,7 +296,7 @@ func TestIdentitiesChange(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestAdoptOnTheServer checks a box whose members shared its key by hand.
+// TestAdoptOnTheServer makes a keyring for a box whose members share a key that they passed on by hand.
 func TestAdoptOnTheServer(t *testing.T) {
 	t.Parallel()
 	root := install(t)

@@ -59,8 +59,9 @@ func (id *Identity) lockWith(salt [lockedSaltLen]byte, sealSalt [saltLen]byte, p
 // Unlock decrypts a locked identity. It returns ErrUnlockFailed if the passphrase is wrong, if the bytes were changed,
 // or if they were locked for another owner. The error does not reveal the cause.
 func Unlock(locked []byte, passphrase client.Secret, owner Owner) (*Identity, error) {
-	failed := fault(client.ErrUnlockFailed, "the identity cannot be unlocked: the passphrase is wrong, or the locked "+
-		"identity was changed; check the six words of the passphrase, or use the identity file of another device", nil)
+	failed := fault(client.ErrUnlockFailed, "the identity cannot be unlocked: "+
+		"the passphrase is wrong, or the locked identity was changed; "+
+		"check the six words of the passphrase, or use the identity file of another device", nil)
 	if len(locked) != lockedLen || locked[0] != lockedVersion {
 		return nil, failed
 	}

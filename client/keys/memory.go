@@ -60,7 +60,7 @@ type KnownBox struct {
 	Digest Fingerprint `json:"digest,omitzero"`
 }
 
-// at returns the installation with an id, and creates it if necessary.
+// The at method returns the installation with the given id, and creates this installation if necessary.
 func (k *known) at(id ID) *installation {
 	if k.Installations == nil {
 		k.Installations = map[ID]*installation{}
@@ -97,14 +97,14 @@ func (k *known) urlOf(url string) (ID, bool) {
 // keys.
 func (k *known) checkPlace(url string, id ID) error {
 	if at, ok := k.urlOf(url); ok && at != id {
-		return fault(client.ErrInstallationChanged, "the server is another installation than before: ask the "+
-			"operator of the server; only if the database was set up anew, run lockbox login "+
-			"--accept-installation", nil)
+		return fault(client.ErrInstallationChanged, "the server is another installation than before: "+
+			"ask the operator of the server; "+
+			"only if the database was set up anew, run lockbox login --accept-installation", nil)
 	}
 	if in := k.Installations[id]; in != nil && in.URL != "" && in.URL != url {
-		return fault(client.ErrInstallationElsewhere, "this installation is known under "+in.URL+": if the server "+
-			"moved, run lockbox login --accept-installation; if the server uses a copy of the database, do not sign "+
-			"in", nil)
+		return fault(client.ErrInstallationElsewhere, "this installation is known under "+in.URL+
+			": if the server moved, run lockbox login --accept-installation; "+
+			"if the server uses a copy of the database, do not sign in", nil)
 	}
 	return nil
 }
@@ -170,8 +170,9 @@ func (m *Memory) PinUser(in ID, name string, user ID, fingerprint Fingerprint) e
 }
 
 func userReplaced(name string) error {
-	return fault(client.ErrUserReplaced, "the user "+name+" is not the user that you confirmed under this name "+
-		"before: ask the user, and confirm the new fingerprint", nil)
+	return fault(client.ErrUserReplaced,
+		"the user "+name+" is not the user that you confirmed under this name before: "+
+			"ask the user, and confirm the new fingerprint", nil)
 }
 
 // ForgetUser deletes everything that the client remembers about a user.
@@ -214,8 +215,9 @@ func (m *Memory) Trust(in ID, name string, anchor Anchor) error {
 		}
 		box, ok := at.Boxes[name]
 		if ok && (box.ID != anchor.Box || box.Mode != anchor.Mode || box.Key != anchor.Key) {
-			return fault(client.ErrKeyringNotContinued, "the anchor does not match what this client knows about "+
-				"the box "+name+": if the anchor is right, run lockbox box forget "+name+" first", nil)
+			return fault(client.ErrKeyringNotContinued,
+				"the anchor does not match what this client knows about the box "+name+
+					": if the anchor is right, run lockbox box forget "+name+" first", nil)
 		}
 		if !ok {
 			at.Boxes[name] = KnownBox{ID: anchor.Box, Mode: anchor.Mode, Key: anchor.Key}

@@ -45,9 +45,9 @@ func readKnown(path string) (*known, error) {
 	if err != nil {
 		// An unreadable memory must not count as an empty one, because the client would then accept every keyring
 		// again.
-		return nil, fault(client.ErrMemoryUnwritable, "cannot read the file "+path+", in which this client "+
-			"stores the boxes and users that it knows: correct the permissions of the file, or restore the file "+
-			"from a backup", err)
+		return nil, fault(client.ErrMemoryUnwritable, "cannot read the file "+path+", "+
+			"in which this client stores the boxes and users that it knows: "+
+			"correct the permissions of the file, or restore the file from a backup", err)
 	}
 	return &k, nil
 }
@@ -114,12 +114,12 @@ func unchanged(k *known, change func(*known) error) (bool, error) {
 }
 
 func (m *Memory) unwritable(err error) error {
-	return fault(client.ErrMemoryUnwritable, "cannot write to the directory "+m.dir+", in which this client "+
-		"stores the boxes and users that it knows: make the directory writable, choose another directory with "+
-		"XDG_CONFIG_HOME, or give the box's anchor (lba1_…)", err)
+	return fault(client.ErrMemoryUnwritable, "cannot write to the directory "+m.dir+", "+
+		"in which this client stores the boxes and users that it knows: make the directory writable, "+
+		"choose another directory with XDG_CONFIG_HOME, or give the box's anchor (lba1_…)", err)
 }
 
-// writeFile replaces a file atomically by the JSON form of a value.
+// writeFile atomically replaces a file with the JSON form of a value.
 func writeFile(path string, value any) error {
 	text, err := json.MarshalIndent(value, "", "  ")
 	if err != nil {

@@ -15,8 +15,8 @@ type Members struct {
 	// Recipients are the users who have the key according to the verified keyring. Their names come from the server.
 	Recipients []client.KeyringUser
 	// Waiting are members without the key, Due are recipients who should lose the key, and Past are the earlier
-	// keyrings. The server reports these lists without proof, so a program must not act on them without a confirmation
-	// by the user.
+	// keyrings. The server reports these lists without proof. A program must not act on them before the user confirms
+	// them.
 	Waiting      []client.KeyringUser
 	Due          []client.KeyringUser
 	KeyChangeDue bool
@@ -63,8 +63,8 @@ func (h *Holder) Repair(ctx context.Context, c *client.Client, box string) (drop
 	last := h.recall(c, box)
 	if last == nil {
 		return nil, fault(client.ErrKeyringMissing,
-			"this client does not have the keyring of the box "+box+": repair the box on a machine that has its "+
-				"keyring", nil)
+			"this client does not have the keyring of the box "+box+": "+
+				"repair the box on a machine that has its keyring", nil)
 	}
 	stored, err := c.ReadKeyring(ctx, box, nil)
 	if isMissing(err) {
@@ -130,9 +130,9 @@ func (h *Holder) stale(ctx context.Context, c *client.Client, box string, recipi
 
 // Regain makes the caller's current identity a recipient of the keyring. The argument with is another identity that can
 // open the keyring: a former identity of the caller, or the identity of a recovery user. The key changes, and the
-// caller's former identities do not get the new key. The caller must have the role boxadmin, and an identity of the
-// caller must be a recipient of the stored keyring. If the current identity is a recipient already, Regain changes
-// nothing.
+// caller's former identities do not get the new key. The caller must have the role boxadmin. One of the caller's
+// identities must be a recipient of the stored keyring, even if the argument with is the identity of a recovery user.
+// If the current identity is a recipient already, Regain changes nothing.
 func (h *Holder) Regain(ctx context.Context, c *client.Client, box string,
 	with *Identity) (dropped []client.KeyringUser, err error) {
 	me, err := h.whoAmI(ctx, c)
@@ -215,8 +215,8 @@ func (h *Holder) Reset(ctx context.Context, c *client.Client, box string, grants
 		return Anchor{}, err
 	}
 	if known != (KnownBox{}) && known.ID != id {
-		return Anchor{}, fault(client.ErrBoxReplaced, "the box "+box+" is not the box that had this name before: if "+
-			"a new box was created under this name, run lockbox box forget "+box, nil)
+		return Anchor{}, fault(client.ErrBoxReplaced, "the box "+box+" is not the box that had this name before: "+
+			"if a new box was created under this name, run lockbox box forget "+box, nil)
 	}
 	made, err := Build(Plan{
 		Place:    Place{Installation: me.installation, Box: id, Mode: known.Mode},

@@ -92,7 +92,7 @@ func (s *scene) install(t *testing.T, plan Plan) *Opened {
 	return made
 }
 
-// present makes the server present a keyring.
+// The method named present makes the server present a keyring.
 func (s *scene) present(name string, k *Keyring) {
 	s.change(func() {
 		stored := storedOf(k, nil)

@@ -99,8 +99,9 @@ func (h *Holder) checkUser(ctx context.Context, in ID, recipients []Recipient, g
 	case slices.ContainsFunc(recipients, sameUser):
 		return identityChanged(grant.User, "the fingerprint in the keyring")
 	case h.config.ConfirmUser == nil:
-		return fault(client.ErrIdentityUnconfirmed, "the fingerprint of "+grant.User+" was never compared; no key "+
-			"was wrapped; get the fingerprint from "+grant.User+" over another channel, or compare it at a terminal; "+
+		return fault(client.ErrIdentityUnconfirmed, "the fingerprint of "+grant.User+" was never compared; "+
+			"no key was wrapped; get the fingerprint from "+grant.User+
+			" over another channel, or compare it at a terminal; "+
 			"--yes does not confirm a fingerprint", nil)
 	default:
 		if err := h.config.ConfirmUser(ctx, UserToConfirm{grant.User, fingerprint}); err != nil {
@@ -112,8 +113,8 @@ func (h *Holder) checkUser(ctx context.Context, in ID, recipients []Recipient, g
 
 func identityChanged(name, from string) error {
 	return fault(client.ErrIdentityChanged, "the identity of "+name+" differs from "+from+
-		"; no key was wrapped; ask "+name+" whether the identity is new; if it is, grant again with the fingerprint "+
-		"that "+name+" reports", nil)
+		"; no key was wrapped; ask "+name+" whether the identity is new; "+
+		"if it is, grant again with the fingerprint that "+name+" reports", nil)
 }
 
 // publicKeys returns the public keys of recipients. Their fingerprints come from an accepted keyring. publicKeys
@@ -131,8 +132,8 @@ func publicKeys(ctx context.Context, c *client.Client, recipients []Recipient) (
 		}
 		if public.Fingerprint() != recipients[i].Fingerprint {
 			return fault(client.ErrIdentityInvalid,
-				"the server sent a public key that does not match the fingerprint in the keyring; no key was "+
-					"wrapped", nil)
+				"the server sent a public key that does not match the fingerprint in the keyring; "+
+					"no key was wrapped", nil)
 		}
 		found[i] = To{recipients[i].User, public}
 		return nil
@@ -140,8 +141,8 @@ func publicKeys(ctx context.Context, c *client.Client, recipients []Recipient) (
 	return found, err
 }
 
-// each calls the function do once for each number from 0 to n-1. At most limit calls run at the same time. After an
-// error, each starts no further call and returns the first error.
+// The function named each calls the function do once for each number from 0 to n-1. At most limit calls run at the same
+// time. After an error, it starts no further call and returns the first error.
 func each(ctx context.Context, n, limit int, do func(context.Context, int) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

@@ -19,8 +19,8 @@ import (
 )
 
 // This file implements the formats a second time, from the package comment, RFC 9180 and the X-Wing draft. It uses
-// neither the code of the package nor crypto/hpke. It computes the test vectors. To make them reproducible, it uses
-// fixed bytes in place of random bytes.
+// neither the code of the package nor crypto/hpke. It computes the test vectors from fixed bytes in place of random
+// bytes, so the vectors are reproducible.
 
 func mac(key []byte, parts ...[]byte) []byte {
 	hash := hmac.New(sha256.New, key)

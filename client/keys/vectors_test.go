@@ -157,7 +157,8 @@ func TestKeyringVectors(t *testing.T) {
 				require.Equal(t, []byte(each), o.Earlier[i].bytes())
 			}
 		}
-		// Assemble the keyring again from the wrapped keys and the salt of the vector. The result must be the same.
+		// Assemble the keyring again from the wrapped keys and the salt of the vector. The result must be equal to the
+		// keyring of the vector.
 		author := identityOf([32]byte(v.Author))
 		o, err := k.Open(author, v.wrappedFor(t, v.Author))
 		require.NoError(t, err)

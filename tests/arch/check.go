@@ -121,7 +121,7 @@ func matchesAny(patterns []string, path string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool { return matches(p, path) })
 }
 
-// matches reports whether a path inside the module matches a pattern of a Rule.
+// The matches function reports whether a path inside the module matches a pattern of a Rule.
 func matches(pattern, path string) bool {
 	if pattern == "..." {
 		return true

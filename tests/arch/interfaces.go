@@ -41,8 +41,8 @@ func CheckInterfaces(root string) ([]string, error) {
 		if c.suites[name] || len(c.asserted[name]) > 1 {
 			continue
 		}
-		remedy := fmt.Sprintf("declare two implementations with \"var _ %s = …\", or replace the interface by a func "+
-			"type or by the concrete type",
+		remedy := fmt.Sprintf("declare two implementations with \"var _ %s = …\", "+
+			"or replace the interface with a func type or with the concrete type",
 			path.Base(name))
 		if port, ok := strings.CutPrefix(name, "ports."); ok {
 			remedy = fmt.Sprintf("add the suite %s to %s and run it in the tests of the implementation, or %s", port,
@@ -58,7 +58,7 @@ func CheckInterfaces(root string) ([]string, error) {
 // the import path.
 type interfaceCheck struct {
 	declared []string
-	// asserted maps each interface to its implementations, as found in declarations var _ Interface = value.
+	// asserted maps each interface to the implementations in declarations such as "var _ Interface = value".
 	asserted map[string][]string
 	// suites contains the names of the interfaces for which a test runs a suite.
 	suites map[string]bool

@@ -73,6 +73,6 @@ func TestInterfaceCheckCatches(t *testing.T) {
 		assert.Len(t, found, 1, name)
 		assert.Contains(t, found, "the interface ports.Door has no suite and no second implementation: add the suite "+
 			"Door to tests/contracts and run it in the tests of the implementation, or declare two implementations "+
-			"with \"var _ ports.Door = …\", or replace the interface by a func type or by the concrete type", name)
+			"with \"var _ ports.Door = …\", or replace the interface with a func type or with the concrete type", name)
 	}
 }

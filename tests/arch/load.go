@@ -15,8 +15,8 @@ import (
 )
 
 // Load reads the imports of every Go file under root. It ignores build constraints, because a build tag must not
-// disable a rule. It does not call the go command, because the test cache records only the files that the test itself
-// reads. The test therefore runs again when a file changes.
+// disable a rule. It reads the files itself and does not call the go command. The test cache records the files that a
+// test itself reads, so the test runs again when one of these files changes.
 func Load(root string) ([]Package, error) {
 	found := map[string]*Package{}
 	if err := walk(root, func(name string) error { return addFile(found, root, name) }); err != nil {

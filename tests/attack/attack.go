@@ -24,7 +24,7 @@ const environment = "LOCKBOX_TEST_ATTACK"
 
 // Attack describes one attack.
 type Attack struct {
-	// Name is the attack's name, as in the map attacks.
+	// Name is the name of the attack, which must be a key of the variable attacks.
 	Name string
 	// Address is the host and port of the server.
 	Address string

@@ -201,8 +201,8 @@ func (d *Description) withoutMethod(r *http.Request) *openapi3.Operation {
 	}
 }
 
-// always returns an operation whose only response has the given status. The argument named response is the name of the
-// response under components/responses in the description.
+// The always method returns an operation whose only response has the given status. The argument named response is the
+// name of the response under components/responses in the description.
 func (d *Description) always(status int, response string) *openapi3.Operation {
 	return &openapi3.Operation{Responses: openapi3.NewResponses(
 		openapi3.WithName(strconv.Itoa(status), d.Document.Components.Responses[response].Value))}

@@ -18,8 +18,8 @@ type exchange struct {
 	method, path, sent string
 	status             int
 	kind, answer       string
-	// The field with contains headers that are added to the response. The field without is the name of a header that is
-	// removed from the response.
+	// The headers in the field "with" are added to the response. The header that the field "without" names is removed
+	// from the response.
 	with    http.Header
 	without string
 }

@@ -40,10 +40,10 @@ func isJSON(contentType string) bool {
 		strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")
 }
 
-// plain normalizes a body by three rules: field names are case-insensitive; enum values are case-insensitive; a field
-// is absent if its value is null or is an empty string instead of an enum value. The description states these rules in
-// prose, because a schema cannot express them. plain does not change anything else in a body, so validation still finds
-// all other faults.
+// plain normalizes a body by three rules. Field names are case-insensitive. Enum values are case-insensitive. A field
+// counts as absent if its value is null, or if it requires an enum value and contains an empty string. The description
+// states these rules in prose, because a schema cannot express them. plain does not change anything else in a body, so
+// validation still finds all other faults.
 func plain(body []byte, schema *openapi3.Schema) []byte {
 	var value any
 	if json.Unmarshal(body, &value) != nil {

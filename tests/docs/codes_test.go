@@ -21,8 +21,8 @@ var statusOf = map[string]string{
 	"0": "500",
 }
 
-// statusWithoutKind maps error codes to their HTTP statuses. It contains codes of the HTTP layer. No kind of error
-// stands for their statuses.
+// statusWithoutKind maps error codes of the HTTP layer to their HTTP statuses. No kind of error has one of these
+// statuses.
 var statusWithoutKind = map[string]string{
 	"method_not_allowed": "405", "expectation_failed": "417", "header_too_large": "431", "client_closed_request": "499",
 	"condition_required": "428", "unsupported_transfer_encoding": "501", "unsupported_http_version": "505",

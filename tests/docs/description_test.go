@@ -181,7 +181,7 @@ func hasExamples(t *testing.T, where string, content openapi3.Content) {
 	}
 }
 
-// namesItsErrors verifies that an error response lists its codes and has an example for each.
+// namesItsErrors verifies that an error response lists its codes and has an example for each code.
 func namesItsErrors(t *testing.T, where, status string, response *openapi3.Response) {
 	t.Helper()
 	if status < "400" {

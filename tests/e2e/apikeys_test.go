@@ -114,7 +114,7 @@ func TestAPIKeyBadInput(t *testing.T) {
 }
 
 // TestExpiringKeyCannotOutliveItself verifies that a request with an API key cannot create another API key that expires
-// later. A request with a session can.
+// later. A request with a session may create a key that never expires.
 func TestExpiringKeyCannotOutliveItself(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -37,8 +37,8 @@ const (
 	// noise is a response time. On a busy machine, a request may wait this long for a processor even without an attack.
 	// If the 99th percentile without an attack is shorter, the test uses noise instead.
 	noise = 60 * time.Millisecond
-	// smallMemory is a memory use in bytes. A memory use below it varies by more than 20 %. If the memory use before an
-	// attack is smaller, the test uses smallMemory instead.
+	// smallMemory is a number of bytes. A memory use of fewer bytes varies by more than 20 %. If the memory use before
+	// an attack is smaller, the test uses smallMemory instead.
 	smallMemory = 16 << 20
 )
 
@@ -61,8 +61,8 @@ func TestAttacks(t *testing.T) {
 		victim *victim
 		token  string
 		key    string
-		// For each kind of request, the 99th percentile of the response times during the attack must be less than
-		// factor times the percentile without the attack.
+		// For each kind of request, the test divides the 99th percentile of the response times during the attack by the
+		// 99th percentile without the attack. The quotient must be less than the number in the field factor.
 		factor int
 	}{
 		{"1: HTTP/2 streams with large headers", "streams", secured, "", "", 5},
@@ -162,7 +162,7 @@ func (v *victim) send(by client, method, path, body string, fresh bool) (status 
 	return response.StatusCode, string(text), err
 }
 
-// must is like send, but the test fails if the request does not succeed.
+// The must method is like send, but the test fails if the request does not succeed.
 func (v *victim) must(t *testing.T, by client, method, path, body string) string {
 	t.Helper()
 	status, content, err := v.send(by, method, path, body, false)
@@ -262,8 +262,8 @@ func (v *victim) measure(t *testing.T, duration time.Duration) map[string]time.D
 	return percentiles
 }
 
-// warmUp sends concurrent requests. Without them, the server would use less memory before the first attack than after
-// it.
+// warmUp sends concurrent requests. Without these requests, the server would use less memory before the first attack
+// than after it.
 func (v *victim) warmUp(t *testing.T) {
 	t.Helper()
 	var senders sync.WaitGroup

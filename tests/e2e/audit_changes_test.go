@@ -22,8 +22,8 @@ var withoutChanges = []domain.Action{domain.ActionShowAPIKeys, domain.ActionWrit
 	domain.ActionStopDroplet, domain.ActionRestartDroplet, domain.ActionDeleteDroplet, domain.ActionWriteIdentity,
 	domain.ActionLockIdentity, domain.ActionUnlockIdentity, domain.ActionDeleteLocked, domain.ActionWriteKeyring}
 
-// A changing value is one row of the table of this test. The function act sends a request or runs a command. The server
-// must then write an audit event whose action and changes are equal to those of the row.
+// The type changing is one row of the table of this test. The function act sends a request or runs a command. The
+// server must then write an audit event whose action and changes are equal to those of the row.
 type changing struct {
 	name, action, changes string
 	act                   func()

@@ -167,8 +167,8 @@ func (r *troupe) prepare(t *testing.T, route, actor string, foreign bool) scene 
 	}
 	owner := r.owner.in(t)
 	if strings.Contains(route, "/invitations/") {
-		// The actor's request is about this invitation. The owner made the invitation, or another admin if foreign is
-		// set.
+		// The actor's request is about this invitation. The owner makes the invitation. If foreign is set, another
+		// admin makes it.
 		inviter := owner
 		if foreign {
 			inviter = owner.admin(fmt.Sprintf("inviter-%d", s.number))

@@ -163,8 +163,9 @@ func TestBackupWithAnExtension(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestBackupOfChangedRows verifies that a backup is refused if it contains a row that cannot be decrypted. One bit of
-// the row was changed, a value was copied from another row, or the row names a server key that does not exist.
+// TestBackupOfChangedRows verifies that a backup is refused if it contains a row that cannot be decrypted. In the test
+// cases, a bit of the row was changed, a value was copied from another row, or the row names a server key that does not
+// exist.
 func TestBackupOfChangedRows(t *testing.T) {
 	t.Parallel()
 	for name, sql := range map[string]string{

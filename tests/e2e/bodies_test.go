@@ -25,7 +25,8 @@ type bodyRoute struct {
 	status int
 	// wanted is the required JSON type of the body. If wanted is empty, the type is "a JSON object".
 	wanted string
-	// wrong lists bodies in which one field has the wrong type. Each element names the field and its required type.
+	// The field named wrong lists bodies in which one field has the wrong type. Each element names the field and its
+	// required type.
 	wrong []wrongField
 	// limit is the size of the largest accepted body. The value 0 means MAX_BODY_BYTES.
 	limit int

@@ -23,7 +23,8 @@ type cgroup struct {
 	dir string
 	// events is the name of the file that holds the number of killed processes.
 	events string
-	// process is a name in the file memory.stat. Its value is the memory of the processes without caches of the kernel.
+	// process is the name of a line in the file memory.stat. The number in this line is the memory of the processes,
+	// without caches of the kernel.
 	process string
 }
 

@@ -127,8 +127,9 @@ func tally(answers []*answer) map[int]int {
 	return counts
 }
 
-// expectTally counts the answers by status. The status success must occur count times, and the status other must occur
-// others times. If mayRefuse is set, answers may be 503 instead. The counts may then be smaller.
+// expectTally counts the answers by status. The argument count is the required number of answers whose status is equal
+// to the argument success. The argument others is the required number of answers whose status is equal to the argument
+// other. If mayRefuse is set, some answers may be 503 instead, so both numbers may be smaller.
 func (c *cluster) expectTally(answers []*answer, success, count, other, others int) {
 	c.t.Helper()
 	got := tally(answers)

@@ -128,8 +128,8 @@ func TestDatabaseLogHoldsNoUserText(t *testing.T) {
 	assert.NotContains(t, s.log.String(), "PostgreSQL logs the parameters")
 }
 
-// TestLoggedParametersAreReported verifies that a server logs a warning if the settings of PostgreSQL cause it to log
-// the parameters of statements.
+// TestLoggedParametersAreReported verifies that a server logs a warning if PostgreSQL is configured to log the
+// parameters of statements.
 func TestLoggedParametersAreReported(t *testing.T) {
 	t.Parallel()
 	address, _ := loggedDatabase(t, nil)

@@ -124,7 +124,7 @@ func TestDoctorPooler(t *testing.T) {
 
 // networkServer starts a PostgreSQL server with an empty database named lockbox. Every user of this machine can connect
 // to this database. It returns the server's address. The test of PgBouncer needs such a server. PgBouncer refuses to
-// run as root, but the servers of other tests accept only the user who runs the tests, and that may be root.
+// run as root, but the servers of other tests accept only the user who runs the tests. This user may be root.
 func networkServer(t *testing.T) string {
 	t.Helper()
 	dir := openFolder(t)
@@ -144,7 +144,7 @@ func networkServer(t *testing.T) string {
 	return net.JoinHostPort(address, "5432")
 }
 
-// throughPgBouncer starts PgBouncer in front of a server and returns the URL of the database lockbox.
+// throughPgBouncer starts PgBouncer in front of a server and returns the URL of the database named lockbox.
 func throughPgBouncer(t *testing.T, server, mode string) string {
 	t.Helper()
 	host, port, err := net.SplitHostPort(server)

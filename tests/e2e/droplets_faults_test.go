@@ -53,8 +53,8 @@ func TestDropletsAtOnce(t *testing.T) {
 	require.Equal(t, want, names)
 	require.Len(t, read[[]string](y.root.do("GET", "/boxes/many/entries", nil).expect(200)), 4)
 
-	// Send twelve concurrent requests. Ten of them delete five droplets, so each droplet is deleted twice. The other
-	// two add a droplet.
+	// Send twelve concurrent requests. Ten of these requests delete five droplets, so two requests delete each of the
+	// five droplets. The other two add a droplet.
 	answers = c.times(12, func(i int, s *server) *answer {
 		if i >= 10 {
 			return y.manager.at(s).do("POST", "/api/v1/droplet/add", `{"box":"many"}`, sealed...)

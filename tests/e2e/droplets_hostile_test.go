@@ -48,7 +48,7 @@ func TestHostileDropletHost(t *testing.T) {
 }
 
 // fakeEngine starts an engine and returns the path of its socket. The engine itself answers /_ping, with which a client
-// negotiates the API version. The handler next answers all other requests.
+// negotiates the API version. The argument next is the handler of all other requests.
 func fakeEngine(t *testing.T, next http.Handler) (path string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "hostile-") // t.TempDir is too long for a socket path

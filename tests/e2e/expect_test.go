@@ -9,7 +9,7 @@ import (
 )
 
 // The refuses method requires an error of the Lockbox API with the given status and code. It also checks the members of
-// the body that RFC 9457 defines, and the message in the member errors.
+// the body that RFC 9457 defines, and the message in the member "errors".
 func (a *answer) refuses(status int, code string) *answer {
 	a.t.Helper()
 	a.expect(status)
@@ -64,7 +64,8 @@ func (a *answer) isJSON() *answer {
 	return a
 }
 
-// isEmpty checks an answer without a body. If contentType is "", the answer must have no content type.
+// isEmpty verifies that an answer has no body, and checks the content type. If contentType is "", the answer must have
+// no content type.
 func (a *answer) isEmpty(contentType string) *answer {
 	a.t.Helper()
 	require.Empty(a.t, a.Body, a.request)

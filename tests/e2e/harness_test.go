@@ -62,7 +62,7 @@ func startOn(t testing.TB, database string, settings ...string) *server {
 // The as method returns a client that sends the given token. If the token is "", the client sends no token.
 func (s *server) as(token string) client { return client{server: s, token: token} }
 
-// initialize creates the owner, named root, and returns a client with its API key.
+// initialize creates the owner, named root, and returns a client with the owner's API key.
 func (s *server) initialize() client {
 	s.t.Helper()
 	got := s.as("").do("POST", "/init", `{"username":"root","password":"root-password"}`).expect(200)
@@ -140,7 +140,7 @@ func (c client) user(name string) client {
 	return c.server.as(got.Header.Get("X-API-Key"))
 }
 
-// admin creates a user with the role admin and returns a client with its API key.
+// admin creates a user with the role admin and returns a client with the user's API key.
 func (c client) admin(name string) client {
 	c.server.t.Helper()
 	got := c.do("POST", "/users", `{"username":"`+name+`","password":"`+name+`-password","role":"admin"}`).expect(201)

@@ -41,8 +41,8 @@ func (h holder) rotate(user domain.UserID) holder {
 	return h
 }
 
-// The plan method returns the contents of the first keyring of a box, with a random key. The recipients are h and
-// others.
+// The plan method returns the contents of the first keyring of a box, with a random key. The recipients are h and the
+// holders in others.
 func (h holder) plan(box string, others ...holder) usecases.KeyringPlan {
 	h.server.t.Helper()
 	id, ok := domain.ParseID[domain.Box](h.do("GET", "/boxes/"+box, nil).expect(200).string("id"))
@@ -68,7 +68,7 @@ func with(plan usecases.KeyringPlan, others ...holder) usecases.KeyringPlan {
 }
 
 // rekeyed returns the plan of a keyring that replaces the keyring in the argument plan. The new keyring has a new key.
-// Its author is h, and its recipients are h and others.
+// Its author is h. Its recipients are h and the holders in others.
 func (h holder) rekeyed(plan usecases.KeyringPlan, others ...holder) usecases.KeyringPlan {
 	plan.Earlier = append(append([][32]byte{}, plan.Earlier...), plan.Key)
 	_, _ = rand.Read(plan.Key[:])
@@ -107,14 +107,14 @@ func keyringBody(t testing.TB, plan usecases.KeyringPlan) map[string]any {
 	}
 }
 
-// The first method sends a keyring for a box that has no keyring.
+// The method named first sends a keyring for a box that has no keyring.
 func (c client) first(box string, plan usecases.KeyringPlan) *answer {
 	c.server.t.Helper()
 	return c.do("PUT", "/boxes/"+box+"/keyring", keyringBody(c.server.t, plan), "If-None-Match", "*")
 }
 
-// The replace method sends a new keyring for a box. The argument tag is the entity tag of the current keyring. The same
-// request removes the members in remove.
+// The replace method sends a new keyring for a box. The argument tag is the entity tag of the current keyring. The
+// request also removes the members that the argument remove names.
 func (c client) replace(box string, plan usecases.KeyringPlan, tag string, remove ...string) *answer {
 	c.server.t.Helper()
 	body := keyringBody(c.server.t, plan)

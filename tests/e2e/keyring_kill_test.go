@@ -15,8 +15,9 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// fuse is a proxy in front of a database. The fuse passes messages from the server to the database. The test sets the
-// field left to a number of messages. After that number of messages, the next message breaks all connections.
+// fuse is a proxy in front of a database. The fuse passes messages from the server to the database. A test stores a
+// number of messages in the field named left. After the fuse has passed this number of messages, the next message
+// breaks all connections.
 type fuse struct {
 	t        *testing.T
 	listener net.Listener
@@ -26,7 +27,7 @@ type fuse struct {
 	open     []net.Conn
 }
 
-// unlimited is a value of the field left. With this value, the fuse breaks no connection.
+// If the field named left has the value unlimited, the fuse breaks no connection.
 const unlimited = 1 << 40
 
 // startFuse starts a fuse and returns it. The result through is the URL with which a server connects to the database
@@ -104,8 +105,8 @@ func (f *fuse) blow() {
 }
 
 // TestRemovalIsKilledAtEachStatement repeats a request that removes a member and changes the box key. During each
-// request, the connection to the database breaks, one message later each time. Afterwards, the database must contain
-// either both changes or none of them.
+// request, the connection to the database breaks. With each repetition, it breaks one message later. Afterwards, the
+// database must contain either both changes or none of them.
 func TestRemovalIsKilledAtEachStatement(t *testing.T) {
 	t.Parallel()
 	f, database := startFuse(t, pgtest.New(t))

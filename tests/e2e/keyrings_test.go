@@ -98,8 +98,8 @@ func TestKeyring(t *testing.T) {
 	require.False(t, all.KeyChangeDue)
 }
 
-// TestKeyInForce verifies that a write must use the current key of the box. If the caller may read the entry, the
-// response also contains the id of the key that encrypted the version.
+// TestKeyInForce verifies that a write must use the current key of the box. It also verifies that a response contains
+// the id of the key that encrypted the version only if the caller may read the entry.
 func TestKeyInForce(t *testing.T) {
 	t.Parallel()
 	k := startKeyed(t)

@@ -101,7 +101,7 @@ var entryModel = (&porcupine.NondeterministicModel{
 }).ToModel()
 
 // TestEntryModel verifies that the model accepts correct histories and refuses wrong ones. TestEntriesAreLinearizable
-// relies on this model. With a model that accepts everything, that test could not fail.
+// relies on this model. If the model accepted every history, TestEntriesAreLinearizable could not fail.
 func TestEntryModel(t *testing.T) {
 	t.Parallel()
 	type op struct {

@@ -11,7 +11,8 @@ import (
 	"github.com/lockbox-go/lockbox/client/keys"
 )
 
-// machine is a user of the Go client. The client stores the identities and keyrings that it has seen in dir.
+// machine is a user of the Go client. In the directory dir, the client stores the identities and keyrings that it has
+// seen.
 type machine struct {
 	t      *testing.T
 	name   string

@@ -44,7 +44,8 @@ func TestPoolers(t *testing.T) {
 	for _, mode := range []string{"transaction", "session"} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			// The database is empty. The first server migrates it and configures the database role through the pooler.
+			// The database is empty. The first server migrates the database and configures the database role through
+			// the pooler.
 			database := pgtest.Empty(t)
 			pooled := startPgBouncer(t, database, mode)
 			servers := []*server{startOn(t, pooled, "DB_POOLING="+mode), startOn(t, pooled, "DB_POOLING="+mode)}
@@ -70,7 +71,7 @@ func TestPoolers(t *testing.T) {
 	}
 }
 
-// soak sends requests of several clients until the time end, and counts the answers.
+// soak sends requests of several clients until the time in the field end, and counts the answers.
 type soak struct {
 	t                     *testing.T
 	servers               []*server
@@ -126,7 +127,7 @@ func (s *soak) count(a *answer) {
 	}
 }
 
-// killSessions repeatedly kills a random session of the database until the time end.
+// killSessions repeatedly kills a random session of the database until the time in the argument end.
 func killSessions(database string, end time.Time) error {
 	ctx := context.Background()
 	conn, err := pgx.Connect(ctx, database)
@@ -193,7 +194,7 @@ default_pool_size = 25
 max_client_conn = 200
 `, server, config.User, password, port, mode), 0o644))
 	command := exec.Command(program, path)
-	// The user nobody may have no access to the current directory of the test.
+	// The unprivileged user may lack access to the current directory of the test.
 	command.Dir = folder
 	var output bytes.Buffer
 	command.Stdout, command.Stderr = &output, &output
@@ -223,8 +224,8 @@ max_client_conn = 200
 	return pooled.String()
 }
 
-// unprivileged returns the user nobody if this process runs as root. Otherwise it returns nil. PgBouncer refuses to run
-// as root.
+// unprivileged returns the credential of the system user "nobody" if this process runs as root. Otherwise it returns
+// nil. PgBouncer refuses to run as root.
 func unprivileged(t *testing.T) *syscall.Credential {
 	t.Helper()
 	if os.Geteuid() != 0 {

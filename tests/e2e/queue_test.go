@@ -12,8 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// TestRequestsQueueForFewConnections sends many concurrent requests to ten replicas with two connections each. Every
-// request must be answered without an error.
+// TestRequestsQueueForFewConnections sends many concurrent requests to ten replicas. Each replica has only two database
+// connections. Every request must be answered without an error.
 func TestRequestsQueueForFewConnections(t *testing.T) {
 	t.Parallel()
 	const replicas, clients, turns = 10, 64, 6

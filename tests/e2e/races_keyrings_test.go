@@ -83,9 +83,9 @@ func raceFirstKeyringAndWriters(t *testing.T, c *cluster, name string) {
 	boris.putUnder(plan, name, "entry-0", `"new"`).expect(201)
 }
 
-// raceKeyAndWriters calls change while ten writers write with oldKey. Their versions record oldID. After the change,
-// the server must not store a version with the old key, and no confirmed write may be lost. Each write with the old key
-// that a client sends after the response to the change must be refused.
+// raceKeyAndWriters calls the function change while ten writers write with oldKey. Their versions record oldID. After
+// the change, the server must not store a version with the old key, and no confirmed write may be lost. Each write with
+// the old key that a client sends after the response to the change must be refused.
 func raceKeyAndWriters(t *testing.T, c *cluster, name string, writer client, oldKey, oldID string,
 	change func() *answer) {
 	t.Helper()

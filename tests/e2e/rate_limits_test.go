@@ -181,8 +181,8 @@ func TestRateLimitsOfOtherRequests(t *testing.T) {
 	s.as("").do("POST", "/api/v1/user/auth/refresh", refreshBody(strings.Repeat("0", 64))).rateLimited()
 }
 
-// TestRateLimitOfPassphrases sends wrong passphrases. The server counts them separately for each pair of a caller and a
-// box. It does not count wrong generated keys, because such keys cannot be guessed.
+// TestRateLimitOfPassphrases sends wrong passphrases. The server counts the wrong passphrases separately for each pair
+// of a caller and a box. It does not count wrong generated keys, because such keys cannot be guessed.
 func TestRateLimitOfPassphrases(t *testing.T) {
 	t.Parallel()
 	s := start(t, "THROTTLE_FREE_ATTEMPTS=3")
@@ -212,8 +212,8 @@ func TestRateLimitOfPassphrases(t *testing.T) {
 }
 
 // TestTenThousandGuesses guesses the password of one account and the TOTP code of another. The guesses come from ten
-// thousand addresses. The server must refuse almost all of them without comparing them. Meanwhile, both users must be
-// able to sign in from an address that the server knows.
+// thousand addresses. The server must refuse almost all guesses without a comparison with the right password or code.
+// Meanwhile, both users must be able to sign in from an address that the server knows.
 func TestTenThousandGuesses(t *testing.T) {
 	t.Parallel()
 	total := 50 * repeats() // ten thousand in the long run

@@ -14,8 +14,8 @@ import (
 
 const (
 	readmeURL = "URL=http://127.0.0.1:5000\n"
-	// readmeToken is the init token. The paste method writes it to .lockbox/init-token, which make run would otherwise
-	// create.
+	// readmeToken is the init token. The paste method writes it to .lockbox/init-token, the file in which `make run`
+	// stores an init token.
 	readmeToken = "readme-token"
 )
 
@@ -85,7 +85,7 @@ func page(t *testing.T, name string) string {
 }
 
 // firstBlock returns the first bash block of the README. This block begins with readmeURL, the address of the server
-// that make run starts.
+// that `make run` starts.
 func firstBlock(t *testing.T) string {
 	t.Helper()
 	_, rest, found := strings.Cut(page(t, "README.md"), "```bash\n"+readmeURL)
@@ -95,12 +95,13 @@ func firstBlock(t *testing.T) string {
 }
 
 // The paste method runs text in bash and replaces readmeURL with the address of this server. It first creates two files
-// that make run would create. One is a stub for bin/lockbox that only prints a key. The other contains the init token.
+// that `make run` would create. One is a stub for bin/lockbox that only prints a key. The other contains the init
+// token.
 func (s *server) paste(text string) string {
 	s.t.Helper()
 	dir := s.t.TempDir()
-	// bash writes the stub instead of this process. A parallel test can start a child process while this process writes
-	// a file. The child would then keep the stub open for writing, and Linux does not execute such a file.
+	// The bash process writes the stub. If this process wrote the stub, a parallel test could start a child process at
+	// the same moment. The child would then keep the stub open for writing, and Linux does not execute such a file.
 	text = "mkdir bin; printf '#!/bin/sh\n[ \"$*\" = keygen ] && echo " + generatedKey +
 		"\n' > bin/lockbox; chmod 700 bin/lockbox\nmkdir .lockbox; echo " + readmeToken +
 		" > .lockbox/init-token\n" + text

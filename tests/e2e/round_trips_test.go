@@ -86,9 +86,9 @@ func (p *countingProxy) forward(server, client net.Conn) {
 	}
 }
 
-// TestSignInRoundTrips counts the round trips to the database of each kind of sign-in. Some requests also prepare
-// statements, which needs more round trips. The test therefore sends each request six times and uses the smallest
-// count.
+// TestSignInRoundTrips counts how many round trips to the database each kind of sign-in needs. Some requests also
+// prepare statements, and therefore need more round trips. The test therefore sends each request six times and uses the
+// smallest count.
 func TestSignInRoundTrips(t *testing.T) {
 	t.Parallel()
 	const most = 6

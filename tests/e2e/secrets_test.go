@@ -172,7 +172,7 @@ func (s *server) authenticate(user, password string) *answer {
 	return s.as("").do("POST", "/authenticate", `{"username":"`+user+`","password":"`+password+`"}`)
 }
 
-// load runs several clients that write and read entries. It stores the value of each confirmed write in the map
+// load runs several clients that write and read entries. It stores the value of each confirmed write in the field
 // written.
 type load struct {
 	t       *testing.T

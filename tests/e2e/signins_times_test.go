@@ -13,8 +13,9 @@ import (
 )
 
 // TestSignInTimes measures the durations of sign-ins that fail. One user name is unknown. The passwords of the three
-// other users were hashed with cheaper, current and more expensive parameters. The four medians must not differ by more
-// than 5 %. The sign-ins are in random order, so that other programs on the machine slow all of them equally.
+// other users were hashed with cheaper, current and more expensive parameters. The medians of the durations for the
+// four names must not differ by more than 5 %. The sign-ins are in random order, so that other programs on the machine
+// slow all of them equally.
 func TestSignInTimes(t *testing.T) {
 	const tries, unlimited = 500, "THROTTLE_FREE_ATTEMPTS=1000000"
 	settings := func(memory, passes int) []string {

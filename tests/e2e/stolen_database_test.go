@@ -147,8 +147,8 @@ func (th thief) unwrapped(id *keys.Identity) map[string]bool {
 }
 
 // The chains method tries to decrypt the chains of all stored keyrings with a box key. The chain of a keyring contains
-// the earlier box keys. It returns the ids of the earlier keys that it finds, and the number of chains that it could
-// decrypt.
+// the earlier box keys. The method returns the ids of the earlier keys that it finds, and the number of chains that it
+// could decrypt.
 func (th thief) chains(key lockbox.EncryptionKey) (earlier map[string]bool, chains int) {
 	th.t.Helper()
 	earlier = make(map[string]bool)

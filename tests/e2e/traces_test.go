@@ -57,7 +57,7 @@ func (c *collector) receive(_ http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// named returns the received spans with a name.
+// named returns the received spans that have the given name.
 func (c *collector) named(name string) (spans []*wire.Span) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -147,7 +147,7 @@ func childOf(spans []*wire.Span, parent *wire.Span) *wire.Span {
 }
 
 // TestTracesLinkBatches covers a batch that several requests share. The span of the batch must have links to the spans
-// of these requests, and they must have links to the batch.
+// of these requests, and each of these spans must have a link to the span of the batch.
 func TestTracesLinkBatches(t *testing.T) {
 	t.Parallel()
 	c := startCollector(t)

@@ -23,7 +23,7 @@ func TestUndetectedChanges(t *testing.T) {
 		root.put("default", "entry", fmt.Sprint(version+1)).expect(201)
 	}
 
-	// The newest version is deleted. The next version gets the same number.
+	// The newest version is deleted. The next version gets the number of the deleted version.
 	run(t, s.db, `DELETE FROM entry_versions WHERE version = 3`)
 	run(t, s.db, `UPDATE entries SET version = 2`)
 	assert.Equal(t, `2`, string(root.get("default", "entry").expect(200).Body))

@@ -21,8 +21,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// olderSchema is the schema version of the older release in this test. nextMigration is the first migration that this
-// release does not contain.
+// olderSchema is the schema version of the older release in this test. nextMigration is the first migration that the
+// older release does not contain.
 const (
 	olderSchema   = 8
 	nextMigration = "migrations/000009_identities.up.sql"

@@ -70,7 +70,7 @@ func TestUpdateUserBadInput(t *testing.T) {
 	}
 }
 
-// The in method returns a copy of the server that reports failures on another test.
+// The in method returns a copy of the server. The copy reports failures on another test.
 func (s *server) in(t testing.TB) *server { return s.as("").in(t).server }
 
 func TestOwnPassword(t *testing.T) {

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// BuildImages builds these images. All of them contain the program in tests/engine/server, which reports the state of
-// its container.
+// BuildImages builds these images. All these images contain the program in tests/engine/server, which reports the state
+// of its container.
 const (
 	// Image stops on SIGTERM.
 	Image = "droplet-test:1"
@@ -19,7 +19,8 @@ const (
 	StubbornImage = "droplet-test:stubborn"
 	// FailingImage exits immediately with code 3.
 	FailingImage = "droplet-test:fail"
-	// BrokenImage has an entry point that does not exist. Docker can create its containers, but not start them.
+	// BrokenImage has an entry point that does not exist. Docker can create containers of this image, but cannot start
+	// them.
 	BrokenImage = "droplet-test:broken"
 )
 

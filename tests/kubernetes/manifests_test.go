@@ -19,8 +19,8 @@ const deploy = "../../deploy"
 // object is a Kubernetes object.
 type object map[string]any
 
-// at returns the value of a nested field, or nil. path contains the names of the fields from the outermost to the
-// innermost.
+// The at method returns the value of a nested field, or nil. path contains the names of the fields from the outermost
+// to the innermost.
 func (o object) at(path ...string) any {
 	var value any = map[string]any(o)
 	for _, field := range path {
@@ -30,7 +30,7 @@ func (o object) at(path ...string) any {
 	return value
 }
 
-// text is like at, but returns a string. If the value has another type, text returns "".
+// The text method is like the at method, but returns a string. If the value has another type, text returns "".
 func (o object) text(path ...string) string {
 	text, _ := o.at(path...).(string)
 	return text

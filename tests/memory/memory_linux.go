@@ -6,7 +6,8 @@ import "golang.org/x/sys/unix"
 // 8 MiB, and the write-ahead log needs space too.
 const minFree = 1 << 30
 
-// Folder returns /dev/shm, or "" if that is not a tmpfs, is not writable, or has less than 1 GiB free.
+// Folder returns /dev/shm. It returns "" if /dev/shm is not a tmpfs, is not writable, or has less than 1 GiB of free
+// space.
 func Folder() string {
 	const dir = "/dev/shm"
 	var stat unix.Statfs_t

@@ -20,7 +20,7 @@ const (
 type Query struct {
 	// Name is the name of the alert or the title of the panel.
 	Name string
-	// Expr is the expression. Variables of Grafana are already replaced by values.
+	// Expr is the expression. Variables of Grafana are already replaced with values.
 	Expr string
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 // packageFormat contains the commands of a package manager. The packages are in the folder /mnt. The commands ignore
-// dependencies, because the tests also install rpm packages on a distribution with deb packages, and the reverse.
+// dependencies, because the tests install packages of both formats, deb and rpm, on the same machine.
 type packageFormat struct {
 	extension        string
 	install, upgrade string // take the path of a package

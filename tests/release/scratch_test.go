@@ -46,8 +46,8 @@ func newScratch(t *testing.T, packages string) scratch {
 	args := []string{"--mount", "--net", "--propagation", "private"}
 	enter := []string{"nsenter", "--mount", "--net"}
 	if os.Geteuid() != 0 {
-		// Without root rights, the copy needs a user namespace, in which the user is root. The file /etc/subuid allows
-		// the user to have further user IDs in it.
+		// Without root rights, the copy needs a user namespace, in which the user is root. The file /etc/subuid lists
+		// the further user IDs that the user may use in this namespace.
 		args = append(args, "--map-root-user", "--map-auto")
 		enter = append(enter, "--user")
 	}

@@ -34,7 +34,7 @@ func attemptCounters(f *fixture) {
 	f.do(func(ctx context.Context, repos ports.Repos) error {
 		locked, err := repos.Attempts.Lock(ctx, lock(second, first))
 		require.Equal(f, []domain.Attempts{counts[1], counts[0]}, locked.Counters,
-			"the counters are in the order of the query")
+			"the counters are in the order of the keys in the query")
 		return err
 	})
 	require.Equal(f, counts[0], f.peek(digest("first")))

@@ -51,7 +51,7 @@ func boxLifecycle(f *fixture) {
 	require.NoError(f, f.Read().Users.Delete(f.Context(), member.ID))
 	stored, err := boxes.Offer(f.Context(), box.ID)
 	require.NoError(f, err)
-	require.Zero(f, stored, "the offer ends with its user")
+	require.Zero(f, stored, "the offer is deleted together with the user")
 	f.serialises(func(ctx context.Context, repos ports.Repos) error { return repos.Boxes.Lock(ctx, box.ID) })
 	f.do(func(ctx context.Context, repos ports.Repos) error { return repos.Boxes.Delete(ctx, box.ID) })
 	_, _, err = boxes.Describe(f.Context(), box.ID)

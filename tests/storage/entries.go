@@ -25,8 +25,8 @@ func (f *fixture) stored(box domain.Box, key domain.EntryKey) []uint64 {
 	return numbers
 }
 
-// numbers is like stored, for an entry that is not deleted. It also verifies that the field Current is true for the
-// newest version only.
+// The numbers method is like the stored method, for an entry that is not deleted. It also verifies that the field
+// Current is true for the newest version only.
 func (f *fixture) numbers(box domain.Box, key domain.EntryKey) []uint64 {
 	f.Helper()
 	list, err := f.Read().Entries.Versions(f.Context(), box.ID, key)
@@ -190,7 +190,7 @@ func entryReservationLimit(f *fixture) {
 	require.Equal(f, []string{"reserved", "reserved"}, f.targets(),
 		"the refused reservation and its event are not stored")
 	require.NoError(f, f.reserve(o, "two", ports.Reservation{Room: room, Added: -4000, Limit: 3000}),
-		"a reservation can be reduced even above the limit")
+		"a reservation can be reduced even if the sum stays above the limit")
 	require.NoError(f, f.reserve(o, "three", ports.Reservation{Room: room, Added: 5000, Limit: 9000}))
 
 	// The sum of concurrent reservations must not exceed the limit.

@@ -90,7 +90,7 @@ func eventQueueEveryEvent(f *fixture) {
 	f.write(o, "entry", `"value"`, 0)
 	require.Empty(f, f.next(100), "there is no stream yet")
 	f.stream()
-	require.Empty(f, f.next(100), "a stream begins with the next event")
+	require.Empty(f, f.next(100), "a new stream contains no earlier events")
 	age, err := f.Queue.Age(f.Context())
 	require.NoError(f, err)
 	require.Zero(f, age)
@@ -121,7 +121,7 @@ func eventQueueEveryEvent(f *fixture) {
 	require.NoError(f, err)
 	again, err := f.Queue.Next(f.Context(), 100)
 	require.NoError(f, err)
-	require.Equal(f, batch.Events, again.Events, "events stay until they are delivered")
+	require.Equal(f, batch.Events, again.Events, "events stay in the queue until they are delivered")
 	require.Equal(f, []string{"append", "append outside", "writer", "write", "batch"}, f.next(100))
 	require.Empty(f, f.next(100))
 	require.Subset(f, f.targets(), []string{"append", "writer", "batch"}, "the audit log keeps delivered events")
@@ -228,7 +228,7 @@ func (f *fixture) concurrentWriters() {
 		want = append(want, fmt.Sprint(n))
 	}
 	for w := range writers {
-		require.Equal(f, want, delivered[w], "each event of writer %d once, in order", w)
+		require.Equal(f, want, delivered[w], "the queue delivers each event of writer %d once, in order", w)
 	}
 }
 
@@ -281,8 +281,8 @@ func janitorEventQueue(f *fixture) {
 	require.Zero(f, count)
 
 	require.NoError(f, f.Queue.Release(f.Context(), holder))
-	require.Zero(f, sweep(time.Now().Add(-time.Minute)), "the lease ended later")
-	require.Equal(f, 1, sweep(later), "no server has held the lease since then")
+	require.Zero(f, sweep(time.Now().Add(-time.Minute)), "the lease ended after this time")
+	require.Equal(f, 1, sweep(later), "the lease ended before this time")
 	require.Zero(f, sweep(later))
 	f.append("without a stream")
 	require.Empty(f, f.next(10))

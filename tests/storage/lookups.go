@@ -87,7 +87,8 @@ func readerPermission(f *fixture) {
 	require.Equal(f, []string{"", ""}, values())
 }
 
-// readerConcurrent runs lookups one after the other, and then concurrently. The results must be the same.
+// readerConcurrent runs lookups one after the other, and then runs these lookups concurrently. Both runs must have
+// equal results.
 func readerConcurrent(f *fixture) {
 	o := f.office()
 	outsider := f.addAPIKey(f.addUser("outsider"))

@@ -175,7 +175,7 @@ func sealedAccounts(f *fixture) {
 
 // plainRecoveryCodes tests the methods for recovery codes that an older release stored without a keyed digest. These
 // methods must not list, replace or delete recovery codes with a keyed digest. The ports have no method that stores a
-// code without one. Such codes are therefore tested with the use case, not here.
+// code without a keyed digest. Such codes are therefore tested with the use case, not here.
 func plainRecoveryCodes(f *fixture) {
 	user := f.addUser("user")
 	secret := f.addTOTP(user, false, digest("keyed"))

@@ -41,7 +41,7 @@ func TestGettingStartedPage(t *testing.T) {
 		script += commands + "echo '" + ended + "'\n"
 	}
 	require.Equal(t, 1, joined)
-	// make run would create the file init-token in the checkout.
+	// `make run` would create the file init-token in the checkout.
 	require.NoError(t, os.Mkdir(filepath.Join(dir, ".lockbox"), 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, ".lockbox", "init-token"), []byte("token\n"), 0o600))
 	script = strings.ReplaceAll(script, "http://127.0.0.1:5000", live.Start(t, "INIT_TOKEN=token").URL)

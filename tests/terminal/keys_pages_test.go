@@ -23,8 +23,8 @@ type follower struct {
 	dir    string
 	blocks [][]string // the name of the machine, and the commands
 	next   int
-	// replace lists pairs of an old and a new text. Before a block runs, the new text replaces the old text in its
-	// commands.
+	// replace lists pairs of an old and a new text. Before a block runs, each new text replaces the old text in the
+	// commands of the block.
 	replace []string
 }
 
@@ -112,8 +112,8 @@ func (s *screen) joins(password string) (fingerprint, passphrase string) {
 }
 
 // TestSharingKeysPage runs the commands of docs/sharing-keys.md with a new server. Two users on two machines share a
-// box, and no output shows the box key. After the invitation, each user must run only one command until the invited
-// user can read a value.
+// box, and no output shows the box key. After the invitation, one command of each user must be enough to give the
+// invited user access to a value.
 func TestSharingKeysPage(t *testing.T) {
 	t.Parallel()
 	f := follow(t, "../../docs/sharing-keys.md", live.Start(t).URL)

@@ -194,8 +194,9 @@ func TestAssignmentOverField(t *testing.T) {
 	}
 }
 
-// TestFieldsOverObjectInScripts runs lockbox set without a terminal. The entry contains an object. If the new text
-// names a field of this object in one of many notations, lockbox set must refuse it. Other texts must be stored.
+// TestFieldsOverObjectInScripts runs lockbox set without a terminal. The entry contains an object. If the new value is
+// an assignment to a field of this object, in one of many notations, lockbox set must refuse the new value. Other texts
+// must be stored.
 func TestFieldsOverObjectInScripts(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)

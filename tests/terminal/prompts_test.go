@@ -13,7 +13,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/live"
 )
 
-// TestPassword checks that login asks for the password without showing it, and refuses a wrong one.
+// TestPassword checks that login asks for the password without showing it, and refuses a wrong password.
 func TestPassword(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)

@@ -18,7 +18,7 @@ type Clock struct {
 }
 
 // newClock returns a clock that is set to the current time. The database compares some stored times with its own clock,
-// so an arbitrary time would not do.
+// so the clock must not start at an arbitrary time.
 func newClock() *Clock { return &Clock{now: time.Now().UTC().Truncate(time.Microsecond)} }
 
 // Now returns the time that was set last.
@@ -43,7 +43,7 @@ type Passwords struct {
 	Learned atomic.Int64
 	// While Busy is set, Hash and Check return domain.ErrBusy.
 	Busy atomic.Bool
-	// During, if set, is called once, in the middle of Hash or Check. A test can change permissions in it. In
+	// During, if set, is called once, in the middle of Hash or Check. A test can use During to change permissions. In
 	// production, this can happen too: Hash and Check are slow, and other requests run meanwhile.
 	During func()
 }

@@ -30,8 +30,8 @@ type Found struct {
 	Mounts string
 }
 
-// loudLines is the number of lines that the program prints with the argument "loud". The lines have about half a
-// megabyte in total. The program exits after the last line.
+// loudLines is the number of lines that the program prints with the argument "loud". Together, the lines are about half
+// a megabyte long. The program exits after the last line.
 const loudLines = 10_000
 
 func main() {

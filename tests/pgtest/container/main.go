@@ -4,8 +4,8 @@
 // container when its own standard input ends. If the command is killed, the cleanup container of the library
 // testcontainers removes the container.
 //
-// The file has a build tag because `go test ./...` also compiles packages without tests. Without the tag, it would
-// compile a Docker client every time.
+// The file has a build tag because `go test ./...` also compiles packages without tests. Without the tag, that command
+// would compile a Docker client every time.
 package main
 
 import (
