@@ -7,8 +7,9 @@ import "math/bits"
 //
 // A reservation is larger than the stored versions. Most writes therefore fit into the reservation. A write that fits
 // does not change the count of the box. Writers of different entries therefore do not wait for each other. In return,
-// the count is higher than the number of stored bytes. The reservation of an entry is at most SmallRoom, or two and a
-// half times the stored bytes of the entry, whichever is more. The stored versions never exceed the reservation.
+// the count is higher than the number of stored bytes. If all versions of an entry have the same size, the reservation
+// is at most SmallRoom or two and a half times the stored bytes, whichever is more. If the sizes differ, the largest
+// version determines the size of every slot. The stored versions never exceed the reservation.
 type Room struct {
 	// SlotBytes is the maximum size of a version, as VersionBytes counts it.
 	SlotBytes int64

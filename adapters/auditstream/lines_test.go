@@ -108,8 +108,8 @@ func TestFileThatCannotBeWritten(t *testing.T) {
 	requireFile(t, path, "a\n")
 }
 
-// TestWriterDoesNotBlock fills a pipe that is not read. Deliver returns at its deadline, and delivers again when the
-// pipe is read.
+// TestWriterDoesNotBlock fills a pipe that is not read. Deliver returns an error at its deadline. After the pipe has
+// been read, Deliver accepts lines again.
 func TestWriterDoesNotBlock(t *testing.T) {
 	t.Parallel()
 	read, write, err := os.Pipe()

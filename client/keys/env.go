@@ -20,7 +20,8 @@ func UserMemory() (*Memory, error) {
 	if err != nil {
 		return nil, fault(client.ErrMemoryUnwritable,
 			"there is no directory in which this client can store the boxes and users that it knows: "+
-				"set HOME or XDG_CONFIG_HOME, or give the box's anchor (lba1_…)", err)
+				"set HOME or XDG_CONFIG_HOME, "+
+				"or append the anchor of the box to the identity in LOCKBOX_IDENTITY (lbid1_…~lba1_…)", err)
 	}
 	return OpenMemory(filepath.Join(folder, "lockbox", memoryDir)), nil
 }

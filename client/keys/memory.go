@@ -98,8 +98,8 @@ func (k *known) urlOf(url string) (ID, bool) {
 func (k *known) checkPlace(url string, id ID) error {
 	if at, ok := k.urlOf(url); ok && at != id {
 		return fault(client.ErrInstallationChanged, "the server is another installation than before: "+
-			"ask the operator of the server; "+
-			"only if the database was set up anew, run lockbox login --accept-installation", nil)
+			"ask the operator of the server whether the database was set up anew; "+
+			"only if it was, run lockbox login --accept-installation", nil)
 	}
 	if in := k.Installations[id]; in != nil && in.URL != "" && in.URL != url {
 		return fault(client.ErrInstallationElsewhere, "this installation is known under "+in.URL+

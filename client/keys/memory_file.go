@@ -116,7 +116,8 @@ func unchanged(k *known, change func(*known) error) (bool, error) {
 func (m *Memory) unwritable(err error) error {
 	return fault(client.ErrMemoryUnwritable, "cannot write to the directory "+m.dir+", "+
 		"in which this client stores the boxes and users that it knows: make the directory writable, "+
-		"choose another directory with XDG_CONFIG_HOME, or give the box's anchor (lba1_…)", err)
+		"choose another directory with XDG_CONFIG_HOME, "+
+		"or append the anchor of the box to the identity in LOCKBOX_IDENTITY (lbid1_…~lba1_…)", err)
 }
 
 // writeFile atomically replaces a file with the JSON form of a value.

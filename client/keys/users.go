@@ -90,14 +90,14 @@ func (h *Holder) checkUser(ctx context.Context, in ID, recipients []Recipient, g
 	switch {
 	case grant.Fingerprint != "":
 		if !fingerprint.Matches(grant.Fingerprint) {
-			return identityChanged(grant.User, "the fingerprint that was typed")
+			return identityChanged(grant.User, "that was typed")
 		}
 	case slices.Contains(pinned.Fingerprints, fingerprint), slices.ContainsFunc(recipients, inKeyring):
 		return nil
 	case known:
-		return identityChanged(grant.User, "the fingerprint that you confirmed before")
+		return identityChanged(grant.User, "that you confirmed before")
 	case slices.ContainsFunc(recipients, sameUser):
-		return identityChanged(grant.User, "the fingerprint in the keyring")
+		return identityChanged(grant.User, "in the keyring")
 	case h.config.ConfirmUser == nil:
 		return fault(client.ErrIdentityUnconfirmed, "the fingerprint of "+grant.User+" was never compared; "+
 			"no key was wrapped; get the fingerprint from "+grant.User+
@@ -111,8 +111,10 @@ func (h *Holder) checkUser(ctx context.Context, in ID, recipients []Recipient, g
 	return h.config.Memory.PinUser(in, grant.User, to.User, fingerprint)
 }
 
-func identityChanged(name, from string) error {
-	return fault(client.ErrIdentityChanged, "the identity of "+name+" differs from "+from+
+// identityChanged returns the error for an identity that differs from a known fingerprint. The argument known states
+// where the client knows the fingerprint from.
+func identityChanged(name, known string) error {
+	return fault(client.ErrIdentityChanged, "the identity of "+name+" differs from the fingerprint "+known+
 		"; no key was wrapped; ask "+name+" whether the identity is new; "+
 		"if it is, grant again with the fingerprint that "+name+" reports", nil)
 }

@@ -68,7 +68,7 @@ var settingDocs = map[string]string{
 	"INIT_TOKEN": "Token that POST /init requires in the header X-Init-Token. " +
 		"If it is empty, POST /init requires no token",
 	"REQUIRE_ADMIN_TO_CREATE_USER": "With false, clients without a token can register users. " +
-		"These users get the role user",
+		"These users get the role \"user\"",
 	"SHOW_API_KEYS": "With true, the response of GET /users/{username} contains whole API keys. " +
 		"With false, it contains only the ids of the keys",
 	"MIN_PASSWORD_LENGTH": "Shortest new password, in characters, from 1 to 100",

@@ -123,8 +123,9 @@ func TestDoctorPooler(t *testing.T) {
 }
 
 // networkServer starts a PostgreSQL server with an empty database named lockbox. Every user of this machine can connect
-// to this database. It returns the server's address. The test of PgBouncer needs such a server. PgBouncer refuses to
-// run as root, but the servers of other tests accept only the user who runs the tests. This user may be root.
+// to this database. It returns the server's address. The PgBouncer test needs a server that accepts every user,
+// because PgBouncer refuses to run as root. The servers of other tests accept only the user who runs the tests, who
+// may be root.
 func networkServer(t *testing.T) string {
 	t.Helper()
 	dir := openFolder(t)

@@ -137,7 +137,7 @@ func addedDroplet(droplets []client.Droplet) (client.Droplet, error) {
 		}
 	}
 	return client.Droplet{}, errors.New("the server added a droplet but returned no private key: " +
-		"delete the droplet with lockbox droplet delete")
+		"to delete the droplet, run lockbox droplet delete")
 }
 
 // writePrivateKey writes the key of the new droplet to a file and syncs it. If that fails, the droplet exists but
@@ -152,7 +152,7 @@ func writePrivateKey(file *os.File, droplets []client.Droplet) error {
 	// can each report a full disk.
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return fmt.Errorf("cannot write the private key of the new droplet %s: %w; "+
-			"delete the droplet with lockbox droplet delete", added.Name, err)
+			"to delete the droplet, run lockbox droplet delete", added.Name, err)
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ import (
 
 // Stdout is the standard output of the program. It wraps each write error in a stdoutError. Without the wrapper, a
 // closed pipe at standard output and a closed network connection would cause the same error (EPIPE). Stdout stores the
-// first error, because callers of fmt.Fprintln and the help of cobra ignore errors. It is safe for concurrent use.
+// first error, because cobra's help and callers of fmt.Fprintln ignore errors. It is safe for concurrent use.
 type Stdout struct {
 	file *os.File
 
