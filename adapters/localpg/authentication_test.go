@@ -54,19 +54,6 @@ func TestOnlyItsUserConnects(t *testing.T) {
 	require.Contains(t, connectAs(t, url, &syscall.Credential{Uid: 2, Gid: 2}), "Peer authentication failed")
 }
 
-// TestAnOlderClusterIsClosed starts a cluster whose own pg_hba.conf trusts every user, and verifies that the server
-// requires peer authentication.
-func TestAnOlderClusterIsClosed(t *testing.T) {
-	t.Parallel()
-	dir := openFolder(t)
-	first := start(t, Config{Dir: dir})
-	require.NoError(t, first.Stop())
-	trusting := filepath.Join(home{dir: dir}.data(), "pg_hba.conf")
-	require.NoError(t, os.WriteFile(trusting, []byte("local all all trust\n"), 0o600))
-	second := start(t, Config{Dir: dir})
-	require.Equal(t, "peer", query(t, second.URL("postgres"), "SELECT auth_method FROM pg_hba_file_rules"))
-}
-
 // TestFilesAreReplaced verifies that a symbolic link in place of a file is not followed.
 func TestFilesAreReplaced(t *testing.T) {
 	t.Parallel()

@@ -1,3 +1,5 @@
+//go:build e2e
+
 package postgres_test
 
 import (
@@ -60,15 +62,6 @@ INSERT INTO invitations (id, name, spelling, role, inviter_id, proof, created_at
 INSERT INTO server_keys (id, purpose, generation, wrapped, created_at) VALUES
 	(uuid_of(9, 1), 'entry', 1, '\x01', now()), (uuid_of(9, 2), 'session', 1, '\x01', now());
 ANALYZE`
-
-// uuidOf creates a SQL function that returns the identifier for a number, so tests can refer to rows.
-const uuidOf = `CREATE FUNCTION uuid_of(kind int, n int) RETURNS uuid LANGUAGE sql AS
-	$$ SELECT (lpad(to_hex(kind), 2, '0') || repeat('0', 22) || lpad(to_hex(n), 8, '0'))::uuid $$`
-
-// crowdID computes in Go the identifier that the SQL function uuid_of returns.
-func crowdID(kind byte, n int) [16]byte {
-	return [16]byte{0: kind, 14: byte(n >> 8), 15: byte(n)}
-}
 
 // TestHotStatementsUseIndexes runs the statements of requests many times, until the database uses generic plans. It
 // then verifies that no statement has caused a sequential scan.
@@ -233,8 +226,6 @@ func parameters(text string) int {
 	return count
 }
 
-func boxNamed(n int) domain.BoxName { return domain.BoxName(fmt.Sprintf("box-%d", n)) }
-
 // scans returns the number of sequential scans of each large table. PostgreSQL updates the counts when a session ends,
 // so scans first waits for the sessions of the store to end.
 func scans(t *testing.T, url string) map[string]string {
@@ -250,19 +241,6 @@ func scans(t *testing.T, url string) map[string]string {
 			`SELECT seq_scan::text FROM pg_stat_user_tables WHERE relname = $1`, table)[0]
 	}
 	return counts
-}
-
-// holders returns a credential of each kind for the user with the given number.
-func holders(n int) []domain.Credential {
-	return []domain.Credential{
-		{Kind: domain.APIKeyCredential, ID: crowdID(2, n), User: crowdID(1, n)},
-		{Kind: domain.SessionCredential, ID: crowdID(3, n), User: crowdID(1, n)},
-		{
-			Kind:   domain.AccessTokenCredential,
-			User:   crowdID(1, n),
-			Digest: sha256.Sum256(fmt.Appendf(nil, "a%d/1", n)),
-		},
-	}
 }
 
 // lookUpAsRequestsDo runs lookups for reads and writes with each kind of credential.

@@ -3,7 +3,6 @@ package postgres_test
 import (
 	"context"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -49,33 +48,4 @@ func TestRowsOfDeletedKeysAreLimited(t *testing.T) {
 		}))
 	}
 	require.Equal(t, 4, pgtest.Number(t, url, `SELECT entry_count FROM boxes`))
-}
-
-// TestConcurrentSweeps runs several sweeps at the same time, as several servers would.
-func TestConcurrentSweeps(t *testing.T) {
-	t.Parallel()
-	store, url := openStore(t, nil)
-	execute(t, url, uuidOf)
-	execute(t, url, crowd)
-	require.Equal(t, 20, pgtest.Number(t, url, `SELECT count(*) FROM entries
-		WHERE deleted_at IS NOT NULL AND NOT swept`))
-	results := make(chan int, 4)
-	for range cap(results) {
-		go func() {
-			total := 0
-			for range 20 {
-				deleted, err := store.DeleteRemovedEntries(t.Context(), clock{}.Now().Add(-time.Hour), 3)
-				if err != nil {
-					t.Error(err)
-				}
-				total += deleted
-			}
-			results <- total
-		}()
-	}
-	total := 0
-	for range cap(results) {
-		total += <-results
-	}
-	require.Equal(t, 20, total, "each entry is swept once")
 }

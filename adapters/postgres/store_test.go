@@ -2,6 +2,8 @@ package postgres_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"fmt"
 	"testing"
 	"time"
 
@@ -86,4 +88,28 @@ func requireNoOpenTransaction(t *testing.T, store *postgres.Store, url string) {
 	for deadline := time.Now().Add(5 * time.Second); used() > 0 || len(open()) > 0; time.Sleep(10 * time.Millisecond) {
 		require.True(t, time.Now().Before(deadline), "%d used, %v", used(), open())
 	}
+}
+
+// uuidOf creates a SQL function that returns the identifier for a number, so tests can refer to rows.
+const uuidOf = `CREATE FUNCTION uuid_of(kind int, n int) RETURNS uuid LANGUAGE sql AS
+	$$ SELECT (lpad(to_hex(kind), 2, '0') || repeat('0', 22) || lpad(to_hex(n), 8, '0'))::uuid $$`
+
+// holders returns a credential of each kind for the user with the given number.
+func holders(n int) []domain.Credential {
+	return []domain.Credential{
+		{Kind: domain.APIKeyCredential, ID: crowdID(2, n), User: crowdID(1, n)},
+		{Kind: domain.SessionCredential, ID: crowdID(3, n), User: crowdID(1, n)},
+		{
+			Kind:   domain.AccessTokenCredential,
+			User:   crowdID(1, n),
+			Digest: sha256.Sum256(fmt.Appendf(nil, "a%d/1", n)),
+		},
+	}
+}
+
+func boxNamed(n int) domain.BoxName { return domain.BoxName(fmt.Sprintf("box-%d", n)) }
+
+// crowdID computes in Go the identifier that the SQL function uuid_of returns.
+func crowdID(kind byte, n int) [16]byte {
+	return [16]byte{0: kind, 14: byte(n >> 8), 15: byte(n)}
 }

@@ -256,43 +256,6 @@ func TestReset(t *testing.T) {
 	s.write(t, s.bob, "anew")
 }
 
-// TestRegain checks the two ways in which a new identity gets a key: with the user's former identity, and with the
-// identity of a recovery user.
-func TestRegain(t *testing.T) {
-	t.Parallel()
-	s := newScene(t)
-	recovery := s.join(t, "recovery")
-	_, err := s.anna.holder.Grant(t.Context(), s.anna.client, "prod", grantTo(recovery))
-	require.NoError(t, err)
-	for _, with := range []*Identity{s.anna.id, recovery.id} {
-		renewed := &person{name: "anna", id: GenerateIdentity()}
-		renewed.connect(t, s.server, s.anna.holder.Memory().dir)
-		require.NoError(t, Publish(t.Context(), renewed.client, renewed.holder.Memory(), renewed.id,
-			client.NewSecret("words")))
-		require.ErrorIs(t, s.read(t, renewed), client.ErrNotRecipient)
-		_, err = renewed.holder.Regain(t.Context(), renewed.client, "prod", s.mallory.id)
-		require.ErrorIs(t, err, client.ErrNotRecipient)
-		_, err = renewed.holder.Regain(t.Context(), renewed.client, "prod", with)
-		require.NoError(t, err)
-		require.NoError(t, s.read(t, renewed))
-		now := s.opened(t, renewed)
-		require.Len(t, now.Recipients, 3)
-		_, ok := now.Recipient(s.anna.id.Fingerprint())
-		require.False(t, ok, "the former identity has lost the key")
-		_, err = renewed.holder.Regain(t.Context(), renewed.client, "prod", renewed.id)
-		require.NoError(t, err, "nothing to do")
-		require.NoError(t, s.read(t, s.bob))
-
-		fetched, err := FetchLocked(t.Context(), renewed.client, renewed.holder.Memory())
-		require.NoError(t, err)
-		unlocked, err := fetched.Unlock(client.NewSecret("words"))
-		require.NoError(t, err)
-		require.Equal(t, renewed.id.Reveal(), unlocked.Reveal())
-		require.NoError(t, Relock(t.Context(), renewed.client, renewed.holder.Memory(), unlocked,
-			client.NewSecret("other")))
-	}
-}
-
 func TestActsNeedAKeyring(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)

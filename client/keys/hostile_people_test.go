@@ -13,7 +13,8 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// TestHostilePeople runs the attacks on identities, on the users of a keyring, and on locked identities.
+// TestHostilePeople runs the attacks on identities and on the users of a keyring. TestHostileLockedIdentities runs the
+// attacks that derive keys from passphrases.
 func TestHostilePeople(t *testing.T) {
 	t.Parallel()
 	for name, attack := range map[string]func(*testing.T, *scene){
@@ -25,9 +26,6 @@ func TestHostilePeople(t *testing.T) {
 		"FakeUserIdOfRemoved":    fakeUserIDOfRemoved,
 		"BadPublicKey":           badPublicKeys,
 		"MissingIdentityAtLogin": missingIdentityAtLogin,
-		"LockedOtherVersion":     lockedOtherVersion,
-		"TwoKeyLocked":           twoKeyLocked,
-		"WrongFingerprint":       wrongFingerprint,
 		"LockedByApiKey":         lockedByAPIKey,
 		"LockedAfterAdminReset":  lockedAfterAdminReset,
 		"GrantRacesRekey":        grantRacesRekey,
@@ -187,51 +185,6 @@ func missingIdentityAtLogin(t *testing.T, s *scene) {
 	require.NoError(t, err)
 	require.Nil(t, found)
 	require.Empty(t, s.sent("PUT", "/identity"))
-}
-
-// lock stores a person's locked identity on the server. The function change can first modify this locked identity.
-func (s *scene) lock(p *person, passphrase string, change func(*client.LockedIdentity)) {
-	s.change(func() {
-		locked := &client.LockedIdentity{
-			Locked:      p.id.Lock(client.NewSecret(passphrase), s.installation, s.users[p.name].id),
-			Fingerprint: p.id.Fingerprint().String(),
-		}
-		change(locked)
-		s.users[p.name].locked = locked
-	})
-}
-
-// unlockFails verifies that a locked identity does not open, and that the attempt sends no request.
-func (s *scene) unlockFails(t *testing.T, p *person, passphrase string) {
-	t.Helper()
-	fetched, err := FetchLocked(t.Context(), p.client, p.holder.Memory())
-	require.NoError(t, err)
-	before := len(s.seen)
-	_, err = fetched.Unlock(client.NewSecret(passphrase))
-	require.ErrorIs(t, err, client.ErrUnlockFailed)
-	require.Len(t, s.seen, before, "no request")
-}
-
-func lockedOtherVersion(t *testing.T, s *scene) {
-	s.lock(s.bob, "words", func(*client.LockedIdentity) {})
-	fetched, err := FetchLocked(t.Context(), s.bob.client, s.bob.holder.Memory())
-	require.NoError(t, err)
-	id, err := fetched.Unlock(client.NewSecret("words"))
-	require.NoError(t, err)
-	require.Equal(t, s.bob.id.Reveal(), id.Reveal())
-	for _, version := range []byte{0, 2, 0xff} {
-		s.lock(s.bob, "words", func(l *client.LockedIdentity) { l.Locked[0] = version })
-		s.unlockFails(t, s.bob, "words")
-	}
-}
-
-// wrongFingerprint: the server names another fingerprint, or presents the locked identity of another user.
-func wrongFingerprint(t *testing.T, s *scene) {
-	s.lock(s.bob, "words", func(l *client.LockedIdentity) { l.Fingerprint = s.mallory.id.Fingerprint().String() })
-	s.unlockFails(t, s.bob, "words")
-	s.lock(s.mallory, "words", func(*client.LockedIdentity) {})
-	s.change(func() { s.users["bob"].locked = s.users["mallory"].locked })
-	s.unlockFails(t, s.bob, "words")
 }
 
 // lockedByAPIKey: a client that authenticates with an API key cannot fetch the locked identity.

@@ -166,46 +166,6 @@ func TestEveryFlippedByteOfAText(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-// TestLockedIdentityForOthers checks that Unlock returns the same error for a wrong passphrase, a wrong owner and
-// changed bytes.
-func TestLockedIdentityForOthers(t *testing.T) {
-	t.Parallel()
-	v := readVectors(t).Identities[0]
-	owner := Owner{ID(v.Installation), ID(v.User), Fingerprint(v.Fingerprint)}
-	passphrase := client.NewSecret(v.Passphrase)
-	other := owner
-	other.User[0] ^= 1
-	elsewhere := owner
-	elsewhere.Installation[0] ^= 1
-	replaced := owner
-	replaced.Fingerprint[0] ^= 1
-	var messages []string
-	for _, attempt := range []struct {
-		locked     []byte
-		passphrase string
-		owner      Owner
-	}{
-		{v.Locked, "abandon-ability-able-about-above-abstract", owner},
-		{v.Locked, v.Passphrase, other},
-		{v.Locked, v.Passphrase, elsewhere},
-		{v.Locked, v.Passphrase, replaced},
-		{flipped(v.Locked, 0), v.Passphrase, owner},
-		{flipped(v.Locked, 5), v.Passphrase, owner},
-		{flipped(v.Locked, 20), v.Passphrase, owner},
-		{flipped(v.Locked, 60), v.Passphrase, owner},
-		{flipped(v.Locked, len(v.Locked)-1), v.Passphrase, owner},
-		{v.Locked[:len(v.Locked)-1], v.Passphrase, owner},
-		{nil, v.Passphrase, owner},
-	} {
-		_, err := Unlock(attempt.locked, client.NewSecret(attempt.passphrase), attempt.owner)
-		require.ErrorIs(t, err, client.ErrUnlockFailed)
-		messages = append(messages, err.Error())
-	}
-	require.Len(t, slices.Compact(messages), 1)
-	_, err := Unlock(v.Locked, passphrase, owner)
-	require.NoError(t, err)
-}
-
 // TestEveryFlippedByteOfALockedIdentity flips each byte after the salt of Argon2id. It derives the key only once,
 // because each derivation is slow. The earlier bytes are the version and the salt; TestLockedIdentityForOthers flips
 // some of them.

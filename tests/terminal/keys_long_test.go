@@ -10,6 +10,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// TestLongScripts runs the scripts about keyrings and identities. Locking and unlocking an identity derives a key with
+// Argon2id each time. TestScripts describes the commands.
+func TestLongScripts(t *testing.T) {
+	t.Parallel()
+	runScripts(t, "testdata/long")
+}
+
 // TestRekeyOfTenThousandEntries re-encrypts a box of 10,000 entries. It kills the command five times and starts it
 // again.
 func TestRekeyOfTenThousandEntries(t *testing.T) {
