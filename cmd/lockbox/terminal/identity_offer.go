@@ -68,7 +68,8 @@ func (s *session) offer(ctx context.Context, verb, question string, act func() e
 		})
 	}
 	if err := act(); err != nil {
-		return &detailedError{error: err, suffix: "; you are signed in: try again with lockbox identity " + verb}
+		return &detailedError{error: err, suffix: "; you are signed in; " +
+			"to try this step again, run lockbox identity " + verb}
 	}
 	return nil
 }

@@ -173,7 +173,8 @@ func (s *session) offerTOTP(ctx context.Context, server *client.Client, username
 		return err
 	}
 	if err := server.ConfirmTOTP(ctx, username, proof); err != nil {
-		return &detailedError{error: err, suffix: "; you have joined: try again with lockbox users totp confirm"}
+		return &detailedError{error: err, suffix: "; you have joined; " +
+			"to enable two-factor, run lockbox users totp confirm"}
 	}
 	s.report("Enabled two-factor for %s. Signing in now requires a TOTP code.", username)
 	return nil
