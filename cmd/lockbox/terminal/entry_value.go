@@ -80,7 +80,7 @@ func (f valueFlags) fromArgument(s *session, text string) (interchange.Value, er
 		file, err := os.Open(path) //nolint:gosec // the user names the file
 		if err != nil {
 			return interchange.Value{}, &usageError{fmt.Errorf(
-				"cannot read the value: %w (write @@ for a value that begins with @)", err)}
+				"cannot read the value: %w; to store a value that begins with @, write @@", err)}
 		}
 		defer file.Close()
 		return f.read(s, file, path)

@@ -147,7 +147,7 @@ func (s *session) explainToken(err error) error {
 	case s.usesProfile && s.profileFlag() != "":
 		return &detailedError{error: err, suffix: "; the profile is " + s.name + ": add" + s.profileFlag()}
 	case s.usesEnvironment:
-		return &detailedError{error: err, suffix: "; LOCKBOX_API_KEY is set and takes precedence: " +
+		return &detailedError{error: err, suffix: "; LOCKBOX_API_KEY is set and takes precedence over the profile: " +
 			"set it to a valid key or unset it"}
 	}
 	return err

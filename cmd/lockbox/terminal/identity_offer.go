@@ -57,7 +57,7 @@ func (s *session) offer(ctx context.Context, verb, question string, act func() e
 		return err
 	}
 	if !wanted { // or the terminal has closed
-		s.report("You can do this later with: lockbox identity %s", verb)
+		s.report("To do this later, run: lockbox identity %s", verb)
 		if err != nil {
 			return nil //nolint:nilerr // the sign-in succeeded
 		}

@@ -63,7 +63,7 @@ func (s *session) unlockIdentity(ctx context.Context, server *client.Client, fla
 	if err := s.storeIdentity(server, who.Username, id); err != nil {
 		return err
 	}
-	s.report("Unlocked the identity of %s on this machine: %s", who.Username, id.Fingerprint().Display())
+	s.report("Unlocked the identity of %s on this machine. Fingerprint: %s", who.Username, id.Fingerprint().Display())
 	return nil
 }
 
@@ -177,6 +177,6 @@ func (s *session) importIdentity(ctx context.Context, server *client.Client, fil
 	if err := s.storeIdentity(server, who.Username, id); err != nil {
 		return err
 	}
-	s.report("Stored the identity of %s on this machine: %s", who.Username, id.Fingerprint().Display())
+	s.report("Stored the identity of %s on this machine. Fingerprint: %s", who.Username, id.Fingerprint().Display())
 	return nil
 }

@@ -65,7 +65,7 @@ func (s *session) addFlags(command *cobra.Command) {
 	flags := command.PersistentFlags()
 	flags.StringVar(&s.server, "server", "", "URL of the server (default: LOCKBOX_API_URL, or the URL in the profile)")
 	flags.StringVar(&s.profileName, "profile", "",
-		"profile to use; takes precedence over the environment and the current profile")
+		"profile to use; this flag takes precedence over the environment and the current profile")
 	flags.StringVarP(&s.output, "output", "o", formatTable, "output format: table or json")
 	_ = command.RegisterFlagCompletionFunc("profile", s.completeProfiles)
 	_ = command.RegisterFlagCompletionFunc("output",
