@@ -114,7 +114,7 @@ before a server starts, because a server changes rows. The command writes nothin
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(command.OutOrStdout(), "the database is equal to the backup of %s: %d rows, schema %06d\n",
+			fmt.Fprintf(command.OutOrStdout(), "the database is equal to the backup from %s: %d rows, schema %06d\n",
 				report.CreatedAt.Format(time.RFC3339), report.Rows, report.SchemaVersion)
 			return nil
 		},
@@ -140,7 +140,7 @@ func printBackup(out io.Writer, report boot.BackupReport) {
 // replaces a backup with an older one, the older one passes all checks.
 func printVerified(out io.Writer, done boot.Verification) {
 	fmt.Fprintf(out, "%s can be restored: it was made at %s and has %d rows and schema version %06d\n"+
-		"opened under the server keys: %d entry versions, %d passwords, %d TOTP secrets, %d locked identities\n",
+		"decrypted with the server keys: %d entry versions, %d passwords, %d TOTP secrets, %d locked identities\n",
 		done.Manifest, done.CreatedAt.Format(time.RFC3339), done.Rows, done.SchemaVersion, done.Opened.Entries,
 		done.Opened.Passwords, done.Opened.TOTPSecrets, done.Opened.LockedIdentities)
 }

@@ -17,7 +17,7 @@ func devCommand() *cobra.Command {
 	var dir string
 	command := &cobra.Command{
 		Use:     "dev",
-		Short:   "Try Lockbox on this machine: start the server with a private PostgreSQL, without settings",
+		Short:   "Try Lockbox on this machine: start a server and a private PostgreSQL that need no settings",
 		Example: "  lockbox dev",
 		Args:    cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {

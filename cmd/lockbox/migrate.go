@@ -32,7 +32,7 @@ a backup and stop all servers first. To get the version for --to, run lockbox mi
 		}),
 	}
 	down.Flags().IntVar(&steps, "steps", 1, "how many migrations to revert")
-	down.Flags().UintVar(&to, "to", 0, "revert all migrations above this version, such as 8; 0 deletes all tables")
+	down.Flags().UintVar(&to, "to", 0, "a schema version, such as 8: revert all newer migrations; 0 deletes all tables")
 	down.MarkFlagsMutuallyExclusive("steps", "to")
 	command.AddCommand(
 		&cobra.Command{

@@ -131,7 +131,8 @@ The command waits until all transactions that are open when it begins have ended
 			})
 		},
 	}
-	command.Flags().BoolVar(&yes, "yes", false, "continue, although the rekey revokes API keys")
+	command.Flags().BoolVar(&yes, "yes", false,
+		"with the purpose api-key: revoke the API keys instead of only listing them")
 	command.Flags().DurationVar(&grace, "grace", boot.RekeyGrace,
 		"how long to wait for transactions that do not belong to a Lockbox server")
 	return command
@@ -161,8 +162,9 @@ func rekey(ctx context.Context, command *cobra.Command, keys *serverkeys.Service
 	})
 	_, tampered := errors.AsType[*serverkeys.TamperedRowsError](err)
 	if err != nil && !tampered {
-		return fmt.Errorf("the rekey stopped after %d rows; to continue, run the command again: %w", done, err)
+		return fmt.Errorf("the rekey stopped after %d rows: %w; to continue, run the command again", done, err)
 	}
-	fmt.Fprintf(command.OutOrStdout(), "the %s key is replaced; %d rows were moved or revoked\n", purpose, done)
+	fmt.Fprintf(command.OutOrStdout(), "the %s key is replaced; %d rows were moved to the new key or revoked\n",
+		purpose, done)
 	return err
 }

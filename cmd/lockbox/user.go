@@ -32,7 +32,7 @@ as an admin, use lockbox users, which works over HTTP.`,
 				return operator.SetUserActive(ctx, name, true)
 			}),
 		userActionCommand("deactivate NAME", "Deactivate a user and revoke all of the user's sessions and API keys",
-			"is inactive; all sessions and API keys are revoked",
+			"is inactive; all of the user's sessions and API keys are revoked",
 			func(ctx context.Context, operator identity.Operator, name string) error {
 				return operator.SetUserActive(ctx, name, false)
 			}),
@@ -95,7 +95,8 @@ func printAccount(out io.Writer, done identity.OperatorUser) {
 	if done.Created {
 		fmt.Fprintf(out, "User %s is created.\n", terminal.Printable(done.User.Spelling))
 	} else {
-		fmt.Fprintf(out, "User %s exists; all sessions are revoked.\n", terminal.Printable(done.User.Spelling))
+		fmt.Fprintf(out, "User %s exists; all of the user's sessions are revoked.\n",
+			terminal.Printable(done.User.Spelling))
 	}
 	if done.Enrolment == nil {
 		fmt.Fprintln(out, "The user has already enrolled the TOTP secret, so it is not shown again. "+
@@ -179,7 +180,8 @@ func userPasswdCommand() *cobra.Command {
 				if err := operator.SetPassword(ctx, args[0], password); err != nil {
 					return err
 				}
-				fmt.Fprintln(command.OutOrStdout(), args[0], "has a new password; all sessions are revoked")
+				fmt.Fprintln(command.OutOrStdout(), args[0],
+					"has a new password; all of the user's sessions are revoked")
 				return nil
 			})
 		},

@@ -69,7 +69,7 @@ func TestUserCommands(t *testing.T) {
 	c.refused("must stay an active admin", "user", "create", "-u", "root", "-g", "viewer", "-r")
 
 	again := c.run("user", "create", "-u", "root", "-g", "owner")
-	require.Contains(t, again, "User Root exists; all sessions are revoked.")
+	require.Contains(t, again, "User Root exists; all of the user's sessions are revoked.")
 	require.Equal(t, secretIn(made), secretIn(again))
 	require.NotEqual(t, secretIn(made), secretIn(c.run("user", "create", "-u", "root", "-g", "owner", "-r")))
 	require.Equal(t, 2, pgtest.Number(t, c.database, `SELECT session_epoch FROM users WHERE name = 'root'`))

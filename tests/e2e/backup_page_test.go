@@ -64,8 +64,8 @@ func TestBackupPage(t *testing.T) {
 	out := shell(t, map[string]string{"lockbox": binary(t)}, script, "LOCKBOX_DATABASE_URL="+s.db,
 		"LOCKBOX_SECRET_KEY_FILE="+secret)
 	require.Contains(t, out, " can be restored: ")
-	require.Contains(t, out, "opened under the server keys: 1 entry versions, 1 passwords")
-	require.Contains(t, out, "the database is equal to the backup of ")
+	require.Contains(t, out, "decrypted with the server keys: 1 entry versions, 1 passwords")
+	require.Contains(t, out, "the database is equal to the backup from ")
 	require.Regexp(t, `(?m)^secret +ok`, out)
 	require.Regexp(t, `(?m)^backups +ok`, out)
 	require.NotContains(t, out, testSecret)

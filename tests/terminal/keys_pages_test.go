@@ -153,7 +153,7 @@ func TestSharingKeysPage(t *testing.T) {
 	s.expect(`Unlock your identity on this machine now\? \[y/N\] `)
 	s.enter("y")
 	s.hidden("Unlock passphrase: ", strings.ReplaceAll(strings.ToUpper(passphrase), "-", " "))
-	s.expect("Unlocked the identity of anna on this machine: " + fingerprint)
+	s.expect(`Unlocked the identity of anna on this machine\. Fingerprint: ` + fingerprint)
 	s.expect(`"s3cret"`)
 	s.ends(0)
 	require.NotContains(t, s.String(), passphrase)

@@ -264,7 +264,7 @@ func TestInviteAndJoin(t *testing.T) {
 	s.ends(0)
 	s = h.at("users", "invite", "anna")
 	s.expect(`lockbox join lbi1_`)
-	s.expect(`Send this line to anna\. It works once, until 20`)
+	s.expect(`Send this line to anna\. The line works only once, and only until 20`)
 	s.expect(`The invitation works only on this machine`)
 	s.ends(0)
 	text := regexp.MustCompile(`lbi1_[A-Za-z0-9_-]+`).FindString(s.String())

@@ -25,17 +25,18 @@ func WriteDocker(out io.Writer, variables []Variable) error {
 	for _, each := range variables {
 		switch {
 		case strings.ContainsAny(each.Value, "\n\r"):
-			return fmt.Errorf("%s contains a line end, which the format docker does not support: "+
+			return fmt.Errorf("%s contains a line end, which --format docker does not support: "+
 				"use another format, or lockbox run", each.Name)
 		case len(each.Name)+1+len(each.Value) > maxEnvFileLine:
-			return fmt.Errorf("%s is too long for the format docker, in which a line can have at most 64 KiB",
+			return fmt.Errorf("%s is too long for --format docker: a line can have at most 64 KiB",
 				each.Name)
 		case len(each.Name) > maxSubdomain:
 			return fmt.Errorf("the name %.40s… is longer than the %d characters that a Kubernetes Secret allows",
 				each.Name, maxSubdomain)
 		case isQuoted(each.Value):
 			return fmt.Errorf("%s begins and ends with a quote, "+
-				"and some readers of the format docker remove these quotes: use another format, or lockbox run",
+				"and some programs that read the output of --format docker remove such quotes: "+
+				"use another format, or lockbox run",
 				each.Name)
 		}
 	}

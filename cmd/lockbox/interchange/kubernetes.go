@@ -75,7 +75,7 @@ func secretData(variables []Variable) (*yaml.Node, error) {
 	for _, each := range variables {
 		if size += len(each.Value); size > maxSecretBytes {
 			return nil, fmt.Errorf("the values are too large for a Kubernetes Secret: "+
-				"with the variable %s, they exceed 1 MiB", each.Name)
+				"the variable %s raises the total above 1 MiB", each.Name)
 		}
 		if len(each.Name) > maxSubdomain {
 			return nil, fmt.Errorf("the name %.40s… is longer than the %d characters that a Kubernetes Secret allows",

@@ -112,14 +112,15 @@ func CheckName(name string) error {
 func Path() (string, error) {
 	folder, err := os.UserConfigDir()
 	if err != nil {
-		return "", fmt.Errorf("there is no directory for the profile file: %w: set HOME or XDG_CONFIG_HOME, "+
+		return "", fmt.Errorf("there is no directory for the profile file (%w): "+
+			"set HOME or XDG_CONFIG_HOME, "+
 			"or use LOCKBOX_API_URL and LOCKBOX_API_KEY", err)
 	}
 	return filepath.Join(folder, "lockbox", "profiles.json"), nil
 }
 
 // remedy is appended to the error for a file that cannot be read or written.
-const remedy = "; correct its permissions, or choose another directory with XDG_CONFIG_HOME"
+const remedy = "; correct the permissions, or choose another directory with XDG_CONFIG_HOME"
 
 // Load reads the profile file without a lock. If the file is missing or a parent of its path is not a directory, Load
 // returns an empty book. An error contains the path of the file and a remedy.

@@ -87,8 +87,8 @@ an identity, or with --no-keyring, the members must share an encryption key by h
 	command.Flags().BoolVar(&noKeyring, "no-keyring", false,
 		"create a box without a keyring: you must give its members an encryption key")
 	command.Flags().StringArrayVar(&grants, "grant", nil,
-		"also add this user and give the user the key of the box; "+
-			"if the user's fingerprint is unknown, you must confirm it; may be repeated")
+		"also add this user and give the user the key of the box; the flag may be repeated; "+
+			"if this machine does not know the user's fingerprint, you must confirm the fingerprint")
 	command.MarkFlagsMutuallyExclusive("no-keyring", "grant")
 	_ = command.RegisterFlagCompletionFunc("grant", s.completeUsers())
 	return command

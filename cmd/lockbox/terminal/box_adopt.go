@@ -58,7 +58,7 @@ func (s *session) adoptBox(ctx context.Context, server *client.Client, box strin
 		if _, err := holder.CreateKeyring(ctx, server, box); err != nil {
 			return err
 		}
-		s.report("Made a keyring for %s. Give the other members the key with: lockbox box grant %[1]s USER", box)
+		s.report("Made a keyring for %s. To give the other members the key, run: lockbox box grant %[1]s USER", box)
 		return nil
 	}
 	err = confirm(ctx, yes, "From now on, only members with a key from the keyring can write to %s. Continue?", box)
@@ -72,7 +72,7 @@ func (s *session) adoptBox(ctx context.Context, server *client.Client, box strin
 	if err := holder.Adopt(ctx, server, box, key); err != nil {
 		return err
 	}
-	s.report("Made a keyring for %s. Give the other members the key with: lockbox box grant %[1]s USER", box)
+	s.report("Made a keyring for %s. To give the other members the key, run: lockbox box grant %[1]s USER", box)
 	return nil
 }
 
@@ -132,7 +132,7 @@ lockbox box forget. Only the owner of the box and admins may do this.`,
 				return err
 			}
 			s.report("Started a new keyring for %s. Ask the other members to run lockbox box forget %[1]s. "+
-				"Then give them the key with lockbox box grant %[1]s USER.", args[0])
+				"Then, to give them the key, run lockbox box grant %[1]s USER.", args[0])
 			if s.output == formatJSON {
 				return s.showJSON(map[string]string{"anchor": anchor.String()})
 			}

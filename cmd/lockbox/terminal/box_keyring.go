@@ -346,13 +346,13 @@ func (s *session) addMember(ctx context.Context, server *client.Client, box, use
 		return nil
 	case failure != nil && failure.Code == "identity_not_found":
 		waits("ask " + username + " to run lockbox identity create; " +
-			"you can then run lockbox box grant " + box + " " + username)
+			"after that, to give the user the key, run lockbox box grant " + box + " " + username)
 		return nil
 	case errors.Is(err, client.ErrIdentityUnconfirmed):
 		waits("to compare the fingerprint and give the user the key, run lockbox box grant " + box + " " + username)
 		return nil
 	case errors.Is(err, client.ErrNotRecipient):
-		waits("you do not have the key either; " +
+		waits("you cannot give the user the key, because you do not have it; " +
 			"a member with the key must run lockbox box grant " + box + " " + username)
 		return nil
 	}

@@ -54,7 +54,7 @@ func boxUserListCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:     "list BOX",
 		Short:   "List the users of a box and their roles",
-		Long:    "List the users of a box, with their roles and states. Every user of the box may do this.",
+		Long:    "List the users of a box, with their roles and states. Every user of the box may run this command.",
 		Example: "  lockbox box user list prod",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {

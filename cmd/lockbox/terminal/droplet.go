@@ -68,7 +68,7 @@ func dropletListCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:     "list",
 		Short:   "List all droplets, newest first (for viewers)",
-		Long:    "List all droplets with their status and ports, newest first. You need at least the group viewer.",
+		Long:    "List all droplets with their status and ports, newest first. You need at least the group \"viewer\".",
 		Example: "  lockbox droplet list",
 		Args:    cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
@@ -89,7 +89,7 @@ func dropletActionCommand(s *session, verb, short string,
 	return &cobra.Command{
 		Use:     verb + " DROPLET",
 		Short:   short + " and list all droplets (for managers)",
-		Long:    short + " and list all droplets with their status. You need at least the group manager.",
+		Long:    short + " and list all droplets with their status. You need at least the group \"manager\".",
 		Example: "  lockbox droplet " + verb + " droplet01",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {

@@ -48,7 +48,7 @@ environment variables of the droplet from entries of the box. Both flags need th
 		"image to use, which the server must allow (default: the first allowed image)")
 	command.Flags().StringVar(&flags.box, "box", "", "store the private key in this box")
 	command.Flags().StringArrayVar(&flags.env, "env", nil,
-		"NAME=KEY sets the variable NAME to the value of the entry KEY of the box; may be repeated")
+		"NAME=KEY sets the variable NAME to the value of the entry KEY of the box; the flag may be repeated")
 	command.Flags().StringVar(&flags.keyFile, "key-file", "",
 		"write the private key to this new file, which only you can read")
 	// The key is stored in exactly one place.
@@ -121,7 +121,7 @@ func parseEnv(pairs []string) (map[string]string, error) {
 		name, key, found := strings.Cut(pair, "=")
 		// A duplicate name is a mistake: the server would receive only one of the values.
 		if _, duplicate := variables[name]; duplicate || !found || name == "" || key == "" {
-			return nil, &usageError{fmt.Errorf("invalid --env %q: use NAME=KEY, and each name once", pair)}
+			return nil, &usageError{fmt.Errorf("invalid --env %q: use NAME=KEY, and use each name only once", pair)}
 		}
 		variables[name] = key
 	}

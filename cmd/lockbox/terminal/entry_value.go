@@ -55,7 +55,7 @@ func (f valueFlags) value(command *cobra.Command, s *session, args []string) (in
 	switch {
 	case len(args) > 0 && (f.stdin || generating):
 		return interchange.Value{},
-			&usageError{errors.New("the value is given twice: use only one of an argument, --stdin and --generate")}
+			&usageError{errors.New("give the value only once: as an argument, with --stdin, or with --generate")}
 	case f.show && !generating:
 		return interchange.Value{},
 			&usageError{errors.New("--show needs --generate; to print a stored value, use lockbox get")}
@@ -80,7 +80,7 @@ func (f valueFlags) fromArgument(s *session, text string) (interchange.Value, er
 		file, err := os.Open(path) //nolint:gosec // the user names the file
 		if err != nil {
 			return interchange.Value{}, &usageError{fmt.Errorf(
-				"cannot read the value: %w (write @@ for a value that begins with @)", err)}
+				"cannot read the value: %w; to store a value that begins with @, write @@", err)}
 		}
 		defer file.Close()
 		return f.read(s, file, path)

@@ -39,8 +39,8 @@ var remedies = map[string]string{
 	"keyring_not_found":         "lockbox box adopt makes a keyring",
 	"recipient_stale":           "lockbox box rekey drops recipients who left the box or have a new identity",
 	"key_change_required":       "lockbox box rekey changes the key",
-	"current_password_required": "lockbox users passwd asks for this password",
-	"password_code_required":    "lockbox users passwd asks for this code",
+	"current_password_required": "lockbox users passwd asks for the current password",
+	"password_code_required":    "lockbox users passwd asks for the TOTP code",
 }
 
 // keyRemedies maps the error codes of package client/keys to the next step for the user. The server does not use these
@@ -48,7 +48,7 @@ var remedies = map[string]string{
 var keyRemedies = map[string]string{
 	"unlock_failed":        "if you have lost the passphrase, use lockbox identity create --replace-lost",
 	"identity_changed":     "after you have compared the new fingerprint, pass it with --fingerprint",
-	"identity_unconfirmed": "scripts pass the fingerprint with --fingerprint",
+	"identity_unconfirmed": "in a script, pass the fingerprint with --fingerprint",
 	"user_replaced":        "lockbox identity forget removes the old fingerprint",
 	"keyring_tampered":     "report this to the operator of the server",
 }
@@ -147,7 +147,7 @@ func (s *session) explainToken(err error) error {
 	case s.usesProfile && s.profileFlag() != "":
 		return &detailedError{error: err, suffix: "; the profile is " + s.name + ": add" + s.profileFlag()}
 	case s.usesEnvironment:
-		return &detailedError{error: err, suffix: "; LOCKBOX_API_KEY is set and takes precedence: " +
+		return &detailedError{error: err, suffix: "; LOCKBOX_API_KEY is set and takes precedence over the profile: " +
 			"set it to a valid key or unset it"}
 	}
 	return err

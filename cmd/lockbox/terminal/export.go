@@ -58,7 +58,8 @@ run other code. --allow permits a variable by its name.`,
 		},
 	}
 	command.Flags().StringVar(&flags.format, "format", "",
-		strings.Join(interchange.Written(), ", ")+" (default: from the extension of --file, otherwise dotenv)")
+		strings.Join(interchange.Written(), ", ")+
+			" (default: the format that the name of --file implies, otherwise dotenv)")
 	command.Flags().StringVar(&flags.file, "file", "", "write to this file instead of standard output")
 	// Without --force, the command refuses to replace a file, because the user may have mistyped the name.
 	command.Flags().BoolVar(&flags.force, "force", false,

@@ -232,8 +232,8 @@ func (s *session) confirmUser(ctx context.Context, user keys.UserToConfirm) erro
 		"",
 		"    "+user.Fingerprint.Display(),
 		"",
-		"Ask "+user.Name+" to run lockbox identity show, and compare the two fingerprints.",
-		"Do this by phone or in person, and not through a channel that the server controls.",
+		"Ask "+user.Name+" to run lockbox identity show.",
+		"Compare the two fingerprints by phone or in person, not through a channel that the server controls.",
 	)
 	agreed, err := prompt.Yes(ctx, printable("Does "+user.Name+" see the same fingerprint?"))
 	if err == nil && !agreed {
@@ -247,7 +247,7 @@ func (s *session) confirmUser(ctx context.Context, user keys.UserToConfirm) erro
 // called for a box with client encryption when this machine sees the box for the first time.
 func (s *session) confirmAuthor(ctx context.Context, contact keys.FirstContact) error {
 	s.explain(
-		"This machine sees the keyring of "+contact.Box+" for the first time.",
+		"The keyring of "+contact.Box+" is new to this machine.",
 		"The author of the keyring is "+contact.Author+", with the fingerprint:",
 		"",
 		"    "+contact.Fingerprint.Display(),

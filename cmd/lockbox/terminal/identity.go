@@ -250,7 +250,7 @@ func identityExportCommand(s *session) *cobra.Command {
 	var yes bool
 	command := &cobra.Command{
 		Use:   "export",
-		Short: "Print your unlocked identity (lbid1_…), to keep a copy of it",
+		Short: "Print your unlocked identity (lbid1_…), for example for a backup",
 		Long: `Print your unlocked identity. The text opens the keys of all your boxes without a passphrase: print it
 on paper, or store it in a password manager. lockbox identity import reads the text.`,
 		Example: "  lockbox identity export > identity.txt",
@@ -261,7 +261,8 @@ on paper, or store it in a password manager. lockbox identity import reads the t
 				return err
 			}
 			if isTerminal(s.out) {
-				if err := confirm(ctx, yes, "Show your identity on this screen? It opens all your boxes."); err != nil {
+				err := confirm(ctx, yes, "Show your identity on this screen? The text gives access to all your boxes.")
+				if err != nil {
 					return err
 				}
 			}

@@ -38,7 +38,8 @@ func (f *passphraseFlags) addFlags(command *cobra.Command, withNone bool) {
 	command.MarkFlagsMutuallyExclusive("choose", "passphrase-file")
 	if withNone {
 		command.Flags().BoolVar(&f.none, "no-locked-copy", false,
-			"do not keep a locked copy of the identity on the server; copy it with lockbox identity export")
+			"do not store a locked copy of the identity on the server; "+
+				"to copy the identity to another machine, run lockbox identity export")
 		command.MarkFlagsMutuallyExclusive("choose", "no-locked-copy")
 		command.MarkFlagsMutuallyExclusive("passphrase-file", "no-locked-copy")
 	}
@@ -142,7 +143,8 @@ func (s *session) createIdentity(ctx context.Context, server *client.Client, fla
 		return err
 	} else if found != nil && (here || !replaceLost) {
 		return &exitError{errors.New("you already have an identity: " +
-			"run lockbox identity unlock to use it on this machine, or lockbox identity rotate to replace it"),
+			"to use the identity on this machine, run lockbox identity unlock; " +
+			"to replace the identity, run lockbox identity rotate"),
 			exitConflict}
 	}
 	return s.publishIdentity(ctx, server, who, memory, keys.GenerateIdentity(), flags)
@@ -210,8 +212,8 @@ func (s *session) showPublished(username string, id *keys.Identity, passphrase c
 		}
 	})
 	if err == nil && generated {
-		s.report("Store the unlock passphrase in your password manager. It is not shown again; " +
-			"another machine needs it.")
+		s.report("Store the unlock passphrase in your password manager. You need it on other machines. " +
+			"The passphrase is not shown again.")
 	}
 	return err
 }
@@ -256,7 +258,7 @@ func (s *session) createRecovery(ctx context.Context, server *client.Client, nam
 		return err
 	}
 	s.report("Print this identity or store it offline, and then delete it from this machine. "+
-		"It opens every box that has %s as a recipient.", name)
+		"The identity gives access to every box that has %s as a recipient.", name)
 	return s.addToGrants(user.Username)
 }
 

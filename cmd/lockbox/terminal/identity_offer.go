@@ -57,7 +57,7 @@ func (s *session) offer(ctx context.Context, verb, question string, act func() e
 		return err
 	}
 	if !wanted { // or the terminal has closed
-		s.report("You can do this later with: lockbox identity %s", verb)
+		s.report("To do this later, run: lockbox identity %s", verb)
 		if err != nil {
 			return nil //nolint:nilerr // the sign-in succeeded
 		}
@@ -68,7 +68,8 @@ func (s *session) offer(ctx context.Context, verb, question string, act func() e
 		})
 	}
 	if err := act(); err != nil {
-		return &detailedError{error: err, suffix: "; you are signed in: try again with lockbox identity " + verb}
+		return &detailedError{error: err, suffix: "; you are signed in; " +
+			"to try this step again, run lockbox identity " + verb}
 	}
 	return nil
 }

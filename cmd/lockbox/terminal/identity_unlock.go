@@ -63,7 +63,7 @@ func (s *session) unlockIdentity(ctx context.Context, server *client.Client, fla
 	if err := s.storeIdentity(server, who.Username, id); err != nil {
 		return err
 	}
-	s.report("Unlocked the identity of %s on this machine: %s", who.Username, id.Fingerprint().Display())
+	s.report("Unlocked the identity of %s on this machine. Fingerprint: %s", who.Username, id.Fingerprint().Display())
 	return nil
 }
 
@@ -171,12 +171,12 @@ func (s *session) importIdentity(ctx context.Context, server *client.Client, fil
 	case found == nil:
 		return s.publishIdentity(ctx, server, who, memory, id, flags)
 	case found.Fingerprint != id.Fingerprint().String():
-		return &exitError{errors.New("nothing was changed, because this is not your current identity on the server; " +
+		return &exitError{errors.New("nothing was changed, because the given identity is not your current identity; " +
 			"to regain boxes with a former identity, run lockbox identity recover"), exitConflict}
 	}
 	if err := s.storeIdentity(server, who.Username, id); err != nil {
 		return err
 	}
-	s.report("Stored the identity of %s on this machine: %s", who.Username, id.Fingerprint().Display())
+	s.report("Stored the identity of %s on this machine. Fingerprint: %s", who.Username, id.Fingerprint().Display())
 	return nil
 }

@@ -62,8 +62,8 @@ lockbox export refuse or change.`,
 	command.Flags().StringVar(&flags.format, "format", "",
 		strings.Join(interchange.Readable(), ", ")+" (default: derived from the name of the file)")
 	command.Flags().BoolVar(&flags.dryRun, "dry-run", false,
-		"show what would change, by name only, and write nothing")
-	command.Flags().BoolVar(&flags.merge, "merge", false, "keep names that are not in the file")
+		"show the names that would change, but no values, and write nothing")
+	command.Flags().BoolVar(&flags.merge, "merge", false, "do not remove names that are missing from the file")
 	command.Flags().BoolVar(&flags.each, "each", false, "write a separate entry for each name")
 	addYesFlag(command, &flags.yes)
 	// --each never removes a name, so --merge would have no effect.

@@ -76,8 +76,8 @@ func (s *session) warnOfRenamed(value interchange.Value, each bool) {
 	switch {
 	case len(renamed) == 0:
 	case each:
-		s.warn("lockbox run and export change names, because --each stores keys in lower case: %s; to keep the case, "+
-			"import without --each", enumerate(renamed))
+		s.warn("lockbox run and export change names, because --each stores keys in lower case: %s; "+
+			"to keep the case, import without --each", enumerate(renamed))
 	case kept:
 		s.warn("lockbox run and export change names: %s; run these commands with --keep-case to keep the case",
 			enumerate(renamed))

@@ -61,7 +61,7 @@ already has an owner, and changes nothing.`,
 	command.Flags().StringVar(&flags.passwordFile, "password-file", "",
 		"read the password from the first line of this file")
 	command.MarkFlagsMutuallyExclusive("password-stdin", "password-file")
-	command.Flags().BoolVar(&flags.ifNeeded, "if-needed", false, "exit with 0 if the server already has an owner")
+	command.Flags().BoolVar(&flags.ifNeeded, "if-needed", false, "exit with code 0 if the server already has an owner")
 	addReplaceFlag(command, &flags.replace)
 	command.Flags().StringVar(&flags.tokenFile, "init-token-file", "", "read the server's init token from this file")
 	return command

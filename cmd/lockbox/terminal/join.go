@@ -156,14 +156,14 @@ func (s *session) offerTOTP(ctx context.Context, server *client.Client, username
 		return err
 	}
 	if !wanted { // or the terminal has closed
-		s.report("You can enable it later with: lockbox users totp enrol")
+		s.report("To enable two-factor later, run: lockbox users totp enrol")
 		return nil
 	}
 	proof := client.TOTPProof{CurrentPassword: password}
 	enrolment, err := server.EnrolTOTP(ctx, username, proof)
 	if err != nil {
-		return &detailedError{error: err, suffix: "; you have joined: " +
-			"enable two-factor later with lockbox users totp enrol"}
+		return &detailedError{error: err, suffix: "; you have joined; " +
+			"to enable two-factor later, run lockbox users totp enrol"}
 	}
 	if err := s.showEnrolment(enrolment); err != nil {
 		return err
@@ -173,7 +173,8 @@ func (s *session) offerTOTP(ctx context.Context, server *client.Client, username
 		return err
 	}
 	if err := server.ConfirmTOTP(ctx, username, proof); err != nil {
-		return &detailedError{error: err, suffix: "; you have joined: try again with lockbox users totp confirm"}
+		return &detailedError{error: err, suffix: "; you have joined; " +
+			"to enable two-factor, run lockbox users totp confirm"}
 	}
 	s.report("Enabled two-factor for %s. Signing in now requires a TOTP code.", username)
 	return nil

@@ -65,7 +65,8 @@ command does not ask again in this profile. See lockbox identity.`,
 			return s.login(command.Context(), args, flags)
 		},
 	}
-	command.Flags().StringVarP(&flags.username, "username", "u", "", "your user name on the server (default: ask)")
+	command.Flags().StringVarP(&flags.username, "username", "u", "",
+		"your user name on the server; without this flag, the command asks for the name")
 	addPasswordStdinFlag(command, &flags.passwordStdin)
 	command.Flags().BoolVar(&flags.token, "token-stdin", false,
 		"store an API key from standard input instead of signing in")

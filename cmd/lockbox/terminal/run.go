@@ -92,7 +92,7 @@ func addNamingFlags(command *cobra.Command, naming *interchange.Naming) {
 func addAllowFlag(command *cobra.Command, allow *[]string) {
 	command.Flags().StringArrayVar(allow, "allow", nil,
 		"allow entries to set this variable, although it can make programs run other code "+
-			"or send secrets to another server; may be repeated")
+			"or send secrets to another server; the flag may be repeated")
 }
 
 // completeRun completes addresses before -- and leaves the command after it to the shell.

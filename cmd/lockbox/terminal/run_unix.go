@@ -36,8 +36,8 @@ func execute(ctx context.Context, command, environment []string) error {
 		return &exitError{fmt.Errorf("cannot run %s: %s", command[0], explainSize(command, environment, sizeLimits())),
 			exitNotExecutable}
 	case errors.Is(err, unix.ENOENT):
-		return &exitError{fmt.Errorf("cannot run %s: the program, or the interpreter that the program names, "+
-			"does not exist", command[0]), exitProgramNotFound}
+		return &exitError{fmt.Errorf("cannot run %s: the program or its interpreter does not exist", command[0]),
+			exitProgramNotFound}
 	}
 	return &exitError{fmt.Errorf("cannot run %s: %w", command[0], err), exitNotExecutable}
 }

@@ -65,7 +65,7 @@ func (s *session) addFlags(command *cobra.Command) {
 	flags := command.PersistentFlags()
 	flags.StringVar(&s.server, "server", "", "URL of the server (default: LOCKBOX_API_URL, or the URL in the profile)")
 	flags.StringVar(&s.profileName, "profile", "",
-		"profile to use; takes precedence over the environment and the current profile")
+		"profile to use; this flag takes precedence over the environment and the current profile")
 	flags.StringVarP(&s.output, "output", "o", formatTable, "output format: table or json")
 	_ = command.RegisterFlagCompletionFunc("profile", s.completeProfiles)
 	_ = command.RegisterFlagCompletionFunc("output",
@@ -171,13 +171,16 @@ func (s *session) notSignedIn() error {
 		return fmt.Errorf("%w: LOCKBOX_PROFILE is %q, but no such profile exists; "+
 			"lockbox profile list shows all profiles", errNotSignedIn, requested)
 	case s.profileName == "" && !s.environmentMatchesServer():
-		return fmt.Errorf("%w to %s: LOCKBOX_API_KEY is only for the server in LOCKBOX_API_URL; "+
+		return fmt.Errorf("%w to %s: "+
+			"LOCKBOX_API_KEY is only for the server in LOCKBOX_API_URL; "+
 			"use lockbox login %[2]s --profile NAME", errNotSignedIn, s.url())
 	case s.profileName == "" && requested == "" && len(s.profilesFor(s.url())) > 1:
-		return fmt.Errorf("%w to %s: several profiles are for this server; choose one with --profile: %s",
+		return fmt.Errorf("%w to %s: "+
+			"several profiles are for this server; choose one with --profile: %s",
 			errNotSignedIn, s.url(), strings.Join(s.profilesFor(s.url()), ", "))
 	case s.selected.SignedIn() && !sameServer(s.url(), s.selected.URL):
-		return fmt.Errorf("%w to %s: the profile %s is only for %s; "+
+		return fmt.Errorf("%w to %s: "+
+			"the profile %s is only for %s; "+
 			"use lockbox login %[2]s --profile NAME, or set LOCKBOX_API_KEY",
 			errNotSignedIn, s.url(), s.name, s.selected.URL)
 	}

@@ -98,7 +98,8 @@ func (s *session) writeEntry(ctx context.Context, server *client.Client, at addr
 	condition client.WriteOptions) (client.Written, error) {
 	written, err := server.WriteEntry(ctx, at.box, at.key, value, &condition)
 	if err == nil && written.EncryptionKeyChanged && !s.defaultKey.IsZero() {
-		s.warn("%s is now encrypted under another key; users who have only the old key cannot read it", at)
+		s.warn("%s is now encrypted under another key than its previous version; "+
+			"users who have only the old key cannot read the new version", at)
 	}
 	return written, err
 }

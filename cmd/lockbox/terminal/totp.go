@@ -101,7 +101,7 @@ have one, and for a TOTP code or a recovery code if two-factor is already enable
 			if err := s.showEnrolment(enrolment); err != nil {
 				return err
 			}
-			s.report("Add the secret to your authenticator app, then confirm its first code with: " +
+			s.report("Add the secret to your authenticator app. To confirm the first code of the app, run: " +
 				"lockbox users totp confirm")
 			return nil
 		}),

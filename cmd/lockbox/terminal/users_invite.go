@@ -73,7 +73,8 @@ func (s *session) showInvitation(address string, made *client.InvitationCode) er
 	if err := s.show(result, nil, func(add func(...string)) { add(result.Command) }); err != nil {
 		return err
 	}
-	s.report("Send this line to %s. It works once, until %s.", made.Username, formatTime(made.ExpiresAt))
+	s.report("Send this line to %s. The line works only once, and only until %s.", made.Username,
+		formatTime(made.ExpiresAt))
 	if isLocal(address) {
 		s.report("The invitation works only on this machine, because the address of the server is %s. "+
 			"Use --url for another address.", address)
@@ -114,9 +115,10 @@ been deactivated or is no longer an admin. Revoke an invitation with lockbox use
 // must be revoked quickly.
 func usersUninviteCommand(s *session) *cobra.Command {
 	return &cobra.Command{
-		Use:     "uninvite USER",
-		Short:   "Revoke an open invitation (admins)",
-		Long:    "Revoke the open invitation for a user name. To delete a user who has joined, use users delete.",
+		Use:   "uninvite USER",
+		Short: "Revoke an open invitation (admins)",
+		Long: "Revoke the open invitation for a user name. " +
+			"To delete a user who has joined, run lockbox users delete.",
 		Example: "  lockbox users uninvite anna",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
