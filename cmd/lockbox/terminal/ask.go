@@ -31,7 +31,8 @@ type secretQuestion struct {
 	// This reader supplies the standard input. A command that reads several lines must use one bufio.Reader for all of
 	// them, because a new reader would miss lines that the previous reader has buffered.
 	in io.Reader
-	// ask asks the question at the terminal. Its value is a function of package prompt, such as prompt.Hidden.
+	// ask prints the question at the terminal and reads the answer. It is a function of package prompt, such as
+	// prompt.Hidden.
 	ask func(ctx context.Context, question string) (string, error)
 	// text is the question.
 	text string

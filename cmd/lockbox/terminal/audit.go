@@ -34,7 +34,7 @@ type auditFlags struct {
 	// limit is the maximum number of events to print; 0 means all. The server does not know this limit.
 	limit int
 	// since is the value of --since; see parseSince. The command requests events from an earlier time, because clocks
-	// can differ by clockSkew. It then skips the events before since.
+	// can differ by clockSkew. It then omits the events that are older than the value of --since.
 	since string
 }
 
@@ -151,8 +151,9 @@ func (s *session) audit(ctx context.Context, server *client.Client, args []strin
 	return s.auditTable(events, flags.limit)
 }
 
-// newerThan skips events before since. Events can be out of order by clockSkew, so an event before since does not end
-// the stream: newer events can follow. An event that is more than clockSkew older than since ends the stream.
+// newerThan omits the events that are older than the argument since. Events can be out of order by up to clockSkew, so
+// newer events can follow such an event. The stream therefore ends only at an event that is older by more than
+// clockSkew.
 func newerThan(events eventStream, since time.Time) eventStream {
 	return func(yield func(client.Event, error) bool) {
 		for event, err := range events {

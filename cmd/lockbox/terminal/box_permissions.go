@@ -107,7 +107,8 @@ func changePermissions(ctx context.Context, server *client.Client, box, user str
 func parsePermissions(names []string) ([]client.Permission, error) {
 	parsed := make([]client.Permission, len(names))
 	for i, name := range names {
-		// UnmarshalText ignores letter case. It accepts unknown names, so the next line checks the result.
+		// UnmarshalText ignores letter case. It also accepts names that are no permissions, so the next line checks the
+		// result.
 		_ = parsed[i].UnmarshalText([]byte(strings.TrimSpace(name)))
 		if !slices.Contains(client.Permissions(), parsed[i]) {
 			return nil, &usageError{fmt.Errorf("unknown permission %q: use %s", name,

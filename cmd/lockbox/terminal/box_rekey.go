@@ -138,7 +138,7 @@ func newRewriteMark(box keys.ID) (rewriteMark, error) {
 	return rewriteMark{filepath.Join(filepath.Dir(path), "rekeys", box.String())}, err
 }
 
-// m.of(key) reports whether the file contains the id in key. If so, a re-encryption under the key with this id is
+// of reports whether the file contains the given key id. If it does, a re-encryption under the key with this id is
 // unfinished.
 func (m rewriteMark) of(key keys.KeyID) bool {
 	text, err := os.ReadFile(m.path)

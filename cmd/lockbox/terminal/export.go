@@ -27,7 +27,7 @@ type exportFlags struct {
 
 // exportCommand prints an entry in another format (GET /boxes/{box}/entries/{key}). It needs the permission readEntry
 // and the encryption key. With --file, the command prints nothing, except for the masks of the format github. The
-// option --output does not affect the export, because --format determines the form.
+// flag --output does not affect the export, because --format determines the format.
 func exportCommand(s *session) *cobra.Command {
 	var flags exportFlags
 	command := &cobra.Command{
@@ -116,8 +116,8 @@ func (s *session) export(command *cobra.Command, where string, flags exportFlags
 	return s.print(text.String())
 }
 
-// exportFormat returns the format of --format in lower case. Without the flag, it returns the format that the file name
-// implies, or otherwise dotenv.
+// exportFormat returns the value of --format in lower case. Without this flag, it returns the format that the name of
+// the output file implies. If the name implies no format, it returns dotenv.
 func exportFormat(flags exportFlags) interchange.Format {
 	if flags.format != "" {
 		return interchange.Format(strings.ToLower(flags.format))

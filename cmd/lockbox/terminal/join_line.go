@@ -92,8 +92,8 @@ func isLocal(server string) bool {
 	if err != nil {
 		return false
 	}
-	// By default, a client accepts plain HTTP only for loopback addresses. So the URL with the scheme http names this
-	// machine if a client accepts it.
+	// By default, a client accepts plain HTTP only for loopback addresses. To find out whether the host is such an
+	// address, check whether a client accepts the URL with the scheme http.
 	parsed.Scheme = "http"
 	return !exposesPassword(parsed.String())
 }

@@ -135,7 +135,7 @@ func (s *session) readVariables(ctx context.Context, addresses []string, flags r
 		if err != nil {
 			return nil, entryError(at, err)
 		}
-		// Later pairs override earlier ones; see environment.
+		// If a name occurs several times, the last pair counts; see the function environment.
 		all = append(all, pairs...)
 	}
 	if err := checkOnly(all, flags.only); err != nil {

@@ -153,7 +153,7 @@ func checkNames(pairs, allowed []string) error {
 	return nil
 }
 
-// The dangers of a variable. In the message of checkNames, they follow the words "can make programs".
+// The dangers of a variable. In the message of checkNames, these texts follow the words "can make programs".
 const (
 	runsCode = "run other code"
 	diverts  = "send secrets to another server"

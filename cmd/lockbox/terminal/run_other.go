@@ -11,8 +11,8 @@ import (
 	"os/signal"
 )
 
-// execute runs a program, waits for it and returns its exit code as an exitError. The console delivers Ctrl-C to both
-// processes. This process ignores Ctrl-C, so that the program can handle it.
+// execute runs a program, waits for it and returns its exit code as an exitError. The console delivers Ctrl-C to
+// lockbox and to the program. lockbox ignores Ctrl-C, so that the program can handle it.
 func execute(ctx context.Context, command, environment []string) error {
 	// If Ctrl-C was pressed while the entries were read, do not start the program.
 	if err := ctx.Err(); err != nil {
