@@ -59,47 +59,6 @@ func TestLostConnectionsAreReplaced(t *testing.T) {
 	require.Less(t, time.Since(begin), time.Second, "the other connections were replaced too")
 }
 
-// TestAStatementHasADeadline covers each kind of statement. It cuts the connection, and then runs a statement with a
-// context that has no deadline.
-func TestAStatementHasADeadline(t *testing.T) {
-	t.Parallel()
-	for name, request := range map[string]func(ctx context.Context, store *postgres.Store) error{
-		"one row": func(ctx context.Context, store *postgres.Store) error {
-			_, err := store.Read().System.Owner(ctx)
-			return err
-		},
-		"several rows": func(ctx context.Context, store *postgres.Store) error {
-			_, err := store.Read().Users.Names(ctx)
-			return err
-		},
-		"a batch": func(ctx context.Context, store *postgres.Store) error {
-			_, err := store.Read().Attempts.Lock(ctx, ports.AttemptQuery{
-				Counters: []ports.CounterKey{{Key: domain.Digest{1}}},
-			})
-			return err
-		},
-		"a transaction": func(ctx context.Context, store *postgres.Store) error {
-			return store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-				_, err := repos.System.Lock(ctx)
-				return err
-			})
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			between := pgtest.NewProxy(t, pgtest.New(t))
-			store := openStoreOn(t, between.URL, nil)
-			store.LimitStatements(100 * time.Millisecond)
-			require.NoError(t, request(t.Context(), store))
-			between.LoseOpen()
-			between.LoseNew(true)
-			begin := time.Now()
-			require.ErrorIs(t, request(context.WithoutCancel(t.Context()), store), domain.Unavailable)
-			require.Less(t, time.Since(begin), 10*time.Second)
-		})
-	}
-}
-
 // TestCloseDoesNotWaitForALostConnection closes a store while a statement waits on a lost connection. The statement has
 // a time limit of ten minutes.
 func TestCloseDoesNotWaitForALostConnection(t *testing.T) {

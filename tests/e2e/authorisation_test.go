@@ -17,45 +17,43 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// TestAuthorisation runs every route as every actor, on the actor's own objects and on the objects of other users.
-// The tables must name exactly the registered routes.
+// policyTable is a table of the statuses that each actor must get for each route.
+type policyTable struct {
+	name, policy string
+	covers       func(path string) bool
+	foreign      bool
+	itself       bool
+}
+
+// TestAuthorisation runs every route as every actor, on the actor's own objects. TestAuthorisationOfOthers does the same
+// on the objects of other users. The tables must name exactly the registered routes.
 func TestAuthorisation(t *testing.T) {
 	t.Parallel()
 	troupe := newTroupe(t)
-	tables := []struct {
-		name, policy string
-		covers       func(path string) bool
-		foreign      bool
-		itself       bool
-	}{
-		{name: "own", policy: ownPolicy, covers: func(string) bool { return true }},
-		{
-			name:    "foreign",
-			policy:  foreignPolicy,
-			covers:  func(path string) bool { return strings.Contains(path, ":") },
-			foreign: true,
-		},
-		{
-			name:   "itself",
-			policy: itselfPolicy,
-			covers: func(path string) bool { return strings.HasPrefix(path, "/boxes/:box/users/:username") },
-			itself: true,
-		},
-	}
-	for _, table := range tables {
-		rows := readPolicy(t, table.policy)
-		requireSameRoutes(t, table.name, rows, table.covers)
-		for route, expected := range rows {
-			for i, actor := range strings.Fields(actors) {
-				t.Run(table.name+"/"+route+"/"+actor, func(t *testing.T) {
-					t.Parallel()
-					scene := troupe.prepare(t, route, actor, table.foreign)
-					if table.itself && scene.name != "" {
-						scene.member = scene.name
-					}
-					scene.play(route).expect(expected[i])
-				})
-			}
+	troupe.perform(t, policyTable{name: "own", policy: ownPolicy, covers: func(string) bool { return true }})
+	troupe.perform(t, policyTable{
+		name:   "itself",
+		policy: itselfPolicy,
+		covers: func(path string) bool { return strings.HasPrefix(path, "/boxes/:box/users/:username") },
+		itself: true,
+	})
+}
+
+// perform sends the request of each route of a table as each actor, and checks the status.
+func (r *troupe) perform(t *testing.T, table policyTable) {
+	t.Helper()
+	rows := readPolicy(t, table.policy)
+	requireSameRoutes(t, table.name, rows, table.covers)
+	for route, expected := range rows {
+		for i, actor := range strings.Fields(actors) {
+			t.Run(table.name+"/"+route+"/"+actor, func(t *testing.T) {
+				t.Parallel()
+				scene := r.prepare(t, route, actor, table.foreign)
+				if table.itself && scene.name != "" {
+					scene.member = scene.name
+				}
+				scene.play(route).expect(expected[i])
+			})
 		}
 	}
 }
