@@ -94,7 +94,7 @@ func assemble(plan Plan, recipients []Recipient, sealChain func(head []byte) []b
 	slices.SortFunc(recipients, func(a, b Recipient) int { return bytes.Compare(a.Fingerprint[:], b.Fingerprint[:]) })
 	switch {
 	case len(recipients) == 0 || len(recipients) > maxRecipients:
-		return nil, planError(fmt.Sprintf("a keyring needs 1 to %d recipients; this one would have %d",
+		return nil, planError(fmt.Sprintf("a keyring needs 1 to %d recipients, but this keyring would have %d",
 			maxRecipients, len(recipients)))
 	case plan.Sequence == 0:
 		return nil, planError("the keyring has no number: numbers begin with 1")

@@ -163,7 +163,7 @@ var metrics = []metric{
 		"Number of requests that were refused because the batch queue was full, by kind (lookup or write of an entry).",
 		func(s stats) values { return byKind(s.db.Lookups.Refused, s.db.Writes.Refused) }),
 	newMetric(counter, "lockbox_db_write_fallbacks_total", "",
-		"Number of entry writes that a batch did not store, so they were repeated under locks.",
+		"Number of entry writes that a batch did not store and that this server then repeated under locks.",
 		func(s stats) values { return one(s.db.WriteFallbacks) }),
 
 	newMetric(gauge, "lockbox_events_waiting", "", "Number of audit events that wait to be committed.",

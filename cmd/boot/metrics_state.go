@@ -47,7 +47,7 @@ var (
 		"Age of the oldest audit event in the queue of the audit stream, in seconds; 0 if all events are delivered.",
 		nil, nil)
 	streamHolder = prometheus.NewDesc("lockbox_audit_stream_holder",
-		"1 if this server delivers the audit stream; 0 if another server does.", nil, nil)
+		"1 if this server delivers the audit stream, otherwise 0.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.

@@ -35,7 +35,8 @@ var settingDocs = map[string]string{
 	"DATABASE_URL": "PostgreSQL connection URL: postgres://user:password@host:5432/name. Required",
 	"SECRET_KEY": "Secret that encrypts the server keys: at least 32 random bytes in hexadecimal or base64; " +
 		"create it with lockbox keygen --secret. Required",
-	"SECRET_KEY_PREVIOUS": "Previous secret. Required until you have run lockbox secret rotate",
+	"SECRET_KEY_PREVIOUS": "Previous secret. " +
+		"After a change of the secret, it is required until you have run lockbox secret rotate",
 
 	"HTTP_ADDR": "Address and port on which the server listens. " +
 		"Without an address, the server listens on all interfaces",
@@ -86,7 +87,7 @@ var settingDocs = map[string]string{
 	"MAX_ENTRIES_PER_BOX": "Largest number of entries in a box. " +
 		"A deleted entry counts until LOCKBOX_DELETED_ENTRY_RETENTION has passed. 0 means no limit",
 	"MAX_BYTES_PER_BOX": "Maximum storage, in bytes, that a box reserves for its entries. " +
-		"It covers all versions, even those of deleted entries, and 256 bytes for each version. 0 means no limit",
+		"All versions count, even those of deleted entries, plus 256 bytes for each version. 0 means no limit",
 	"MAX_USERS_PER_BOX":  "Largest number of members of a box. 0 means no limit",
 	"MAX_BOXES_PER_USER": "Largest number of boxes that a user may own; does not apply to admins. 0 means no limit",
 	"ENTRY_VERSIONS":     "Number of versions of an entry that are kept; a write deletes older ones. 0 keeps all",

@@ -103,7 +103,8 @@ func sealerCheckOuter(t *testing.T, f EntrySealerFixture) {
 			return f.Sealer.CheckOuter(t.Context(), at, id, envelope)
 		}
 		require.NoError(t, check(entryPlace, sealed.ServerKey, sealed.Envelope), name)
-		requireTampered(t, check(entryPlace, next, sealed.Envelope), "the row names another server key")
+		requireTampered(t, check(entryPlace, next, sealed.Envelope),
+			"the row and the envelope name different server keys")
 		for _, envelope := range append(damaged(sealed.Envelope), nil) {
 			requireTampered(t, check(entryPlace, sealed.ServerKey, envelope), name)
 		}
