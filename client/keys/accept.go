@@ -136,8 +136,8 @@ func (s *state) continues(in *installation, box string) error {
 			"after a database restore, run lockbox box repair %s",
 			box, s.Head.Sequence, last.Sequence, box), nil)
 	case s.Head.Sequence == last.Sequence && Fingerprint(s.digest()) != last.Digest:
-		return fault(client.ErrKeyringForked, fmt.Sprintf("the keyring of the box %s with the number %d differs from "+
-			"the keyring that this client has seen under this number; nothing was sent; "+
+		return fault(client.ErrKeyringForked, fmt.Sprintf("the keyring of the box %s with the number %d "+
+			"differs from the keyring that this client has seen under this number; nothing was sent; "+
 			"run lockbox box keyring %s, and compare its key id with the key id that another member sees",
 			box, s.Head.Sequence, box), nil)
 	}

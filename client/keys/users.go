@@ -100,8 +100,8 @@ func (h *Holder) checkUser(ctx context.Context, in ID, recipients []Recipient, g
 		return identityChanged(grant.User, "in the keyring")
 	case h.config.ConfirmUser == nil:
 		return fault(client.ErrIdentityUnconfirmed, "the fingerprint of "+grant.User+" was never compared; "+
-			"no key was wrapped; get the fingerprint from "+grant.User+
-			", for example by phone, or compare the fingerprint at a terminal; "+
+			"no key was wrapped; run the command at a terminal, where you can confirm the fingerprint, "+
+			"or set --fingerprint to the fingerprint that "+grant.User+" gave you outside of Lockbox; "+
 			"--yes does not confirm a fingerprint", nil)
 	default:
 		if err := h.config.ConfirmUser(ctx, UserToConfirm{grant.User, fingerprint}); err != nil {

@@ -57,7 +57,7 @@ func TestSettings(t *testing.T) {
 		"a drain delay":          {"LOCKBOX_DRAIN_DELAY=5s", ""},
 		"a negative drain delay": {"LOCKBOX_DRAIN_DELAY=-1s", "LOCKBOX_DRAIN_DELAY must be from 0s to 5m"},
 		"too long a drain delay": {"LOCKBOX_DRAIN_DELAY=6m", "LOCKBOX_DRAIN_DELAY must be from 0s to 5m"},
-		"a certificate alone":    {"LOCKBOX_TLS_CERT=x", "LOCKBOX_TLS_CERT and LOCKBOX_TLS_KEY must be set together"},
+		"a certificate alone":    {"LOCKBOX_TLS_CERT=x", "LOCKBOX_TLS_CERT must be set together with LOCKBOX_TLS_KEY"},
 		"a file that is not there": {"LOCKBOX_INIT_TOKEN_FILE=/does/not/exist",
 			"LOCKBOX_INIT_TOKEN_FILE cannot be read"},
 		"a prefix": {"LOCKBOX_DROPLET_PREFIX=web-", ""},

@@ -230,7 +230,7 @@ func (c *Config) serverCertificate(files certificateFiles) (*certificate, error)
 		return nil, nil
 	}
 	if c.TLSCert == "" || len(c.TLSKey.Bytes()) == 0 {
-		return nil, mistake("TLS_CERT", "and LOCKBOX_TLS_KEY must be set together: set both or neither")
+		return nil, mistake("TLS_CERT", "must be set together with LOCKBOX_TLS_KEY: set both or neither")
 	}
 	loaded, err := newCertificate([]byte(c.TLSCert), c.TLSKey.Bytes(), files)
 	if err != nil {

@@ -45,7 +45,7 @@ var settingDocs = map[string]string{
 	"TLS_CERT": "Certificate chain in PEM. If it is set, the server uses HTTPS. Usually set as LOCKBOX_TLS_CERT_FILE",
 	"TLS_KEY":  "Private key of the certificate in PEM. Usually set as LOCKBOX_TLS_KEY_FILE",
 	"DRAIN_DELAY": "Time after SIGTERM, from 0s to 5m, during which the server still accepts connections. " +
-		"/readyz already returns 503, so load balancers stop sending requests to this server",
+		"During this time, /readyz returns 503, so load balancers stop sending requests to this server",
 	"TRUSTED_PROXIES": "Networks of proxies, separated by commas (10.0.0.0/8,192.168.1.1/32). " +
 		"For requests from these networks, Lockbox takes the client address from the header X-Forwarded-For",
 	"CORS_ORIGINS": "Origins, separated by commas (https://app.example.org), from which browsers may call the API; " +

@@ -146,7 +146,7 @@ func sealerRebind(t *testing.T, f EntrySealerFixture) {
 		cipher := prepare(t, f.Sealer, key, ports.Sealed{Place: to, Envelope: envelope})
 		requireOpens(t, cipher, to, restored)
 		_, err = cipher.Open(entryPlace, restored)
-		requireTampered(t, err, "the restored version does not open as the former version")
+		requireTampered(t, err, "the restored version cannot be decrypted as the former version")
 		_, _, err = f.Sealer.Rebind(t.Context(), to, before[name].Envelope, to)
 		requireTampered(t, err, "the envelope belongs to another version")
 	}

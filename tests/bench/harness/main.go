@@ -97,8 +97,8 @@ func parse() options {
 	flag.Var(&o.settings, "set",
 		"a setting for the checked-out code, as NAME=value without the prefix LOCKBOX_; the flag can be repeated")
 	flag.StringVar(&o.spoil, "spoil", "",
-		"for testing the harness: \"values\" overwrites entries during the load, and \"record\" disables the audit of "+
-			"reads; the run must then fail")
+		"for testing the harness: \"values\" overwrites entries during the load, "+
+			"and \"record\" disables the audit of reads; with either value, the run must fail")
 	flag.Parse()
 	return o
 }
@@ -107,8 +107,8 @@ func parse() options {
 func (o options) check() error {
 	apart := o.scenario == "scale" || o.scenario == "queue"
 	if o.profiled != "" && (o.base != "" || o.scenario != "") || apart && o.base != "" {
-		return errors.New("-profile cannot be combined with -base or -scenario, and -base cannot be combined with " +
-			"-scenario scale or queue")
+		return errors.New("-profile cannot be combined with -base or -scenario, " +
+			"and -base cannot be combined with -scenario scale or -scenario queue")
 	}
 	var asked []string
 	if o.scenario != "" && !apart {
