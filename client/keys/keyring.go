@@ -141,7 +141,7 @@ func (k *Keyring) digest() [32]byte { return sha256.Sum256(slices.Concat(k.signe
 func (k *Keyring) Open(id *Identity, wrapped []byte) (*Opened, error) {
 	key, ok := id.unwrap(wrapInfo(k.Head.Place, k.Head.Key, id.Fingerprint()), wrapped)
 	if !ok || key.ID() != k.Head.Key {
-		return nil, tampered("its wrapped key is for another box, another key id or another recipient")
+		return nil, tampered("the wrapped key belongs to a different box, key id or recipient")
 	}
 	chain, ok := open(key.bytes(), chainLabel, k.Head.Bytes(), k.Chain)
 	if !ok || len(chain)%keyLen != 0 || len(chain)/keyLen > maxChain {

@@ -75,7 +75,7 @@ var settingDocs = map[string]string{
 	"MIN_PASSWORD_LENGTH": "Shortest new password, in characters, from 1 to 100",
 	"TOKEN_TTL":           "Lifetime of a token of POST /authenticate, at least 1m",
 	"ACCESS_TOKEN_TTL":    "Lifetime of an access token of POST /api/v1/user/auth, at least 1s",
-	"REFRESH_TOKEN_TTL": "Time after a sign-in during which its tokens can be refreshed; " +
+	"REFRESH_TOKEN_TTL": "Time after a sign-in during which the tokens of this sign-in can be refreshed; " +
 		"not below LOCKBOX_ACCESS_TOKEN_TTL",
 	"TOTP_ISSUER": "Issuer that authenticator apps show for an account",
 	"THROTTLE_FREE_ATTEMPTS": "Number of wrong attempts on an account until a lockout, from 1 to 1000000. " +
@@ -126,7 +126,7 @@ var settingDocs = map[string]string{
 	"MAX_CONNECTIONS": "Maximum number of open connections of clients. " +
 		"0 means a number that depends on the memory of the server",
 	"MAX_REQUESTS": "Maximum number of requests in flight from verified callers. " +
-		"In addition, half as many requests from unverified callers are allowed. " +
+		"In addition, unverified callers may have half this number of requests in flight. " +
 		"0 means a number that depends on the memory of the server",
 	"MAX_REQUESTS_PER_USER": "Maximum number of requests in flight from one user. " +
 		"0 means a number that depends on the memory of the server",

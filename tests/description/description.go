@@ -131,7 +131,7 @@ func checkResponse(e Exchange, input *openapi3filter.RequestValidationInput) err
 		return err
 	}
 	if len(described.Value.Content) == 0 && (len(e.Body) > 0 || e.Header.Get("Content-Type") != "") {
-		return fmt.Errorf("the response has a body of type %q, but the description contains no body",
+		return fmt.Errorf("it has a body of type %q, but the description of this response contains no body",
 			e.Header.Get("Content-Type"))
 	}
 	return nil

@@ -87,8 +87,9 @@ func parse() options {
 		"how long a slice lasts; each scenario runs for rounds × slice in total")
 	flag.DurationVar(&o.warmUp, "warm-up", 3*time.Second, "how long each scenario runs before the measurement begins")
 	flag.StringVar(&o.scenario, "scenario", "",
-		"the scenarios to run, separated by commas: "+strings.Join(load.Scenarios(), ", ")+"; or \"scale\", which "+
-			"compares small and large tables; or \"queue\", which compares 2 database connections with the default")
+		"the scenarios to run, separated by commas: "+strings.Join(load.Scenarios(), ", ")+"; "+
+			"alternatively, \"scale\" compares small and large tables, "+
+			"and \"queue\" compares 2 database connections with the default number")
 	flag.StringVar(&o.base, "base", "", "a commit to compare with the checked-out code")
 	flag.StringVar(&o.program, "program", "", "the binary to measure instead of a build of the checked-out code")
 	flag.StringVar(&o.output, "output", "",
