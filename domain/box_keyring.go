@@ -184,7 +184,7 @@ func (k BoxKeyring) checkParts() error {
 		return keyringInvalid("head", "the key id in the field head must not be zero")
 	case keys < 0 || keys%chainKeyBytes != 0 || keys/chainKeyBytes > MaxChainKeys:
 		return keyringInvalid("chain",
-			"the field chain must have 80 bytes, plus 32 bytes for each earlier key, for at most 4096 earlier keys")
+			"the field chain must have 80 bytes plus 32 bytes for each earlier key, of which 4096 are allowed")
 	case len(k.Recipients) == 0 || len(k.Recipients) > MaxKeyRecipients:
 		return keyringInvalid("recipients", "a keyring must have 1 to 1000 recipients")
 	}

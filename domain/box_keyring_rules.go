@@ -22,7 +22,7 @@ var (
 	ErrKeyIDUsed = Refuse(Conflict, "key_id_used", "the box used this key before: send a keyring with a fresh key")
 	// ErrKeyNotCurrent is the refusal to write a value that is not encrypted under the current box key.
 	ErrKeyNotCurrent = Refuse(Conflict, "key_not_current",
-		"the encryption key is not the current key of the box: fetch the keyring of the box and use the key in it")
+		"the encryption key is not the current key of the box: fetch the keyring, and use its current key")
 )
 
 // KeyringMember is an active member of a box, with the fingerprint of the member's present identity. The fingerprint is

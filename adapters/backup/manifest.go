@@ -138,7 +138,8 @@ func Read(path string, authentic func(text, code []byte) bool) (Manifest, error)
 		return Manifest{}, fmt.Errorf("%s is not the manifest of a backup: %w", path, err)
 	}
 	if m.Format != format {
-		return Manifest{}, fmt.Errorf("%s has the format %d, but this program knows format %d: use a newer program",
+		return Manifest{}, fmt.Errorf(
+			"%s has the format %d, but this program knows only the format %d: use a newer release",
 			path, m.Format, format)
 	}
 	text, err := m.text()

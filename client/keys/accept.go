@@ -59,7 +59,7 @@ func (h *Holder) firstContact(ctx context.Context, c *client.Client, box string,
 	}
 	if h.config.ConfirmAuthor == nil {
 		return fault(client.ErrKeyringAuthorUnknown, "this client sees the box "+box+" for the first time: "+
-			"compare the fingerprint of the keyring's author at a terminal, "+
+			"run the command at a terminal, where you can confirm the fingerprint of the keyring's author, "+
 			"or run lockbox box trust with an anchor (lba1_…)", nil)
 	}
 	return h.config.ConfirmAuthor(ctx, FirstContact{

@@ -160,7 +160,7 @@ func (k *Keyring) Open(id *Identity, wrapped []byte) (*Opened, error) {
 // tampered returns the error for a keyring that fails verification.
 func tampered(why string) error {
 	return fault(client.ErrKeyringTampered, "the keyring was changed: "+why+
-		"; nothing was sent; ask a box admin, and check whether this is the right server", nil)
+		"; nothing was sent; report this to a box admin, and check whether this is the right server", nil)
 }
 
 // Find returns the key that has the given id. It searches the current key and the earlier keys.

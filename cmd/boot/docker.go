@@ -42,7 +42,7 @@ func (c Config) checkDroplets() error {
 				"unset all variables LOCKBOX_DOCKER_TLS_…"))
 	case !c.DockerHost.isLocal() && !c.hasDockerTLS():
 		mistakes = append(mistakes, mistake("DOCKER_HOST",
-			"is on another machine, and without TLS everyone on the network path could become root there: "+
+			"is on another machine, and without TLS everyone on the network path could become root on that machine: "+
 				"set LOCKBOX_DOCKER_TLS_CA_FILE, LOCKBOX_DOCKER_TLS_CERT_FILE and LOCKBOX_DOCKER_TLS_KEY_FILE"))
 	}
 	if len(c.DropletImages) == 0 {

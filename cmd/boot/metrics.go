@@ -146,8 +146,8 @@ var metrics = []metric{
 		"1 if the database committed the last probe of this server, otherwise 0. A probe runs every 5 seconds.",
 		func(s stats) values { return values{"": writable(s.db.Health)} }),
 	newMetric(gauge, "lockbox_db_clock_skew_seconds", "",
-		"Time by which the clock of the database is ahead of the clock of this server, in seconds; "+
-			"negative if the clock of the database is behind.",
+		"Time by which the clock of the database is ahead of the clock of this server, in seconds. "+
+			"The value is negative if the clock of the database is behind.",
 		func(s stats) values { return one(s.db.Health.ClockSkew.Seconds()) }),
 
 	newMetric(gauge, "lockbox_db_batch_requests_waiting", "kind",
