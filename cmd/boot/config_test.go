@@ -76,7 +76,7 @@ func TestSettings(t *testing.T) {
 		"a host without images": {"LOCKBOX_DOCKER_HOST=unix:///run/docker.sock",
 			"LOCKBOX_DROPLET_IMAGES must name at least one image"},
 		"a key without the rest": {"LOCKBOX_DOCKER_TLS_KEY=hunter2",
-			"LOCKBOX_DOCKER_TLS_CA and LOCKBOX_DOCKER_TLS_CERT and"},
+			"LOCKBOX_DOCKER_TLS_CA must be set together with LOCKBOX_DOCKER_TLS_CERT and"},
 		"no certificate":       {"LOCKBOX_DOCKER_TLS_CA=x", "LOCKBOX_DOCKER_TLS_CA "},
 		"a Kubernetes service": {"LOCKBOX_PORT_5000_TCP=tcp://10.0.0.1:5000", ""},
 	} {
