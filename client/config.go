@@ -74,7 +74,7 @@ func New(config Config) (*Client, error) {
 	}
 	if config.Entry != "" && config.Box == "" {
 		problems = append(problems,
-			invalid("box_required", "Box", "Entry is set but Box is not: set Box to the box that holds the entry"))
+			invalid("box_required", "Box", "Entry is set, but Box is not: set Box to the name of the box"))
 	}
 	if !isHeaderText(config.UserAgent) {
 		problems = append(problems, invalid("invalid_user_agent", "UserAgent",

@@ -57,8 +57,7 @@ func ParseEncryptionKey(text string) (EncryptionKey, error) {
 		if err != nil || len(raw) == 0 || len(raw) > maxPassphraseBytes {
 			return EncryptionKey{},
 				badKey("encryption_key_invalid",
-					"in an encryption key that begins with b64, "+
-						"the rest must be 1 to 1024 bytes in standard base64 with padding")
+					"an encryption key with the prefix b64: needs 1 to 1024 bytes in standard base64 with padding")
 		}
 		return keyOf(text), nil
 	case len(text) <= maxPassphraseBytes && looksLikeKey(text):

@@ -168,7 +168,7 @@ func entryBody(key string, value any) ([]byte, *Error) {
 		return nil, invalid("value_required", "value", "the value must not be null")
 	case bytes.Contains(raw, []byte(`"`+redactedSecret+`"`)), bytes.Contains(raw, []byte(`"`+redactedKey+`"`)):
 		return nil, invalid("value_redacted", "value",
-			"the value contains a client.Secret or a client.EncryptionKey, which encode as a placeholder: "+
+			"the value contains a client.Secret or a client.EncryptionKey, which are encoded as a placeholder: "+
 				"use the result of Reveal instead")
 	}
 	name, _ := json.Marshal(key)

@@ -131,9 +131,10 @@ func (c *Client) exposes(p *preparedCall) *Error {
 }
 
 func identityExposed(p *preparedCall) *Error {
-	failure := NewKeyError(ErrIdentityExposed, "the request was not sent, because it contains an identity (lbid1_…), "+
-		"and an identity must not leave this machine: "+
-		"check whether a token, a name or a value was set to an identity", nil)
+	failure := NewKeyError(ErrIdentityExposed,
+		"the request was not sent, because it contains an identity (lbid1_…); "+
+			"an identity must not leave this machine: "+
+			"check whether a token, a name or a value was set to an identity", nil)
 	failure.Request = p.name()
 	failure.kinds = append(failure.kinds, ErrInvalid)
 	return failure

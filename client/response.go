@@ -89,15 +89,15 @@ func statusError(p *preparedCall, got *http.Response, body []byte) *Error {
 func proxyRemedy(status int) string {
 	switch status {
 	case http.StatusRequestEntityTooLarge:
-		return "a proxy limits the size of requests; send a smaller request, " +
-			"or raise the limit of the proxy (client_max_body_size in nginx)"
+		return "a proxy limits the size of requests; " +
+			"send a smaller request, or raise the limit of the proxy (client_max_body_size in nginx)"
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return "a proxy cannot reach the server; check that the server runs, and try again later"
 	case http.StatusTooManyRequests:
 		return "a proxy limits the rate of requests; send fewer requests, or raise the limit of the proxy"
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired:
-		return "a proxy refuses the request; check the access rules of the proxy, " +
-			"and whether it forwards the Authorization header"
+		return "a proxy refuses the request; " +
+			"check the access rules of the proxy, and whether the proxy forwards the Authorization header"
 	default:
 		return "check URL and the proxies in front of the server"
 	}

@@ -118,7 +118,7 @@ func (c *Client) attempt(ctx context.Context, p *preparedCall) (*response, *Erro
 		return nil, failure
 	case int64(len(body)) > c.config.MaxResponseBytes:
 		failure := badResponse(p.call, fmt.Sprintf(
-			"the response is larger than %d bytes: raise MaxResponseBytes if that is expected",
+			"the response is larger than %d bytes: if you expect a response of this size, raise MaxResponseBytes",
 			c.config.MaxResponseBytes))
 		failure.Status = got.StatusCode
 		return nil, failure

@@ -24,7 +24,8 @@ func Unmarshal(ctx context.Context, settings any) error {
 func (c *Client) Unmarshal(ctx context.Context, settings any) error {
 	if c.config.Box == "" || c.config.Entry == "" {
 		return invalid("entry_required", "Entry",
-			"no entry is configured: set Box and Entry in Config, or LOCKBOX_BOX_NAME and LOCKBOX_ENTRY_KEY")
+			"no entry is configured: set Box and Entry in Config, "+
+				"or set the variables LOCKBOX_BOX_NAME and LOCKBOX_ENTRY_KEY")
 	}
 	return c.UnmarshalEntry(ctx, c.config.Box, c.config.Entry, settings, nil)
 }
@@ -63,7 +64,7 @@ func wrongType(err error) *Error {
 	switch {
 	case !ok:
 		return invalid("wrong_type", "",
-			"the entry cannot be decoded: UnmarshalJSON or UnmarshalText of a field's type refused its value")
+			"the entry cannot be decoded: UnmarshalJSON or UnmarshalText of a field's type refused the value")
 	case mismatch.Field == "":
 		return invalid("wrong_type", "", "the entry cannot be decoded into "+mismatch.Type.String())
 	default:

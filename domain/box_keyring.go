@@ -89,7 +89,7 @@ type KeyringHead struct {
 // Invalid with code keyring_invalid.
 func ParseKeyringHead(raw []byte) (KeyringHead, error) {
 	var head KeyringHead
-	malformed := keyringInvalid("head", "head does not have the format of a keyring head")
+	malformed := keyringInvalid("head", "the field head does not have the format of a keyring head")
 	if len(raw) != len(head.Bytes()) {
 		return KeyringHead{}, malformed
 	}
@@ -177,14 +177,14 @@ func NewBoxKeyring(head, chain, signature []byte, recipients []KeyRecipient) (Bo
 func (k BoxKeyring) checkParts() error {
 	switch keys := len(k.Chain) - chainOverhead; {
 	case k.Mode != modeServerEncryption:
-		return keyringInvalid("head", "the encryption mode in head must be 0")
+		return keyringInvalid("head", "the encryption mode in the field head must be 0")
 	case k.Sequence == 0 || k.Sequence > 1<<62:
-		return keyringInvalid("head", "the sequence in head must be at least 1 and at most 2^62")
+		return keyringInvalid("head", "the sequence in the field head must be from 1 to 2^62")
 	case k.Key.IsZero():
-		return keyringInvalid("head", "the key id in head must not be zero")
+		return keyringInvalid("head", "the key id in the field head must not be zero")
 	case keys < 0 || keys%chainKeyBytes != 0 || keys/chainKeyBytes > MaxChainKeys:
 		return keyringInvalid("chain",
-			"chain must have 80 bytes plus 32 bytes for each earlier key, with at most 4096 keys")
+			"the field chain must have 80 bytes plus 32 bytes for each earlier key, of which 4096 are allowed")
 	case len(k.Recipients) == 0 || len(k.Recipients) > MaxKeyRecipients:
 		return keyringInvalid("recipients", "a keyring must have 1 to 1000 recipients")
 	}
@@ -197,7 +197,7 @@ func (k BoxKeyring) checkParts() error {
 		}
 	}
 	if k.linesDigest() != k.Lines {
-		return keyringInvalid("recipients", "the digest in head does not match the recipients")
+		return keyringInvalid("recipients", "the digest in the field head does not match the recipients")
 	}
 	return nil
 }

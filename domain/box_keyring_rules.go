@@ -9,8 +9,9 @@ import (
 // Errors about keyrings and their keys. The messages state what the client must do, because only a client can build a
 // keyring.
 var (
-	ErrKeyringNotFound = Refuse(NotFound, "keyring_not_found", "the box has no such keyring")
-	ErrNotRecipient    = Refuse(Forbidden, "not_recipient",
+	ErrKeyringNotFound = Refuse(NotFound, "keyring_not_found",
+		"the box has no keyring, or no keyring with this sequence number")
+	ErrNotRecipient = Refuse(Forbidden, "not_recipient",
 		"only a recipient of the box's keyring may replace it: ask a recipient to grant you access")
 	ErrKeyringChanged = Refuse(Precondition, "precondition_failed",
 		"the keyring of the box is not the one that the request requires: read the keyring and try again")
@@ -21,7 +22,7 @@ var (
 	ErrKeyIDUsed = Refuse(Conflict, "key_id_used", "the box used this key before: send a keyring with a fresh key")
 	// ErrKeyNotCurrent is the refusal to write a value that is not encrypted under the current box key.
 	ErrKeyNotCurrent = Refuse(Conflict, "key_not_current",
-		"the encryption key is not the current key of the box: fetch the keyring of the box and use the key in it")
+		"the encryption key is not the current key of the box: fetch the keyring, and use its current key")
 )
 
 // KeyringMember is an active member of a box, with the fingerprint of the member's present identity. The fingerprint is
@@ -37,7 +38,7 @@ type KeyringMember struct {
 // keyring_invalid.
 func (k BoxKeyring) CheckSignature(author Identity) error {
 	if k.Author != author.Fingerprint {
-		return keyringInvalid("head", "the author in head must be your present identity")
+		return keyringInvalid("head", "the author in the field head must be your present identity")
 	}
 	message := appendPart(nil, []byte(keyringSignLabel))
 	message = append(message, k.KeyringHead.Bytes()...)
@@ -72,7 +73,7 @@ func (k BoxKeyring) CheckSuccessor(stored BoxKeyring, removes, reset bool) error
 		return nil
 	}
 	if reset && len(k.Chain) != chainOverhead {
-		return keyringInvalid("chain", "a reset must have an empty chain")
+		return keyringInvalid("chain", "the chain of a reset must not contain earlier keys")
 	}
 	return nil
 }

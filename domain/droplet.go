@@ -37,7 +37,7 @@ var (
 	ErrDropletHostRefused = Refuse(Invalid, "droplet_host_refused", "the droplet host refused the request")
 	// ErrDropletReasonWithheld replaces a refusal by the host if the reason of the refusal contains a secret.
 	ErrDropletReasonWithheld = Refuse(Invalid, "droplet_reason_withheld",
-		"the droplet host refused the request; the reason is withheld because it contains a value from env")
+		"the droplet host refused the request; the reason is withheld because it contains a value from the field env")
 )
 
 // HostRefused returns ErrDropletHostRefused with the host's reason as its message.

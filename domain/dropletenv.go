@@ -30,7 +30,7 @@ func CheckEnvNames(env map[string]string) error {
 		if name == "PATH" || strings.HasPrefix(name, "LD_") {
 			return InvalidField("env", "invalid_env",
 				"env."+name+" cannot be set: "+
-					"PATH and names that begin with LD_ decide which programs are run")
+					"PATH and names that begin with LD_ are refused, because they decide which programs are run")
 		}
 	}
 	return nil

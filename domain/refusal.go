@@ -69,7 +69,7 @@ var (
 	ErrUserExists     = Refuse(Conflict, "user_exists", "the username is taken")
 	ErrAPIKeyNotFound = Refuse(NotFound, "api_key_not_found", "there is no such API key")
 	ErrLastAPIKey     = Refuse(Conflict, "last_api_key",
-		"this is the user's last usable API key: create another one before deleting it")
+		"this is the user's last usable API key: create another API key before you delete this one")
 
 	// ErrBoxNotFound covers missing boxes and boxes of other users, so it does not reveal which boxes exist.
 	ErrBoxNotFound      = Refuse(NotFound, "box_not_found", "there is no such box, or you are not a member of it")

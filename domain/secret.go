@@ -102,8 +102,7 @@ func ParseEncryptionKey(text string) (EncryptionKey, error) {
 		raw, err := base64.StdEncoding.Strict().DecodeString(text[len(base64KeyPrefix):])
 		if err != nil || len(raw) == 0 || len(raw) > maxEncryptionKeyBytes {
 			return EncryptionKey{}, invalidEncryptionKey(
-				"in an encryption key that begins with b64, " +
-					"the rest must be 1 to 1024 bytes in standard base64 with padding")
+				"an encryption key with the prefix b64: needs 1 to 1024 bytes in standard base64 with padding")
 		}
 		return EncryptionKey{Secret: secretOf(raw)}, nil
 	case len(text) > maxEncryptionKeyBytes:

@@ -42,7 +42,7 @@ type ServerKeys interface {
 
 // ErrStaleServerKey means that a value was sealed or a token was signed under a server key that is now retired. The key
 // ring in memory is outdated. The unit of work reloads the key ring and runs its function again.
-var ErrStaleServerKey = errors.New("the server key was retired: the key ring in memory is outdated")
+var ErrStaleServerKey = errors.New("the server key is retired or not in memory: the key ring must be reloaded")
 
 // ErrServerKeyInUse means that rows are still sealed or signed under a key that was to be deleted.
 var ErrServerKeyInUse = errors.New("rows are still sealed under the old server key")

@@ -108,7 +108,7 @@ func (e *statusError) Error() string {
 	text := "the webhook answered with status " + strconv.Itoa(e.status)
 	switch {
 	case e.status/100 == 3:
-		return text + ", but Lockbox does not follow redirects: set LOCKBOX_AUDIT_STREAM to the final URL"
+		return text + ": Lockbox does not follow redirects; set LOCKBOX_AUDIT_STREAM to the final URL"
 	case e.status == http.StatusUnauthorized || e.status == http.StatusForbidden:
 		return text + ": check LOCKBOX_AUDIT_STREAM_HEADER"
 	default:

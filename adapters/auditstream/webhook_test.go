@@ -62,7 +62,7 @@ func TestWebhookRequest(t *testing.T) {
 // TestWebhookAnswers verifies which answers count as a delivery, and that no error contains a secret or the response.
 func TestWebhookAnswers(t *testing.T) {
 	t.Parallel()
-	const redirected = ", but Lockbox does not follow redirects: set LOCKBOX_AUDIT_STREAM to the final URL"
+	const redirected = ": Lockbox does not follow redirects; set LOCKBOX_AUDIT_STREAM to the final URL"
 	for status, want := range map[int]string{
 		200: "", 201: "", 202: "", 204: "",
 		301: "the webhook answered with status 301" + redirected,

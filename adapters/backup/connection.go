@@ -28,8 +28,8 @@ var libpqParameters = []string{"hostaddr", "passfile", "channel_binding", "conne
 	"load_balance_hosts", "service"}
 
 var errDatabaseURL = errors.New("the database URL cannot be passed to PostgreSQL's programs: " +
-	"write it as postgres://user:password@host:5432/name, " +
-	"and percent-encode characters such as @ : / ? # and % in the password")
+	"write it as postgres://user:password@host:5432/name; " +
+	"percent-encode characters such as @ : / ? # and % in the password")
 
 // parameterName matches the valid names of parameters. If a name does not match, it may be a part of a password that
 // was not percent-encoded.

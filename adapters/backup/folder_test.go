@@ -80,13 +80,13 @@ func TestCompare(t *testing.T) {
 	original := made(func(*Manifest) {})
 	require.Empty(t, original.Compare(made(func(*Manifest) {})))
 	for want, change := range map[string]func(*Manifest){
-		"installation is one in the backup, but two in the database":  func(m *Manifest) { m.Installation = "two" },
-		"schema version is 000009 in the backup, but 000010":          func(m *Manifest) { m.SchemaVersion = 10 },
-		"server key id (entry, generation 1) is not in the database":  func(m *Manifest) { m.ServerKeys[0].ID = "two" },
-		"number of server keys is 1 in the backup, but 0":             func(m *Manifest) { m.ServerKeys = nil },
-		"table public.a is not in the database":                       func(m *Manifest) { m.Tables = m.Tables[1:] },
-		"rows of public.b is 2 in the backup, but 3 in the database":  func(m *Manifest) { m.Tables[1].Rows = 3 },
-		"public.a has the same number of rows, but different content": func(m *Manifest) { m.Tables[0].Checksum = "9" },
+		"installation is one in the backup, but two in the database": func(m *Manifest) { m.Installation = "two" },
+		"schema version is 000009 in the backup, but 000010":         func(m *Manifest) { m.SchemaVersion = 10 },
+		"server key id (entry, generation 1) is not in the database": func(m *Manifest) { m.ServerKeys[0].ID = "two" },
+		"number of server keys is 1 in the backup, but 0":            func(m *Manifest) { m.ServerKeys = nil },
+		"table public.a is not in the database":                      func(m *Manifest) { m.Tables = m.Tables[1:] },
+		"rows of public.b is 2 in the backup, but 3 in the database": func(m *Manifest) { m.Tables[1].Rows = 3 },
+		"public.a has the same number of rows in the backup and in":  func(m *Manifest) { m.Tables[0].Checksum = "9" },
 	} {
 		require.Contains(t, strings.Join(original.Compare(made(change)), "\n"), want)
 	}

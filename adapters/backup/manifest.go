@@ -138,7 +138,8 @@ func Read(path string, authentic func(text, code []byte) bool) (Manifest, error)
 		return Manifest{}, fmt.Errorf("%s is not the manifest of a backup: %w", path, err)
 	}
 	if m.Format != format {
-		return Manifest{}, fmt.Errorf("%s has the format %d, but this program knows format %d: use a newer program",
+		return Manifest{}, fmt.Errorf(
+			"%s has the format %d, but this program knows only the format %d: use a newer release",
 			path, m.Format, format)
 	}
 	text, err := m.text()
@@ -164,7 +165,7 @@ func (m Manifest) Compare(other Manifest) []string {
 	differ := func(what string, want, got any) {
 		if want != got {
 			differences = append(differences,
-				fmt.Sprintf("%s is %v in the backup, but %v in the database", what, want, got))
+				fmt.Sprintf("the %s is %v in the backup, but %v in the database", what, want, got))
 		}
 	}
 	differ("installation", m.Installation, other.Installation)
@@ -188,7 +189,8 @@ func (m Manifest) Compare(other Manifest) []string {
 		case got.Rows != table.Rows:
 			differ("number of rows of "+table.Name, table.Rows, got.Rows)
 		case got.Checksum != table.Checksum:
-			differences = append(differences, "table "+table.Name+" has the same number of rows, but different content")
+			differences = append(differences, "table "+table.Name+
+				" has the same number of rows in the backup and in the database, but different content")
 		}
 	}
 	return differences

@@ -20,7 +20,7 @@ type tool struct {
 }
 
 // ErrNoTool means that a program of PostgreSQL is missing or too old.
-var ErrNoTool = errors.New("install PostgreSQL's client programs of that version or newer " +
+var ErrNoTool = errors.New("install the client programs of PostgreSQL " +
 	"(Debian, Ubuntu: apt-get install postgresql-client; Fedora: dnf install postgresql; macOS: brew install libpq)")
 
 // findTool searches dirs for the program with the given name. It ignores programs with a major version below the
@@ -46,10 +46,10 @@ func findTool(ctx context.Context, name string, oldest int, dirs []string) (tool
 	case best.path != "":
 		return best, nil
 	case newest.path != "":
-		return tool{}, fmt.Errorf("%s is version %d, but version %d is needed: %w", newest.path, newest.major, oldest,
-			ErrNoTool)
+		return tool{}, fmt.Errorf("%s is version %d, but version %d or newer is needed: %w",
+			newest.path, newest.major, oldest, ErrNoTool)
 	default:
-		return tool{}, fmt.Errorf("%s is not installed, and version %d is needed: %w", name, oldest, ErrNoTool)
+		return tool{}, fmt.Errorf("%s is not installed, and version %d or newer is needed: %w", name, oldest, ErrNoTool)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -28,8 +29,8 @@ const (
 // These errors report a response that exceeds a limit or has the wrong format. They count as an unusable answer, not as
 // a refusal, because the operation may have taken effect.
 var (
-	errTooLong = errors.New("its response is longer than " + strconv.Itoa(maxResponse>>10) +
-		" KiB, or its list of containers is longer than " + strconv.Itoa(maxList>>20) + " MiB")
+	errTooLong = fmt.Errorf("its response is longer than %d KiB, or its list of containers is longer than %d MiB",
+		maxResponse>>10, maxList>>20)
 	errTooMany = errors.New("it lists more than " + strconv.Itoa(maxListed) + " containers of this installation")
 	errNoList  = errors.New("its list of containers is not a JSON array")
 	errNoID    = errors.New("it created a container with an invalid identifier")

@@ -249,7 +249,7 @@ func malformed(err error, body reflect.Type) error {
 	switch {
 	case !ok:
 		return domain.Refuse(domain.Invalid, "malformed_json",
-			"the body must be exactly one JSON value, and not nested too deeply")
+			"the body must be exactly one JSON value, and must not be nested too deeply")
 	// wrongType.Field is the JSON path of the field with the wrong type, with names as the client sent them. The error
 	// does not contain the value of the field. The path is empty if the body itself has the wrong type. If an element
 	// of a list has the wrong type, the path is the index of the element (Go 1.27).

@@ -7,9 +7,9 @@ type boundsCollector struct{ api *API }
 
 var (
 	boundUsed = prometheus.NewDesc("lockbox_http_bound_used",
-		"Current use of each bound on the connections, requests and memory of clients. "+
+		"Current use of each bound that limits the connections, requests or memory of clients. "+
 			"The value is in bytes if the name of the bound ends in _bytes; otherwise it is a count. "+
-			"For a bound per user or address, it is the value of the user or address with the highest use.",
+			"For a bound per user or address, the metric shows the user or address with the highest use.",
 		[]string{"bound"}, nil)
 	boundLimit = prometheus.NewDesc("lockbox_http_bound_limit",
 		"Maximum value of lockbox_http_bound_used for each bound.", []string{"bound"}, nil)

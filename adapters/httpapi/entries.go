@@ -34,7 +34,8 @@ func (a *API) writeEntry(r *request) error {
 	}
 	// Null is refused, because it cannot be distinguished from an absent value.
 	if len(body.Value) == 0 || bytes.Equal(body.Value, []byte("null")) {
-		return domain.InvalidField("value", "value_required", "value is missing or null: send any other JSON value")
+		return domain.InvalidField("value", "value_required",
+			"the field value is missing or null: send any other JSON value")
 	}
 	condition, err := r.condition()
 	if err != nil {

@@ -209,7 +209,7 @@ func (r *request) keyringCondition() (vault.KeyringCondition, error) {
 	if lines := header.Values(headerIfNoneMatch); len(lines) > 0 {
 		if _, all, ok := parseEntityTags(strings.Join(lines, ",")); !ok || !all {
 			return condition, domain.InvalidField(headerIfNoneMatch, "invalid_precondition",
-				"If-None-Match must be *; this header is only for the first keyring of a box")
+				"the value of If-None-Match must be *; send this header only for the first keyring of a box")
 		}
 		condition.First = true
 	}
@@ -217,8 +217,8 @@ func (r *request) keyringCondition() (vault.KeyringCondition, error) {
 	if len(lines) == 0 {
 		if !condition.First {
 			return condition, domain.Refuse(domain.Invalid, codeConditionRequired,
-				"send If-None-Match: * for the first keyring of the box, "+
-					"or If-Match with the ETag of the keyring to replace")
+				"send If-None-Match: * for the first keyring of the box; "+
+					"to replace a keyring, send its ETag in If-Match")
 		}
 		return condition, nil
 	}

@@ -35,7 +35,7 @@ const (
 // unhandled maps the statuses of the HTTP server to errors. Any other status means a malformed request.
 var unhandled = map[int]*domain.Error{
 	http.StatusExpectationFailed: domain.Refuse(domain.Invalid, codeExpectation,
-		"the header Expect may only be 100-continue: remove the header"),
+		"the only supported value of the header Expect is 100-continue: remove the header"),
 	http.StatusRequestHeaderFieldsTooLarge: domain.Refuse(domain.Invalid, codeHeaderTooLarge,
 		"the request line and the headers are larger than 8 KiB"),
 	http.StatusNotImplemented: domain.Refuse(domain.Invalid, codeUnsupportedEncoding,

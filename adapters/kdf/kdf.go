@@ -167,8 +167,8 @@ func (p *Pool) newJob(use ports.Workload, params ports.Argon2Params) (*job, erro
 		granted: make(chan struct{}),
 	}
 	if j.kib > p.config.BudgetKiB {
-		return nil, fmt.Errorf("%w: m=%d KiB, but at most %d KiB are allowed", ErrTooHeavy, params.MemoryKiB,
-			p.MaxMemoryKiB())
+		return nil, fmt.Errorf("%w: the derivation needs %d KiB, but at most %d KiB are allowed", ErrTooHeavy,
+			params.MemoryKiB, p.MaxMemoryKiB())
 	}
 	return j, nil
 }

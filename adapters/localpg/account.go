@@ -47,7 +47,8 @@ func serverAccount() (account, error) {
 		}
 	}
 	return account{}, errors.New(
-		"PostgreSQL refuses to run as root, and neither user postgres nor user nobody exists: run as another user")
+		"PostgreSQL refuses to run as root, and neither user postgres nor user nobody exists: " +
+			"run as a user other than root")
 }
 
 // command returns a command that runs as the account. Its environment omits the caller's locale and PG… variables,

@@ -17,7 +17,7 @@ const oldestMajor, newestMajor = 14, 18
 
 // ErrMissing means that no supported version of PostgreSQL is installed on the machine.
 var ErrMissing = errors.New("PostgreSQL 14 to 18 (initdb, postgres, pg_ctl) is not installed: " +
-	"run `scripts/provide postgres`, or install it " +
+	"run `scripts/provide postgres`, or install PostgreSQL " +
 	"(Debian, Ubuntu: apt-get install postgresql; Fedora: dnf install postgresql-server; " +
 	"macOS: brew install postgresql@17)")
 
@@ -78,8 +78,8 @@ func pickBinaries(ctx context.Context, wanted string, preferred, patterns []stri
 			return candidate, nil
 		}
 	}
-	return binaries{}, fmt.Errorf("the data directory belongs to PostgreSQL %s, but version %d was found: install %s, "+
-		"or dump and restore the data: %w", wanted, found[0].major, wanted, ErrMissing)
+	return binaries{}, fmt.Errorf("the data directory belongs to PostgreSQL %s, but version %d was found: "+
+		"install PostgreSQL %s, or dump and restore the data: %w", wanted, found[0].major, wanted, ErrMissing)
 }
 
 // preferredDirs returns the directories in PATH, and then the directory that pg_config reports. They come before the

@@ -64,7 +64,7 @@ func (i *Inspector) RequireUnprivileged(ctx context.Context) error {
 		ORDER BY rolsuper DESC, rolcreaterole DESC, rolname LIMIT 1), '')`).Scan(&role, &reason)
 	if err == nil && reason != "" {
 		return fmt.Errorf("the role %s of the scratch database has %s, which SQL in a backup could misuse: "+
-			"create a new role for the scratch database with CREATE ROLE name LOGIN", role, reason)
+			"for the scratch database, create a new role with CREATE ROLE name LOGIN", role, reason)
 	}
 	return err
 }

@@ -107,8 +107,8 @@ func ensureRoleSettings(ctx context.Context, p *pool) error {
 		p.raw.Reset() // the open sessions do not have the new settings
 	}
 	return errors.New("settings that are stored for the role do not apply in the database sessions: " +
-		"remove these settings from the database URL, or let the pooler open new connections, " +
-		"for example with RECONNECT in the console of PgBouncer")
+		"remove these settings from the database URL, " +
+		"or let the pooler open new connections, for example with RECONNECT in the console of PgBouncer")
 }
 
 // roleState compares a session with the roleSettings.
@@ -161,7 +161,8 @@ func (s *roleState) statements() []string {
 
 // refusal returns the error for a role that is not allowed to change its own settings.
 func (s *roleState) refusal() error {
-	return fmt.Errorf("the sessions of the role %s lack settings that Lockbox needs, and the role may not set them; "+
+	return fmt.Errorf("the sessions of the role %s lack settings that Lockbox needs, "+
+		"and the role is not allowed to change these settings; "+
 		"run these statements as a superuser, then start Lockbox again:\n%s;", s.role,
 		strings.Join(s.statements(), ";\n"))
 }

@@ -197,7 +197,7 @@ func (c *connector) acceptTimeline(timeline uint32) error {
 		case timeline == 0 || timeline == seen:
 			return nil
 		case timeline < seen:
-			return fmt.Errorf("%w: its timeline is %d, but another database server already had timeline %d",
+			return fmt.Errorf("%w: its timeline is %d, but Lockbox has already connected to a server with timeline %d",
 				errOldPrimary, timeline, seen)
 		}
 		if c.timeline.CompareAndSwap(seen, timeline) {

@@ -19,8 +19,8 @@ import (
 // ErrUnknownKey means that the database has no server key with this id and purpose. Its kind is domain.NotFound.
 var ErrUnknownKey = domain.Refuse(domain.NotFound, "server_key_not_found", "there is no such server key")
 
-var errReloadedJustNow = errors.New("the server key is not in memory, " +
-	"and was not looked up in the database, because the last reload of the key ring was less than 1 s ago")
+var errReloadedJustNow = errors.New("the server key is not in memory; " +
+	"the key was not looked up in the database, because the last reload of the key ring was less than 1 s ago")
 
 const (
 	// reloadInterval is the minimum time between two reloads for unknown key ids in tokens. These reloads are limited

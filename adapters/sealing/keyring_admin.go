@@ -47,11 +47,10 @@ func (k *Keyring) wrongSecret(opened []*openKey, failed []ports.ServerKey) error
 		why = previousSetting + " unwraps some keys and " + secretSetting + " unwraps none, so " + secretSetting +
 			" is wrong"
 	case hasPrevious:
-		why = "these keys need a secret other than " + secretSetting + " and " + previousSetting +
-			", or their rows are damaged"
+		why = "the rows of these keys are damaged, or the keys need a secret other than " + secretSetting +
+			" and " + previousSetting
 	default:
-		why = "these keys need a secret other than " + secretSetting +
-			", or their rows are damaged; " +
+		why = "the rows of these keys are damaged, or the keys need a secret other than " + secretSetting + "; " +
 			"during a change of the secret, set " + previousSetting + " to the previous secret"
 	}
 	return fmt.Errorf("%w: %s: %s", ErrWrongSecret, list, why)

@@ -115,7 +115,7 @@ func TestWrongSecret(t *testing.T) {
 			func(s *store) KeyringConfig { return config(t, s, two, one) },
 			[]string{"1 of 7", "api-key 2", "LOCKBOX_SECRET_KEY is wrong"}},
 		"one foreign key": {mixed(t, one, three), func(s *store) KeyringConfig { return config(t, s, one) },
-			[]string{"1 of 7", "api-key 2", "these keys need a secret other than LOCKBOX_SECRET_KEY, or", "damaged"}},
+			[]string{"1 of 7", "api-key 2", "the keys need a secret other than LOCKBOX_SECRET_KEY; during", "damaged"}},
 		"one key foreign to both": {mixed(t, one, three),
 			func(s *store) KeyringConfig { return config(t, s, one, two) },
 			[]string{"1 of 7", "api-key 2", "a secret other than LOCKBOX_SECRET_KEY and LOCKBOX_SECRET_KEY_PREVIOUS",

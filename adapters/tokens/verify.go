@@ -22,7 +22,7 @@ var (
 	errCritical  = errors.New("the token header has critical extensions (crit)")
 	errKeyID     = errors.New("the key id (kid) of the token is missing or malformed")
 	errKey       = errors.New("the signing key is unknown, retired or for another kind of token")
-	errKeyLookup = errors.New("the signing key was not looked up: too many lookups of unknown keys")
+	errKeyLookup = errors.New("the signing key was not looked up, because there were too many lookups of unknown keys")
 	errSignature = errors.New("the signature of the token is wrong")
 	errExpired   = domain.ErrCredentialExpired
 	errNoExpiry  = errors.New("the token has no expiry")

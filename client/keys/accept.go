@@ -59,7 +59,7 @@ func (h *Holder) firstContact(ctx context.Context, c *client.Client, box string,
 	}
 	if h.config.ConfirmAuthor == nil {
 		return fault(client.ErrKeyringAuthorUnknown, "this client sees the box "+box+" for the first time: "+
-			"compare the fingerprint of the keyring's author at a terminal, "+
+			"run the command at a terminal, where you can confirm the fingerprint of the keyring's author, "+
 			"or run lockbox box trust with an anchor (lba1_…)", nil)
 	}
 	return h.config.ConfirmAuthor(ctx, FirstContact{
@@ -132,14 +132,14 @@ func (s *state) continues(in *installation, box string) error {
 		return modeChanged(box)
 	case s.Head.Sequence < last.Sequence:
 		return fault(client.ErrKeyringRolledBack, fmt.Sprintf("the keyring of the box %s has the number %d, "+
-			"but this client has seen number %d; nothing was sent; "+
+			"but this client has already seen a keyring with the number %d; nothing was sent; "+
 			"after a database restore, run lockbox box repair %s",
 			box, s.Head.Sequence, last.Sequence, box), nil)
 	case s.Head.Sequence == last.Sequence && Fingerprint(s.digest()) != last.Digest:
-		return fault(client.ErrKeyringForked, fmt.Sprintf("the keyring of the box %s with the number %d differs from "+
-			"the keyring that this client has seen under this number; nothing was sent; "+
-			"compare the keyring with that of another member",
-			box, s.Head.Sequence), nil)
+		return fault(client.ErrKeyringForked, fmt.Sprintf("the keyring of the box %s with the number %d "+
+			"differs from the keyring that this client has seen under this number; nothing was sent; "+
+			"run lockbox box keyring %s, and compare its key id with the key id that another member sees",
+			box, s.Head.Sequence, box), nil)
 	}
 	return s.contains(last.Key)
 }

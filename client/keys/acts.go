@@ -65,7 +65,7 @@ func (h *Holder) first(ctx context.Context, c *client.Client, box string, me cal
 	}
 	if described.Encryption == ModeClient.String() {
 		return Anchor{}, fault(client.ErrClientEncryption,
-			"the box has client encryption: use a release of this client that encrypts values itself", nil)
+			"the box has client encryption, which this release does not support: use a newer release", nil)
 	}
 	made, err := Build(Plan{
 		Place:    Place{Installation: me.installation, Box: id, Mode: ModeServer},

@@ -99,8 +99,8 @@ func (s *state) sendable() error {
 	if s.Head.Mode == ModeServer {
 		return nil
 	}
-	return fault(client.ErrClientEncryption, "the box has client encryption, so its key is not sent to the server: "+
-		"use a release of this client that encrypts values itself", nil)
+	return fault(client.ErrClientEncryption, "the box has client encryption, so its key is not sent to the server; "+
+		"this release does not support client encryption: use a newer release", nil)
 }
 
 // KeyByID implements client.BoxKeys. KeyByID never returns a key of another box, even if the server sends the id of
@@ -135,7 +135,7 @@ func (h *Holder) KeyByID(ctx context.Context, c *client.Client, box, id string) 
 
 func foreignKey(cause error) error {
 	return fault(client.ErrKeyNotForThisBox, "the value is encrypted under a key that is not in the box's keyring: "+
-		"give that key explicitly if you have it", cause)
+		"if you have that key, pass it in the options of the call", cause)
 }
 
 // cached returns the keyring that was accepted last, or nil.
@@ -261,7 +261,7 @@ func (h *Holder) verify(ctx context.Context, c *client.Client, box string, store
 	error) {
 	if len(stored.Wrapped) == 0 {
 		return nil, fault(client.ErrNotRecipient, "you have no key of the box "+box+
-			": a member who has the key must run lockbox box grant "+box+" USER, with your user name as USER", nil)
+			": ask a member who has the key to run lockbox box grant "+box+" with your user name", nil)
 	}
 	s, err := h.open(stored)
 	if err != nil {

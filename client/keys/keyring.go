@@ -94,7 +94,7 @@ func assemble(plan Plan, recipients []Recipient, sealChain func(head []byte) []b
 	slices.SortFunc(recipients, func(a, b Recipient) int { return bytes.Compare(a.Fingerprint[:], b.Fingerprint[:]) })
 	switch {
 	case len(recipients) == 0 || len(recipients) > maxRecipients:
-		return nil, planError(fmt.Sprintf("a keyring needs 1 to %d recipients; this one would have %d",
+		return nil, planError(fmt.Sprintf("a keyring needs 1 to %d recipients, but this keyring would have %d",
 			maxRecipients, len(recipients)))
 	case plan.Sequence == 0:
 		return nil, planError("the keyring has no number: numbers begin with 1")
@@ -141,7 +141,7 @@ func (k *Keyring) digest() [32]byte { return sha256.Sum256(slices.Concat(k.signe
 func (k *Keyring) Open(id *Identity, wrapped []byte) (*Opened, error) {
 	key, ok := id.unwrap(wrapInfo(k.Head.Place, k.Head.Key, id.Fingerprint()), wrapped)
 	if !ok || key.ID() != k.Head.Key {
-		return nil, tampered("its wrapped key is for another box, another key id or another recipient")
+		return nil, tampered("the wrapped key belongs to a different box, key id or recipient")
 	}
 	chain, ok := open(key.bytes(), chainLabel, k.Head.Bytes(), k.Chain)
 	if !ok || len(chain)%keyLen != 0 || len(chain)/keyLen > maxChain {
@@ -160,7 +160,7 @@ func (k *Keyring) Open(id *Identity, wrapped []byte) (*Opened, error) {
 // tampered returns the error for a keyring that fails verification.
 func tampered(why string) error {
 	return fault(client.ErrKeyringTampered, "the keyring was changed: "+why+
-		"; nothing was sent; ask a box admin, and check whether this is the right server", nil)
+		"; nothing was sent; report this to a box admin, and check whether this is the right server", nil)
 }
 
 // Find returns the key that has the given id. It searches the current key and the earlier keys.

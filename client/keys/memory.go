@@ -97,9 +97,10 @@ func (k *known) urlOf(url string) (ID, bool) {
 // keys.
 func (k *known) checkPlace(url string, id ID) error {
 	if at, ok := k.urlOf(url); ok && at != id {
-		return fault(client.ErrInstallationChanged, "the server is another installation than before: "+
-			"ask the operator of the server whether the database was set up anew; "+
-			"only if it was, run lockbox login --accept-installation", nil)
+		return fault(client.ErrInstallationChanged,
+			"the installation at this URL is not the one that this client knows: "+
+				"ask the operator of the server whether the database was set up anew; "+
+				"only if it was, run lockbox login --accept-installation", nil)
 	}
 	if in := k.Installations[id]; in != nil && in.URL != "" && in.URL != url {
 		return fault(client.ErrInstallationElsewhere, "this installation is known under "+in.URL+

@@ -45,8 +45,8 @@ func readKnown(path string) (*known, error) {
 	if err != nil {
 		// An unreadable memory must not count as an empty one, because the client would then accept every keyring
 		// again.
-		return nil, fault(client.ErrMemoryUnwritable, "cannot read the file "+path+", "+
-			"in which this client stores the boxes and users that it knows: "+
+		return nil, fault(client.ErrMemoryUnwritable, "cannot read the file "+path+": "+
+			"this client stores the boxes and users that it knows in this file; "+
 			"correct the permissions of the file, or restore the file from a backup", err)
 	}
 	return &k, nil
@@ -114,8 +114,9 @@ func unchanged(k *known, change func(*known) error) (bool, error) {
 }
 
 func (m *Memory) unwritable(err error) error {
-	return fault(client.ErrMemoryUnwritable, "cannot write to the directory "+m.dir+", "+
-		"in which this client stores the boxes and users that it knows: make the directory writable, "+
+	return fault(client.ErrMemoryUnwritable, "cannot write to the directory "+m.dir+": "+
+		"this client stores the boxes and users that it knows in this directory; "+
+		"make the directory writable, "+
 		"choose another directory with XDG_CONFIG_HOME, "+
 		"or append the anchor of the box to the identity in LOCKBOX_IDENTITY (lbid1_…~lba1_…)", err)
 }

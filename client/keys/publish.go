@@ -51,7 +51,7 @@ func raced(err error) bool {
 }
 
 func noKeyring(box string) error {
-	return fault(client.ErrNoKeyring, "the box "+box+" has no keyring: make one with lockbox box adopt "+box,
+	return fault(client.ErrNoKeyring, "the box "+box+" has no keyring: to create one, run lockbox box adopt "+box,
 		nil)
 }
 

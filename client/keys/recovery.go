@@ -75,7 +75,8 @@ func (h *Holder) Repair(ctx context.Context, c *client.Client, box string) (drop
 	}
 	if head, ok := ParseHead(stored.Head); ok && head.Sequence >= last.Head.Sequence {
 		return nil, fault(client.ErrKeyringSequence,
-			"the server's keyring of the box "+box+" is not older than this client's keyring: nothing to repair", nil)
+			"the server's keyring of the box "+box+
+				" is not older than this client's keyring, so there is nothing to repair", nil)
 	}
 	if last.stored.Due, err = h.stale(ctx, c, box, last.Recipients); err != nil {
 		return nil, err

@@ -100,8 +100,8 @@ func (h *Holder) checkUser(ctx context.Context, in ID, recipients []Recipient, g
 		return identityChanged(grant.User, "in the keyring")
 	case h.config.ConfirmUser == nil:
 		return fault(client.ErrIdentityUnconfirmed, "the fingerprint of "+grant.User+" was never compared; "+
-			"no key was wrapped; get the fingerprint from "+grant.User+
-			" over another channel, or compare it at a terminal; "+
+			"no key was wrapped; run the command at a terminal, where you can confirm the fingerprint, "+
+			"or set --fingerprint to the fingerprint that "+grant.User+" gave you outside of Lockbox; "+
 			"--yes does not confirm a fingerprint", nil)
 	default:
 		if err := h.config.ConfirmUser(ctx, UserToConfirm{grant.User, fingerprint}); err != nil {
@@ -115,8 +115,8 @@ func (h *Holder) checkUser(ctx context.Context, in ID, recipients []Recipient, g
 // where the client knows the fingerprint from.
 func identityChanged(name, known string) error {
 	return fault(client.ErrIdentityChanged, "the identity of "+name+" differs from the fingerprint "+known+
-		"; no key was wrapped; ask "+name+" whether the identity is new; "+
-		"if it is, grant again with the fingerprint that "+name+" reports", nil)
+		"; no key was wrapped; ask "+name+" whether the identity is new, and which fingerprint it has; "+
+		"if the identity is new, grant the key again with this fingerprint", nil)
 }
 
 // publicKeys returns the public keys of recipients. Their fingerprints come from an accepted keyring. publicKeys

@@ -48,7 +48,7 @@ func (t *StreamTarget) UnmarshalText(text []byte) error {
 		return rule("must be a URL without a user name: set LOCKBOX_AUDIT_STREAM_HEADER instead")
 	case address.Scheme == "http" && !isLoopback(address.Hostname()):
 		return rule("must be an https URL, because plain HTTP exposes the events and the header; " +
-			"http is allowed only to this machine")
+			"http is allowed only if the webhook is on this machine")
 	}
 	t.webhook = target
 	return nil

@@ -61,8 +61,8 @@ func VerifyBackup(ctx context.Context, config Config, path, scratchURL string) (
 	}
 	manifest.VerifiedAt = system.Clock{}.Now()
 	if err := manifest.Write(path, authenticator.Code); err != nil {
-		return Verification{}, fmt.Errorf("the backup was verified, "+
-			"but the time could not be written to its manifest: %w", err)
+		return Verification{}, fmt.Errorf(
+			"the backup was verified, but the time could not be written to its manifest: %w", err)
 	}
 	return Verification{BackupReport: reportOf(path, manifest), Opened: opened}, nil
 }

@@ -67,7 +67,7 @@ func loadCertificate(chain, key []byte) (*loadedCertificate, error) {
 	for i, der := range pair.Certificate[1:] {
 		parsed, err := x509.ParseCertificate(der)
 		if err != nil {
-			return nil, fmt.Errorf("certificate %d of the chain: %w", i+2, err)
+			return nil, fmt.Errorf("parse certificate %d of the chain: %w", i+2, err)
 		}
 		if parsed.NotAfter.Before(loaded.expires) {
 			loaded.expires = parsed.NotAfter

@@ -179,11 +179,11 @@ func (c Config) checkLimits() error {
 	check(c.TracesRatio >= 0 && c.TracesRatio <= 1, "TRACES_RATIO", "must be from 0 to 1")
 	check(len(c.TracesHeaders.Bytes()) == 0 || c.TracesURL.isPrivate(), "TRACES_HEADERS",
 		"requires an https URL in LOCKBOX_TRACES_URL, because plain HTTP exposes the headers; "+
-			"http is allowed only to this machine")
+			"http is allowed only if the collector is on this machine")
 	_, _, wellFormed := c.streamHeader()
 	check(wellFormed, "AUDIT_STREAM_HEADER", "must be a header with its value, such as Authorization: Bearer TOKEN")
 	check(len(c.AuditStreamHeader.Bytes()) == 0 || c.AuditStream.isWebhook(), "AUDIT_STREAM_HEADER",
-		"is only for a webhook: set LOCKBOX_AUDIT_STREAM to its URL")
+		"is only for a webhook: set LOCKBOX_AUDIT_STREAM to the URL of a webhook")
 	check(c.MaxBodyBytes >= 1024, "MAX_BODY_BYTES", "must be at least 1024")
 	check(c.MinPasswordLength >= 1 && c.MinPasswordLength <= 100, "MIN_PASSWORD_LENGTH", "must be from 1 to 100")
 	check(c.TokenTTL >= time.Minute, "TOKEN_TTL", "must be at least 1m")

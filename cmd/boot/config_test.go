@@ -57,7 +57,7 @@ func TestSettings(t *testing.T) {
 		"a drain delay":          {"LOCKBOX_DRAIN_DELAY=5s", ""},
 		"a negative drain delay": {"LOCKBOX_DRAIN_DELAY=-1s", "LOCKBOX_DRAIN_DELAY must be from 0s to 5m"},
 		"too long a drain delay": {"LOCKBOX_DRAIN_DELAY=6m", "LOCKBOX_DRAIN_DELAY must be from 0s to 5m"},
-		"a certificate alone":    {"LOCKBOX_TLS_CERT=x", "LOCKBOX_TLS_CERT and LOCKBOX_TLS_KEY must be set together"},
+		"a certificate alone":    {"LOCKBOX_TLS_CERT=x", "LOCKBOX_TLS_CERT must be set together with LOCKBOX_TLS_KEY"},
 		"a file that is not there": {"LOCKBOX_INIT_TOKEN_FILE=/does/not/exist",
 			"LOCKBOX_INIT_TOKEN_FILE cannot be read"},
 		"a prefix": {"LOCKBOX_DROPLET_PREFIX=web-", ""},
@@ -76,7 +76,7 @@ func TestSettings(t *testing.T) {
 		"a host without images": {"LOCKBOX_DOCKER_HOST=unix:///run/docker.sock",
 			"LOCKBOX_DROPLET_IMAGES must name at least one image"},
 		"a key without the rest": {"LOCKBOX_DOCKER_TLS_KEY=hunter2",
-			"LOCKBOX_DOCKER_TLS_CA and LOCKBOX_DOCKER_TLS_CERT and"},
+			"LOCKBOX_DOCKER_TLS_CA must be set together with LOCKBOX_DOCKER_TLS_CERT and"},
 		"no certificate":       {"LOCKBOX_DOCKER_TLS_CA=x", "LOCKBOX_DOCKER_TLS_CA "},
 		"a Kubernetes service": {"LOCKBOX_PORT_5000_TCP=tcp://10.0.0.1:5000", ""},
 	} {

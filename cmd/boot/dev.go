@@ -134,7 +134,7 @@ func checkOwn(dir string) error {
 	owner, known := info.Sys().(*syscall.Stat_t)
 	if !info.IsDir() || info.Mode().Perm()&0o022 != 0 || known && int(owner.Uid) != os.Geteuid() {
 		return fmt.Errorf("%s must be a folder that you own and that no other user can write to: "+
-			"remove it, or name another with --dir", dir)
+			"remove it, or name another folder with --dir", dir)
 	}
 	return nil
 }

@@ -42,7 +42,7 @@ func (c Config) checkDroplets() error {
 				"unset all variables LOCKBOX_DOCKER_TLS_…"))
 	case !c.DockerHost.isLocal() && !c.hasDockerTLS():
 		mistakes = append(mistakes, mistake("DOCKER_HOST",
-			"is on another machine, and without TLS everyone on the network path could become root there: "+
+			"is on another machine, and without TLS everyone on the network path could become root on that machine: "+
 				"set LOCKBOX_DOCKER_TLS_CA_FILE, LOCKBOX_DOCKER_TLS_CERT_FILE and LOCKBOX_DOCKER_TLS_KEY_FILE"))
 	}
 	if len(c.DropletImages) == 0 {
@@ -65,7 +65,7 @@ func (c *Config) dockerTLS() (*tls.Config, error) {
 	}
 	if c.DockerTLSCA == "" || c.DockerTLSCert == "" || len(c.DockerTLSKey.Bytes()) == 0 {
 		return nil, mistake("DOCKER_TLS_CA",
-			"and LOCKBOX_DOCKER_TLS_CERT and LOCKBOX_DOCKER_TLS_KEY must be set together or not at all")
+			"must be set together with LOCKBOX_DOCKER_TLS_CERT and LOCKBOX_DOCKER_TLS_KEY: set all three or none")
 	}
 	// The operator also runs the engine, so trust only the CA that the operator configured, not the system's CAs.
 	trusted := x509.NewCertPool()
@@ -74,8 +74,8 @@ func (c *Config) dockerTLS() (*tls.Config, error) {
 	}
 	own, err := tls.X509KeyPair([]byte(c.DockerTLSCert), c.DockerTLSKey.Bytes())
 	if err != nil {
-		return nil, mistake("DOCKER_TLS_CA", "requires a client certificate, "+
-			"but LOCKBOX_DOCKER_TLS_CERT and LOCKBOX_DOCKER_TLS_KEY are not a matching pair in PEM format: "+
+		return nil, mistake("DOCKER_TLS_CA", "requires a client certificate: "+
+			"LOCKBOX_DOCKER_TLS_CERT and LOCKBOX_DOCKER_TLS_KEY are not a matching pair in PEM format: "+
 			err.Error())
 	}
 	return &tls.Config{

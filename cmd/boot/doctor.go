@@ -84,8 +84,8 @@ func checkSettings(config Config, unknown []string, reading error) Check {
 // checkMemory reports the limits that a server would compute from its memory limit. This check never fails.
 func checkMemory(config Config) Check {
 	bounds := config.bounds()
-	return ok("memory", fmt.Sprintf("%d MiB of memory allow %d connections, "+
-		"%d requests in flight (%d of one user) and %d key derivations at once",
+	return ok("memory", fmt.Sprintf("%d MiB of memory allow %d connections, %d requests in flight (%d of one user), "+
+		"and %d key derivations at the same time",
 		config.memoryBudget()>>20, bounds.Connections, bounds.Requests, bounds.RequestsPerUser,
 		config.maxDerivations()))
 }

@@ -79,7 +79,7 @@ func checkServer(d postgres.Diagnosis) Check {
 	detail := fmt.Sprintf("PostgreSQL %d, encoding %s", d.Major, d.Encoding)
 	switch {
 	case d.Standby:
-		return failed(checkNameDatabase, detail+", a standby that refuses writes",
+		return failed(checkNameDatabase, detail+"; the server is a standby, so it refuses writes",
 			"in LOCKBOX_DATABASE_URL, name the primary, or name all servers and add target_session_attrs=read-write")
 	case d.ReadOnly:
 		return failed(checkNameDatabase, detail+", read-only",
@@ -155,9 +155,11 @@ func (c Config) checkSecret(ctx context.Context, inspector *postgres.Inspector, 
 // checkClock compares the clock of this machine with that of the database.
 func checkClock(d postgres.Diagnosis) Check {
 	skew := d.Skew.Round(time.Millisecond)
-	detail := fmt.Sprintf("the database is %s ahead of this machine (±%s)", skew, d.SkewError.Round(time.Millisecond))
+	detail := fmt.Sprintf("the clock of the database is %s ahead of the clock of this machine (±%s)", skew,
+		d.SkewError.Round(time.Millisecond))
 	if skew < 0 {
-		detail = fmt.Sprintf("the database is %s behind this machine (±%s)", -skew, d.SkewError.Round(time.Millisecond))
+		detail = fmt.Sprintf("the clock of the database is %s behind the clock of this machine (±%s)", -skew,
+			d.SkewError.Round(time.Millisecond))
 	}
 	if d.Skew.Abs() > largeSkew+d.SkewError {
 		return warning(checkNameClock, detail,
@@ -168,7 +170,8 @@ func checkClock(d postgres.Diagnosis) Check {
 
 // checkReplication reports whether a crash or a failover of the database can lose committed changes.
 func checkReplication(d postgres.Diagnosis) Check {
-	const synchronous = "set synchronous_standby_names; docs/operating.md describes what a failover loses without it"
+	const synchronous = "set synchronous_standby_names, so that a failover loses no changes; " +
+		"see docs/operating.md"
 	standbys := fmt.Sprintf("%d standbys", d.Standbys)
 	switch {
 	case d.Standby:
@@ -177,8 +180,8 @@ func checkReplication(d postgres.Diagnosis) Check {
 		return failed(checkNameReplication, "a crash of the database can lose acknowledged changes",
 			"set fsync, full_page_writes and synchronous_commit to on")
 	case d.SyncNames == "" && d.Standbys > 0:
-		return warning(checkNameReplication, standbys+", asynchronous: a failover can lose acknowledged changes",
-			synchronous)
+		return warning(checkNameReplication,
+			standbys+" replicate asynchronously: a failover can lose acknowledged changes", synchronous)
 	case d.SyncNames == "":
 		return ok(checkNameReplication, "one server, durable")
 	case d.SyncCommit == "local":
@@ -189,7 +192,7 @@ func checkReplication(d postgres.Diagnosis) Check {
 			standbys+", but none is synchronous: every write waits until a synchronous standby connects",
 			"connect a standby whose name is in synchronous_standby_names")
 	case d.SyncStandbys < 0:
-		return ok(checkNameReplication, standbys+"; the role is not allowed to see which of them are synchronous")
+		return ok(checkNameReplication, standbys+"; the role is not allowed to see which standbys are synchronous")
 	}
 	return ok(checkNameReplication, fmt.Sprintf("%s, %d synchronous", standbys, d.SyncStandbys))
 }
@@ -199,7 +202,7 @@ func checkReplication(d postgres.Diagnosis) Check {
 func checkPooler(d postgres.Diagnosis) Check {
 	if d.Pooled {
 		return warning(checkNamePooler, "LOCKBOX_DATABASE_URL leads to a pooler, such as PgBouncer",
-			"connect directly to PostgreSQL, or configure the pooler as in docs/operating.md; "+
+			"connect directly to PostgreSQL, or configure the pooler as docs/operating.md describes; "+
 				"run backups over a direct connection")
 	}
 	return ok(checkNamePooler, "none")

@@ -30,11 +30,11 @@ func (c Config) checkCertificate(now time.Time) Check {
 	case loaded == nil && c.TLSCert+string(c.TLSKey.Bytes()) != "":
 		return failed(name, "the certificate cannot be used", "see settings")
 	case loaded == nil && c.listensOnLoopback():
-		return ok(name, "no certificate: plain HTTP, only on loopback")
+		return ok(name, "there is no certificate; plain HTTP is served only on loopback")
 	case loaded == nil && len(c.TrustedProxies) > 0:
-		return ok(name, "no certificate: plain HTTP behind a trusted proxy")
+		return ok(name, "there is no certificate; plain HTTP is served behind a trusted proxy")
 	case loaded == nil:
-		return warning(name, "no certificate: plain HTTP on "+c.HTTPAddr.String(),
+		return warning(name, "there is no certificate; plain HTTP is served on "+c.HTTPAddr.String(),
 			"set LOCKBOX_TLS_CERT_FILE and LOCKBOX_TLS_KEY_FILE, or run a TLS proxy in front of Lockbox")
 	}
 	current := loaded.current.Load()
@@ -152,7 +152,7 @@ func (c Config) checkBackups(now time.Time) Check {
 	case err != nil:
 		return failed(name, err.Error(), create)
 	case times.created.IsZero():
-		return failed(name, "no manifest in "+c.BackupDir+" is authentic and has its dump", create)
+		return failed(name, "there is no complete backup with an authentic manifest in "+c.BackupDir, create)
 	case now.Sub(times.created) > oldBackup:
 		return warning(name, "the newest backup is from "+times.created.Format(time.DateTime), create)
 	case times.verified.IsZero():

@@ -132,8 +132,8 @@ func TestDoctorBackups(t *testing.T) {
 		"never verified": {time.Hour, 0, doctorSecret, false, StatusWarning, "no backup was verified"},
 		"verified long ago": {time.Hour, 90 * 24 * time.Hour, doctorSecret, false, StatusWarning,
 			"the last verification was on"},
-		"forged":       {time.Hour, time.Hour, otherSecret, false, StatusError, "is authentic"},
-		"deleted dump": {time.Hour, time.Hour, doctorSecret, true, StatusError, "has its dump"},
+		"forged":       {time.Hour, time.Hour, otherSecret, false, StatusError, "an authentic manifest"},
+		"deleted dump": {time.Hour, time.Hour, doctorSecret, true, StatusError, "no complete backup"},
 	} {
 		config := config
 		config.BackupDir = t.TempDir()

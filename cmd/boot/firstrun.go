@@ -60,7 +60,7 @@ func createSecret(ctx context.Context, config Config, path string) error {
 func refuseKeys(ctx context.Context, store *postgres.Store, path string) error {
 	has, err := store.HasServerKeys(ctx)
 	if err == nil && has {
-		return fmt.Errorf("the database already has server keys, but the secret that opens them is missing: "+
+		return fmt.Errorf("the database already has server keys, but the secret that encrypts them is missing: "+
 			"put the secret back into %s", path)
 	}
 	return err

@@ -146,8 +146,8 @@ var metrics = []metric{
 		"1 if the database committed the last probe of this server, otherwise 0. A probe runs every 5 seconds.",
 		func(s stats) values { return values{"": writable(s.db.Health)} }),
 	newMetric(gauge, "lockbox_db_clock_skew_seconds", "",
-		"Time by which the clock of the database is ahead of the clock of this server, in seconds; "+
-			"negative if the clock of the database is behind.",
+		"Time by which the clock of the database is ahead of the clock of this server, in seconds. "+
+			"The value is negative if the clock of the database is behind.",
 		func(s stats) values { return one(s.db.Health.ClockSkew.Seconds()) }),
 
 	newMetric(gauge, "lockbox_db_batch_requests_waiting", "kind",
@@ -163,7 +163,7 @@ var metrics = []metric{
 		"Number of requests that were refused because the batch queue was full, by kind (lookup or write of an entry).",
 		func(s stats) values { return byKind(s.db.Lookups.Refused, s.db.Writes.Refused) }),
 	newMetric(counter, "lockbox_db_write_fallbacks_total", "",
-		"Number of entry writes that a batch did not store, so they were repeated under locks.",
+		"Number of entry writes that a batch did not store and that this server then repeated under locks.",
 		func(s stats) values { return one(s.db.WriteFallbacks) }),
 
 	newMetric(gauge, "lockbox_events_waiting", "", "Number of audit events that wait to be committed.",

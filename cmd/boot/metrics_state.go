@@ -41,13 +41,13 @@ var (
 	streamEvents = prometheus.NewDesc("lockbox_audit_stream_events_total",
 		"Number of audit events that this server delivered to the audit stream.", nil, nil)
 	streamFailures = prometheus.NewDesc("lockbox_audit_stream_failures_total",
-		"Number of times that this server failed to deliver audit events to the audit stream, "+
-			"or to read or update the queue of the audit stream.", nil, nil)
+		"Number of times that this server failed to deliver audit events to the audit stream. "+
+			"Failures to read or update the queue of the audit stream count, too.", nil, nil)
 	streamLag = prometheus.NewDesc("lockbox_audit_stream_lag_seconds",
 		"Age of the oldest audit event in the queue of the audit stream, in seconds; 0 if all events are delivered.",
 		nil, nil)
 	streamHolder = prometheus.NewDesc("lockbox_audit_stream_holder",
-		"1 if this server delivers the audit stream; 0 if another server does.", nil, nil)
+		"1 if this server delivers the audit stream, otherwise 0.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.

@@ -230,11 +230,11 @@ func (c *Config) serverCertificate(files certificateFiles) (*certificate, error)
 		return nil, nil
 	}
 	if c.TLSCert == "" || len(c.TLSKey.Bytes()) == 0 {
-		return nil, mistake("TLS_CERT", "and LOCKBOX_TLS_KEY must be set together or not at all")
+		return nil, mistake("TLS_CERT", "must be set together with LOCKBOX_TLS_KEY: set both or neither")
 	}
 	loaded, err := newCertificate([]byte(c.TLSCert), c.TLSKey.Bytes(), files)
 	if err != nil {
-		return nil, mistake("TLS_CERT", "and LOCKBOX_TLS_KEY are not a certificate and its key in PEM: "+err.Error())
+		return nil, mistake("TLS_CERT", "must be a certificate in PEM for the key in LOCKBOX_TLS_KEY: "+err.Error())
 	}
 	return loaded, nil
 }

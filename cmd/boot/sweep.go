@@ -127,7 +127,7 @@ func newSweepMetrics(config Config) *sweepMetrics {
 		lastSuccess: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "lockbox_sweep_last_success_timestamp_seconds",
 			Help: "Time of the last sweep without an error, in seconds since 1970. " +
-				"Before the first such sweep, it is the time when the server started.",
+				"Before the first such sweep, the value is the time when the server started.",
 		}),
 		deleted: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "lockbox_sweep_deleted_total",

@@ -22,7 +22,7 @@ func (s Accounts) AddUser(ctx context.Context, by domain.Requester, in AccountsA
 		return err
 	}
 	if in.Username == "" || in.Group == "" {
-		return domain.Refuse(domain.Invalid, "account_incomplete", "username and group must both be given")
+		return domain.Refuse(domain.Invalid, "account_incomplete", "the fields username and group are both required")
 	}
 	name, err := domain.ParseUserName(in.Username)
 	if err != nil {

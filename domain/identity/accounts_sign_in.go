@@ -32,7 +32,8 @@ type AccountsSignIn struct {
 // lockout, a right password with a right code still signs in.
 func (s Accounts) SignIn(ctx context.Context, by domain.Requester, in AccountsSignIn) (TokenPair, error) {
 	if in.Username == "" || in.Code == "" {
-		return TokenPair{}, domain.Refuse(domain.Invalid, "sign_in_incomplete", "username and code must both be given")
+		return TokenPair{}, domain.Refuse(domain.Invalid, "sign_in_incomplete",
+			"the fields username and code are both required")
 	}
 	begin := s.clock.Now()
 	// Reserve the attempt before the lookup, so that an unknown username is counted and locked out like a known one.

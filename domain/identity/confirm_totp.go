@@ -32,7 +32,7 @@ func (s *Service) ConfirmTOTP(ctx context.Context, by domain.Requester, in Confi
 	}
 	if in.Code == "" {
 		return domain.InvalidField("code", "code_required",
-			"code is missing: send the first code that the authenticator app shows")
+			"the field code is missing: send the first code that the authenticator app shows")
 	}
 	stored, err := s.unconfirmedTOTP(ctx, s.store.Read(), caller.UserID)
 	if err != nil {

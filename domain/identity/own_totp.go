@@ -79,7 +79,7 @@ func (s *core) confirmedTOTP(ctx context.Context, in ownTOTPChange) (ports.Seale
 	}
 	if in.code == "" {
 		return ports.SealedTOTPSecret{}, domain.InvalidField("code", "code_required",
-			"code is missing: send a TOTP code or a recovery code")
+			"the field code is missing: send a TOTP code or a recovery code")
 	}
 	return stored, nil
 }

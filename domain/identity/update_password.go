@@ -97,7 +97,7 @@ func (s *core) checkCurrentPassword(ctx context.Context, by domain.Requester, ca
 	action domain.Action, stored ports.SealedPassword, given string) error {
 	if given == "" {
 		return domain.InvalidField("currentPassword", "current_password_required",
-			"currentPassword is missing: send the current password to set a new one")
+			"the field currentPassword is missing: to set a new password, also send the current one")
 	}
 	current, err := domain.ParseGivenPassword(given)
 	if err != nil {

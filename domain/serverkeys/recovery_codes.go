@@ -52,7 +52,7 @@ func (s *Service) ConvertRecoveryCodes(ctx context.Context, listed int) (int, er
 			}
 			if len(codes) > maxPlainCodes {
 				surplus = fmt.Errorf("user %s has more than %d recovery codes without a key, "+
-					"so some were added to the database later; no code of this user was converted; "+
+					"so some codes were added directly to the database; no code of this user was converted; "+
 					"delete the codes, and let the user enrol again",
 					user.Name, maxPlainCodes)
 				return 0, nil

@@ -102,7 +102,7 @@ func sameRoom(a, b string) bool {
 // allowance describes the imports that a rule allows.
 func allowance(rule Rule) string {
 	if len(rule.May) == 0 {
-		return "it may import nothing of the module"
+		return "it may import no other package of the module"
 	}
 	return "within the module, it may import only " + strings.Join(rule.May, ", ")
 }

@@ -85,6 +85,6 @@ func TokenDigests(t *testing.T, open func(t *testing.T) TokenDigestsFixture) {
 	require.Equal(t, first[2:], all(f.Digests)[2:], "and nothing else")
 	f.Rekey(t, domain.KeyForTokens)
 	for _, digest := range all(f.Digests) {
-		require.False(t, seen[digest], "a new token key invalidates everything")
+		require.False(t, seen[digest], "a new token key changes all digests")
 	}
 }

@@ -103,7 +103,8 @@ func sealerCheckOuter(t *testing.T, f EntrySealerFixture) {
 			return f.Sealer.CheckOuter(t.Context(), at, id, envelope)
 		}
 		require.NoError(t, check(entryPlace, sealed.ServerKey, sealed.Envelope), name)
-		requireTampered(t, check(entryPlace, next, sealed.Envelope), "the row names another server key")
+		requireTampered(t, check(entryPlace, next, sealed.Envelope),
+			"the row and the envelope name different server keys")
 		for _, envelope := range append(damaged(sealed.Envelope), nil) {
 			requireTampered(t, check(entryPlace, sealed.ServerKey, envelope), name)
 		}
@@ -145,7 +146,7 @@ func sealerRebind(t *testing.T, f EntrySealerFixture) {
 		cipher := prepare(t, f.Sealer, key, ports.Sealed{Place: to, Envelope: envelope})
 		requireOpens(t, cipher, to, restored)
 		_, err = cipher.Open(entryPlace, restored)
-		requireTampered(t, err, "the restored version does not open as the former version")
+		requireTampered(t, err, "the restored version cannot be decrypted as the former version")
 		_, _, err = f.Sealer.Rebind(t.Context(), to, before[name].Envelope, to)
 		requireTampered(t, err, "the envelope belongs to another version")
 	}

@@ -125,13 +125,14 @@ func checkResponse(e Exchange, input *openapi3filter.RequestValidationInput) err
 	}
 	described := input.Route.Operation.Responses.Status(e.Status)
 	if described == nil {
-		return fmt.Errorf("the status %d is not described", e.Status)
+		return fmt.Errorf("the description does not contain the status %d", e.Status)
 	}
 	if err := checkHeaders(e.Header, described.Value); err != nil {
 		return err
 	}
 	if len(described.Value.Content) == 0 && (len(e.Body) > 0 || e.Header.Get("Content-Type") != "") {
-		return fmt.Errorf("it has a body of type %q, but the description has none", e.Header.Get("Content-Type"))
+		return fmt.Errorf("it has a body of type %q, but the description of this response contains no body",
+			e.Header.Get("Content-Type"))
 	}
 	return nil
 }
@@ -145,7 +146,7 @@ func checkHeaders(got http.Header, described *openapi3.Response) error {
 			known = known || http.CanonicalHeaderKey(other) == name
 		}
 		if !known {
-			return fmt.Errorf("the header %s is not described", name)
+			return fmt.Errorf("the description does not contain the header %s", name)
 		}
 	}
 	return nil

@@ -115,7 +115,7 @@ func (s *stream) run(ctx context.Context, interval time.Duration) {
 		case <-ticker.C:
 		}
 		if s.waiting.Load() >= maxWaiting {
-			s.refuse("not sent: too many requests wait")
+			s.refuse("the request was not sent, because too many requests were waiting")
 			continue
 		}
 		s.waiting.Add(2)

@@ -91,8 +91,8 @@ func parseFlags() options {
 	flag.StringVar(&o.json, "json", "", "file to write the report to")
 	flag.BoolVar(&o.keep, "keep", false, "keep the folder with the logs")
 	flag.BoolVar(&o.async, "async", false, "replicate asynchronously; acknowledged writes may then be lost")
-	flag.BoolVar(&o.untimed, "untimed", false, "report durations but ignore their limits; use this on a machine that "+
-		"also runs other programs")
+	flag.BoolVar(&o.untimed, "untimed", false, "report durations but ignore their limits; "+
+		"use this option on a machine that also runs other programs")
 	flag.IntVar(&o.accounts, "accounts", 8, "number of users; each user writes and reads one entry")
 	flag.DurationVar(&o.interval, "interval", 200*time.Millisecond, "time between two writes of a user")
 	flag.Parse()

@@ -101,7 +101,7 @@ func (p *report) failures(timed bool) []string {
 	if p.Mode != "asynchronous" {
 		check(p.Lost == 0, "%d acknowledged writes were lost", p.Lost)
 		check(p.Unaudited == 0, "%d acknowledged requests have no audit event", p.Unaudited)
-		check(p.Stale == p.StaleUnfenced, "%d reads were stale, although no unfenced split explains them",
+		check(p.Stale == p.StaleUnfenced, "%d reads were stale, although no former primary was running",
 			p.Stale-p.StaleUnfenced)
 	}
 	if !timed {
@@ -111,8 +111,8 @@ func (p *report) failures(timed bool) []string {
 	if p.Mode == "asynchronous" {
 		return broken // with this mode, outages are shorter than the deadlines of statements
 	}
-	check(p.LongestShare <= seconds(maxShare.Seconds()), "writes failed for %.1f s after the database accepted them",
-		float64(p.LongestShare))
+	check(p.LongestShare <= seconds(maxShare.Seconds()),
+		"writes to Lockbox failed for %.1f s after the database accepted writes again", float64(p.LongestShare))
 	return broken
 }
 
@@ -126,9 +126,8 @@ func (p *report) print(out io.Writer) {
 	}
 	line("\nreplication: %s; acknowledged: %d writes, %d reads; stored versions: %d", p.Mode, p.Acknowledged, p.Reads,
 		p.Versions)
-	line("lost writes: %d, doubled writes: %d, stale reads: %d (%d in unfenced splits), requests without audit "+
-		"event: %d", p.Lost, p.Doubled, p.Stale,
-		p.StaleUnfenced, p.Unaudited)
+	line("lost writes: %d, doubled writes: %d, stale reads: %d (%d while a former primary ran), "+
+		"requests without audit event: %d", p.Lost, p.Doubled, p.Stale, p.StaleUnfenced, p.Unaudited)
 	line("longest outage %.1f s, Lockbox's share at most %.1f s, longest request %.1f s", float64(p.LongestOutage),
 		float64(p.LongestShare), float64(p.LongestRequest))
 	for _, reason := range slices.Sorted(maps.Keys(p.Refused)) {

@@ -74,7 +74,7 @@ func (v *verdict) checkWrites(s *stream, stored map[int64]int64) {
 		}
 		v.Acknowledged++
 		if stored[w.version] != w.attempt {
-			v.blame(&v.Lost, "%s was acknowledged as version %d, but this version holds attempt %d", w.id, w.version,
+			v.blame(&v.Lost, "%s was acknowledged as version %d, but this version contains attempt %d", w.id, w.version,
 				stored[w.version])
 		}
 	}

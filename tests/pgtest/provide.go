@@ -56,8 +56,8 @@ func Provide(ctx context.Context) (*Server, error) {
 	}
 	contained, dockerErr := startContainer(ctx)
 	if dockerErr != nil {
-		return nil, fmt.Errorf("%w; alternatively, set %s to the URL of a server; "+
-			"a container could not be started either: %w", err, Variable, dockerErr)
+		return nil, fmt.Errorf("%w; alternatively, set %s to the URL of a PostgreSQL server; "+
+			"the tests also tried to start PostgreSQL in a container: %w", err, Variable, dockerErr)
 	}
 	return contained, nil
 }

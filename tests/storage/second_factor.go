@@ -97,7 +97,7 @@ func totpStepOnce(f *fixture) {
 	}
 	group.Wait()
 	require.Equal(f, int64(1), accepted.Load())
-	require.False(f, accept(secret.Code.ID, 99), "the code of an earlier step is spent too")
+	require.False(f, accept(secret.Code.ID, 99), "a code of an earlier step is refused, too")
 	require.True(f, accept(secret.Code.ID, 101))
 	require.False(f, accept(f.id(), 102), "an unknown secret")
 	stored, err := f.Read().TOTPSecrets.Get(f.Context(), user.ID, false)

@@ -195,7 +195,7 @@ func plainRecoveryCodes(f *fixture) {
 	require.Zero(f, deleted)
 	spent, err := f.Read().TOTPSecrets.SpendRecovery(f.Context(), secret.Code.ID, digest("keyed"))
 	require.NoError(f, err)
-	require.True(f, spent, "a keyed code is neither replaced nor deleted")
+	require.True(f, spent, "a recovery code that already has a key is neither replaced nor deleted")
 }
 
 func sealedTokens(f *fixture) {

@@ -194,7 +194,7 @@ func writerReservation(f *fixture) {
 	require.NoError(f, f.reserve(o, "entry", ports.Reservation{Room: room, Added: 2 * size, Limit: 5000}))
 	require.True(f, try("small", 2, true), "each write deletes a version")
 	require.False(f, try("larger", 2, true))
-	require.False(f, try("small", 3, true), "version 5 is after the last slot")
+	require.False(f, try("small", 3, true), "the new version would need a slot that is not reserved")
 	require.False(f, try("small", 0, true))
 	room.Until = 5
 	require.NoError(f, f.reserve(o, "entry", ports.Reservation{Room: room, Limit: 5000}))

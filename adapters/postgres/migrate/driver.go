@@ -240,7 +240,7 @@ func (d *driver) commit() error {
 	if d.warning != nil {
 		// An administrator cancelled the wait for the standby. The step is committed on this server, but possibly not
 		// replicated.
-		return fmt.Errorf("the migration was committed, but may not be replicated: %s", d.warning.Message)
+		return fmt.Errorf("the migration was committed, but is possibly not replicated: %s", d.warning.Message)
 	}
 	return nil
 }

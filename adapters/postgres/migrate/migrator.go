@@ -135,7 +135,7 @@ func CheckSchema(current, newest uint) error {
 		return nil
 	}
 	return fmt.Errorf("the database schema is at version %06d of release line %03d, "+
-		"but this program knows versions up to %06d of line %03d: run a program of line %03d",
+		"but this program knows only versions up to %06d of release line %03d: use a program of release line %03d",
 		current, current/versionsPerLine, newest, newest/versionsPerLine, current/versionsPerLine)
 }
 

@@ -11,8 +11,8 @@ import (
 )
 
 // errHung means that the server stopped answering during a migration.
-var errHung = errors.New("the database server does not answer; the migration was stopped, " +
-	"and the server will roll it back")
+var errHung = errors.New("the database server does not answer; " +
+	"the migration was stopped, and the database server will roll back its changes")
 
 const (
 	// watchInterval is the time between two checks of the server during a migration.

@@ -111,8 +111,8 @@ func (b *bench) turns(scenarios []string, one, two *target, tell func(scenario s
 			if err := b.verdict(); err != nil {
 				return err
 			}
-			say("round %d of %d, %s: %.0f/s and %.0f/s, a ratio of %.3f; ratio of processor times %.3f", round+1,
-				b.options.rounds, scenario, rates[one], rates[two], ratio.Rate, ratio.CPU)
+			say("round %d of %d, %s: %.0f/s and %.0f/s; the ratio is %.3f, and the ratio of processor times is %.3f",
+				round+1, b.options.rounds, scenario, rates[one], rates[two], ratio.Rate, ratio.CPU)
 		}
 	}
 	return nil

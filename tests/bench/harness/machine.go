@@ -41,8 +41,8 @@ func (b *bench) machine() machine {
 		Go:         runtime.Version(),
 		Commit:     b.commit,
 		Lockbox:    b.settings,
-		Load: fmt.Sprintf("%d connections, %d × %s of each scenario after %s", b.connections, b.options.rounds,
-			b.slice, b.warmUp),
+		Load: fmt.Sprintf("%d connections; each scenario runs %d × %s after a warm-up of %s", b.connections,
+			b.options.rounds, b.slice, b.warmUp),
 		Size: b.size,
 	}
 }

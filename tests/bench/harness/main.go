@@ -87,8 +87,9 @@ func parse() options {
 		"how long a slice lasts; each scenario runs for rounds × slice in total")
 	flag.DurationVar(&o.warmUp, "warm-up", 3*time.Second, "how long each scenario runs before the measurement begins")
 	flag.StringVar(&o.scenario, "scenario", "",
-		"the scenarios to run, separated by commas: "+strings.Join(load.Scenarios(), ", ")+"; or \"scale\", which "+
-			"compares small and large tables; or \"queue\", which compares 2 database connections with the default")
+		"the scenarios to run, separated by commas: "+strings.Join(load.Scenarios(), ", ")+"; "+
+			"alternatively, \"scale\" compares small and large tables, "+
+			"and \"queue\" compares 2 database connections with the default number")
 	flag.StringVar(&o.base, "base", "", "a commit to compare with the checked-out code")
 	flag.StringVar(&o.program, "program", "", "the binary to measure instead of a build of the checked-out code")
 	flag.StringVar(&o.output, "output", "",
@@ -97,8 +98,8 @@ func parse() options {
 	flag.Var(&o.settings, "set",
 		"a setting for the checked-out code, as NAME=value without the prefix LOCKBOX_; the flag can be repeated")
 	flag.StringVar(&o.spoil, "spoil", "",
-		"for testing the harness: \"values\" overwrites entries during the load, and \"record\" disables the audit of "+
-			"reads; the run must then fail")
+		"for testing the harness: \"values\" overwrites entries during the load, "+
+			"and \"record\" disables the audit of reads; with either value, the run must fail")
 	flag.Parse()
 	return o
 }
@@ -107,8 +108,8 @@ func parse() options {
 func (o options) check() error {
 	apart := o.scenario == "scale" || o.scenario == "queue"
 	if o.profiled != "" && (o.base != "" || o.scenario != "") || apart && o.base != "" {
-		return errors.New("-profile cannot be combined with -base or -scenario, and -base cannot be combined with " +
-			"-scenario scale or queue")
+		return errors.New("-profile cannot be combined with -base or -scenario, " +
+			"and -base cannot be combined with -scenario scale or -scenario queue")
 	}
 	var asked []string
 	if o.scenario != "" && !apart {

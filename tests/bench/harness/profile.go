@@ -39,7 +39,7 @@ func (b *bench) profile(ctx context.Context) error {
 	if err := errors.Join(err, record.Wait()); err != nil {
 		return err
 	}
-	fmt.Printf("%s: %.0f requests/s; %% of the server's processor time, with and without called functions\n",
+	fmt.Printf("%s: %.0f requests/s; the table shows %% of the processor time, with and without called functions\n",
 		b.options.profiled, slice.Rate())
 	report := exec.CommandContext(ctx, "perf", "report", "-i", samples, "--children", "-g", "none", "--percent-limit",
 		"1")

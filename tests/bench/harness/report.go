@@ -153,8 +153,8 @@ func (r *report) print(to io.Writer) {
 			f.Wire.Bytes, floor, ratio, byCPU)
 	}
 	table.Flush()
-	fmt.Fprint(to, "the columns \"statements\", \"round trips\" and \"bytes\" count the traffic between the server and "+
-		"PostgreSQL per request; in the scenario \"revoke\", four HTTP requests count as one\n\n")
+	fmt.Fprint(to, "the columns \"statements\", \"round trips\" and \"bytes\" count the traffic per request "+
+		"between the server and PostgreSQL; in the scenario \"revoke\", four HTTP requests count as one\n\n")
 	for _, each := range r.Aims {
 		fmt.Fprintf(to, "%-8s %s: %.2f\n", holds(each.Holds), each.What, each.Found)
 	}

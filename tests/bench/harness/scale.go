@@ -54,8 +54,8 @@ func (b *bench) scale(ctx context.Context) error {
 		fmt.Sprintf("from %d to %d entries", fewEntries, manyEntries): r.Entries,
 		fmt.Sprintf("from %d to %d users", fewUsers, manyUsers):       r.Users} {
 		middle := medians(ratios)
-		fmt.Printf("%-8s reading a box that grows %s keeps at least 0.90 of its rate: %.3f (processor time for a "+
-			"request: %.3f times)\n",
+		fmt.Printf("%-8s if a box grows %s, the rate of reads stays at 0.90 or more of the old rate: %.3f "+
+			"(the processor time of a request is %.3f times the old time)\n",
 			holds(middle.Rate >= .9), what, middle.Rate, middle.CPU)
 	}
 	return nil
@@ -125,9 +125,8 @@ func (b *bench) queue(ctx context.Context) error {
 		}
 	}
 	for _, scenario := range scenarios {
-		fmt.Printf("%-8s with 2 database connections has %.3f times the rate that it has with the default, for %d "+
-			"clients\n",
-			scenario, medians(ratios[scenario]).Rate, b.connections)
+		fmt.Printf("%-8s with %d clients: 2 database connections give %.3f times the rate of the default\n",
+			scenario, b.connections, medians(ratios[scenario]).Rate)
 	}
 	return nil
 }

@@ -96,7 +96,7 @@ func (c *conn) compose(r request) {
 	c.out = append(append(out, "\r\n"...), r.body...)
 }
 
-var errMalformed = errors.New("the answer is not HTTP/1.1 in the form that the load driver reads")
+var errMalformed = errors.New("the load driver cannot parse the response")
 
 func (c *conn) receive() (closing bool, err error) {
 	line, err := c.in.ReadSlice('\n')

@@ -175,7 +175,8 @@ const maxWrong = 3
 func (d *Driver) run(order Run) (Slice, error) {
 	act, known := scenarios[order.Scenario]
 	if !known || d.world == nil {
-		return Slice{}, fmt.Errorf("the scenario %q is unknown, or no Lockbox has been filled", order.Scenario)
+		return Slice{}, fmt.Errorf("the scenario %q is unknown, or no server has been filled with entries",
+			order.Scenario)
 	}
 	if time.Since(d.last) > idle {
 		for _, w := range d.workers {

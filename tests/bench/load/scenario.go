@@ -82,7 +82,7 @@ func (w *worker) readAt(at int, token string) error {
 	case got.version != version:
 		return fmt.Errorf("%s is at version %d instead of %d", w.world.paths[at], got.version, version)
 	case !bytes.Equal(got.body, w.wanted):
-		return fmt.Errorf("%s at version %d has another value than was written", w.world.paths[at], version)
+		return fmt.Errorf("the value of %s at version %d is not the value that was written", w.world.paths[at], version)
 	}
 	return nil
 }
@@ -125,7 +125,8 @@ func (w *worker) readWhileWritten() error {
 	w.wanted = AppendValue(w.wanted[:0], at/w.world.Entries, at%w.world.Entries, write)
 	switch {
 	case got.version < version:
-		return fmt.Errorf("%s is at version %d, but was already at version %d", w.world.paths[at], got.version, version)
+		return fmt.Errorf("%s is at version %d, but had already reached version %d", w.world.paths[at], got.version,
+			version)
 	case err != nil || write > w.world.writes.Load() || !bytes.Equal(got.body, w.wanted):
 		return fmt.Errorf("%s at version %d has a value that no write contained", w.world.paths[at], got.version)
 	}
@@ -190,7 +191,7 @@ func (w *worker) readPassphrase() error {
 	}
 	w.world.reads.Add(1)
 	if w.wanted = AppendValue(w.wanted[:0], 0, i, 0); got.version != 1 || !bytes.Equal(got.body, w.wanted) {
-		return fmt.Errorf("entry %d under a passphrase has another value than was written", i)
+		return fmt.Errorf("the value of entry %d under a passphrase is not the value that was written", i)
 	}
 	return nil
 }

@@ -200,7 +200,7 @@ func (d *Driver) makeEntry(w *worker, at int) error {
 		return err
 	}
 	if got.version != 1 {
-		return fmt.Errorf("%s: the first write made version %d", d.world.paths[at], got.version)
+		return fmt.Errorf("%s: the first write created version %d instead of version 1", d.world.paths[at], got.version)
 	}
 	return nil
 }
