@@ -41,7 +41,7 @@ func TestFindTool(t *testing.T) {
 	}
 	_, err := findTool(t.Context(), "pg_dump", 17, []string{old, same})
 	require.ErrorIs(t, err, ErrNoTool)
-	require.ErrorContains(t, err, same+"/pg_dump is version 16, but version 17 is needed")
+	require.ErrorContains(t, err, same+"/pg_dump is version 16, but version 17 or newer is needed")
 	_, err = findTool(t.Context(), "pg_dump", 15, []string{t.TempDir()})
 	require.ErrorIs(t, err, ErrNoTool)
 	require.ErrorContains(t, err, "pg_dump is not installed, and version 15 or newer is needed")
