@@ -261,7 +261,8 @@ func (r *response) version(k call) (uint64, error) {
 	text := strings.TrimPrefix(r.header.Get("ETag"), "W/") // proxies that compress turn the tag into a weak one
 	version, err := strconv.ParseUint(strings.Trim(text, `"`), 10, 64)
 	if err != nil {
-		return 0, badResponse(k, "the response has no version in ETag: check that URL points to a Lockbox server")
+		return 0, badResponse(k, "the response has no version in ETag: "+
+			"check that Config.URL is the address of a Lockbox server")
 	}
 	return version, nil
 }

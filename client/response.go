@@ -21,7 +21,7 @@ type response struct {
 func (r *response) checkJSON(k call) *Error {
 	media, _, _ := mime.ParseMediaType(r.header.Get("Content-Type"))
 	if media != "application/json" || !json.Valid(r.body) {
-		return badResponse(k, "the response is not JSON: check that URL points to a Lockbox server")
+		return badResponse(k, "the response is not JSON: check that Config.URL is the address of a Lockbox server")
 	}
 	return nil
 }
@@ -57,7 +57,7 @@ func statusError(p *preparedCall, got *http.Response, body []byte) *Error {
 	fromLockbox := failure.decode(p, body)
 	switch {
 	case status < http.StatusMultipleChoices:
-		failure.Message = "unexpected status code: check that URL points to a Lockbox server"
+		failure.Message = "unexpected status code: check that Config.URL is the address of a Lockbox server"
 	case status == http.StatusNotModified && p.header.Get("If-None-Match") != "":
 		failure.Message, kind = "the version has not changed", ErrNotModified
 	case status < http.StatusBadRequest:

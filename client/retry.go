@@ -157,7 +157,8 @@ func (c *Client) transportError(ctx, bounded context.Context, p *preparedCall, e
 		failure.retryable = false
 	case strings.Contains(err.Error(), "malformed"):
 		// net/http quotes the line that it cannot parse. The line may be a header with a token.
-		failure.Message, failure.cause = "the response is not HTTP: check that URL points to a Lockbox server", nil
+		failure.cause = nil
+		failure.Message = "the response is not HTTP: check that Config.URL is the address of a Lockbox server"
 	}
 	failure.kinds = []error{ErrUnavailable}
 	return failure

@@ -75,7 +75,8 @@ func (p DropletPrefix) Name(number int) DropletName {
 	return DropletName(fmt.Sprintf("%s%02d", string(p), number))
 }
 
-// Parse returns the number of a droplet of this prefix; ok is false for every other name.
+// Parse returns the droplet number in name. The result ok is false if name is not the name of a droplet with this
+// prefix.
 func (p DropletPrefix) Parse(name string) (number int, ok bool) {
 	digits, found := strings.CutPrefix(name, string(p))
 	if !found || len(digits) != 2 || !isDigit(digits[0]) || !isDigit(digits[1]) {

@@ -95,8 +95,8 @@ const (
 	// one second for every writeRate bytes of the response.
 	writeTime = 10 * time.Second
 	writeRate = 32 << 10
-	// maxTokenLookups is how many unverified opaque tokens are looked up at the same time. More lookups would occupy
-	// database connections that verified callers need. A lookup takes less than a millisecond.
+	// maxTokenLookups is the largest number of unverified opaque tokens that are looked up at the same time. More
+	// lookups would occupy database connections that verified callers need. A lookup takes less than a millisecond.
 	maxTokenLookups = 1
 )
 

@@ -107,8 +107,8 @@ func ensureRoleSettings(ctx context.Context, p *pool) error {
 		p.raw.Reset() // the open sessions do not have the new settings
 	}
 	return errors.New("settings that are stored for the role do not apply in the database sessions: " +
-		"remove these settings from the database URL, " +
-		"or let the pooler open new connections, for example with RECONNECT in the console of PgBouncer")
+		"if the database URL sets one of these parameters, remove it from the URL; " +
+		"otherwise, let the pooler open new connections, for example with RECONNECT in the console of PgBouncer")
 }
 
 // roleState compares a session with the roleSettings.

@@ -51,8 +51,8 @@ func event(t *testing.T, target string) domain.Event {
 		clock{}.Now()).To(target)
 }
 
-// execute runs statements on a separate connection. A cleanup may call it too, although the context of the test has
-// then ended.
+// execute runs statements on a separate connection. A cleanup function may call it too, because it also works after the
+// context of the test has been cancelled.
 func execute(t testing.TB, url, sql string, args ...any) {
 	t.Helper()
 	ctx := context.WithoutCancel(t.Context())

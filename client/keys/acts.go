@@ -11,8 +11,9 @@ import (
 // Grant names a user who gets a key.
 type Grant struct {
 	User string
-	// Fingerprint is the display form of the user's fingerprint, as typed by a person. It may be empty. The client
-	// remembers a typed fingerprint, and accepts it even if another fingerprint of the user was confirmed before.
+	// Fingerprint is the text that a person typed to confirm the user's fingerprint. It is compared with
+	// Fingerprint.Matches. It may be empty. The client remembers a typed fingerprint, and accepts it even if another
+	// fingerprint of the user was confirmed before.
 	Fingerprint string
 }
 

@@ -16,7 +16,8 @@ func ParseID(text string) (ID, error) {
 	raw, err := hex.DecodeString(strings.ReplaceAll(text, "-", ""))
 	if err != nil || len(raw) != len(ID{}) || ID(raw).String() != text {
 		return ID{}, fault(client.ErrKeyringTampered,
-			"the server sent an id that is not a UUID: check that URL points to a Lockbox server of this release", err)
+			"the server sent an id that is not a UUID: "+
+				"check that Config.URL is the address of a Lockbox server of this release", err)
 	}
 	return ID(raw), nil
 }

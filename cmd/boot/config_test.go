@@ -108,9 +108,9 @@ func TestTraceSettings(t *testing.T) {
 		"TRACES_RATIO=-1":                                    "must be from 0 to 1",
 		"TRACES_RATIO=NaN":                                   "must be from 0 to 1",
 		"TRACES_HEADERS=Authorization=Bearer hunter2,x-id=1": "",
-		"TRACES_HEADERS=hunter2":                             "must be headers such as",
-		"TRACES_HEADERS=a b=hunter2":                         "must be headers such as",
-		"TRACES_HEADERS=a=hunter2\r\nb: c":                   "must be headers such as",
+		"TRACES_HEADERS=hunter2":                             "must be comma-separated headers",
+		"TRACES_HEADERS=a b=hunter2":                         "must be comma-separated headers",
+		"TRACES_HEADERS=a=hunter2\r\nb: c":                   "must be comma-separated headers",
 	} {
 		printed := mistakes(goodURL, goodSecret, "LOCKBOX_"+setting)
 		require.NotContains(t, printed, "hunter2")

@@ -57,8 +57,9 @@ var settingDocs = map[string]string{
 	"LOG_FORMAT": "Format of the log: json or text",
 	"TRACES_URL": "Collector that receives OpenTelemetry traces with OTLP over HTTP, " +
 		"such as http://localhost:4318/v1/traces. An empty value turns traces off",
-	"TRACES_HEADERS": "Headers that are sent to the collector, such as Authorization=Bearer abc, " +
-		"with commas between them. For a collector on another machine, headers require an https URL. " +
+	"TRACES_HEADERS": "Comma-separated headers that are sent to the collector, " +
+		"each as NAME=VALUE, such as Authorization=Bearer abc. " +
+		"For a collector on another machine, headers require an https URL. " +
 		"Usually read from the file that LOCKBOX_TRACES_HEADERS_FILE names",
 	"TRACES_RATIO": "Share of traces that this server sends, from 0 to 1. With 0, the server sends none. " +
 		"With any other value, the header traceparent of a request, if present, decides whether the trace is sent",

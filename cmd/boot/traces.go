@@ -37,7 +37,7 @@ func parseHeaders(text string) (http.Header, error) {
 		name, value, found := strings.Cut(strings.TrimSpace(pair), "=")
 		if !found || !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
 			return nil, mistake("TRACES_HEADERS",
-				"must be headers such as Authorization=Bearer abc, with commas between them")
+				"must be comma-separated headers, each as NAME=VALUE, such as Authorization=Bearer abc")
 		}
 		headers.Add(name, value)
 	}

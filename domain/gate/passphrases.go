@@ -8,8 +8,9 @@ import (
 )
 
 // A password is counted before it is compared, but a passphrase is counted afterwards, and only if it was wrong. A read
-// with the right passphrase therefore writes no counter. Concurrent guesses can exceed the limit a little, because each
-// is counted only after its key derivation. The number of concurrent key derivations bounds this excess.
+// with the right passphrase therefore does not update the counter of attempts. Concurrent guesses can exceed the limit
+// a little, because each is counted only after its key derivation. The number of concurrent key derivations bounds this
+// excess.
 
 // CheckPassphrase returns an error of kind RateLimited if the caller has sent too many wrong passphrases for the box.
 // Call it before a key is derived from the passphrase, and not in a transaction. Do not call it for a generated key,

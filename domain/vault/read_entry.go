@@ -14,8 +14,8 @@ type ReadEntry struct {
 	Box     string
 	Key     string
 	Version uint64
-	// EncryptionKey may be unusable, because the use case checks it only after it has authorised the caller. The caller
-	// of ReadEntry must clear the key.
+	// EncryptionKey may be missing or malformed. The use case first authorises the caller, and only then checks the
+	// key. The caller of ReadEntry must clear the key.
 	EncryptionKey domain.EncryptionKey
 	// Condition is a condition for the version that is read. It is checked after the encryption key.
 	Condition domain.Condition

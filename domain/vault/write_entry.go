@@ -13,8 +13,8 @@ type WriteEntry struct {
 	Key string
 	// Value is JSON text. It is stored byte for byte.
 	Value []byte
-	// EncryptionKey may be unusable, because the use case checks it only after it has authorised the caller. The caller
-	// of WriteEntry must clear the key.
+	// EncryptionKey may be missing or malformed. The use case first authorises the caller, and only then checks the
+	// key. The caller of WriteEntry must clear the key.
 	EncryptionKey domain.EncryptionKey
 	// Condition is a condition for the newest version of the entry. It is checked early, and again when the value is
 	// stored.

@@ -58,7 +58,7 @@ func TestReadAndWriteErrors(t *testing.T) {
 	t.Parallel()
 	for format, text := range map[Format]string{JSON: `["hunter2"]`, YAML: "hunter2"} {
 		_, err := Read(format, []byte(text))
-		assert.EqualError(t, err, "contains a single value and no names")
+		assert.EqualError(t, err, "contains no object: the file must consist of names with values")
 	}
 	_, err := Read(Shell, nil)
 	assert.EqualError(t, err, `unknown format "shell": use one of dotenv, json, yaml`)

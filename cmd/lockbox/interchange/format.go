@@ -80,7 +80,7 @@ func Read(format Format, text []byte) (Value, error) {
 		return Value{}, err
 	}
 	if !value.isObject {
-		return Value{}, errors.New("contains a single value and no names")
+		return Value{}, errors.New("contains no object: the file must consist of names with values")
 	}
 	return value, nil
 }

@@ -43,8 +43,8 @@ func TestHalfPairNames(t *testing.T) {
 	}
 }
 
-// TestHalfPairWithField checks that WithField refuses names with half of a surrogate pair in the objects on the path,
-// and accepts them in other objects.
+// TestHalfPairWithField checks that WithField returns an error if an object on the path of the field has a name with
+// half of a surrogate pair. In other objects, WithField accepts such names.
 func TestHalfPairWithField(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ text, field, want, path string }{

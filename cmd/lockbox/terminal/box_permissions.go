@@ -32,8 +32,8 @@ type permissionFlags struct {
 
 // boxPermissionsCommand shows or changes the permissions of a user in a box (GET, PUT and DELETE
 // /boxes/{box}/users/{username}/permissions). Boxadmins and admins may change them; users may see their own
-// permissions. For an unknown permission the command sends no request and the exit code is exitUsage. The flags that
-// change permissions are mutually exclusive, so their order does not matter.
+// permissions. For an unknown permission the command sends no request and the exit code is exitUsage. At most one of
+// the flags that change permissions may be given.
 func boxPermissionsCommand(s *session) *cobra.Command {
 	var flags permissionFlags
 	command := &cobra.Command{

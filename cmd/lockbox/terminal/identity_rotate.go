@@ -26,8 +26,8 @@ once. The command then makes the new identity a recipient of your boxes, and cha
 boxadmin can do this; for other boxes, the command prints what a boxadmin must run. Colleagues compare your new
 fingerprint.
 
-The old identity must be unlocked on this machine. If the command was interrupted or a box was refused, run the
-command again to continue. With --new, the command makes a new identity instead of continuing, for example after a
+The old identity must be unlocked on this machine. If the command was interrupted or reported an error for a box, run
+the command again to continue. With --new, the command makes a new identity instead of continuing, for example after a
 second theft.`,
 		Example: "  lockbox identity rotate",
 		Args:    cobra.NoArgs,

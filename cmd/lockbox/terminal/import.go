@@ -184,14 +184,15 @@ func currentValue(ctx context.Context, server *client.Client, at address, needOb
 		return interchange.Value{}, condition, err
 	}
 	condition.IfMatch = entry.Version
-	// Entries that other clients have written may contain duplicate names, which cannot be compared.
+	// Parse refuses a value with duplicate field names, because such a value cannot be compared. Another client may
+	// have written one.
 	value, err := interchange.Parse(entry.Value)
 	if err != nil {
 		return value, condition, entryError(at, err)
 	}
 	if needObject && !value.IsObject() {
 		return value, condition, &exitError{
-			fmt.Errorf("%s holds a single value without names, so --merge cannot add to it", at),
+			fmt.Errorf("%s contains no object, so --merge cannot add names to it", at),
 			exitConflict,
 		}
 	}
