@@ -25,8 +25,8 @@ type policyTable struct {
 	itself       bool
 }
 
-// TestAuthorisation runs every route as every actor, on the actor's own objects. TestAuthorisationOfOthers does the same
-// on the objects of other users. The tables must name exactly the registered routes.
+// TestAuthorisation runs every route as every actor, on the actor's own objects. TestAuthorisationOfOthers does the
+// same on the objects of other users. The tables must name exactly the registered routes.
 func TestAuthorisation(t *testing.T) {
 	t.Parallel()
 	troupe := newTroupe(t)
