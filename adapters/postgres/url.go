@@ -72,8 +72,8 @@ func hasMisplacedPassword(url string, config *pgx.ConnConfig) bool {
 		if name != "" && !parameterName.MatchString(name) {
 			return true
 		}
-		// If the value of a parameter contains "@", it contains the end of a password and the host. Only user names may
-		// contain "@".
+		// If the value of a parameter contains "@", the driver has taken the end of a password and the host for a part
+		// of this value. Only user names may contain "@".
 		if strings.Contains(value, "@") && (name != "user" || strings.Contains(value, "/")) {
 			return true
 		}
