@@ -71,9 +71,9 @@ const (
 	maxConnLifetimeJitter = 10 * time.Minute
 
 	// cancelDelay is how long a statement may continue after its request was cancelled. Nearly all statements end
-	// within this time, so cancelled requests usually cost the database nothing. If a statement takes longer, for
-	// example because it waits for a lock, Lockbox requests that the server cancel it. This frees the connection for
-	// other requests long before lockTimeout ends.
+	// within this time, so Lockbox rarely has to cancel a statement. If a statement takes longer, for example because
+	// it waits for a lock, Lockbox requests that the server cancel it. This frees the connection for other requests
+	// long before lockTimeout ends.
 	cancelDelay = 200 * time.Millisecond
 	// cancelTimeout bounds the wait for a statement to end after its request was cancelled. After this time, Lockbox
 	// closes the connection, because either the database does not respond or a proxy discards cancel requests.

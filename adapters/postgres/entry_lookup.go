@@ -26,10 +26,10 @@ const (
 		LEFT JOIN entry_versions v ON v.box_id = e.box_id AND v.key = e.key AND e.deleted_at IS NULL
 			AND v.version = CASE WHEN $5::bigint = 0 THEN e.version ELSE $5 END `
 
-	// A read of the newest value does not read the row of the entry, because in a large box that row would take as long
-	// to read as the version. The statement does not need the row. The current version of an entry is always the
-	// version with the highest number. To find out whether the entry is deleted, the statement reads the index of
-	// deleted entries, which is small.
+	// A read of the newest value does not read the row of the entry. In a large box, that read would take as long as
+	// the read of the version. The row is not needed: the current version of an entry is always the version with the
+	// highest number. To find out whether the entry is deleted, the statement reads the index of deleted entries, which
+	// is small.
 	newestColumns = `, v.version, false, v.created_at` + versionColumns
 	joinNewest    = `
 		LEFT JOIN LATERAL (SELECT key FROM entries

@@ -170,8 +170,8 @@ func (b *Batcher[In, Out]) addWorker() *worker {
 	return w
 }
 
-// runAlone runs a request on its caller's goroutine. Afterwards, a new goroutine runs the requests that arrived in the
-// meantime. The caller does not wait for them.
+// runAlone runs a request on its caller's goroutine. Afterwards, a new goroutine runs the requests that arrived while
+// this request was running. The caller does not wait for them.
 func (b *Batcher[In, Out]) runAlone(ctx context.Context, w *worker, request *Request[In, Out]) {
 	b.runBatch(ctx, []*Request[In, Out]{request})
 	if batch := b.nextBatch(w); len(batch) > 0 {

@@ -125,7 +125,7 @@ func (d *driver) loadOrCreate() (uint, error) {
 	}
 }
 
-// Version returns the version that the last call of load has read. The method begin later checks that the version is
+// Version returns the version that the last call of load has read. Later, the method begin checks that the version is
 // still the same.
 func (d *driver) Version() (version int, dirty bool, err error) {
 	if d.at == 0 {
