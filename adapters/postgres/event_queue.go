@@ -84,7 +84,7 @@ const nextRows = `SELECT pg_snapshot_xmin(pg_current_snapshot()), q.xid, q.id, q
 	ORDER BY q.xid, q.id`
 
 // Next reads rows of the queue, and then the events with the identifiers in these rows. It returns all events of each
-// row, so the number of events can exceed the argument limit.
+// row, so the number of events can be higher than limit.
 func (q *EventQueue) Next(ctx context.Context, limit int) (ports.QueuedEvents, error) {
 	rows, oldest, err := q.readRows(ctx)
 	if err != nil {

@@ -60,8 +60,8 @@ func eventArrays[C any](items []C, event func(C) *domain.Event) []any {
 	}
 }
 
-// suppressed returns the parameter for event.Suppressed. It is NULL instead of 0, because nearly all events have 0, and
-// NULL needs no storage.
+// suppressed returns the parameter for event.Suppressed. It is NULL instead of 0, because the number is 0 for nearly
+// all events, and NULL needs no storage.
 func suppressed(event *domain.Event) pgtype.Int4 {
 	count := int32(min(event.Suppressed, math.MaxInt32)) //nolint:gosec // bounded
 	return pgtype.Int4{Int32: count, Valid: count > 0}

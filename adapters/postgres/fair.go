@@ -18,7 +18,7 @@ type fairSlots struct {
 	origins map[string]*originSlots
 }
 
-// originSlots are the slots of one origin. The field users counts the units of work that hold a slot or wait for one.
+// originSlots are the slots of one origin. users is the number of units of work that hold a slot or wait for a slot.
 type originSlots struct {
 	slots *semaphore.Weighted
 	users int

@@ -212,10 +212,10 @@ func (c *connector) acceptTimeline(timeline uint32) error {
 }
 
 // watchContext returns the handler that runs when the context of a statement is cancelled. The driver's default handler
-// closes the connection. Each client that disconnects would then cost a new database session. This handler keeps the
-// connection and cancels the statement. Before the connection may run another statement, the handler waits for the
-// response to the cancel request, and gives the request time to take effect. The cancel request therefore cannot cancel
-// the wrong statement.
+// closes the connection. With that handler, each client that disconnects would cost a new database session. This
+// handler keeps the connection and cancels the statement. Before the connection may run another statement, the handler
+// waits for the response to the cancel request, and gives the request time to take effect. The cancel request therefore
+// cannot cancel the wrong statement.
 func (c *connector) watchContext(conn *pgconn.PgConn) ctxwatch.Handler {
 	return &cancelHandler{
 		CancelRequestContextWatcherHandler: &pgconn.CancelRequestContextWatcherHandler{

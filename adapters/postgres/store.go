@@ -107,7 +107,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 }
 
 // Close completes queued requests, stores pending uses of API keys, waits until no connection is in use, and closes the
-// pool. The caller must close the event writer first.
+// pool. The caller must close the event writer before it calls Close.
 func (s *Store) Close() {
 	s.lookups.Close()
 	s.writes.Close()

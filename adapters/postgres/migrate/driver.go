@@ -175,7 +175,7 @@ func (d *driver) begin(to int) error {
 	if tag.RowsAffected() == 0 {
 		return errConflict
 	}
-	// This limit must not apply to the UPDATE above, which may have to wait for the step of another program. That wait
+	// lockTimeout must not apply to the UPDATE above, which may have to wait for the step of another program. That wait
 	// does not delay any request.
 	_, err = tx.Exec(d.ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d", lockTimeout.Milliseconds()))
 	return err

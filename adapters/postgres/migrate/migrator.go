@@ -154,9 +154,9 @@ func (m *Migrator) indexOf(version uint) (int, error) {
 	return i, nil
 }
 
-// run repeatedly calls the function decide with the current version, until decide returns true. Each call of decide
-// must apply at most one step. If it applied several steps, golang-migrate would open their files in advance, and after
-// a failure would not close them.
+// run repeatedly calls the function in the argument decide with the current version, until this function returns true.
+// Each call of the function must apply at most one step. If it applied several steps, golang-migrate would open their
+// files in advance, and after a failure would not close them.
 func (m *Migrator) run(ctx context.Context,
 	decide func(current uint, apply func(int, step) error) (done bool, err error)) error {
 	return m.connect(ctx, func(d *driver) error {
