@@ -31,9 +31,9 @@ func scanAttempts(row pgx.CollectableRow) (ports.CounterState, error) {
 	return state, err
 }
 
-// Lock inserts the rows that are missing, and then locks all rows in the order of their keys. Two transactions that
-// lock the same rows therefore cannot deadlock. The janitor may delete a row after the INSERT and before the SELECT
-// that locks it. Lock then returns ports.ErrStartOver, and the transaction starts over.
+// Lock inserts the missing rows of the counters in the query, and then locks the rows of all these counters in the
+// order of their keys. Two transactions that lock the same rows therefore cannot deadlock. If the janitor deletes a row
+// after the INSERT and before the SELECT, Lock returns ports.ErrStartOver, and the transaction starts over.
 func (r attempts) Lock(ctx context.Context, query ports.AttemptQuery) (ports.AttemptState, error) {
 	var batch pgx.Batch
 	state := queueLock(&batch, query)

@@ -8,9 +8,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// bounded gives each statement of a querier a deadline. If the server does not answer, the deadline bounds how long the
-// statement occupies its connection, even if the caller would wait longer. The deadline also applies to reading the
-// rows or results of the statement.
+// bounded gives each statement of a querier a deadline. If the server does not answer, the statement occupies its
+// connection only until this deadline, even if the context of the caller ends later or never. The deadline also applies
+// to reading the rows or results of the statement.
 type bounded struct {
 	q querier
 	// limit is the longest time for one statement or batch.
@@ -18,12 +18,12 @@ type bounded struct {
 }
 
 // statementLimit returns how long Lockbox waits for a statement. The argument timeout is the time after which the
-// server itself cancels the statement. Lockbox waits a little longer, so it receives the server's own error if the
-// server still responds.
+// server itself cancels the statement. Lockbox waits a little longer than timeout, so it receives the server's own
+// error if the server still responds.
 func statementLimit(timeout time.Duration) time.Duration { return timeout + answerTimeout }
 
-// bound returns a context that ends after the duration limit, and the cancel function of this context. If ctx itself
-// ends earlier, bound returns ctx and nil.
+// bound returns a context with a timeout of b.limit, and the cancel function of this context. If ctx ends before this
+// timeout, bound returns ctx and nil.
 func (b *bounded) bound(ctx context.Context) (context.Context, context.CancelFunc) {
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= b.limit {
 		return ctx, nil
@@ -73,7 +73,7 @@ func (b *bounded) SendBatch(ctx context.Context, batch *pgx.Batch) pgx.BatchResu
 	return &closingBatch{results, cancel}
 }
 
-// closingRows are the rows of a statement. They call the function end when the caller closes them.
+// closingRows are the rows of a statement. When the caller closes them, they call the function in the field end.
 type closingRows struct {
 	pgx.Rows
 	end func()
@@ -94,7 +94,7 @@ func (r *closingRows) Next() bool {
 	return next
 }
 
-// closingBatch are the results of a batch. They call the function end when the caller closes them.
+// closingBatch are the results of a batch. When the caller closes them, they call the function in the field end.
 type closingBatch struct {
 	pgx.BatchResults
 	end func()

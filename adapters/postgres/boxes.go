@@ -85,8 +85,8 @@ func (r boxes) Delete(ctx context.Context, id domain.BoxID) error {
 	return translate(err)
 }
 
-// allowLargeDeletion raises the statement timeout to LargeDeletion for the rest of the transaction. The deletion of a
-// full box takes long, because it has many rows.
+// allowLargeDeletion raises the statement timeout to LargeDeletion for the rest of the transaction. A full box has many
+// rows, so its deletion takes long.
 func allowLargeDeletion(ctx context.Context, q querier) error {
 	if t, inside := q.(*transaction); inside {
 		t.statements.limit = max(t.statements.limit, statementLimit(LargeDeletion))
@@ -95,7 +95,7 @@ func allowLargeDeletion(ctx context.Context, q querier) error {
 	return translate(err)
 }
 
-// NamesOf sorts the names by their bytes, like all lists of names.
+// NamesOf sorts the names by their bytes. All lists of names have this order.
 func (r boxes) NamesOf(ctx context.Context, user domain.UserID) ([]domain.BoxName, error) {
 	return names[domain.BoxName](r.q.Query(ctx, `SELECT b.name FROM box_users m JOIN boxes b ON b.id = m.box_id
 		WHERE m.user_id = $1 AND m.is_active ORDER BY b.name`, uuid(user)))
@@ -123,7 +123,7 @@ type boxUsers struct{ q querier }
 const selectBoxUsers = `SELECT m.box_id, m.user_id, u.name, m.role, m.is_active, m.permissions
 	FROM box_users m JOIN users u ON u.id = m.user_id WHERE `
 
-// collectBoxUser calls scanBoxUser. It has the parameter type that the function collect requires.
+// collectBoxUser is scanBoxUser with a parameter of type pgx.CollectableRow, for the function collect.
 func collectBoxUser(row pgx.CollectableRow) (domain.BoxUser, error) { return scanBoxUser(row) }
 
 func scanBoxUser(row pgx.Row) (domain.BoxUser, error) {

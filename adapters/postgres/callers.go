@@ -17,8 +17,8 @@ import (
 type callers struct {
 	q     querier
 	clock ports.Clock
-	// The field uses is nil inside a transaction, because the request looked up the caller, and recorded the use of its
-	// API key, before the transaction began.
+	// uses records the use of API keys. It is nil inside a transaction: the request has looked up the caller, and
+	// recorded the use of its API key, before the transaction began.
 	uses *keyUses
 }
 
@@ -218,8 +218,8 @@ func permissionsOf(stored int16) domain.Permissions {
 	return domain.Permissions(stored) & domain.AllPermissions //nolint:gosec // four bits
 }
 
-// If the credential was revoked or its user was deleted, the statement finds no row. The method then returns a
-// domain.Caller whose authentication fails.
+// Caller finds no row if the credential was revoked or its user was deleted. It then returns a domain.Caller whose
+// authentication fails.
 func (c callers) Caller(ctx context.Context, credential domain.Credential) (domain.Caller, error) {
 	var row callerRow
 	source := credentialSources[credential.Kind]

@@ -34,8 +34,8 @@ func TestShortStatementsSurviveACancellation(t *testing.T) {
 	}
 	group.Wait()
 	requireNoOpenTransaction(t, store, url)
-	// A request may be cancelled while its connection is still being opened. The pool keeps such a connection, so it
-	// becomes idle a little later.
+	// A request may be cancelled while its connection is still being opened. The pool keeps such a connection, which
+	// becomes idle as soon as it is open.
 	require.Eventually(t, func() bool {
 		pool := store.Stats().Pool
 		return pool.Opened == int64(pool.Idle)

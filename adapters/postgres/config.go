@@ -39,8 +39,8 @@ type Config struct {
 }
 
 const (
-	// StatementTimeout is the longest duration of one statement. A transaction may also be idle for this long between
-	// two statements.
+	// StatementTimeout is the longest duration of one statement, and the longest time for which a transaction may be
+	// idle between two statements.
 	StatementTimeout = 10 * time.Second
 	// PatientTimeout replaces StatementTimeout if Config.Patient is set.
 	PatientTimeout = 10 * time.Minute
@@ -71,16 +71,16 @@ const (
 	maxConnLifetimeJitter = 10 * time.Minute
 
 	// cancelDelay is how long a statement may continue after its request was cancelled. Nearly all statements end
-	// within this time, so cancelled requests usually cost the database nothing. If a statement takes longer, for
-	// example because it waits for a lock, Lockbox requests that the server cancel it. This frees the connection for
-	// other requests long before lockTimeout.
+	// within this time, so Lockbox rarely has to cancel a statement. If a statement takes longer, for example because
+	// it waits for a lock, Lockbox requests that the server cancel it. This frees the connection for other requests
+	// long before lockTimeout ends.
 	cancelDelay = 200 * time.Millisecond
 	// cancelTimeout bounds the wait for a statement to end after its request was cancelled. After this time, Lockbox
-	// closes the connection. Either the database does not respond, or a proxy discards cancel requests.
+	// closes the connection, because either the database does not respond or a proxy discards cancel requests.
 	cancelTimeout = 2 * time.Second
 
 	defaultConns = 10
-	// fullTimeout bounds the wait for a free connection of the pool while the server accepts no new connection.
+	// fullTimeout bounds the wait for a free connection of the pool if the server accepts no new connection.
 	fullTimeout = 5 * time.Second
 	// reservedConns is the number of connections that only single statements may use. Reads can therefore continue
 	// while transactions wait for each other's locks.
@@ -119,9 +119,10 @@ func PoolSize(maxConns int32) int {
 
 // setExecMode chooses how the driver prepares statements. A named prepared statement exists only in one session, but a
 // pooler in transaction mode may run each transaction in a different session. For such a pooler, setExecMode chooses
-// unnamed statements, whose descriptions the driver caches. setExecMode refuses the other modes of the driver. The mode
-// describe_exec sends a statement and its parameters in two steps, for which the pooler may use different sessions. The
-// modes exec and simple_protocol do not send the types of parameters.
+// the mode cache_describe: statements are unnamed, and the driver caches their descriptions. setExecMode refuses every
+// mode except cache_describe and the driver's default, cache_statement. The mode describe_exec sends a statement and
+// its parameters in two steps, for which the pooler may use different sessions. The modes exec and simple_protocol do
+// not send the types of parameters.
 func setExecMode(config *pgx.ConnConfig, transactionPooling bool) error {
 	switch config.DefaultQueryExecMode {
 	case pgx.QueryExecModeCacheStatement:
@@ -153,7 +154,7 @@ const largestInBatch = 64 << 10
 
 // maxConcurrentBatches returns how many batches of one kind may run at the same time. With one batch at a time, each
 // request would cost the least, but most cores of a large machine would be idle. Most connections must remain free for
-// other work. Lookups and writes each have this limit. Stalled batches do not count.
+// statements outside of these batches. Lookups and writes each have this limit. Stalled batches do not count.
 func maxConcurrentBatches(maxConns int32) int {
 	return max(1, min(runtime.GOMAXPROCS(0)/2, int(maxConns)/5, 4))
 }

@@ -17,7 +17,7 @@ type apiKeys struct{ q querier }
 // apiKeyColumns are columns of the table api_keys, to which a statement must give the alias k.
 const apiKeyColumns = `k.id, k.user_id, k.name, k.key_id, k.created_at, k.expires_at, k.last_used_at`
 
-// collectAPIKey calls scanAPIKey. It has the parameter type that the function collect requires.
+// collectAPIKey is scanAPIKey with a single parameter of type pgx.CollectableRow, for the function collect.
 func collectAPIKey(row pgx.CollectableRow) (domain.APIKey, error) { return scanAPIKey(row) }
 
 // scanAPIKey reads apiKeyColumns. The argument more contains the targets for any further columns of the row.
@@ -43,7 +43,7 @@ func (r apiKeys) Get(ctx context.Context, id domain.CredentialID) (domain.APIKey
 	return key, orNotFound(err, domain.ErrAPIKeyNotFound)
 }
 
-// List sorts by the identifier, which begins with the time of creation.
+// List sorts the API keys by identifier, which begins with the time of creation.
 func (r apiKeys) List(ctx context.Context, user domain.UserID) ([]domain.APIKey, error) {
 	rows, err := r.q.Query(ctx, `SELECT `+apiKeyColumns+` FROM api_keys k WHERE user_id = $1 ORDER BY id`, uuid(user))
 	return collect(rows, err, collectAPIKey)

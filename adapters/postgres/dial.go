@@ -10,7 +10,7 @@ import (
 
 const (
 	// keepaliveIdle, keepaliveInterval and keepaliveCount make the operating system detect a dead server within half a
-	// minute. Even a statement without a time limit then fails.
+	// minute. After that time, even a statement without a time limit fails.
 	keepaliveIdle     = 15 * time.Second
 	keepaliveInterval = 5 * time.Second
 	keepaliveCount    = 3
@@ -46,7 +46,7 @@ type openConn struct {
 	of *openConns
 }
 
-// add registers a connection. If closeAll was called before, add closes the connection and returns net.ErrClosed.
+// add registers a connection. If closeAll has already been called, add closes the connection and returns net.ErrClosed.
 func (o *openConns) add(conn net.Conn) (net.Conn, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -70,8 +70,8 @@ func (c *openConn) Close() error {
 	return c.Conn.Close()
 }
 
-// closeAll closes all open connections. Statements that run on these connections fail. From then on, add accepts no
-// connection.
+// closeAll closes all open connections. Statements that run on these connections fail. A later call of add closes its
+// connection and returns net.ErrClosed.
 func (o *openConns) closeAll() {
 	o.mu.Lock()
 	defer o.mu.Unlock()

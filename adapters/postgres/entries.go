@@ -44,7 +44,7 @@ const keysSQL = `SELECT string_agg(key, E'\n') FROM (SELECT key FROM entries
 
 // CountIn checks the limit and increments the counter in one UPDATE. Concurrent writers therefore cannot exceed the
 // limit. The UPDATE locks the box. A second statement in the same round trip counts the deleted keys. Their number
-// changes only under this lock, so the count is exact.
+// changes only in a transaction that has locked the box, so the count is exact.
 func (r entries) CountIn(ctx context.Context, box domain.BoxID, key domain.EntryKey, limit int, now time.Time) error {
 	const update = `UPDATE boxes SET entry_count = entry_count + 1, updated_at = $2
 		WHERE id = $1 AND ($3::bigint = 0 OR entry_count < $3)`
@@ -102,9 +102,10 @@ func (r entries) Lock(ctx context.Context, credential domain.Credential, box dom
 	if !errors.Is(err, pgx.ErrNoRows) {
 		return locked, translate(err)
 	}
-	// The insert waits for a concurrent transaction that inserts the same key. If the janitor has removed rows of
-	// deleted keys from the box, the new row looks like the row of a deleted key whose last version was version_floor.
-	// The next version of the key then gets a number that the key has never had.
+	// The insert waits for a concurrent transaction that inserts the same key. version_floor is the highest version
+	// number of all rows of deleted keys that the janitor has removed from the box, or 0. If it is not 0, the new row
+	// looks like the row of a deleted key with this version number. The next version of the key therefore gets a number
+	// that the key has never had.
 	_, err = r.q.Exec(ctx, `INSERT INTO entries (box_id, key, version, deleted_at, swept, updated_at)
 		SELECT id, $2, version_floor, CASE WHEN version_floor > 0 THEN $3::timestamptz END, version_floor > 0, $3
 			FROM boxes WHERE id = $1
@@ -120,8 +121,8 @@ func (r entries) Lock(ctx context.Context, credential domain.Credential, box dom
 }
 
 // lock sends two statements in one round trip. They cannot be a single statement with a join. If such a statement had
-// to wait for the lock, it would read the other tables as they were before the wait. If the entry has no row, the
-// method lock returns pgx.ErrNoRows.
+// to wait for the lock, it would read the tables that it does not lock as they were before the wait. lock returns
+// pgx.ErrNoRows if the entry has no row.
 func (r entries) lock(ctx context.Context, credential domain.Credential, box domain.Box,
 	key domain.EntryKey) (ports.LockedEntry, error) {
 	locked := ports.LockedEntry{Entry: domain.Entry{Box: box.ID, Key: key}}
@@ -186,10 +187,10 @@ func (r entries) AddVersion(ctx context.Context, entry domain.Entry, version por
 
 // queueEntry adds the statements that update the row of an entry when it receives a new version. They also store the
 // reservation if it is not nil. The row of the entry gets the ID of the current box key. The version itself may have an
-// older box key, because UndoWrite can restore an old version. One UPDATE of the entry also stores the reservation,
-// because a second UPDATE would leave one more dead row. If the reservation exceeds the limit of the box, the UPDATE of
-// the box sets reserved_bytes to NULL. The column does not accept NULL, so the statement fails, and the version is not
-// stored.
+// older box key, because UndoWrite can restore an old version. The version number and the reservation are stored by the
+// same UPDATE of the row, because a second UPDATE would leave one more dead row. If the reservation exceeds the limit
+// of the box, the UPDATE of the box sets reserved_bytes to NULL. The column does not accept NULL, so the statement
+// fails, and the version is not stored.
 func queueEntry(batch *pgx.Batch, entry domain.Entry, reservation *ports.Reservation) {
 	args := []any{uuid(entry.Box), string(entry.Key), number(entry.Version), entry.UpdatedAt}
 	room := ``

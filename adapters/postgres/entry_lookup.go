@@ -26,10 +26,10 @@ const (
 		LEFT JOIN entry_versions v ON v.box_id = e.box_id AND v.key = e.key AND e.deleted_at IS NULL
 			AND v.version = CASE WHEN $5::bigint = 0 THEN e.version ELSE $5 END `
 
-	// A read of the newest value does not read the row of the entry, because in a large box that row would take as long
-	// to read as the version. The statement does not need the row. The current version of an entry is always the
-	// version with the highest number. To find out whether the entry is deleted, the statement reads the index of
-	// deleted entries, which is small.
+	// A read of the newest value does not read the row of the entry. In a large box, that read would take as long as
+	// the read of the version. The row is not needed: the current version of an entry is always the version with the
+	// highest number. To find out whether the entry is deleted, the statement reads the index of deleted entries, which
+	// is small.
 	newestColumns = `, v.version, false, v.created_at` + versionColumns
 	joinNewest    = `
 		LEFT JOIN LATERAL (SELECT key FROM entries
@@ -66,7 +66,7 @@ const (
 )
 
 // lookupSQL holds a statement for one lookup (single) and a statement for several lookups (batch). If only one client
-// reads, single lets this client complete 6 percent more requests than batch.
+// reads, it completes 6 percent more requests with the statement single than with the statement batch.
 type lookupSQL struct{ single, batch string }
 
 // lookupStatements are built once, because building them for each read would have a measurable cost.
@@ -78,8 +78,8 @@ var perRow = strings.NewReplacer("$1", "a.credential", "$2", "a.issued_to", "$3"
 	"a.version")
 
 // buildLookupStatements returns the statements for each kind of credential and each purpose. A lookup returns at most
-// one row, but the planner does not know this. Without LIMIT 1, it could turn the lateral subqueries into joins of
-// entire tables.
+// one row, but the planner does not know this. Without LIMIT 1, the planner could turn the lateral subqueries into
+// joins of entire tables.
 func buildLookupStatements() map[lookupKind]lookupSQL {
 	statements := make(map[lookupKind]lookupSQL)
 	for kind, source := range credentialSources {

@@ -184,8 +184,8 @@ func TestTheNewestVersion(t *testing.T) {
 	require.False(t, lookUp("entry-3", 0).Entry.Exists())
 }
 
-// TestALargeValueIsReadOutsideTheBatch verifies that a large value is complete, and that only callers with the
-// permission to read receive it.
+// TestALargeValueIsReadOutsideTheBatch verifies that a lookup returns a large value completely, and returns it only to
+// callers with the permission to read.
 func TestALargeValueIsReadOutsideTheBatch(t *testing.T) {
 	t.Parallel()
 	store, url := openOffice(t)

@@ -7,8 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// entryRow receives the columns of an entry and of one of its versions; see entryColumns and newestColumns. The columns
-// of an entry or a version that was not found are null.
+// entryRow receives the columns of an entry and of one of its versions; see entryColumns and newestColumns. If the
+// entry was not found, its columns are null. The same applies to the version.
 type entryRow struct {
 	entryVersion      pgtype.Int8
 	deleted           pgtype.Bool
@@ -26,8 +26,8 @@ func (r *entryRow) targets() []any {
 		&r.key, &r.created, &r.value, &r.tooLarge}
 }
 
-// snapshot converts the columns in r, callerRow and accessRow to a snapshot. An entry or a version that was not found
-// is zero in the snapshot.
+// snapshot converts the columns in r, callerRow and accessRow to a snapshot. If the entry was not found, it is zero in
+// the snapshot. The same applies to the version.
 func (r *entryRow) snapshot(input *lookup, callerRow *callerRow, accessRow *accessRow) (ports.EntrySnapshot, error) {
 	caller, err := callerRow.caller(input.credential)
 	if err != nil {

@@ -42,14 +42,15 @@ var writeStatements = buildWriteStatements()
 //
 //   - The query "locked" selects and locks the entries whose writes may be stored. A locked row must not delay the
 //     whole batch, so the query uses SKIP LOCKED. It therefore omits an entry that another transaction is writing. It
-//     also omits a write whose author is being deleted, because the foreign key would wait for the lock on that user.
+//     also omits a write whose author is being deleted, because the check of the foreign key would wait for the lock on
+//     that user.
 //   - The same query compares box_key_id in the locked row of the entry. A change of the box key updates this column in
 //     every entry. A write that used the old box key is therefore never stored after the change. In a box without a
 //     keyring, the column is NULL.
 //   - The query "updated" sets the new version number in these entries. If a batch contains several writes to the same
 //     entry, one of them is stored.
 //   - The queries "inserted_versions", "pruned", "audited" and "queued" use the rows of "updated". The query "pruned"
-//     skips old versions that are locked. The next write deletes these versions.
+//     skips old versions that are locked. The next write to the same entry deletes these versions.
 //
 // The statement returns the ordinals of the writes that were stored. The comment on buildLookupStatements explains
 // LIMIT 1.
@@ -153,7 +154,8 @@ func (s *Store) runWrites(ctx context.Context, requests []*writeRequest) error {
 	return nil
 }
 
-// sendWrites returns the requests that were stored. If the error is nil, they are also committed.
+// sendWrites returns the requests whose writes the database has stored. If the error is nil, these writes are
+// committed.
 func sendWrites(ctx context.Context, q querier, requests []*writeRequest) (map[*writeRequest]bool, error) {
 	byKind := make(map[domain.CredentialKind][]*writeRequest, 1)
 	for _, request := range requests {

@@ -196,7 +196,7 @@ func TestALargeValueIsNotWrittenInABatch(t *testing.T) {
 }
 
 // TestACancelledWriteHasAnUnknownOutcome verifies that the error of a cancelled write has the code outcome_unknown. The
-// database has possibly stored the write.
+// database may have stored the write.
 func TestACancelledWriteHasAnUnknownOutcome(t *testing.T) {
 	t.Parallel()
 	store, url := openOffice(t)

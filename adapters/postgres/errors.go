@@ -17,8 +17,8 @@ import (
 // translate converts errors of the driver into errors of the domain.
 //
 //   - If the database cannot be reached, refuses connections or is shutting down, translate returns an error of kind
-//     domain.Unavailable with code database_unavailable. It returns the same error for a cancelled statement, because
-//     such a statement had no effect.
+//     domain.Unavailable with code database_unavailable. It returns the same error for a statement that was cancelled
+//     by the server or by the end of its context.
 //   - It returns domain.ErrBusy for a conflict with a concurrent transaction, and for a lock that was not free within
 //     lockTimeout. If the database has a stricter default isolation level, even a single statement can have a conflict.
 //   - Errors of the domain, pgx.ErrNoRows and programming errors are returned unchanged.
@@ -49,8 +49,9 @@ func translate(err error) error {
 }
 
 // isOutage reports whether a code means that the server cannot run statements at the moment. Class 08 is a connection
-// exception, and class 53 means insufficient resources. Class 57 means a shutdown or a statement timeout. The last two
-// codes mean that the server is read-only, for example a standby, or that a transaction was idle for too long.
+// exception, and class 53 means insufficient resources. Class 57 means a shutdown or a statement timeout.
+// sqlstate.ReadOnlyTransaction means that the server is read-only, for example a standby. sqlstate.IdleInTransaction
+// means that a transaction was idle for too long.
 func isOutage(code string) bool {
 	return strings.HasPrefix(code, "08") || strings.HasPrefix(code, "53") || strings.HasPrefix(code, "57") ||
 		code == sqlstate.ReadOnlyTransaction || code == sqlstate.IdleInTransaction

@@ -26,7 +26,7 @@ func newEventCounts() eventCounts {
 	return counts
 }
 
-// add counts a committed event. An event can stand for several refused requests; add then counts each of them.
+// add counts a committed event. If the event stands for several refused requests, add counts each of these requests.
 func (c eventCounts) add(event *domain.Event) {
 	if count := c[EventKind{event.Action, event.Outcome}]; count != nil {
 		count.Add(int64(max(event.Suppressed, 1)))

@@ -24,15 +24,17 @@ func queueStored(stored string) string {
 
 // EventQueue implements ports.EventQueue. It is safe for concurrent use.
 //
-// The transactions that store events also write the queue, so it contains exactly the committed events. An event with a
-// lower identifier may be committed later, so the queue is ordered by transaction number. The database assigns these
-// numbers, so the order does not depend on the clocks of servers.
+// The transactions that store events also write the queue, so it contains exactly the committed events. The queue is
+// ordered by transaction number, not by event identifier. An event may be committed after an event with a higher
+// identifier, and a reader that follows the identifiers would miss it. The database assigns the transaction numbers, so
+// the order does not depend on the clocks of the servers.
 type EventQueue struct {
 	pool *pool
 
 	mu sync.Mutex // guards the following fields
-	// The queue contains no row with a transaction number below floor, and no such row can be added. Next therefore
-	// starts at floor and skips the index entries of rows that were deleted. The floor is valid until floorUntil.
+	// The queue contains no row with a transaction number below floor, and no such row can be added. The method Next
+	// therefore starts at floor and skips the index entries of rows that were deleted. The floor is valid until
+	// floorUntil.
 	floor      uint64
 	floorUntil time.Time
 }
@@ -41,7 +43,7 @@ var _ ports.EventQueue = (*EventQueue)(nil)
 
 // floorLifetime is how long a floor stays valid. After a failover, the new primary possibly lacks the last transactions
 // of the old primary. It assigns the numbers of these transactions again, so new rows can have numbers below the floor.
-// Next finds such rows after floorLifetime.
+// The method Next finds such rows when the floor is no longer valid.
 const floorLifetime = 10 * time.Second
 
 // NewEventQueue returns the queue of the audit stream. Each audit stream needs a queue of its own.
@@ -82,7 +84,7 @@ const nextRows = `SELECT pg_snapshot_xmin(pg_current_snapshot()), q.xid, q.id, q
 	ORDER BY q.xid, q.id`
 
 // Next reads rows of the queue, and then the events with the identifiers in these rows. It returns all events of each
-// row, so the number of events can exceed the argument limit.
+// row, so the number of events can be higher than limit.
 func (q *EventQueue) Next(ctx context.Context, limit int) (ports.QueuedEvents, error) {
 	rows, oldest, err := q.readRows(ctx)
 	if err != nil {
@@ -110,7 +112,8 @@ func (q *EventQueue) Next(ctx context.Context, limit int) (ports.QueuedEvents, e
 	return batch, err
 }
 
-// readRows returns up to maxQueuedRows rows, oldest commit first, and the number of the oldest running transaction.
+// readRows returns up to maxQueuedRows rows, in the order of their transaction numbers, and the number of the oldest
+// running transaction.
 func (q *EventQueue) readRows(ctx context.Context) (found []queuedRow, oldest uint64, err error) {
 	rows, err := q.pool.Query(ctx, nextRows, q.currentFloor(), maxQueuedRows)
 	found, err = collect(rows, err, func(row pgx.CollectableRow) (queuedRow, error) {
@@ -188,7 +191,7 @@ func (q *EventQueue) Delivered(ctx context.Context, batch ports.QueuedEvents) er
 	return translate(err)
 }
 
-// Age uses the clock of the database, because the database also assigned the times in the queue.
+// Age uses the clock of the database, because the times in the queue come from that clock.
 func (q *EventQueue) Age(ctx context.Context) (time.Duration, error) {
 	var seconds float64
 	err := q.pool.QueryRow(ctx, `SELECT COALESCE((

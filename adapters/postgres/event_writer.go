@@ -23,8 +23,8 @@ type eventRequest = batch.Request[domain.Event, struct{}]
 // maxEventBatch is the largest number of events in one commit.
 const maxEventBatch = 512
 
-// NewEventWriter returns an event writer. The caller must close the writer before the store. If there are several
-// writers, the field Events of Store.Stats covers only the one created last.
+// NewEventWriter returns an event writer. The caller must close the writer before it closes the store. If there are
+// several writers, the field Events of Store.Stats covers only the writer that was created last.
 func (s *Store) NewEventWriter() *EventWriter {
 	w := &EventWriter{pool: s.pool, counts: s.eventCounts}
 	w.batcher = batch.New(w.insert, batch.Config{
@@ -50,7 +50,7 @@ func (w *EventWriter) Write(ctx context.Context, event domain.Event) error {
 func (w *EventWriter) Close() { w.batcher.Close() }
 
 // insert stores a batch. If the database has a stricter default isolation level, the statement can have a conflict with
-// a concurrent statement. insert then retries.
+// a concurrent statement. In this case, the method insert runs the statement again.
 func (w *EventWriter) insert(ctx context.Context, requests []*eventRequest) error {
 	for attempt := 1; ; attempt++ {
 		err := w.insertOnce(ctx, requests)

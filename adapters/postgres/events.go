@@ -60,8 +60,8 @@ func eventArrays[C any](items []C, event func(C) *domain.Event) []any {
 	}
 }
 
-// suppressed returns the parameter for event.Suppressed. It is NULL instead of 0, because nearly all events have 0, and
-// NULL needs no storage.
+// suppressed returns the parameter for event.Suppressed. It is NULL instead of 0, because the number is 0 for nearly
+// all events, and NULL needs no storage.
 func suppressed(event *domain.Event) pgtype.Int4 {
 	count := int32(min(event.Suppressed, math.MaxInt32)) //nolint:gosec // bounded
 	return pgtype.Int4{Int32: count, Valid: count > 0}
@@ -118,8 +118,8 @@ func (r events) List(ctx context.Context, filter ports.EventFilter) (ports.Event
 // listSQL returns the statement that selects the events of a filter. The statement sorts by the identifier, which
 // begins with the time of the event. The time itself has no index. The inner SELECT reads up to maxExaminedEvents
 // events by an index. The outer SELECT returns the matching events and the last event that was read. The next page
-// begins after that last event. There is also no index on the action or the actor. Even a read of an entry stores an
-// event, so each read would have to update such an index.
+// begins after that last event. The action and the actor have no index. Even a read of an entry stores an event, so
+// each read would have to update such an index.
 func listSQL(filter ports.EventFilter) (sql string, args []any) {
 	before := filter.Before
 	if before.IsZero() {

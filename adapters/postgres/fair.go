@@ -18,7 +18,7 @@ type fairSlots struct {
 	origins map[string]*originSlots
 }
 
-// originSlots are the slots of one origin. The field users counts the units of work that hold a slot or wait for one.
+// originSlots are the slots of one origin. users is the number of units of work that hold a slot or wait for a slot.
 type originSlots struct {
 	slots *semaphore.Weighted
 	users int
@@ -36,8 +36,8 @@ func newFairSlots(total int64) *fairSlots {
 }
 
 // acquire first waits for one of the slots of the origin, and then for one of the slots that all origins share. Both
-// kinds of slots are assigned in the order of arrival. acquire returns the error of ctx if ctx ends first. The empty
-// origin needs only a shared slot.
+// kinds of slots are assigned in the order of arrival. If ctx ends during the wait, acquire returns the error of ctx.
+// The empty origin needs only a shared slot.
 func (f *fairSlots) acquire(ctx context.Context, origin string) (release func(), err error) {
 	own := f.enter(origin)
 	if err := own.acquire(ctx); err != nil {

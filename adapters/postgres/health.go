@@ -22,9 +22,9 @@ const (
 
 	// probeTimeout bounds one probe. A commit that takes longer counts as a failure.
 	probeTimeout = 2 * time.Second
-	// probePause is how long CheckWritable waits after a failed probe before it runs another probe. CheckWritable also
-	// serves requests without a credential. Without this pause, any client could therefore cause an unlimited number of
-	// probes.
+	// probePause is the shortest time between a failed probe and the next probe that CheckWritable runs. CheckWritable
+	// also serves requests without a credential. Without this pause, any client could therefore cause an unlimited
+	// number of probes.
 	probePause = time.Second
 	// trialRows is the number of rows that a trial write inserts. Each row has trialBytes bytes. Together, the rows
 	// need more than one page in the table and in its index. The write therefore fails if the disk is full. PostgreSQL
@@ -217,9 +217,9 @@ func (s *Store) probeAgain(ctx context.Context) error {
 	return s.probe(context.WithoutCancel(ctx)) // other callers use its result
 }
 
-// within calls the function work and returns its result. If ctx ends first, within returns an error of kind
-// Unavailable, and the function continues in the background. A statement on a dead connection may return up to two
-// seconds after its context has ended.
+// within calls the function in the argument work, and returns its result. If ctx ends before the function returns,
+// within returns an error of kind Unavailable, and the function continues in the background. A statement on a dead
+// connection may return up to two seconds after its context has ended.
 func within[T any](ctx context.Context, work func() (T, error)) (T, error) {
 	type outcome struct {
 		result T

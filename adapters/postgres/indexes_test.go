@@ -227,7 +227,7 @@ func parameters(text string) int {
 }
 
 // scans returns the number of sequential scans of each large table. PostgreSQL updates the counts when a session ends,
-// so scans first waits for the sessions of the store to end.
+// so the function scans first waits for the sessions of the store to end.
 func scans(t *testing.T, url string) map[string]string {
 	t.Helper()
 	counts := make(map[string]string)

@@ -50,7 +50,7 @@ func (i *Inspector) Inventory(ctx context.Context) (Inventory, error) {
 	return inventory, err
 }
 
-// ExportSnapshot takes a snapshot of the database. It calls the function use with the name of the snapshot and with the
+// ExportSnapshot takes a snapshot of the database. It calls the function in the argument use, with the name and the
 // inventory of the snapshot. The function can pass the name to pg_dump --snapshot, which then reads the same snapshot.
 // The snapshot ends when the function returns.
 func (i *Inspector) ExportSnapshot(ctx context.Context, use func(name string, inventory Inventory) error) error {
@@ -67,9 +67,9 @@ func (i *Inspector) ExportSnapshot(ctx context.Context, use func(name string, in
 	})
 }
 
-// snapshot calls the function use in a read-only transaction. The transaction has no time limits. It sets the
-// parameters that determine the text form of values, because the checksums depend on this form. All settings end with
-// the transaction, so they do not affect other clients of a pooler.
+// snapshot begins a read-only transaction, and calls the function in the argument use. The transaction has no time
+// limits. It sets the parameters that determine the text form of values, because the checksums depend on this form. All
+// settings end with the transaction, so they do not affect other clients of a pooler.
 func (i *Inspector) snapshot(ctx context.Context, use func(pgx.Tx) error) error {
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	return pgx.BeginTxFunc(ctx, i.conn, options, func(tx pgx.Tx) error {

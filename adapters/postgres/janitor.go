@@ -13,8 +13,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// Methods of ports.Janitor delete rows. Their argument limit bounds the number of rows that one call deletes. A small
-// limit keeps the locks short.
+// Methods of ports.Janitor delete rows. Each of them has an argument named limit, which bounds the number of rows that
+// one call processes. A small number keeps the locks short.
 
 // DeleteEndedSessions removes sessions that expired before the given time; see ports.Janitor.
 func (s *Store) DeleteEndedSessions(ctx context.Context, before time.Time, limit int) (int, error) {
@@ -90,8 +90,8 @@ func (s *Store) DeleteOldEvents(ctx context.Context, before time.Time, limit int
 // shorter.
 const commitDelay = time.Hour
 
-// keepQueued returns the time up to which events may be deleted. If older events are still waiting for the audit
-// stream, it returns an earlier time. Otherwise it returns the given time.
+// keepQueued returns the time up to which events may be deleted. It is the given time, or the time that is commitDelay
+// before the oldest row in the queue of the audit stream, whichever is earlier.
 func (s *Store) keepQueued(ctx context.Context, before time.Time) (time.Time, error) {
 	var queued pgtype.Timestamptz
 	err := s.pool.QueryRow(ctx, `SELECT (SELECT queued_at FROM event_queue ORDER BY xid, id LIMIT 1)`).Scan(&queued)
@@ -109,7 +109,8 @@ const deleteEvents = `WITH old AS (
 	)
 	SELECT count(*), (SELECT id FROM deleted ORDER BY id DESC LIMIT 1) FROM deleted`
 
-// eventSweep holds the identifier after which DeleteOldEvents continues, and the number of events that it has deleted.
+// eventSweep holds the identifier after which DeleteOldEvents continues, and the number of events that DeleteOldEvents
+// has deleted.
 type eventSweep struct {
 	sync.Mutex // guards after
 	after      domain.EventID
@@ -132,8 +133,8 @@ func (s *Store) EventLogSize(ctx context.Context) (int64, error) {
 }
 
 // keptDeletedKeys is how many rows of swept entries a box keeps. Such a row contains the last version number of a
-// deleted key. If the key is written again, its version numbers continue. If the row was removed, they continue after
-// the highest version number of all rows that were removed from the box.
+// deleted key. If the key is written again, its version numbers continue after that number. If the row was removed,
+// they continue after the highest version number of all rows that were removed from the box.
 const keptDeletedKeys = 1000
 
 // DeleteRemovedEntries removes the versions of entries that were deleted before the given time, and marks the entries

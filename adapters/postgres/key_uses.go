@@ -11,7 +11,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// keyUses records when API keys were last used. Users can then find unused keys. keyUses stores the uses of one
+// keyUses records when API keys were last used, so that users can find unused keys. keyUses stores the uses of one
 // interval in one commit. No request waits for that commit, and the number of commits does not depend on the number of
 // keys. It is safe for concurrent use.
 type keyUses struct {
@@ -74,7 +74,7 @@ func (u *keyUses) writeLater() {
 	u.write(uses)
 }
 
-// write ignores errors. After an error, last_used_at still has the old value. The next use of the key is then recorded.
+// write ignores errors. After an error, last_used_at still has the old value, so the next use of the key is recorded.
 func (u *keyUses) write(uses map[domain.CredentialID]time.Time) {
 	keys := make([]domain.CredentialID, 0, len(uses))
 	for key := range uses {

@@ -19,7 +19,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// change parses a database URL, changes it with the function part, and returns the new URL.
+// change parses a database URL, applies the function in the argument part to it, and returns the new URL.
 func change(t *testing.T, database string, part func(*url.URL)) string {
 	t.Helper()
 	target, err := url.Parse(database)

@@ -57,7 +57,8 @@ func (s roleSetting) value() string {
 }
 
 // holds reports whether a value meets the requirement. The value comes from pg_settings, where timeouts are in
-// milliseconds. A shorter timeout also meets the requirement.
+// milliseconds. A timeout meets the requirement if it is not longer than s.limit. The value 0 does not, because it
+// means no timeout.
 func (s roleSetting) holds(value string) bool {
 	if s.limit == 0 {
 		return value == "off"
@@ -139,7 +140,7 @@ func readRoleState(ctx context.Context, q querier) (*roleState, error) {
 	}
 	s.stored = true
 	for _, each := range roleSettings {
-		// A server does not have the parameter of a feature that it was built without, such as jit.
+		// If a server was built without a feature, it may lack the parameter of that feature, for example jit.
 		value, known := session[each.name]
 		if !known || each.holds(value) {
 			continue

@@ -60,7 +60,7 @@ func TestMigrationAndOpenSetTheSameSettings(t *testing.T) {
 	_, err = tryOpen(t, postgres.Config{URL: opened})
 	require.NoError(t, err)
 	assert.ElementsMatch(t, lackingSettings(), storedSettings(t, opened))
-	// The databases that pgtest.New creates must have the same settings.
+	// A database that pgtest.New creates must have the settings of a migrated database.
 	assert.ElementsMatch(t, postgres.RoleSettings(), storedSettings(t, pgtest.New(t)))
 
 	require.NoError(t, migrator.DownTo(t.Context(), 9))
@@ -187,7 +187,7 @@ func TestPatientTransactions(t *testing.T) {
 	}
 }
 
-// dropRole does not use the context of the test, because this context has ended when a cleanup runs.
+// dropRole does not use the context of the test, because that context ends before the cleanup functions run.
 func dropRole(database, role string) error {
 	ctx := context.Background()
 	conn, err := pgx.Connect(ctx, database)

@@ -89,8 +89,8 @@ func (c *connector) prepare(_ context.Context, config *pgx.ConnConfig) error {
 }
 
 // abandonDead closes the network connection of a session that the driver has given up. Without abandonDead, the driver
-// would first try to end the session. If the server does not answer, this takes up to 15 seconds, and the session would
-// occupy a place in the pool during this time.
+// would try to end the session before it closes the network connection. If the server does not answer, this would take
+// up to 15 seconds. During this time, the session would occupy a place in the pool.
 func abandonDead(conn *pgx.Conn) {
 	if !conn.IsClosed() {
 		return
@@ -111,8 +111,8 @@ type session struct {
 	timeline uint32
 }
 
-// sessionSQL returns the fields of session. Its last column reads the position of the write-ahead log, which some
-// database services do not permit. portableSQL omits this column.
+// sessionSQL returns the fields of session. Its last column reads the position of the write-ahead log. Some database
+// services do not permit this, so portableSQL omits the column.
 const (
 	portableSQL = `SELECT pg_is_in_recovery(), current_setting('server_encoding'), current_setting('client_encoding')`
 	sessionSQL  = portableSQL + `, CASE WHEN NOT pg_is_in_recovery()
@@ -187,9 +187,9 @@ func timelineOf(conn *pgxpool.Conn) uint32 {
 }
 
 // acceptTimeline refuses a server if an earlier connection has reported a newer timeline. Such a server is an old
-// primary that still runs although a standby was promoted. If the timeline is newer than all timelines that were
-// reported before, a standby was promoted in the meantime. acceptTimeline then discards all other connections, because
-// they may still lead to the old primary.
+// primary that still runs although a standby was promoted. A timeline that is newer than all timelines that were
+// reported before means that a standby was promoted. In this case, acceptTimeline discards all other connections,
+// because they may still lead to the old primary.
 func (c *connector) acceptTimeline(timeline uint32) error {
 	for {
 		seen := c.timeline.Load()
@@ -212,10 +212,10 @@ func (c *connector) acceptTimeline(timeline uint32) error {
 }
 
 // watchContext returns the handler that runs when the context of a statement is cancelled. The driver's default handler
-// closes the connection. Each client that disconnects would then cost a new database session. This handler keeps the
-// connection and cancels the statement. Before the connection may run another statement, the handler waits for the
-// response to the cancel request, and gives the request time to take effect. The cancel request therefore cannot cancel
-// the wrong statement.
+// closes the connection. With that handler, each client that disconnects would cost a new database session. This
+// handler keeps the connection and cancels the statement. Before the connection may run another statement, the handler
+// waits for the response to the cancel request, and gives the request time to take effect. The cancel request therefore
+// cannot cancel the wrong statement.
 func (c *connector) watchContext(conn *pgconn.PgConn) ctxwatch.Handler {
 	return &cancelHandler{
 		CancelRequestContextWatcherHandler: &pgconn.CancelRequestContextWatcherHandler{

@@ -107,7 +107,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 }
 
 // Close completes queued requests, stores pending uses of API keys, waits until no connection is in use, and closes the
-// pool. The caller must close the event writer first.
+// pool. The caller must close the event writer before it calls Close.
 func (s *Store) Close() {
 	s.lookups.Close()
 	s.writes.Close()
@@ -167,8 +167,8 @@ var (
 	_ querier = pgx.Tx(nil)
 )
 
-// repos returns repositories that run their statements on q. The repositories record each use of an API key, except in
-// a transaction, where the argument uses is nil.
+// repos returns repositories that run their statements on q. They record the use of API keys in the argument uses. If
+// this argument is nil, as in a transaction, they do not record it.
 func (s *Store) repos(q querier, uses *keyUses) ports.Repos {
 	return ports.Repos{
 		Callers:       callers{q: q, clock: s.clock, uses: uses},

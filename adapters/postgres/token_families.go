@@ -50,8 +50,8 @@ func (r tokenFamilies) AddPair(ctx context.Context, pair domain.TokenPair) error
 	return translate(err)
 }
 
-// LockByRefresh increments the revision of the family before it reads the pair. It therefore sees the changes of every
-// transaction that locked the family before, at every isolation level.
+// LockByRefresh increments the revision of the family before it reads the pair. At every isolation level, it therefore
+// sees the changes of each transaction that locked the family earlier.
 func (r tokenFamilies) LockByRefresh(ctx context.Context, user domain.UserID,
 	refresh domain.Digest) (domain.TokenFamily, domain.TokenPair, error) {
 	family := domain.TokenFamily{User: user}
@@ -78,7 +78,7 @@ func (r tokenFamilies) LockByRefresh(ctx context.Context, user domain.UserID,
 	return family, pair, orNotFound(err, domain.NotFound)
 }
 
-// Spend keeps the row. If the refresh token is used again, Lockbox can then detect that it was already spent.
+// Spend keeps the row, so Lockbox can detect a second use of the refresh token.
 func (r tokenFamilies) Spend(ctx context.Context, pair domain.CredentialID, now time.Time) error {
 	_, err := r.q.Exec(ctx, `UPDATE token_pairs SET spent_at = $2 WHERE id = $1`, uuid(pair), now)
 	return translate(err)

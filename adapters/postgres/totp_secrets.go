@@ -95,8 +95,8 @@ func (r totpSecrets) SpendRecovery(ctx context.Context, id domain.TOTPID, digest
 	return tag.RowsAffected() == 1, translate(err)
 }
 
-// Promote makes the pending secret of the user the secret in force. It first deletes the old secret in force, because a
-// user can have only one. If the user has no pending secret, Promote changes nothing.
+// Promote puts the pending secret of the user into force. It first deletes the secret that was in force, because a user
+// can have only one such secret. If the user has no pending secret, Promote changes nothing.
 func (r totpSecrets) Promote(ctx context.Context, user domain.UserID) error {
 	if _, err := r.q.Exec(ctx, `DELETE FROM one_time_codes WHERE user_id = $1 AND NOT pending
 		AND EXISTS (SELECT FROM one_time_codes WHERE user_id = $1 AND pending)`, uuid(user)); err != nil {
@@ -174,8 +174,8 @@ func (r sealedRows) KeyRecoveryCode(ctx context.Context, was ports.PlainRecovery
 	return tag.RowsAffected() == 1, translate(err)
 }
 
-// DeletePlainRecoveryCodes needs no lock. Servers do not accept codes without a key, so no sign-in uses these rows at
-// the same time.
+// DeletePlainRecoveryCodes needs no lock. It deletes codes that were hashed without a server key. Servers do not accept
+// these codes, so no concurrent sign-in uses the rows.
 func (r sealedRows) DeletePlainRecoveryCodes(ctx context.Context, user domain.UserID) (int, error) {
 	tag, err := r.q.Exec(ctx, `DELETE FROM recovery_codes r USING one_time_codes t
 		WHERE t.id = r.code_id AND t.user_id = $1 AND r.key_id IS NULL`, uuid(user))

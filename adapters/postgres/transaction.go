@@ -87,7 +87,8 @@ func (t *transaction) send(ctx context.Context, batch *pgx.Batch) pgx.BatchResul
 	return results
 }
 
-// begin sends the deferred batch. If the transaction has not begun afterwards, begin sends BEGIN.
+// begin sends the deferred batch, if there is one. If the transaction has still not begun, the method begin sends
+// BEGIN.
 func (t *transaction) begin(ctx context.Context) error {
 	if err := t.flush(ctx); err != nil || t.begun {
 		return err
@@ -144,7 +145,7 @@ func (t *transaction) QueryRow(ctx context.Context, sql string, args ...any) pgx
 }
 
 // commit commits the transaction if it has begun. Its first result is false if the connection failed before the server
-// reported the outcome. The transaction is then possibly committed.
+// reported the outcome. In this case, the transaction may have been committed.
 func (t *transaction) commit(ctx context.Context) (known bool, err error) {
 	batch, translate := t.deferred, t.translate
 	if batch == nil {

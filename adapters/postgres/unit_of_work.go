@@ -18,7 +18,7 @@ const (
 	// maxAttempts is how often Do runs a unit of work that fails because of conflicts or stale server keys.
 	maxAttempts = 3
 	// maxStartOvers is how often Do runs a unit of work that returns ports.ErrStartOver. It is higher than maxAttempts,
-	// because this error is not a failure. It means that another transaction has completed.
+	// because ports.ErrStartOver is not a failure. That error means that another transaction has completed.
 	maxStartOvers = 10
 	// A COMMIT may take up to StatementTimeout plus endTimeout, and a ROLLBACK up to endTimeout. If the request has a
 	// deadline, two more limits apply. A COMMIT must end within commitTime after the deadline, and a ROLLBACK within
@@ -157,7 +157,7 @@ func watchReplication(conn *pgxpool.Conn) (notReplicated func() bool) {
 	return func() bool { return data[notReplicatedKey] != nil }
 }
 
-// waitBeforeRetry waits for a random time. Two transactions that had a conflict then probably retry at different times.
+// waitBeforeRetry waits for a random time, so two transactions that had a conflict probably retry at different times.
 // The longest possible wait grows with each attempt. If ctx ends, waitBeforeRetry returns the error of ctx immediately.
 func waitBeforeRetry(ctx context.Context, attempt int) error {
 	limit := int64(attempt) * int64(retryJitter)

@@ -54,9 +54,9 @@ func parseURL(url string) (*pgxpool.Config, error) {
 	return settings, checkParameters(settings.ConnConfig.RuntimeParams)
 }
 
-// hasMisplacedPassword reports whether the password probably contains a special character that was not encoded. The
-// driver then takes a part of the password for another part of the URL, and later errors would print this part of the
-// password. For example, with the password 12/abc, the port is 12, and the name of the database contains "@".
+// hasMisplacedPassword reports whether the password probably contains a special character that was not encoded. In this
+// case, the driver takes a part of the password for another part of the URL, and later errors would print this part of
+// the password. For example, with the password 12/abc, the port is 12, and the name of the database contains "@".
 // hasMisplacedPassword returns true for every URL with "#". The driver ignores the text after this character, unlike
 // libpq.
 func hasMisplacedPassword(url string, config *pgx.ConnConfig) bool {
@@ -72,8 +72,8 @@ func hasMisplacedPassword(url string, config *pgx.ConnConfig) bool {
 		if name != "" && !parameterName.MatchString(name) {
 			return true
 		}
-		// If the value of a parameter contains "@", it contains the end of a password and the host. Only user names may
-		// contain "@".
+		// If the value of a parameter contains "@", the driver has taken the end of a password and the host for a part
+		// of this value. Only user names may contain "@".
 		if strings.Contains(value, "@") && (name != "user" || strings.Contains(value, "/")) {
 			return true
 		}

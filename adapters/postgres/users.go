@@ -174,8 +174,8 @@ func (r users) Save(ctx context.Context, user domain.User) error {
 	return translate(err)
 }
 
-// SetPassword stores the new password only if the server key is in use and the old password has not changed. One
-// statement checks both conditions and stores the password.
+// SetPassword stores the new password only if the server key has not been retired and the old password has not changed.
+// One statement checks both conditions and stores the password.
 func (r users) SetPassword(ctx context.Context, was, password ports.SealedPassword) error {
 	var keyLive, updated bool
 	err := r.q.QueryRow(ctx, `WITH live AS (SELECT FROM server_keys WHERE id = $1 AND retired_at IS NULL),

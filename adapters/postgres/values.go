@@ -64,7 +64,7 @@ func column[C, T any](items []C, value func(C) T) []T {
 	return values
 }
 
-// pointers is an array parameter that the driver encodes without copying the elements. If the parameter is an ordinary
+// pointers is the type of an array parameter that the driver encodes without copying the elements. For an ordinary
 // slice, the driver copies each element into an interface value, and uses reflection for most types. The type T must
 // have a method that the driver calls, such as UUIDValue.
 type pointers[T any] []T

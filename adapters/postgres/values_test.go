@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestPointersEncodeLikeSlices verifies that the driver encodes the type pointers like an ordinary slice with the same
-// elements. Some of the arrays have NULL elements, and one has no elements.
+// TestPointersEncodeLikeSlices verifies that the driver encodes a value of type pointers[T] like an ordinary slice with
+// the same elements. Some of the arrays have NULL elements, and one has no elements.
 func TestPointersEncodeLikeSlices(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)

@@ -14,8 +14,8 @@ import (
 const (
 	// maxWaiting is the largest number of requests in the queue of a batcher.
 	maxWaiting = 4096
-	// stallAfter is how long a batch may run before it counts as stalled. Such a batch may be waiting for a lock, or
-	// for an answer on a dead connection. The waiting requests then run in another batch.
+	// stallAfter is how long a batch may run before it counts as stalled. A stalled batch may be waiting for a lock, or
+	// for an answer on a dead connection. After a batch has stalled, another batch runs the requests in the queue.
 	stallAfter = 250 * time.Millisecond
 	// maxStalled is the largest number of stalled batches that run in addition to maxConcurrent other batches. Each
 	// batch occupies a database connection.
@@ -67,13 +67,13 @@ type Stats struct {
 	// Waiting is the current length of the queue.
 	Waiting int
 	// Done counts the requests whose batch succeeded. Batches counts the successful batches. Refused counts the
-	// requests that were refused because the queue was full or the batcher closed.
+	// requests that were refused because the queue was full or the batcher was closed.
 	Done, Batches, Refused int64
 }
 
 var (
-	// ErrCancelled means that the request's context ended first. Under a policy other than DropOnCancel, the request
-	// may still take effect.
+	// ErrCancelled means that the context of a request ended before its batch completed. Under a policy other than
+	// DropOnCancel, the request may still take effect.
 	ErrCancelled = errors.New("the request was cancelled before its batch completed")
 
 	errQueueFull = errors.New("the batch queue is full or closed")
@@ -117,8 +117,8 @@ func New[In, Out any](run RunFunc[In, Out], config Config) *Batcher[In, Out] {
 }
 
 // Do runs one request and returns its outcome. It returns domain.ErrBusy when the queue is full or the batcher is
-// closed, and ErrCancelled when ctx ends first. A lone request under DropOnCancel is an exception: if ctx ends while it
-// runs, Do returns the error of the RunFunc.
+// closed, and ErrCancelled when ctx ends before the batch of the request completes. A lone request under DropOnCancel
+// is an exception: if ctx ends while it runs, Do returns the error of the RunFunc.
 func (b *Batcher[In, Out]) Do(ctx context.Context, input In) (output Out, err error) {
 	if ended := ctx.Err(); ended != nil && b.onCancel != AlwaysFinish {
 		return output, cancelled(ended)
@@ -170,8 +170,8 @@ func (b *Batcher[In, Out]) addWorker() *worker {
 	return w
 }
 
-// runAlone runs a request on its caller's goroutine. Afterwards, a new goroutine runs the requests that arrived in the
-// meantime. The caller does not wait for them.
+// runAlone runs a request on its caller's goroutine. Afterwards, a new goroutine runs the requests that arrived while
+// this request was running. The caller does not wait for them.
 func (b *Batcher[In, Out]) runAlone(ctx context.Context, w *worker, request *Request[In, Out]) {
 	b.runBatch(ctx, []*Request[In, Out]{request})
 	if batch := b.nextBatch(w); len(batch) > 0 {

@@ -212,7 +212,7 @@ func TestAStalledBatchDoesNotBlockTheOthers(t *testing.T) {
 			begin := time.Now()
 			_, err := b.Do(t.Context(), 20)
 			require.NoError(t, err)
-			// The stalled batches start first, and 20 others follow.
+			// The stalled batches start first, and 20 other batches follow.
 			require.LessOrEqual(t, time.Since(begin), first+20*usual)
 			wait()
 			require.Less(t, time.Since(begin), slowTime+first+20*usual)

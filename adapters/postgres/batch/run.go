@@ -16,7 +16,7 @@ func (b *Batcher[In, Out]) runBatch(ctx context.Context, batch []*Request[In, Ou
 	if err == nil {
 		b.countBatch(len(batch))
 	}
-	// uncompleted overwrites the array of batch, so the code below must not read batch.
+	// Appending to uncompleted overwrites the array of batch, so the code below must not read batch.
 	uncompleted := batch[:0]
 	for _, request := range batch {
 		if !request.completed {

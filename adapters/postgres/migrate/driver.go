@@ -32,7 +32,7 @@ var (
 const stepSavepoint = "lockbox_step"
 
 const (
-	// commitTimeout bounds a COMMIT, because commit ignores the cancellation of the caller's context.
+	// commitTimeout bounds a COMMIT, because the method commit ignores the cancellation of the caller's context.
 	commitTimeout = time.Minute
 	// rollbackTimeout bounds a ROLLBACK. This limit can be short: if the ROLLBACK takes longer, the server rolls back
 	// when the connection closes.
@@ -48,8 +48,8 @@ const (
 // driver gives golang-migrate access to the database. For each step, golang-migrate calls SetVersion(to, dirty), Run
 // and SetVersion(to, clean). It always calls Unlock afterwards, even after an error.
 //
-// The drivers that come with golang-migrate commit the mark "dirty" before they run the step. If the program dies
-// during the step, the database then needs manual repair. Those drivers also hold an advisory lock, but some poolers
+// The drivers that come with golang-migrate commit the mark "dirty" before they run the step. With those drivers, the
+// database needs manual repair if the program dies during the step. They also hold an advisory lock, but some poolers
 // and other engines do not support advisory locks. This driver instead begins the step's transaction with an UPDATE of
 // the version row. The UPDATE waits for a concurrent migrator that has locked the row. If that migrator has changed the
 // version, the UPDATE matches no row. The UPDATE commits or rolls back together with the step.
@@ -125,8 +125,8 @@ func (d *driver) loadOrCreate() (uint, error) {
 	}
 }
 
-// Version returns the version that the last call of load has read. begin later checks that the version is still the
-// same.
+// Version returns the version that the last call of load has read. Later, the method begin checks that the version is
+// still the same.
 func (d *driver) Version() (version int, dirty bool, err error) {
 	if d.at == 0 {
 		return database.NilVersion, false, nil
@@ -175,7 +175,7 @@ func (d *driver) begin(to int) error {
 	if tag.RowsAffected() == 0 {
 		return errConflict
 	}
-	// This limit must not apply to the UPDATE above, which may have to wait for the step of another program. That wait
+	// lockTimeout must not apply to the UPDATE above, which may have to wait for the step of another program. That wait
 	// does not delay any request.
 	_, err = tx.Exec(d.ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d", lockTimeout.Milliseconds()))
 	return err

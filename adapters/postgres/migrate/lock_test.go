@@ -13,7 +13,7 @@ import (
 )
 
 // TestAStepDoesNotBlockWriters applies a step that creates an index, while another transaction holds a lock on the
-// table. The step waits for the transaction, but other writers do not wait for the step.
+// table. The step waits for the transaction, but an INSERT that arrives later does not wait for the step.
 func TestAStepDoesNotBlockWriters(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Empty(t)

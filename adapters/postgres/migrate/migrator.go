@@ -20,9 +20,10 @@ import (
 )
 
 const (
-	// maxConflicts is the number of conflicts with other migrators after which a call gives up. After each conflict,
-	// another program has completed a step. A call therefore reaches the limit only if two programs migrate in opposite
-	// directions.
+	// maxConflicts is the number of conflicts with other migrators after which a call gives up. A conflict means that
+	// another program has completed a step. If all programs migrate in the same direction, a call has at most one
+	// conflict for each step. The limit is far higher than the number of steps, so only programs that migrate in
+	// opposite directions can reach it.
 	maxConflicts = 100
 	// versionsPerLine is the number of versions in a release line. A version has six digits. The first three digits are
 	// the number of the release line. The other three digits are the number of the step in that line.
@@ -153,9 +154,9 @@ func (m *Migrator) indexOf(version uint) (int, error) {
 	return i, nil
 }
 
-// run repeatedly calls the function decide with the current version, until decide returns true. Each call of decide
-// must apply at most one step. If it applied several steps, golang-migrate would open their files in advance, and after
-// a failure would not close them.
+// run repeatedly calls the function in the argument decide with the current version, until this function returns true.
+// Each call of the function must apply at most one step. If it applied several steps, golang-migrate would open their
+// files in advance, and after a failure would not close them.
 func (m *Migrator) run(ctx context.Context,
 	decide func(current uint, apply func(int, step) error) (done bool, err error)) error {
 	return m.connect(ctx, func(d *driver) error {
@@ -194,7 +195,7 @@ func (m *Migrator) run(ctx context.Context,
 	})
 }
 
-// pause waits for the given time. It returns false if ctx ends first.
+// pause waits for the given time. It returns false if ctx ends during this time.
 func pause(ctx context.Context, wait time.Duration) bool {
 	select {
 	case <-ctx.Done():
@@ -204,8 +205,8 @@ func pause(ctx context.Context, wait time.Duration) bool {
 	}
 }
 
-// connect opens a connection, calls the function use with a driver on that connection, and then closes the connection.
-// A step has no time limit, but connect cancels it if the server stops answering.
+// connect opens a connection, calls the function in the argument use with a driver on that connection, and then closes
+// the connection. A step has no time limit, but connect cancels it if the server stops answering.
 func (m *Migrator) connect(ctx context.Context, use func(*driver) error) (err error) {
 	ctx, stop := m.watch(ctx)
 	defer stop()

@@ -112,8 +112,8 @@ func TestEveryMigrationCanBeReverted(t *testing.T) {
 	require.NoError(t, all.Down(t.Context(), 1))
 }
 
-// TestDownTo verifies that DownTo reverts exactly the newer migrations, and that it changes nothing if the given
-// version does not exist.
+// TestDownTo verifies that DownTo reverts exactly the migrations that are newer than the given version. If that version
+// does not exist, DownTo must change nothing.
 func TestDownTo(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Empty(t)
