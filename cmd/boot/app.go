@@ -51,7 +51,8 @@ type App struct {
 	// If PrintInitToken is set and there is no owner yet, Run logs the token that POST /init requires. Set
 	// PrintInitToken before Run.
 	PrintInitToken bool
-	// Reload receives signals. At each signal, the server reads its certificate files again. Set Reload before Run.
+	// Reload receives signals. At each signal from this channel, the server reads its certificate files again. Set
+	// Reload before Run.
 	Reload <-chan os.Signal
 
 	ready chan struct{}
@@ -111,7 +112,8 @@ func (a *App) Run(ctx context.Context) error {
 	if err := a.warnOfPlainRecoveryCodes(ctx, core); err != nil {
 		return err
 	}
-	// In a new installation, log how to create the owner before the first request can fail.
+	// In a new installation, requests fail until there is an owner. Before the first request can arrive, log how to
+	// create the owner.
 	if err := a.announceInit(ctx, core); err != nil {
 		return err
 	}
