@@ -163,8 +163,8 @@ func (a *App) releaseMemory(ctx context.Context) {
 		objects, allocated := read(2), read(4)
 		garbage := objects - min(objects, read(3))
 		idle := read(0) + read(1) + garbage
-		// If the server has allocated more memory since the last tick than is now unused, it is busy and will soon need
-		// the unused memory again.
+		// Do nothing if the server is busy, because it will soon need the unused memory. The server is busy if it has
+		// allocated more memory since the last tick than the memory that is unused now.
 		if idle > releaseAbove && allocated-allocatedBefore < idle {
 			debug.FreeOSMemory()
 			a.log.Debug("returned unused memory to the operating system", slog.Uint64("bytes", idle))
