@@ -51,7 +51,8 @@ type BoxUsers interface {
 
 // Entries stores entries and their versions.
 type Entries interface {
-	// Keys lists the keys of a box that have a value and begin with prefix, sorted.
+	// Keys returns the keys of the box's entries in ascending order. It omits entries without a value, and keys that do
+	// not begin with prefix.
 	Keys(ctx context.Context, box domain.BoxID, prefix string) ([]domain.EntryKey, error)
 	// CountIn increments the box's count of entries that have a value. The caller is about to give the key a value. If
 	// the entry has no value, call CountIn before Lock, because of the order of locks. A limit of 0 means no limit. A
@@ -134,7 +135,7 @@ type StoredVersion struct {
 }
 
 // Envelope returns the envelope and the place of the version. EntrySealer and EntryCipher need only these two parts of
-// a version to derive a key and to check whether the key fits.
+// a version to derive a key and to check whether the version was sealed under this key.
 func (v StoredVersion) Envelope() Sealed {
 	return Sealed{Place: v.Place, Envelope: v.Sealed.Envelope}
 }

@@ -323,7 +323,8 @@ func (a *App) serve(ctx context.Context, api *httpapi.API, listener net.Listener
 	return nil
 }
 
-// refreshKeys reads the server keys again at an interval. In this way, every server learns about a rekey.
+// refreshKeys reads the server keys again at an interval. In this way, every server starts to use the new keys after a
+// rekey.
 func (a *App) refreshKeys(ctx context.Context, core *core) {
 	every(ctx, keyringRefresh, func() {
 		if err := core.keyring.Reload(ctx); err != nil && ctx.Err() == nil {
