@@ -59,8 +59,8 @@ type Entries interface {
 	// deleted key counts against the limit while its versions are stored. Errors:
 	//
 	//   - NotFound when the box was deleted.
-	//   - Conflict with code limit_reached when the box already has as many other keys as the limit permits. The caller
-	//     must then roll back.
+	//   - Conflict with code limit_reached when the box already has as many other keys as the limit permits. After this
+	//     error, the caller must roll back the transaction.
 	CountIn(ctx context.Context, box domain.BoxID, key domain.EntryKey, limit int, now time.Time) error
 	// CountOut decrements the box's count of entries. Like CountIn, it must run before Lock. Errors: NotFound when the
 	// box was deleted or is empty.

@@ -46,7 +46,8 @@ type EntrySealer interface {
 	// be decrypted with its server key.
 	Rebind(ctx context.Context, from Place, envelope []byte, to Place) (domain.ServerKeyID, []byte, error)
 
-	// Rewrap wraps an envelope again under the current server key, in place. Rekey uses it. Errors: those of Rebind.
+	// Rewrap wraps an envelope again under the current server key, for the same place. Rekey uses it. Errors: those of
+	// Rebind.
 	Rewrap(ctx context.Context, at Place, envelope []byte) (domain.ServerKeyID, []byte, error)
 
 	// CheckOuter opens the outer layer of an envelope and discards the result. The outer layer is under a server key,

@@ -38,8 +38,9 @@ type UnitOfWork interface {
 // finds that it needs its locks in a different order.
 var ErrStartOver = errors.New("start the transaction over")
 
-// Repos are the repositories, either all inside one transaction or all outside. A method whose comment names no error
-// fails only when the database fails. Locks are taken in the order system, user, box, entry.
+// Repos are the repositories. Either all of them run inside one transaction, or all of them run outside a transaction.
+// A method whose comment names no error fails only when the database fails. Locks are taken in the order system, user,
+// box, entry.
 type Repos struct {
 	Callers       Callers
 	System        System
@@ -85,8 +86,8 @@ type EntryReader interface {
 	LookUpForWrite(ctx context.Context, credential domain.Credential, box domain.BoxName,
 		key domain.EntryKey) (EntrySnapshot, error)
 	// CheckCurrent returns an error of kind Unavailable if a new primary has replaced the primary that answered the
-	// lookup. The snapshot may then be out of date. Call CheckCurrent after the event of the read is committed. If
-	// CheckCurrent then returns nil, the database still had the same primary at the commit.
+	// lookup. In this case, the snapshot may be out of date. Call CheckCurrent after the event of the read is
+	// committed. If CheckCurrent then returns nil, the database still had the same primary at the commit.
 	CheckCurrent(snapshot EntrySnapshot) error
 }
 

@@ -183,8 +183,9 @@ func (a *App) warnOfPlainRecoveryCodes(ctx context.Context, core *core) error {
 	return nil
 }
 
-// If there is no owner yet, announceInit logs how to create one. If any client could become the owner, it logs this as
-// a warning.
+// If there is no owner yet, announceInit logs how to create one. If PrintInitToken is set, the log contains the token
+// that POST /init requires. If POST /init requires no token, announceInit logs a warning, because any client could
+// become the owner.
 func (a *App) announceInit(ctx context.Context, core *core) error {
 	owner, err := core.store.Read().System.Owner(ctx)
 	a.hasOwner = !owner.IsZero()
@@ -203,8 +204,8 @@ func (a *App) announceInit(ctx context.Context, core *core) error {
 	return nil
 }
 
-// api creates the use cases and the HTTP API that calls them. core must be open. api returns an error if an adapter
-// refuses a setting or if a query fails.
+// api creates the use cases and the HTTP API that calls them. The argument core must be open. api returns an error if
+// an adapter refuses a setting or if a query fails.
 func (a *App) api(ctx context.Context, core *core, events *postgres.EventWriter) (*httpapi.API, error) {
 	entrySealer, err := core.entrySealer()
 	if err != nil {
@@ -360,7 +361,7 @@ func (a *App) flushAllRefusals(entrance *gate.Gate) {
 	}
 }
 
-// every calls work at an interval until ctx ends. It skips ticks that occur during a call.
+// every calls the function work at an interval until ctx ends. It skips ticks that occur during a call.
 func every(ctx context.Context, interval time.Duration, work func()) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()

@@ -274,8 +274,8 @@ func (c *core) accountSealer() *sealing.AccountSealer {
 }
 
 // OpenServerKeys opens the database and the key ring for the commands about server keys. A rekey waits for the
-// transactions that were open when the rekey began. After the duration grace, it waits only for the transactions of
-// servers. The caller must call closeAll.
+// transactions that were open when the rekey began. After the time in the argument grace, the rekey waits only for the
+// transactions of servers. The caller must call closeAll.
 func OpenServerKeys(ctx context.Context, config Config, log *slog.Logger,
 	grace time.Duration) (service *serverkeys.Service, closeAll func(), err error) {
 	// An operator must be able to rotate the secret even if the other settings of the server are wrong or missing.

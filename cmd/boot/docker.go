@@ -58,7 +58,8 @@ func (c Config) hasDockerTLS() bool {
 }
 
 // dockerTLS returns the TLS configuration of the Docker client, or nil if no TLS setting is set. With this
-// configuration, the client accepts only a certificate for the host in the address, signed by the configured CA.
+// configuration, the client accepts only a certificate that names the host in the address and is signed by the
+// configured CA.
 func (c *Config) dockerTLS() (*tls.Config, error) {
 	if !c.hasDockerTLS() {
 		return nil, nil

@@ -103,8 +103,8 @@ func lowestLimit(mount, group, file string) int64 {
 	for group = path.Clean("/" + group); ; group = path.Dir(group) {
 		text, err := os.ReadFile(path.Join(mount, group, file)) //nolint:gosec // a file of the kernel
 		if err == nil {
-			// If there is no limit, the file of version 2 contains "max". The file of version 1 then contains a number
-			// that is larger than any real memory.
+			// If there is no limit, the file of version 2 contains "max". In this case, the file of version 1 contains
+			// a number that is larger than any real memory.
 			if limit, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil && limit > 0 {
 				lowest = min(lowest, limit)
 			}
