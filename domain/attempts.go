@@ -104,8 +104,9 @@ func (a Attempts) Blocked(now time.Time) time.Duration {
 }
 
 // Reserve counts an attempt before its credential is compared. Otherwise any number of concurrent attempts could run
-// before the first one is counted. The attempt with the number free causes the first lockout. Each later attempt causes
-// a lockout that is twice as long as the previous one. After an AttemptWindow without attempts, the count restarts.
+// before the first one is counted. The attempt that brings the count to the argument free causes the first lockout.
+// Each later attempt causes a lockout that is twice as long as the previous one. After an AttemptWindow without
+// attempts, the count restarts.
 func (a Attempts) Reserve(now time.Time, free int) Attempts {
 	return a.ReserveUnder(now, NewLimit(free))
 }

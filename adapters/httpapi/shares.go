@@ -196,7 +196,7 @@ func (s *shares) release(key string, amount int64) {
 	s.forget(key, own)
 }
 
-// grant serves waiters in the order of arrival, while their amounts are free. It skips a waiter whose key has reached
+// grant serves waiters in the order of arrival, while their amounts are free. It skips a waiter whose key would exceed
 // perKey. It stops at the first waiter whose amount would exceed total. If it served later, smaller requests first,
 // they could delay a large request indefinitely.
 func (s *shares) grant() {
