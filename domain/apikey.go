@@ -54,7 +54,8 @@ func (k APIKey) UsableAt(now time.Time) bool {
 	return k.ExpiresAt.IsZero() || now.Before(k.ExpiresAt)
 }
 
-// MaxAPIKeysPerUser is the maximum number of API keys of one user. Expired keys count until they are deleted.
+// MaxAPIKeysPerUser is the maximum number of API keys of one user. An expired key counts towards this number until it
+// is deleted.
 const MaxAPIKeysPerUser = 1000
 
 // CheckAPIKeyQuota decides whether a user may create another API key. The count argument is the number of API keys that
@@ -68,8 +69,8 @@ func CheckAPIKeyQuota(count int) error {
 
 // CapAPIKeyExpiry returns the expiry of a new API key. The argument "requested" is the expiry that the request
 // specifies. The zero time means that a key never expires. If the maker of the new key authenticated with an API key
-// that expires, the new key expires no later than that API key. Otherwise a short-lived key could create a key that
-// lives longer.
+// that expires, the new key expires no later than that API key. Without this rule, a holder of a key that expires soon
+// could create a key that expires later.
 func CapAPIKeyExpiry(requested time.Time, maker Caller) time.Time {
 	if !maker.HasExpiringAPIKey() {
 		return requested

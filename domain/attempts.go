@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// RateLimits sets how many attempts with wrong credentials are free before the first lockout.
+// RateLimits contains the numbers of attempts with wrong credentials that cause the first lockout.
 type RateLimits struct {
 	// FreePerAccount applies to the sign-ins to one account. FreePerAddress applies to the sign-ins from one address.
 	FreePerAccount int
@@ -19,7 +19,7 @@ type RateLimits struct {
 
 // Limit contains the parameters of one counter of attempts.
 type Limit struct {
-	// Free is the number of attempts before the first lockout.
+	// Free is the number of attempts that cause the first lockout.
 	Free int
 	// First is the length of the first lockout. Each later lockout is twice as long as the previous one, up to Longest.
 	First, Longest time.Duration
@@ -35,7 +35,7 @@ const (
 	firstLockout   = 30 * time.Second
 	longestLockout = 24 * time.Hour
 	// longestSharedLockout is the maximum length of a lockout that attempts from unknown addresses cause. Without this
-	// maximum, strangers could keep a user from signing in at a new address for a day.
+	// maximum, other people could lock an account out at new addresses for a day.
 	longestSharedLockout = time.Hour
 	// monthWindow and monthFactor define the limit per month: FreePerMonth is FreePerAccount times monthFactor.
 	monthWindow = 30 * 24 * time.Hour
@@ -48,7 +48,7 @@ const (
 // separate counter. Guesses from other addresses therefore do not lock the account out at the remembered address.
 const KnownAddressTTL = 30 * 24 * time.Hour
 
-// NewRateLimits derives the limits from the number of attempts that are free for an account.
+// NewRateLimits derives all limits from FreePerAccount.
 func NewRateLimits(freePerAccount int) RateLimits {
 	return RateLimits{
 		FreePerAccount: freePerAccount,
@@ -77,7 +77,8 @@ func (l RateLimits) Account() Limit {
 }
 
 // Month returns the monthly limit on the attempts to sign in to one account from unknown addresses. The attempts from
-// all these addresses count together. Each attempt beyond this limit causes a lockout of an hour.
+// all these addresses count together. The attempt that reaches this limit, and each later one, causes a lockout of an
+// hour.
 func (l RateLimits) Month() Limit {
 	return Limit{
 		Free:    l.FreePerMonth,
@@ -103,8 +104,9 @@ func (a Attempts) Blocked(now time.Time) time.Duration {
 }
 
 // Reserve counts an attempt before its credential is compared. Otherwise any number of concurrent attempts could run
-// before the first one is counted. The last free attempt causes the first lockout. Each later attempt causes a lockout
-// twice as long as the previous one. After an AttemptWindow without attempts, the count restarts.
+// before the first one is counted. The attempt that brings the count to the argument free causes the first lockout.
+// Each later attempt causes a lockout that is twice as long as the previous one. After an AttemptWindow without
+// attempts, the count restarts.
 func (a Attempts) Reserve(now time.Time, free int) Attempts {
 	return a.ReserveUnder(now, NewLimit(free))
 }

@@ -33,8 +33,8 @@ func TestLockouts(t *testing.T) {
 }
 
 // TestLimits verifies the lockouts of each limit. Attempts from unknown addresses lock an account out for at most an
-// hour at a time. After the free attempts of a month are used, each further attempt locks the account out for exactly
-// an hour.
+// hour at a time. When the attempts within a month reach the monthly limit, this attempt and each later one lock the
+// account out for exactly an hour.
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	limits := NewRateLimits(5)

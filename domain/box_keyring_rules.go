@@ -92,8 +92,9 @@ func (r KeyRecipient) line() KeyringMember {
 	return KeyringMember{User: r.User, Fingerprint: r.Fingerprint}
 }
 
-// CheckRecipients refuses a keyring if a recipient is not an active member of the box, or has another identity now.
-// Errors: Conflict with code recipient_stale; the message names the refused recipients.
+// CheckRecipients refuses a keyring if a recipient is not an active member of the box, or if the member's present
+// identity differs from the identity in the keyring. Errors: Conflict with code recipient_stale; the message names the
+// refused recipients.
 func (k BoxKeyring) CheckRecipients(members []KeyringMember) error {
 	due := KeyChangeDue(k.Recipients, members)
 	if len(due) == 0 {
@@ -109,9 +110,10 @@ func (k BoxKeyring) CheckRecipients(members []KeyringMember) error {
 			"; send a keyring that has a new key and omits these recipients")
 }
 
-// KeyChangeDue returns the recipients who are no longer active members of the box, or have another identity now. If the
-// result is not empty, the key of the box must be changed. The result is computed from the present state each time. A
-// stored flag would be wrong if the code that changes a member or an identity did not set the flag.
+// KeyChangeDue returns the recipients who are no longer active members of the box, or whose present identity differs
+// from the identity in the keyring. If the result is not empty, the key of the box must be changed. The result is
+// computed from the present state at each call. A stored flag would be wrong if any code changed a member or an
+// identity without setting the flag.
 func KeyChangeDue(recipients []KeyRecipient, members []KeyringMember) []KeyRecipient {
 	entitled := make(map[KeyringMember]bool, len(members))
 	for _, member := range members {

@@ -88,7 +88,7 @@ func (c Caller) UsableAt(now time.Time) bool {
 }
 
 // HasExpiringAPIKey reports whether the caller's credential is an API key that expires. Such a caller must not obtain a
-// key that expires later.
+// key that expires later than this API key.
 func (c Caller) HasExpiringAPIKey() bool {
 	return c.Credential.Kind == APIKeyCredential && !c.ExpiresAt.IsZero()
 }

@@ -231,8 +231,9 @@ type VersionRef struct {
 func (r VersionRef) IsZero() bool { return r.Version == 0 || r.Box.IsZero() }
 
 // DropletRecord is the database's record of a droplet: where its private key is stored, and whether its build or its
-// removal is complete. The record is inserted before the host receives the first request. Decisions about entries rely
-// on the record only, never on container labels, because everyone with access to the host can change labels.
+// removal is complete. The record is inserted before the first request of the build is sent to the host. Decisions
+// about entries rely on the record only, never on container labels, because everyone with access to the host can change
+// labels.
 type DropletRecord struct {
 	ID   DropletID
 	Name DropletName

@@ -62,7 +62,7 @@ type Change struct {
 	From, To string
 }
 
-// Changed returns the event with further changes. It omits a change whose From and To are equal.
+// Changed returns the event with the given changes appended to its own. It omits a change whose From and To are equal.
 func (e Event) Changed(changes ...Change) Event {
 	all := e.Changes[:len(e.Changes):len(e.Changes)] // a copy of the event must not share the additions
 	for _, change := range changes {

@@ -50,7 +50,7 @@ func ParseExpiry(text string, now time.Time) (time.Time, error) {
 	return end, nil
 }
 
-// parseEnd parses an expiry in one of the forms that ParseExpiry lists; ok is false for other texts.
+// parseEnd parses an expiry in one of the forms that ParseExpiry lists; ok is false if text has none of these forms.
 func parseEnd(text string, now time.Time) (end time.Time, ok bool) {
 	if parts, ok := match(colonSpan, text); ok {
 		return addSpan(parts, now)
@@ -79,8 +79,8 @@ func addSpan(parts map[string]int, now time.Time) (time.Time, bool) {
 
 // addISODuration adds an ISO 8601 duration. It first adds years and months by the calendar, and then the other
 // components. A fraction of a year is converted to months. A whole month lasts from one day to the same day of the next
-// month. For a fraction of a month, the length of that month in days is multiplied by the fraction: half a month from 1
-// February is 14 days in a common year.
+// month. A fraction of a month is the same fraction of the days in that span: half a month from 1 February is 14 days
+// in a common year.
 func addISODuration(text string, now time.Time) (time.Time, bool) {
 	fraction, unit := 0, "" // in billionths of the last component
 	if parts := isoFraction.FindStringSubmatch(text); parts != nil {

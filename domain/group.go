@@ -25,7 +25,7 @@ func groups() []Group { return []Group{GroupViewer, GroupManager, GroupOwner} }
 // String returns the group's name in requests and responses. It is empty for the zero Group.
 func (g Group) String() string { return g.name }
 
-// Includes reports whether members of this group have the rights of the other group.
+// Includes reports whether the members of g have all rights of the members of the argument other.
 func (g Group) Includes(other Group) bool { return g.rank() >= other.rank() }
 
 // rank returns the position of the group in groups, counted from 1. It returns 0 for the zero Group.

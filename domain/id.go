@@ -41,7 +41,7 @@ func (id ID[T]) String() string {
 	return string(text[:])
 }
 
-// ParseID parses the text that String returns, ignoring letter case; ok is false for other texts.
+// ParseID parses the text that String returns, ignoring letter case; ok is false if text does not have this form.
 func ParseID[T any](text string) (id ID[T], ok bool) {
 	if len(text) != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' {
 		return ID[T]{}, false

@@ -60,7 +60,7 @@ func (c InvitationCode) String() string {
 	return canonical.EncodeToString(append(c.ID[:], c.Secret[:]...))
 }
 
-// ParseInvitationCode parses the text that String returns; ok is false for other texts.
+// ParseInvitationCode parses the text that String returns; ok is false if text does not have this form.
 func ParseInvitationCode(text string) (code InvitationCode, ok bool) {
 	raw, err := canonical.DecodeString(text)
 	if err != nil || len(raw) != len(code.ID)+len(code.Secret) {

@@ -48,7 +48,7 @@ func (f Fingerprint) String() string { return canonical.EncodeToString(f[:]) }
 // IsZero reports whether the fingerprint is not set.
 func (f Fingerprint) IsZero() bool { return f == Fingerprint{} }
 
-// ParseFingerprint parses the text that String returns; ok is false for other texts.
+// ParseFingerprint parses the text that String returns; ok is false if text does not have this form.
 func ParseFingerprint(text string) (fingerprint Fingerprint, ok bool) {
 	raw, ok := ParseBytes(text)
 	if !ok || len(raw) != len(fingerprint) {
@@ -165,7 +165,7 @@ func ParseLockedIdentity(text string) ([]byte, error) {
 // FormatBytes writes bytes in the only spelling that the parsers of this package accept: base64url without padding.
 func FormatBytes(raw []byte) string { return canonical.EncodeToString(raw) }
 
-// ParseBytes parses the text that FormatBytes returns; ok is false for other texts.
+// ParseBytes parses the text that FormatBytes returns; ok is false if text does not have this form.
 func ParseBytes(text string) (raw []byte, ok bool) {
 	raw, err := canonical.DecodeString(text)
 	return raw, err == nil && len(text) == canonical.EncodedLen(len(raw)) // the decoder skips line ends

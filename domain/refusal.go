@@ -41,7 +41,7 @@ var (
 	ErrItselfOnly = Refuse(Forbidden, "itself_only",
 		"users can enrol and confirm two-factor authentication only for their own account")
 	ErrWrongCode = Refuse(Forbidden, "code_wrong", "the code is wrong or was used before")
-	// ErrPasswordForTOTP keeps the holder of a stolen token from enrolling another phone.
+	// ErrPasswordForTOTP keeps the holder of a stolen token from enrolling an authenticator app of their own.
 	ErrPasswordForTOTP = Refuse(Forbidden, "totp_password_required",
 		"a change of two-factor authentication needs your password: send it in the currentPassword field")
 	// ErrCodeForPassword keeps the holder of a stolen token from setting the first password.

@@ -36,8 +36,8 @@ func (t OpaqueToken) User() UserID { return UserID(t[:len(UserID{})]) }
 // String returns the token's 64 lower-case hexadecimal digits. It is as secret as a password.
 func (t OpaqueToken) String() string { return hex.EncodeToString(t[:]) }
 
-// ParseOpaqueToken parses 64 lower-case hexadecimal digits; ok is false for all other texts. Every token therefore has
-// exactly one spelling.
+// ParseOpaqueToken parses 64 lower-case hexadecimal digits; ok is false if text is not of this form. Every token
+// therefore has exactly one spelling.
 func ParseOpaqueToken(text string) (token OpaqueToken, ok bool) {
 	raw, err := hex.DecodeString(text)
 	if err != nil || len(raw) != len(token) || hex.EncodeToString(raw) != text {

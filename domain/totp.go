@@ -84,7 +84,7 @@ const (
 	recoveryGroup     = 6
 )
 
-// RecoveryCode is for a user who has lost the phone. It is accepted once in place of a TOTP code.
+// RecoveryCode is for a user whose authenticator app is lost. It is accepted once in place of a TOTP code.
 type RecoveryCode [recoveryCodeBytes]byte
 
 // NewRecoveryCodes returns the recovery codes of an enrolment.
@@ -111,7 +111,7 @@ func (c RecoveryCode) String() string {
 // guessed, so the hash need not be slow.
 func (c RecoveryCode) Hash() Digest { return sha256.Sum256(c[:]) }
 
-// ParseRecoveryCode parses a code, ignoring letter case and separators; ok is false for other texts.
+// ParseRecoveryCode parses a code, ignoring letter case and separators; ok is false if text is not a code.
 func ParseRecoveryCode(text string) (code RecoveryCode, ok bool) {
 	digits := strings.ToUpper(strings.NewReplacer("-", "", " ", "").Replace(text))
 	raw, err := base32.StdEncoding.DecodeString(digits)

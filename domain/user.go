@@ -34,9 +34,9 @@ func NewUser(id UserID, name UserName, role Role, now time.Time) User {
 }
 
 // RoleForNewUser decides whether creator may create a user, and returns the role of the new user. The creator argument
-// is nil for a request without a token. The argument "requested" is the zero Role if the request names no role. The new
-// user then gets RoleUser. Without open registration, only an admin may create users. With open registration, every
-// caller may create users, but only an admin may choose the role.
+// is nil for a request without a token. The argument "requested" is the zero Role if the request names no role. In this
+// case, the new user gets RoleUser. Without open registration, only an admin may create users. With open registration,
+// every caller may create users, but only an admin may choose the role.
 func RoleForNewUser(creator *Caller, requested Role, openRegistration bool) (Role, error) {
 	switch {
 	case creator != nil && creator.IsAdmin():

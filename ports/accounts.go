@@ -34,7 +34,7 @@ type Users interface {
 	ByID(ctx context.Context, id domain.UserID) (domain.User, error)
 	// ForSignIn returns a user with the sealed password and the confirmed TOTP secret. Errors: NotFound.
 	ForSignIn(ctx context.Context, name domain.UserName) (SignIn, error)
-	// List returns all users, oldest first.
+	// List returns all users, in the order in which they were created.
 	List(ctx context.Context) ([]domain.User, error)
 	// Names lists all names, sorted.
 	Names(ctx context.Context) ([]domain.UserName, error)
@@ -44,8 +44,8 @@ type Users interface {
 	// SetPassword replaces the stored password with a new one, but only if the stored password is still the one in the
 	// argument "was". Errors: Conflict with code password_changed if another password is stored; ErrStaleServerKey.
 	SetPassword(ctx context.Context, was, password SealedPassword) error
-	// Delete removes the user and all rows that belong to it. Entry versions that the user wrote remain, without an
-	// author.
+	// Delete removes the user and all rows that belong to the user. Entry versions that the user wrote remain, without
+	// an author.
 	Delete(ctx context.Context, id domain.UserID) error
 	// Permissions returns the union of the user's permissions over all boxes of which the user is an active member.
 	Permissions(ctx context.Context, id domain.UserID) (domain.Permissions, error)
@@ -71,8 +71,8 @@ type APIKeys interface {
 type Sessions interface {
 	// Add inserts a session. Errors: ErrStaleServerKey.
 	Add(ctx context.Context, session domain.Session) error
-	// CreatedAt returns the time of a sign-in with a password. A session cannot be extended, so the user last sent the
-	// password at this time. Errors: NotFound.
+	// CreatedAt returns the time of a sign-in with a password. A session begins when the user sends the password, and
+	// cannot be extended. The user has therefore not sent the password for this session since then. Errors: NotFound.
 	CreatedAt(ctx context.Context, id domain.CredentialID) (time.Time, error)
 }
 
@@ -146,8 +146,9 @@ type Janitor interface {
 	EventLogSize(ctx context.Context) (int64, error)
 	// DeleteRemovedEntries deletes all versions of an entry that was deleted before the given time, and releases the
 	// storage that the box reserved for the entry. The version numbers of a key must not restart if the key is written
-	// again. Therefore a box keeps the rows of a limited number of deleted entries. When it removes further rows, it
-	// keeps only the highest version number of all removed rows.
+	// again. Therefore the rows of a limited number of deleted entries stay in each box. If a box has more of them,
+	// DeleteRemovedEntries removes the surplus rows, and the box keeps only the highest version number of all removed
+	// rows.
 	DeleteRemovedEntries(ctx context.Context, before time.Time, limit int) (int, error)
 	// DeleteOldKeyrings deletes old keyrings. A keyring is old if it was stored before the given time and its box has
 	// at least domain.KeptKeyrings newer keyrings.

@@ -51,15 +51,16 @@ type BoxUsers interface {
 
 // Entries stores entries and their versions.
 type Entries interface {
-	// Keys lists the keys of a box that have a value and begin with prefix, sorted.
+	// Keys returns the keys of the box's entries in ascending order. It omits entries without a value, and keys that do
+	// not begin with prefix.
 	Keys(ctx context.Context, box domain.BoxID, prefix string) ([]domain.EntryKey, error)
 	// CountIn increments the box's count of entries that have a value. The caller is about to give the key a value. If
 	// the entry has no value, call CountIn before Lock, because of the order of locks. A limit of 0 means no limit. A
 	// deleted key counts against the limit while its versions are stored. Errors:
 	//
 	//   - NotFound when the box was deleted.
-	//   - Conflict with code limit_reached when the box already has as many other keys as the limit permits. The caller
-	//     must then roll back.
+	//   - Conflict with code limit_reached when the box already has as many other keys as the limit permits. After this
+	//     error, the caller must roll back the transaction.
 	CountIn(ctx context.Context, box domain.BoxID, key domain.EntryKey, limit int, now time.Time) error
 	// CountOut decrements the box's count of entries. Like CountIn, it must run before Lock. Errors: NotFound when the
 	// box was deleted or is empty.
@@ -134,7 +135,7 @@ type StoredVersion struct {
 }
 
 // Envelope returns the envelope and the place of the version. EntrySealer and EntryCipher need only these two parts of
-// a version to derive a key and to check whether the key fits.
+// a version to derive a key and to check whether the version was sealed under this key.
 func (v StoredVersion) Envelope() Sealed {
 	return Sealed{Place: v.Place, Envelope: v.Sealed.Envelope}
 }

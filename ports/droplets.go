@@ -19,13 +19,13 @@ type DropletHost interface {
 	// has the label of the installation and its name consists of the prefix and a number. List takes at most five
 	// seconds.
 	List(ctx context.Context) ([]domain.Droplet, error)
-	// Create creates a stopped container that contains the authorized key. Errors: Conflict when a container with the
-	// same name exists, for example because another server created it concurrently. If Create fails after it has
-	// created a container, it returns the identifier of this container with the error. Create takes at most ten
-	// seconds.
+	// Create creates a container that contains the authorized key, but does not start it. Errors: Conflict when a
+	// container with the same name exists, for example because another server created it concurrently. If Create fails
+	// after it has created a container, it returns the identifier of this container with the error. Create takes at
+	// most ten seconds.
 	Create(ctx context.Context, droplet NewDroplet) (container string, err error)
 	// Start starts a container. Starting a running container is not an error. When a port of the container is in use on
-	// the host, the container is not started, and the error also matches ErrPortTaken.
+	// the host, the container is not started, and the error matches both domain.ErrDropletHostRefused and ErrPortTaken.
 	Start(ctx context.Context, container string) error
 	// Stop terminates the container's programs, kills those that do not exit in time, and returns after the last one
 	// has exited. It takes at most the host's stop timeout plus five seconds. Stopping a stopped container is not an
@@ -95,8 +95,8 @@ type DropletRecords interface {
 // DropletVault gives the use cases of droplets access to entries. The use cases of boxes implement it, and apply their
 // own authorisation, limits and audit events. It is a port because packages of use cases must not import each other.
 type DropletVault interface {
-	// OpenBox first authorises the caller for all entries of a box that a droplet needs. It then checks the encryption
-	// key. The caller closes the box. OpenBox returns the first of these errors that applies:
+	// OpenBox first authorises the caller for every entry that a droplet needs. It then checks the encryption key. The
+	// caller closes the box. OpenBox returns the first of these errors that applies:
 	//
 	//   - NotFound with code box_not_found; this error is audited.
 	//   - Forbidden with code permission_missing; this error is audited.

@@ -36,14 +36,16 @@ type QueuedEvents struct {
 	Events []domain.Event
 	// Positions identify the batch in the queue. The list is empty if the queue is empty.
 	Positions []QueuePosition
-	// Horizon is the number of a transaction. After the batch is removed, the queue contains no event of an earlier
-	// transaction, and earlier transactions can add none. Horizon is 0 if the number is unknown.
+	// Horizon is the number of a transaction. After the batch is removed, the queue contains no event of a transaction
+	// with a number below Horizon, and such a transaction cannot add events any more. Horizon is 0 if the number is
+	// unknown.
 	Horizon uint64
 }
 
 // QueuePosition identifies the events that one statement stored.
 type QueuePosition struct {
-	// Transaction orders commits; see EventQueue.Next.
+	// Transaction is the number of the transaction that stored the events. EventQueue.Next returns the events in the
+	// order of this number.
 	Transaction uint64
 	First       [16]byte
 }

@@ -31,7 +31,7 @@ type KeyStatus struct {
 	CreatedAt  time.Time
 	// RetiredAt is zero while the key is in use.
 	RetiredAt time.Time
-	// UnderPrevious means that the key is wrapped under the previous secret, because the command "lockbox secret
-	// rotate" has not run yet.
+	// UnderPrevious means that the key is still wrapped under the previous secret. The command "lockbox secret rotate"
+	// wraps it under the current secret.
 	UnderPrevious bool
 }

@@ -39,10 +39,11 @@ type Passwords interface {
 	// Check compares a password with a hash in constant time. The phc argument is nil if the user does not exist. In
 	// this case, Check does the same work with a fixed hash, and the field Match of the result is false. The response
 	// time therefore does not reveal which users exist. The work includes one derivation with the parameters of the
-	// current settings, and one for each other set of parameters that Check has learned.
+	// current settings, and one for each different set of parameters that was recorded by Learn or by an earlier call
+	// of Check.
 	Check(ctx context.Context, password domain.Secret, phc []byte) (PasswordCheck, error)
-	// Learn makes every later Check include a derivation with the parameters of the given stored hash. It does not
-	// block. Check also learns the parameters of the hashes that it compares.
+	// Learn records the parameters of the given stored hash. Every later call of Check includes a derivation with these
+	// parameters. Learn does not block. Check itself records the parameters of each hash that it compares.
 	Learn(phc []byte)
 }
 

@@ -17,7 +17,8 @@ type ServerKey struct {
 	// encrypts it under a key that is derived from the secret.
 	Wrapped   []byte
 	CreatedAt time.Time
-	// RetiredAt is when the key was retired. It is zero while the key is in use. A retired key must not seal or sign.
+	// RetiredAt is when the key was retired. It is zero while the key is in use. A retired key must not be used to seal
+	// a value or to sign a token.
 	RetiredAt time.Time
 }
 
@@ -27,16 +28,17 @@ type ServerKeys interface {
 	// concurrent changes.
 	List(ctx context.Context) ([]ServerKey, error)
 	// Add inserts keys. It skips a key if another key with the same purpose and generation is stored. Many replicas may
-	// therefore start at the same time. The caller lists the keys again to learn which ones were stored.
+	// therefore start at the same time. The caller must call List again to find out which keys were stored.
 	Add(ctx context.Context, keys []ServerKey) error
 	// Rewrap replaces the wrapped bytes of keys. It must run in the same transaction as the call of List that returned
 	// the keys.
 	Rewrap(ctx context.Context, keys []ServerKey) error
 	// Retire marks a key as retired, with the given time as the time of its retirement.
 	Retire(ctx context.Context, id domain.ServerKeyID, at time.Time) error
-	// DeleteRetired deletes a retired key. All rows that are still under the key are then lost. The argument "left" is
-	// the number of rows that the caller could not open and agrees to lose. Errors: ErrServerKeyInUse when more rows
-	// are under the key. The additional rows were written concurrently.
+	// DeleteRetired deletes a retired key. Rows that are still sealed or signed under the key become useless. The
+	// argument "left" is the number of these rows that the caller could not decrypt and agrees to lose. Errors:
+	// ErrServerKeyInUse when the number of rows under the key is higher than left. The additional rows were written
+	// after the caller counted the rows.
 	DeleteRetired(ctx context.Context, id domain.ServerKeyID, left int) error
 }
 
@@ -47,8 +49,8 @@ var ErrStaleServerKey = errors.New("the server key is retired or not in memory: 
 // ErrServerKeyInUse means that rows are still sealed or signed under a key that was to be deleted.
 var ErrServerKeyInUse = errors.New("rows are still sealed under the old server key")
 
-// TamperedError means that a stored value does not authenticate. The value is damaged, or was changed or moved without
-// Lockbox.
+// TamperedError means that the authentication of a stored value has failed. The value is damaged, or was changed or
+// moved without Lockbox.
 type TamperedError struct {
 	// The field What contains the kind of the value, such as "entry envelope", "entry value" or "password". It never
 	// contains a part of the value itself.

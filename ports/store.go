@@ -38,8 +38,9 @@ type UnitOfWork interface {
 // finds that it needs its locks in a different order.
 var ErrStartOver = errors.New("start the transaction over")
 
-// Repos are the repositories, either all inside one transaction or all outside. A method whose comment names no error
-// fails only when the database fails. Locks are taken in the order system, user, box, entry.
+// Repos are the repositories. Either all of them run inside one transaction, or all of them run outside a transaction.
+// A method whose comment names no error fails only when the database fails. Locks are taken in the order system, user,
+// box, entry.
 type Repos struct {
 	Callers       Callers
 	System        System
@@ -65,7 +66,7 @@ type Repos struct {
 // Callers looks up callers and their access to boxes, with one statement per call.
 type Callers interface {
 	// Caller returns the user of a credential. For a revoked credential or a deleted user, it returns a Caller with a
-	// zero UserID. Such a Caller does not authenticate.
+	// zero UserID. The method Authenticate refuses such a Caller.
 	Caller(ctx context.Context, credential domain.Credential) (domain.Caller, error)
 	// Access returns the caller, the box, and the caller's membership of the box. Box is zero when no box has that
 	// name. This is always the case for the empty name.
@@ -77,15 +78,16 @@ type Callers interface {
 // does not answer or ctx ends.
 type EntryReader interface {
 	// LookUp returns a version of an entry; version 0 means the newest. The result contains the sealed value only if
-	// the caller has the permission ReadEntry. Otherwise the response time could reveal the size of the value.
+	// the caller has the permission ReadEntry. For a caller without this permission, loading the value could reveal its
+	// size through the response time.
 	LookUp(ctx context.Context, credential domain.Credential, box domain.BoxName, key domain.EntryKey,
 		version uint64) (EntrySnapshot, error)
 	// LookUpForWrite returns the newest version without its value.
 	LookUpForWrite(ctx context.Context, credential domain.Credential, box domain.BoxName,
 		key domain.EntryKey) (EntrySnapshot, error)
 	// CheckCurrent returns an error of kind Unavailable if a new primary has replaced the primary that answered the
-	// lookup. The snapshot may then be out of date. Call CheckCurrent after the event of the read is committed. If
-	// CheckCurrent then returns nil, the database still had the same primary at the commit.
+	// lookup. In this case, the snapshot may be out of date. Call CheckCurrent after the event of the read is
+	// committed. If CheckCurrent then returns nil, the database still had the same primary at the commit.
 	CheckCurrent(snapshot EntrySnapshot) error
 }
 
@@ -106,7 +108,7 @@ type EntryWriter interface {
 	// event. If the snapshot is not current any more, or if another transaction is writing the entry, WriteIfUnchanged
 	// stores nothing and reports false. The caller then locks the entry and decides again; see Entries.Lock. Errors:
 	// Unavailable when the queue is full, the database does not answer, or the outcome is unknown, for example because
-	// ctx ended first.
+	// ctx ended before the database reported the outcome.
 	WriteIfUnchanged(ctx context.Context, write ConditionalWrite) (stored bool, err error)
 }
 
@@ -175,8 +177,9 @@ type SealedRows interface {
 	// DeletePlainRecoveryCodes deletes all recovery codes of a user that have no keyed digest, and returns how many it
 	// deleted.
 	DeletePlainRecoveryCodes(ctx context.Context, user domain.UserID) (int, error)
-	// OpenTransactions returns identifiers of the open transactions of all other sessions in the database. It includes
-	// transactions of other roles, and transactions that have written nothing yet. Identifiers are never reused.
+	// OpenTransactions returns identifiers of the open transactions of all sessions in the database, except for the
+	// caller's session. It includes transactions of other roles, and transactions that have written nothing yet.
+	// Identifiers are never reused.
 	OpenTransactions(ctx context.Context) ([]string, error)
 	// OldestTransaction returns the age of the oldest open transaction of a server, or 0 when no transaction is open.
 	OldestTransaction(ctx context.Context) (time.Duration, error)

@@ -22,10 +22,10 @@ type Tokens interface {
 	// Mint signs claims under the current server key for the kind of the credential. It returns the token and the
 	// identifier of this key. The result is deterministic: the same claims under the same key give the same token.
 	Mint(ctx context.Context, claims TokenClaims) (token string, key domain.ServerKeyID, err error)
-	// MintUnder signs claims under a given server key, to reproduce a token that was issued before. Errors: NotFound
-	// when the key was deleted.
+	// MintUnder signs claims under a given server key, to reproduce a token that was issued under this key. Errors:
+	// NotFound when the key was deleted.
 	MintUnder(ctx context.Context, key domain.ServerKeyID, claims TokenClaims) (string, error)
-	// Verify checks the signature, the issuer and the expiry. Errors: Unauthenticated when any of them is wrong.
+	// Verify checks the signature, the issuer and the expiry. Errors: Unauthenticated when one of these checks fails.
 	Verify(ctx context.Context, token string) (domain.Credential, error)
 	// Identify is like Verify, but also accepts expired tokens. It is for a request that revokes an API key and
 	// contains the whole key, which may have expired.

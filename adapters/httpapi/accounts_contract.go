@@ -27,9 +27,9 @@ type accountsAPI struct{}
 // bodyLimit is the lower of the configured limit and 64 KiB.
 func (accountsAPI) bodyLimit(configured int64) int64 { return min(configured, maxAccountsBody) }
 
-// readsBodyForToken reports whether the body may contain a token. If a header contains a token and the body is larger
-// than 16 KiB, the token method does not read the body. checkBody later compares the token in the body with the token
-// in the header.
+// readsBodyForToken reports whether the body may contain a token. If it may, the token method reads the body, with one
+// exception: if a header contains a token and the body is larger than 16 KiB, checkBody reads the body later and
+// compares the two tokens.
 func (accountsAPI) readsBodyForToken(r *request) bool {
 	return r.route.Auth != AuthNone && r.Request().ContentLength != 0
 }
@@ -38,8 +38,8 @@ var errTwoTokens = domain.Refuse(domain.Invalid, "two_tokens",
 	"the request contains two different tokens: send only one")
 
 // token reads the token from one of three places: the Authorization header, a header named Bearer, and "access_token"
-// in the JSON body. The same token may be sent in several places. A request with different tokens is refused, because
-// the server cannot know which token the client means.
+// in the JSON body. The same token may be sent in several places. A request with two tokens that differ is refused,
+// because the server cannot know which token the client means.
 //
 // This method searches only the first 16 KiB of a body. checkBody reads a larger body as a whole, after the caller is
 // authenticated.
@@ -55,8 +55,8 @@ func (accountsAPI) token(r *request) (string, error) {
 			return "", err
 		}
 		late = !whole
-		// If a header contains a token, an error in the body is ignored here. The handler returns this error when it
-		// decodes the body, after the caller is authenticated.
+		// If a header contains a token, an error of reading or decoding the body is ignored here. The handler returns
+		// the same error when it decodes the body, after the caller is authenticated.
 		if inBody != "" {
 			tokens = append(tokens, inBody)
 		}
@@ -77,7 +77,7 @@ func (accountsAPI) token(r *request) (string, error) {
 }
 
 // checkBody returns an error if a large body contains a token that differs from the token in the header. A body that is
-// too large or malformed causes no error here, because the handler returns this error when it decodes the body.
+// too large or malformed causes no error here. The handler returns an error when it decodes such a body.
 func (accountsAPI) checkBody(r *request) error {
 	if r.token == "" {
 		return nil

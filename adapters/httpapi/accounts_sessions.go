@@ -38,8 +38,8 @@ func (a *API) signInWithCode(r *request) error {
 	return r.json(newTokenPairBody(pair), nil)
 }
 
-// refreshTokens answers POST /user/auth/refresh with a new pair. Both tokens of the old pair are revoked, and using the
-// old refresh token again revokes the new pair as well.
+// refreshTokens answers POST /user/auth/refresh with a new pair. Both tokens of the old pair are revoked. If a client
+// sends the old refresh token again, the new pair is revoked as well.
 func (a *API) refreshTokens(r *request) error {
 	body, err := bind[struct {
 		GrantType    string `json:"grant_type"`

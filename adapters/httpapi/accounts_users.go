@@ -3,7 +3,7 @@ package httpapi
 import "github.com/lockbox-go/lockbox/domain/identity"
 
 // showTOTP answers GET /user/auth/setup/{user} with the TOTP secret of a user. The request is refused if the server has
-// already accepted a TOTP code for this secret. It is also refused if the user enrolled the secret.
+// already accepted a TOTP code for this secret. It is also refused if the user created the secret with enrolTOTP.
 func (a *API) showTOTP(r *request) error {
 	enrolment, err := a.accounts.ShowTOTP(r.ctx(), r.by, r.param("user"))
 	if err != nil {
@@ -22,8 +22,8 @@ type accountLine struct {
 	Created  *string `json:"created"`
 }
 
-// listAccounts answers GET /user/list with all users, oldest first. Usernames have their original upper and lower case
-// letters.
+// listAccounts answers GET /user/list with all users, in the order in which they were created. Usernames have their
+// original upper and lower case letters.
 func (a *API) listAccounts(r *request) error {
 	users, err := a.accounts.ListUsers(r.ctx(), r.by)
 	lines := make([]accountLine, len(users))

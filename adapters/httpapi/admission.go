@@ -68,7 +68,7 @@ func (s *slot) release() {
 	}
 }
 
-// takeSlot releases the slot of the request and takes a slot from the given shares. The key argument identifies the
+// takeSlot releases the slot of the request and takes a slot from the argument shares. The argument key identifies the
 // user or address. While the request waits for the new slot, its connection may be closed to make room for another
 // connection.
 func (r *request) takeSlot(shares *shares, key string) error {
@@ -233,7 +233,7 @@ func newRecent[K comparable, V any](ttl time.Duration) *recent[K, V] {
 	return &recent[K, V]{ttl: ttl, items: make(map[K]recentItem[V])}
 }
 
-// add remembers a key. If the map is full, add first forgets all other keys. This is safe, because no key decides
+// add remembers a key. If the map is full, add first removes all keys from it. This is safe, because no key decides
 // whether a token is valid. A forgotten token is looked up again.
 func (s *recent[K, V]) add(key K, value V) {
 	s.mu.Lock()

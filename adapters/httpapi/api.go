@@ -65,8 +65,8 @@ type Config struct {
 	// trusted.
 	TrustedProxies []netip.Prefix
 	// RequestTime limits how long the server works on a request. The time in which the body arrives does not count.
-	// Zero means 14 seconds. With this default, the server answers every request within 20 seconds, except on slow
-	// routes (see slowRequestTime).
+	// Zero means 14 seconds. With this limit, the server answers every request within 20 seconds, except on slow routes
+	// (see slowRequestTime).
 	RequestTime time.Duration
 	// CORSOrigins are the origins that browsers may call from. An empty list turns CORS off.
 	CORSOrigins []string
@@ -192,7 +192,7 @@ func (a *API) Drain() { a.draining.Store(true) }
 // allMethods is the value of the header Allow in the response to OPTIONS *.
 const allMethods = "OPTIONS, GET, HEAD, POST, PUT, PATCH, DELETE"
 
-// writeTimeout bounds the time from the header of a request to the end of its response.
+// writeTimeout bounds the time from the arrival of a request's header to the end of the response.
 const writeTimeout = 60 * time.Second
 
 // Server returns an http.Server for the API, to be used with API.Listener. Its timeouts disconnect slow clients.
@@ -253,8 +253,8 @@ func matchExactPath(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// cors allows web pages of the given origins to call the API. It never allows cookies and other credentials of the
-// browser, because clients send tokens in a header.
+// cors allows web pages of the given origins to call the API. It never allows a browser to send cookies or other stored
+// credentials, because clients send tokens in a header.
 func cors(origins []string) echo.MiddlewareFunc {
 	return middleware.CORSWithConfig(middleware.CORSConfig{
 		AllowOrigins:  origins,

@@ -41,8 +41,8 @@ func (a *API) verify(ctx context.Context, token string) (domain.Credential, erro
 	return a.verifySigned(ctx, token)
 }
 
-// admitLargeBody authenticates the caller before a large body is read. This check is necessary because a signed token
-// may be revoked. A body that is already in memory needs no such check.
+// admitLargeBody authenticates the caller before a large body is read. A caller with a revoked token must not use
+// memory for a large body. If the body is already in memory, admitLargeBody does nothing.
 func (a *API) admitLargeBody(r *request) error {
 	if r.body.read || !isLarge(r.Request()) || r.by.Credential.IsZero() {
 		return nil

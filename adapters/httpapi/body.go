@@ -25,7 +25,8 @@ const maxAnonymousBody = 16 << 10
 var errBodyTooLarge = domain.Refuse(domain.TooLarge, "body_too_large",
 	"the request body is larger than this server accepts")
 
-// body is the body of a request. It is read at most once; a second reader gets the same text or the same error.
+// body is the body of a request. It is read at most once. A second call of readBody returns the same text or the same
+// error as the first.
 type body struct {
 	// The field limit is the size of the largest body that is accepted, in bytes.
 	limit int64
@@ -37,7 +38,8 @@ type body struct {
 	read bool
 	text []byte
 	err  error
-	// unreadable is true if err has the code body_unreadable. The context of the request may then be cancelled.
+	// unreadable is true if err has the code body_unreadable. In this case, the context of the request may be
+	// cancelled.
 	unreadable bool
 }
 

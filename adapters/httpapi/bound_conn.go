@@ -23,8 +23,8 @@ const (
 	working
 )
 
-// boundConn is a connection that counts towards the bounds. Its methods are safe for concurrent use. The methods that
-// call change accept a nil boundConn, because tests call handlers without a connection.
+// boundConn is a connection that counts towards the bounds. Its methods are safe for concurrent use. Each method that
+// calls the method change accepts a nil boundConn, because tests call handlers without a connection.
 type boundConn struct {
 	net.Conn
 	connections *connections

@@ -72,8 +72,9 @@ const (
 	// streamWindow limits how many bytes of request bodies the HTTP server buffers for one HTTP/2 connection.
 	// streamWindow is also the limit for each stream of the connection.
 	streamWindow = 64 << 10
-	// kernelBuffer is the size of the send buffer and of the receive buffer of a connection, in bytes. Without this
-	// limit, the kernel would hold up to 4 MiB for a client that does not read. The kernel doubles the value.
+	// kernelBuffer is the size of the send buffer and of the receive buffer of a connection, in bytes. The kernel
+	// doubles the value. If the server did not set it, the kernel would buffer up to 4 MiB for a client that does not
+	// read.
 	kernelBuffer = 32 << 10
 
 	// smallAnswer is the largest response that needs no share of AnswerBytes.

@@ -26,7 +26,8 @@ type boxBody struct {
 	ID    string `json:"id"`
 	Name  string `json:"name"`
 	Owner string `json:"owner"`
-	// Offer is omitted if there is no open offer, because clients of an older release do not know the field.
+	// Offer is omitted if there is no open offer. The response then has only fields that clients of older releases
+	// know.
 	Offer     *boxOfferBody     `json:"offer,omitempty"`
 	CreatedAt string            `json:"createdAt"`
 	UpdatedAt string            `json:"updatedAt"`

@@ -14,10 +14,10 @@ type contract interface {
 	// the token cannot reach a log. A missing or malformed token causes the error Unauthenticated. If the token is
 	// optional on the route, a missing token causes no error, and the result is "".
 	token(r *request) (string, error)
-	// readsBodyForToken reports whether the token method reads the body.
+	// readsBodyForToken reports whether the token method may read the body.
 	readsBodyForToken(r *request) bool
 	// If the token method has not read the whole body, checkBody checks the body after the caller is authenticated. It
-	// returns Invalid if the body contains a different token.
+	// returns Invalid if the token in the body differs from the token that the token method has returned.
 	checkBody(r *request) error
 	// bodyLimit returns the size of the largest body that is accepted, in bytes. configured is the limit from the
 	// settings.
@@ -71,5 +71,6 @@ func (lockboxAPI) readsBodyForToken(*request) bool { return false }
 
 func (lockboxAPI) checkBody(*request) error { return nil }
 
-// bodyLimit is the configured limit, because the bodies of this API contain the values of entries.
+// bodyLimit returns the configured limit. A fixed limit would not do, because the bodies of this API contain the values
+// of entries.
 func (lockboxAPI) bodyLimit(configured int64) int64 { return configured }

@@ -12,9 +12,9 @@ import (
 
 const (
 	// requestTime is how long the server may work on a request. The time in which the body arrives does not count.
-	// After this time, the server may need six more seconds, and so answers a request within 20 seconds. A commit that
-	// has begun may take three seconds. Closing a database connection that does not react to a cancellation may take
-	// two seconds. One second is for delays of a busy machine.
+	// After this time, the response may take six more seconds: three for a commit that has begun, two to close a
+	// database connection that does not react to a cancellation, and one for delays of a busy machine. The server thus
+	// answers a request within 20 seconds.
 	requestTime = 14 * time.Second
 	// slowRequestTime replaces requestTime for routes that delete or rewrite all rows of a box or a user, and for
 	// routes that wait for the droplet host. slowRequestTime is shorter than writeTimeout, so that time remains for the
@@ -57,7 +57,7 @@ func withDeadline(parent context.Context, limit time.Duration) (ctx *requestCont
 	}
 }
 
-// Deadline returns the current deadline. Storage also uses it to limit the duration of a commit.
+// Deadline returns the current deadline. Storage calls it to limit the duration of a commit.
 func (c *requestContext) Deadline() (time.Time, bool) {
 	return c.began.Add(time.Duration(c.limit.Load())), true
 }
@@ -77,7 +77,7 @@ func (c *requestContext) extend(limit time.Duration) {
 }
 
 // allowTime moves the deadline of a request to the current time plus limit. It has no effect on a context without a
-// requestContext. Only tests of parts of this package use such a context.
+// requestContext. Only tests that call a handler or a helper directly use such a context.
 func allowTime(ctx context.Context, limit time.Duration) {
 	if c, ok := ctx.Value(requestContextKey{}).(*requestContext); ok {
 		c.work = limit

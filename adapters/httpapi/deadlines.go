@@ -15,7 +15,7 @@ type deadline struct {
 	calls           int // the number of reads or of writes in progress
 }
 
-// change stores a deadline. It reports whether the caller must set this deadline on the wrapped connection now.
+// change stores a deadline. It returns true if the caller must set this deadline on the wrapped connection immediately.
 func (d *deadline) change(to time.Time) bool {
 	d.wanted = to
 	return d.calls > 0 && d.apply()

@@ -47,8 +47,8 @@ type addDropletBody struct {
 	Env   map[string]string `json:"env"`
 }
 
-// addDroplet answers POST /api/v1/droplet/add with the updated list. In the list, only the new droplet has a private
-// key. If the body contains a box, the request must also contain an encryption key.
+// addDroplet answers POST /api/v1/droplet/add with the updated list of droplets. In this list, only the new droplet has
+// a private key. If the body contains a box, the request must also contain an encryption key.
 func (a *API) addDroplet(r *request) error {
 	encryptionKey, err := r.encryptionKey()
 	if err != nil {
@@ -95,7 +95,8 @@ func (r *request) changeDroplet(
 	return r.json(dropletLines(list), err)
 }
 
-// dropletLines converts droplets to their form in responses. The ages in a response are relative to the current time.
+// dropletLines converts droplets to their form in responses. The ages of the droplets are relative to the time of the
+// call.
 func dropletLines(list []domain.Droplet) []dropletLine {
 	now := time.Now()
 	lines := make([]dropletLine, len(list))

@@ -19,8 +19,8 @@ type entryBody struct {
 }
 
 // writeEntry answers POST /boxes/{box}/entries. If the entry already exists, it gets a new version. If the encryption
-// key differs from the encryption key of the previous version, the response contains X-Encryption-Key-Changed, because
-// other members may not have the new key.
+// key differs from the encryption key of the previous version, the response contains X-Encryption-Key-Changed. This
+// header warns the client that other members may not have the new key.
 func (a *API) writeEntry(r *request) error {
 	encryptionKey, err := r.encryptionKey()
 	if err != nil {

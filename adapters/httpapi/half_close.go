@@ -22,8 +22,8 @@ import (
 //     RST has arrived.
 //   - After any other error, such as a RST, the context is cancelled and the request ends with status 499.
 //
-// HTTP/2 needs no different context. If a client only closes its sending side of a stream, net/http does not cancel the
-// context of the request. A client that leaves resets its streams.
+// HTTP/2 needs no different context. If a client closes the sending side of a stream but does not reset the stream,
+// net/http does not cancel the context of the request. A client that disconnects resets its streams.
 
 // resetTimeout is how long Close waits for the RST of a client that has left. It covers a round trip on most networks.
 // A client that has read the whole response does not notice the wait.
@@ -110,8 +110,9 @@ func (c *answeringConn) inputEnded() bool {
 	return errors.Is(c.readErr, io.EOF)
 }
 
-// If the client has closed its sending side, reportAtClose registers report and returns true. Close then calls report.
-// Otherwise reportAtClose returns false. The HTTP server closes a half-closed connection after the response.
+// If the client has closed its sending side, reportAtClose stores the function report and returns true. Close later
+// calls this function. If the client has not closed its sending side, reportAtClose returns false. The HTTP server
+// closes a half-closed connection after the response.
 func (c *answeringConn) reportAtClose(report func(clientLeft bool)) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -54,8 +54,8 @@ func (l *accessLog) statuses(t *testing.T) (statuses []int) {
 	return statuses
 }
 
-// waitingAPI is an API whose requests with a token wait until the channel release is closed, and then fail with 401.
-// Each request sends its context to the channel started.
+// waitingAPI is an API whose requests with a token wait until the test closes the channel in the field release, and
+// then fail with 401. Each request sends its context to the channel in the field started.
 type waitingAPI struct {
 	*httpapi.API
 	log     *accessLog

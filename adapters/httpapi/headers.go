@@ -9,8 +9,8 @@ const (
 	headerEncryptionKeyChanged = "X-Encryption-Key-Changed"
 	headerEncryptionKeyID      = "X-Encryption-Key-Id"
 	headerInitToken            = "X-Init-Token"
-	// Later releases added these headers to responses. Their values are not in the response bodies, because older
-	// clients compare whole bodies.
+	// The original API does not have these response headers. Their values are not in the response bodies, because
+	// clients of the original API compare whole bodies.
 	headerInstallation = "X-Lockbox-Installation"
 	headerUserID       = "X-Lockbox-User-Id"
 

@@ -48,7 +48,8 @@ func (a *API) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		defer end()
 		c.SetRequest(request)
 		span := a.startSpan(c)
-		// The error is written here, before the status is counted. Otherwise Echo would write it after this middleware.
+		// The error is written here, before the status is counted. Otherwise Echo would write it only after this
+		// middleware has returned.
 		if err := recovered(next, c); err != nil {
 			c.Error(err)
 		}
@@ -134,7 +135,8 @@ func (a *API) report(conn *answeringConn, line requestLine) {
 }
 
 // reportAtClose logs a request when its connection is closed; see answeringConn.reportAtClose. The closure in this
-// function moves the line to the heap. If the closure were in report, every request would cause this allocation.
+// function moves the line to the heap. If the closure were in the function API.report, every request would allocate
+// memory for its line.
 func (a *API) reportAtClose(conn *answeringConn, line requestLine) bool {
 	return conn.reportAtClose(func(clientLeft bool) {
 		if clientLeft {
@@ -162,8 +164,8 @@ func (a *API) logRequest(line requestLine) {
 		slog.String("address", line.address), slog.String("request_id", line.id))
 }
 
-// methodOf returns the method of a request for logs and metrics. Unknown methods become OTHER. Otherwise a client could
-// send any number of invented methods, and each of them would be a new label value that takes memory permanently.
+// methodOf returns the method of a request for logs and metrics. For an unknown method, it returns OTHER. A client can
+// invent any number of methods, and each new label value takes memory permanently.
 func methodOf(r *http.Request) string {
 	switch r.Method {
 	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodHead,

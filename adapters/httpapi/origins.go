@@ -38,7 +38,7 @@ var (
 		"POST /init from a web page requires an initialization token: set LOCKBOX_INIT_TOKEN")
 )
 
-// check is a middleware that refuses requests as described at origins.
+// check is a middleware that refuses requests as the comment of the type origins describes.
 func (o origins) check(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()

@@ -15,7 +15,7 @@ import (
 const (
 	// contentTypeJSON has no charset, because JSON is UTF-8 (RFC 8259).
 	contentTypeJSON = "application/json"
-	// wholeSeconds is the format of times in the older responses, in UTC. Newer responses use RFC 3339.
+	// wholeSeconds is the format of times in the descriptions of users and boxes, in UTC.
 	wholeSeconds = "2006-01-02 15:04:05"
 )
 

@@ -12,7 +12,7 @@ type Auth uint8
 const (
 	// AuthNone ignores tokens.
 	AuthNone Auth = iota
-	// AuthOptional accepts requests without a token. A token that is sent must be valid.
+	// AuthOptional accepts requests without a token. If a request contains a token, the token must be valid.
 	AuthOptional
 	// AuthToken requires a valid token. If the token is missing or invalid, the response is 401.
 	AuthToken

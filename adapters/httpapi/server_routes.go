@@ -94,9 +94,9 @@ The API is described at /docs, and for programs at /openapi.yaml. Start with POS
 // welcome answers GET /.
 func (a *API) welcome(r *request) error { return plainText(r, welcomeText) }
 
-// pageHeaders returns security headers for the page at /docs. They forbid scripts, forms and external resources, and
-// other sites cannot show the page in a frame. They allow the style sheet inside the page only if it has the expected
-// digest.
+// pageHeaders returns security headers for the page at /docs. They forbid scripts, forms and external resources. They
+// also prevent other sites from showing the page in a frame. They allow the style sheet inside the page only if it has
+// the expected digest.
 func pageHeaders() map[string]string {
 	return map[string]string{
 		"Content-Security-Policy": "default-src 'none'; style-src '" + api.StyleDigest() +

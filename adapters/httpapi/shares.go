@@ -10,8 +10,8 @@ import (
 )
 
 // shares divides a resource of fixed size among keys, such as users or addresses. One key gets at most perKey of total.
-// A request that would exceed perKey waits until earlier requests of the same key have released enough. It is safe for
-// concurrent use.
+// A request that would exceed perKey waits until earlier requests of the same key have released enough of the resource.
+// It is safe for concurrent use.
 type shares struct {
 	total, perKey int64
 	// maxWait is the longest time that acquire waits.
@@ -55,8 +55,9 @@ func newShares(total, perKey int64, maxWait time.Duration) *shares {
 func (s *shares) clamp(amount int64) int64 { return min(amount, s.perKey) }
 
 // acquire takes the given amount of the resource for a key. perKey does not apply to the empty key. If too little is
-// free, acquire waits for up to maxWait. Waiting requests are served in the order of arrival, but a request that must
-// wait for its own key does not delay other keys. The caller must give the amount back with release.
+// free, acquire waits for up to maxWait. Waiting requests are served in the order of arrival, but a request that waits
+// because its key has reached perKey does not delay requests of other keys. The caller must give the amount back with
+// release.
 //
 // acquire returns RateLimited if the share of the key is still used up after the wait. It returns Unavailable if the
 // whole resource is still used up after the wait. It returns errClientClosed if ctx ends during the wait.
@@ -121,8 +122,8 @@ func (s *shares) tryAcquire(key string, amount int64) (*shareWaiter, error) {
 	return waiter, nil
 }
 
-// fits reports whether the amount is free. The caller must hold mu. The callers of all methods below that do not lock
-// mu themselves must hold mu too.
+// fits reports whether the amount is free. The caller must hold mu. This also applies to each method below that does
+// not lock mu itself.
 func (s *shares) fits(key string, own *share, amount int64) bool {
 	return s.used+amount <= s.total && (key == "" || own.used+amount <= s.perKey)
 }
@@ -195,9 +196,9 @@ func (s *shares) release(key string, amount int64) {
 	s.forget(key, own)
 }
 
-// grant serves waiters in the order of arrival, while their amounts are free. It skips a waiter that must wait for its
-// own key. It stops at the first waiter for which the whole resource has too little left. Otherwise small requests
-// could delay a large request indefinitely.
+// grant serves waiters in the order of arrival, while their amounts are free. It skips a waiter whose key would exceed
+// perKey. It stops at the first waiter whose amount would exceed total. If it served later, smaller requests first,
+// they could delay a large request indefinitely.
 func (s *shares) grant() {
 	blocked := false
 	s.queue = slices.DeleteFunc(s.queue, func(w *shareWaiter) bool {

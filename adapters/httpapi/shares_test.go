@@ -77,7 +77,8 @@ func TestSharesWait(t *testing.T) {
 	})
 }
 
-// TestSharesAreGivenInOrder verifies that a small request cannot overtake a large one that waits for the total.
+// TestSharesAreGivenInOrder verifies that a small request cannot overtake a large request that waits because total is
+// used up.
 func TestSharesAreGivenInOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -23,9 +23,9 @@ var wireMessages = []struct {
 	{domain.ErrNoDropletHost, "no droplet host is configured: the operator can set LOCKBOX_DOCKER_HOST"},
 }
 
-// onTheWire returns a copy of an error that uses the names of the HTTP API. It does not change the error itself, which
-// may be shared. A use case may have added text to the domain's message, such as the name of a droplet's variable.
-// onTheWire does not change the added text.
+// onTheWire returns a copy of an error. The copy uses the names of the HTTP API. It does not change the error itself,
+// which may be shared. A use case may have added text to the domain's message, such as the name of a droplet's
+// variable. onTheWire does not change the added text.
 func onTheWire(refusal *domain.Error) *domain.Error {
 	shown := *refusal
 	if name, ok := wireFields[refusal.Field]; ok {

@@ -51,7 +51,8 @@ type App struct {
 	// If PrintInitToken is set and there is no owner yet, Run logs the token that POST /init requires. Set
 	// PrintInitToken before Run.
 	PrintInitToken bool
-	// Reload receives signals. At each signal, the server reads its certificate files again. Set Reload before Run.
+	// Reload receives signals. At each signal from this channel, the server reads its certificate files again. Set
+	// Reload before Run.
 	Reload <-chan os.Signal
 
 	ready chan struct{}
@@ -111,7 +112,8 @@ func (a *App) Run(ctx context.Context) error {
 	if err := a.warnOfPlainRecoveryCodes(ctx, core); err != nil {
 		return err
 	}
-	// In a new installation, log how to create the owner before the first request can fail.
+	// In a new installation, requests fail until there is an owner. Before the first request can arrive, log how to
+	// create the owner.
 	if err := a.announceInit(ctx, core); err != nil {
 		return err
 	}
@@ -181,8 +183,9 @@ func (a *App) warnOfPlainRecoveryCodes(ctx context.Context, core *core) error {
 	return nil
 }
 
-// If there is no owner yet, announceInit logs how to create one. If any client could become the owner, it logs this as
-// a warning.
+// If there is no owner yet, announceInit logs how to create one. If PrintInitToken is set, the log contains the token
+// that POST /init requires. If POST /init requires no token, announceInit logs a warning, because any client could
+// become the owner.
 func (a *App) announceInit(ctx context.Context, core *core) error {
 	owner, err := core.store.Read().System.Owner(ctx)
 	a.hasOwner = !owner.IsZero()
@@ -201,8 +204,8 @@ func (a *App) announceInit(ctx context.Context, core *core) error {
 	return nil
 }
 
-// api creates the use cases and the HTTP API that calls them. core must be open. api returns an error if an adapter
-// refuses a setting or if a query fails.
+// api creates the use cases and the HTTP API that calls them. The argument core must be open. api returns an error if
+// an adapter refuses a setting or if a query fails.
 func (a *App) api(ctx context.Context, core *core, events *postgres.EventWriter) (*httpapi.API, error) {
 	entrySealer, err := core.entrySealer()
 	if err != nil {
@@ -321,7 +324,8 @@ func (a *App) serve(ctx context.Context, api *httpapi.API, listener net.Listener
 	return nil
 }
 
-// refreshKeys reads the server keys again at an interval. In this way, every server learns about a rekey.
+// refreshKeys reads the server keys again at an interval. In this way, every server starts to use the new keys after a
+// rekey.
 func (a *App) refreshKeys(ctx context.Context, core *core) {
 	every(ctx, keyringRefresh, func() {
 		if err := core.keyring.Reload(ctx); err != nil && ctx.Err() == nil {
@@ -357,7 +361,7 @@ func (a *App) flushAllRefusals(entrance *gate.Gate) {
 	}
 }
 
-// every calls work at an interval until ctx ends. It skips ticks that occur during a call.
+// every calls the function work at an interval until ctx ends. It skips ticks that occur during a call.
 func every(ctx context.Context, interval time.Duration, work func()) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()

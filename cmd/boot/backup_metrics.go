@@ -73,8 +73,8 @@ func registerBackupMetrics(registry *prometheus.Registry, config Config) {
 	)
 }
 
-// read returns the times of the last scan, and scans the folder first if that scan is older than backupScan. If the
-// folder cannot be read, both metrics are 0. An alert on old backups then fires too.
+// read returns the times that the last scan found. If the last scan is older than backupScan, read first scans the
+// folder again. If the folder cannot be read, both metrics are 0, so an alert on old backups fires.
 func (g *backupGauges) read() backupTimes {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -83,7 +83,8 @@ func digestCertificate(chain, key []byte) [sha256.Size]byte {
 	return sha256.Sum256(append(first[:], key...))
 }
 
-// hasFiles reports whether the certificate or its key comes from a file. Only then can a reload find a new certificate.
+// hasFiles reports whether the certificate or its key comes from a file. Without such a file, a reload cannot find a
+// new certificate.
 func (c *certificate) hasFiles() bool { return c.files != certificateFiles{} }
 
 // tlsConfig returns the configuration of a listener. Each handshake uses the current certificate. An established

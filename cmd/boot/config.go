@@ -36,7 +36,7 @@ type Config struct {
 	// instead of these fields, because the files can change later.
 	TLSCert string        `env:"TLS_CERT"`
 	TLSKey  domain.Secret `env:"TLS_KEY"`
-	// After SIGTERM, /readyz returns 503, but the server accepts connections for another DrainDelay.
+	// DrainDelay is how long the server still accepts connections after SIGTERM. During this time, /readyz returns 503.
 	DrainDelay     time.Duration  `env:"DRAIN_DELAY" envDefault:"0"`
 	TrustedProxies []netip.Prefix `env:"TRUSTED_PROXIES"`
 	CORSOrigins    Origins        `env:"CORS_ORIGINS"`
@@ -65,8 +65,8 @@ type Config struct {
 	AccessTokenTTL  time.Duration `env:"ACCESS_TOKEN_TTL" envDefault:"2h"`
 	RefreshTokenTTL time.Duration `env:"REFRESH_TOKEN_TTL" envDefault:"720h"`
 	TOTPIssuer      string        `env:"TOTP_ISSUER" envDefault:"Lockbox"`
-	// The setting THROTTLE_FREE_ATTEMPTS is the number of free attempts per account. The other rate limits are computed
-	// from this number.
+	// The setting THROTTLE_FREE_ATTEMPTS is the number of wrong attempts that lock an account. The other rate limits
+	// are computed from this number.
 	RateLimits domain.RateLimits `env:"THROTTLE_FREE_ATTEMPTS" envDefault:"5"`
 
 	// For each of the following settings, zero means no limit.

@@ -274,8 +274,8 @@ func (c *core) accountSealer() *sealing.AccountSealer {
 }
 
 // OpenServerKeys opens the database and the key ring for the commands about server keys. A rekey waits for the
-// transactions that were open when the rekey began. After the duration grace, it waits only for the transactions of
-// servers. The caller must call closeAll.
+// transactions that were open when the rekey began. After the time in the argument grace, the rekey waits only for the
+// transactions of servers. The caller must call closeAll.
 func OpenServerKeys(ctx context.Context, config Config, log *slog.Logger,
 	grace time.Duration) (service *serverkeys.Service, closeAll func(), err error) {
 	// An operator must be able to rotate the secret even if the other settings of the server are wrong or missing.
@@ -297,7 +297,8 @@ func OpenServerKeys(ctx context.Context, config Config, log *slog.Logger,
 // OpenOperator opens the database and the key ring for the commands about accounts. The caller must call closeAll.
 func OpenOperator(ctx context.Context, config Config, log *slog.Logger) (operator identity.Operator, closeAll func(),
 	err error) {
-	// Validate would also check the settings of droplets, which these commands do not need.
+	// Do not call Validate here: it checks all settings, such as those of droplets, but these commands need only some
+	// of them.
 	if err := errors.Join(config.checkStorage(), config.checkLimits()); err != nil {
 		return operator, nil, err
 	}
@@ -318,7 +319,8 @@ func OpenOperator(ctx context.Context, config Config, log *slog.Logger) (operato
 	return service.Operator(), closeAll, nil
 }
 
-// RekeyGrace is the default of --grace in lockbox secret rekey. Every transaction of a server is shorter.
+// RekeyGrace is the default of --grace in lockbox secret rekey. Every transaction of a server is shorter than
+// RekeyGrace.
 const RekeyGrace = postgres.LongestTransaction + 5*time.Second
 
 // Migrator upgrades and downgrades the schema for `lockbox migrate`.

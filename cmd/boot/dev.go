@@ -65,7 +65,7 @@ func NewDev(ctx context.Context, config Config, log *slog.Logger, dir string) (*
 	return dev, nil
 }
 
-// prepare creates the server. Before that, it creates the database, the secret and the init token if they are missing.
+// prepare creates the database, the secret and the init token if they are missing. It then creates the server.
 func (d *Dev) prepare(ctx context.Context, config Config, log *slog.Logger, dir string) error {
 	secretPath := filepath.Join(dir, "secret-key")
 	if err := d.database.EnsureDatabase(ctx, "lockbox"); err != nil {
@@ -84,7 +84,7 @@ func (d *Dev) prepare(ctx context.Context, config Config, log *slog.Logger, dir 
 		return fmt.Errorf("%s: %w", secretPath, err)
 	}
 	// Every program and every web page on this machine can send POST /init. The token protects against such requests,
-	// because only the user can read the file that contains the token.
+	// because only the user who runs `lockbox dev` can read the file that contains the token.
 	if len(config.InitToken.Bytes()) == 0 {
 		token, err := keepFile(filepath.Join(dir, "init-token"), randomText)
 		if err != nil {

@@ -58,7 +58,8 @@ func (c Config) hasDockerTLS() bool {
 }
 
 // dockerTLS returns the TLS configuration of the Docker client, or nil if no TLS setting is set. With this
-// configuration, the client accepts only a certificate for the host in the address, signed by the configured CA.
+// configuration, the client accepts only a certificate that names the host in the address and is signed by the
+// configured CA.
 func (c *Config) dockerTLS() (*tls.Config, error) {
 	if !c.hasDockerTLS() {
 		return nil, nil
@@ -67,7 +68,7 @@ func (c *Config) dockerTLS() (*tls.Config, error) {
 		return nil, mistake("DOCKER_TLS_CA",
 			"must be set together with LOCKBOX_DOCKER_TLS_CERT and LOCKBOX_DOCKER_TLS_KEY: set all three or none")
 	}
-	// The operator also runs the engine, so trust only the CA that the operator configured, not the system's CAs.
+	// The CA that the operator configured signs the engine's certificate, so do not trust the system's CAs.
 	trusted := x509.NewCertPool()
 	if !trusted.AppendCertsFromPEM([]byte(c.DockerTLSCA)) {
 		return nil, mistake("DOCKER_TLS_CA", "is not a certificate in PEM format")

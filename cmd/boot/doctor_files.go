@@ -13,7 +13,7 @@ import (
 
 const (
 	// doctor prints a warning if a certificate expires within renewBefore. ACME clients renew a certificate of 90 days
-	// when 30 days remain, so a renewal has failed by then.
+	// when 30 days remain. If only renewBefore remains, a renewal has failed.
 	renewBefore = 14 * 24 * time.Hour
 	// doctor prints a warning if the newest backup is older than oldBackup, or if the last verification is older than
 	// oldVerification. At these ages, a nightly backup or a monthly verification was missed.

@@ -27,8 +27,8 @@ func ReadEnvironment(environ []string) (config Config, unknown []string, err err
 	if err := env.ParseWithOptions(&config, options); err != nil {
 		mistakes = append(mistakes, parseMistakes(err)...)
 	}
-	// A setting that cannot be parsed keeps its zero value. derive may then report a second mistake for this setting.
-	// AllMistakes removes the second mistake.
+	// A setting that cannot be parsed keeps its zero value. In this case, the function derive may report a second
+	// mistake for this setting. AllMistakes removes the second mistake.
 	mistakes = append(mistakes, config.derive(certificateFiles{
 		chain: files[prefix+"TLS_CERT"],
 		key:   files[prefix+"TLS_KEY"],

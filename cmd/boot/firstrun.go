@@ -93,7 +93,7 @@ func FirstRun(dir, databaseHost string, owner int) error {
 		return err
 	}
 	// Only root can change the owner of a file. If FirstRun does not run as root, the files belong to the current user.
-	// The server then runs as the same user.
+	// In this case, the server runs as the same user and can read the files.
 	if os.Geteuid() != 0 {
 		return nil
 	}

@@ -103,8 +103,8 @@ func lowestLimit(mount, group, file string) int64 {
 	for group = path.Clean("/" + group); ; group = path.Dir(group) {
 		text, err := os.ReadFile(path.Join(mount, group, file)) //nolint:gosec // a file of the kernel
 		if err == nil {
-			// If there is no limit, the file of version 2 contains "max". The file of version 1 then contains a number
-			// that is larger than any real memory.
+			// If there is no limit, the file of version 2 contains "max". In this case, the file of version 1 contains
+			// a number that is larger than any real memory.
 			if limit, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil && limit > 0 {
 				lowest = min(lowest, limit)
 			}
@@ -163,8 +163,8 @@ func (a *App) releaseMemory(ctx context.Context) {
 		objects, allocated := read(2), read(4)
 		garbage := objects - min(objects, read(3))
 		idle := read(0) + read(1) + garbage
-		// If the server has allocated more memory since the last tick than is now unused, it is busy and will soon need
-		// the unused memory again.
+		// Do nothing if the server is busy, because it will soon need the unused memory. The server is busy if it has
+		// allocated more memory since the last tick than the memory that is unused now.
 		if idle > releaseAbove && allocated-allocatedBefore < idle {
 			debug.FreeOSMemory()
 			a.log.Debug("returned unused memory to the operating system", slog.Uint64("bytes", idle))

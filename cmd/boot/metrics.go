@@ -101,7 +101,7 @@ func newMetric(kind prometheus.ValueType, name, label, help string, read func(st
 	return metric{description: prometheus.NewDesc(name, help, labels, nil), kind: kind, values: read}
 }
 
-// one returns value as the only sample of a metric without a label.
+// one returns the samples of a metric without a label: one sample, with the given value.
 func one[N int | int64 | uint64 | float64](value N) values { return values{"": float64(value)} }
 
 // writable returns 1 if the last probe succeeded, and 0 if it failed or if there was no probe yet.

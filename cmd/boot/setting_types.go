@@ -75,8 +75,8 @@ func parseDuration(text string) (time.Duration, error) {
 	return whole + part, err
 }
 
-// maxFreeAttempts is the largest number of free attempts that can be set. It is high enough to disable rate limits in
-// practice, and low enough that no limit computed from it overflows.
+// maxFreeAttempts is the largest value of the setting THROTTLE_FREE_ATTEMPTS. It is high enough to disable rate limits
+// in practice. It is low enough that no limit that is computed from it overflows.
 const maxFreeAttempts = 1_000_000
 
 // Address is a host and a port to listen on. An empty host means all interfaces.

@@ -7,7 +7,7 @@ type Setting struct {
 	Name    string // of the environment variable
 	Default string
 	Doc     string
-	// Secret reports whether the value is a secret. Such a setting has a type that hides its bytes from the log.
+	// Secret reports whether the value is a secret. The Go type of a secret setting hides the value from the log.
 	Secret bool
 }
 

@@ -18,8 +18,8 @@ const (
 	// sweepEventBatch is how many audit events one statement deletes. It is larger than sweepBatch, because no other
 	// statement locks an event.
 	sweepEventBatch = 2000
-	// sweepTime limits how long one sweep deletes rows of one kind. Without this limit, the other kinds would have to
-	// wait. The next sweep deletes the remaining rows.
+	// sweepTime limits how long one sweep deletes rows of one kind. Without this limit, a sweep might never reach the
+	// rows of the next kind. The next sweep deletes the remaining rows.
 	sweepTime = 20 * time.Second
 	// sweepEntryBatch is how many entries one statement deletes. It is smaller than sweepBatch, because an entry may
 	// have many large versions.
@@ -79,8 +79,8 @@ func (a *App) sweep(ctx context.Context, core *core) {
 	})
 }
 
-// measureEventLog updates the metric lockbox_events_log_bytes. The sweep measures the size because a request for the
-// metrics must not use the database.
+// measureEventLog updates the metric lockbox_events_log_bytes. The sweep measures this size in advance, because a
+// request for the metrics must not use the database.
 func (a *App) measureEventLog(ctx context.Context, janitor ports.Janitor) {
 	if _, err := janitor.EventLogSize(ctx); err != nil && ctx.Err() == nil {
 		a.log.Warn("cannot measure the audit log; the metric lockbox_events_log_bytes is out of date",
