@@ -84,7 +84,7 @@ func TestDumpLeavesNoPartialFile(t *testing.T) {
 }
 
 // TestDumpHidesSecrets verifies that pg_dump gets the password in its environment and not in its arguments. It also
-// verifies that pg_dump gets no settings of Lockbox, and that only the owner can read the dump.
+// verifies that pg_dump gets no settings of Lockbox, and that only the owner of the file can read the dump.
 func TestDumpHidesSecrets(t *testing.T) {
 	t.Setenv("LOCKBOX_SECRET_KEY", "server-secret")
 	dir := t.TempDir()

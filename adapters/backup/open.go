@@ -38,8 +38,8 @@ func HasDump(manifestPath string, m Manifest) bool {
 // Copy is a private copy of a dump whose size and hash were checked.
 type Copy struct {
 	file *os.File
-	// If named is true, the temporary file still has a name, and Close must delete it. Open normally deletes the name
-	// at once, but some systems do not allow that for an open file.
+	// The field named is true if the temporary file still has a name. Close must then delete the file. Open normally
+	// deletes the name immediately, but some systems do not allow that for an open file.
 	named bool
 }
 

@@ -18,8 +18,8 @@ func (h home) ident() string { return filepath.Join(h.dir, "pg_ident.conf") }
 const identMap = "lockbox"
 
 // writeAuthentication writes the files hba and ident. They permit only the current operating system user and root to
-// connect. Both can choose the role superuser or the role Unprivileged. If PostgreSQL runs as another user, that user
-// can read the files but does not own them.
+// connect. Both can connect as the roles that the constants superuser and Unprivileged name. If PostgreSQL runs as
+// another user, that user can read the files but does not own them.
 func (h home) writeAuthentication() error {
 	who, err := user.Current()
 	if err != nil {

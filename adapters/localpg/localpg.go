@@ -1,10 +1,10 @@
 // Package localpg runs a private PostgreSQL server from the installed binaries, for `lockbox dev` and for tests.
 //
 // The server listens only on a Unix socket. Only the user that PostgreSQL runs as, and root, can enter the directory of
-// the socket. The server accepts only connections of the operating system user who started it. The kernel identifies
-// this user (peer authentication), so no password exists. If PostgreSQL runs as another user, that user's other
-// programs cannot connect. The server stops when the program ends, even after SIGKILL. PostgreSQL refuses to run as
-// root; for root, the server runs as the user postgres or `nobody`.
+// the socket. The server accepts only connections of root and of the operating system user who started it. The kernel
+// identifies the user of each connection (peer authentication), so no password exists. If PostgreSQL runs as another
+// user, that user's other programs cannot connect. The server stops when the program ends, even after SIGKILL.
+// PostgreSQL refuses to run as root; for root, the server runs as the user postgres or `nobody`.
 package localpg
 
 import (
@@ -30,7 +30,7 @@ const superuser = "lockbox"
 // UnprivilegedDatabase in a cluster creates the role.
 const Unprivileged = "lockbox_unprivileged"
 
-// Config configures a Server. The zero value is a temporary server that favors speed over durability.
+// Config configures a Server. The zero value describes a temporary server that favors speed over durability.
 type Config struct {
 	// Dir is the directory of the cluster. Start creates it if necessary. Only one program at a time can use it. If the
 	// program runs as root, PostgreSQL runs as another user. If that user cannot reach Dir, Start uses a directory in
@@ -40,8 +40,8 @@ type Config struct {
 	// TempParent is the parent of the temporary directory. The system's temporary directory is used if TempParent is
 	// empty, or if the PostgreSQL user cannot reach it.
 	TempParent string
-	// Durable makes committed data survive a crash of the machine. Without it, the server is faster, and a crash of
-	// PostgreSQL can lose the most recent commits.
+	// Durable makes committed data survive a crash of the machine. Without Durable, the server is faster. A crash of
+	// PostgreSQL can then lose the most recent commits, and a crash of the machine can destroy the cluster.
 	Durable bool
 	// Settings are server parameters, such as max_connections. They override the defaults of this package.
 	Settings map[string]string
