@@ -121,8 +121,8 @@ func (s *EntrySealer) prepare(
 }
 
 // Rebind binds an envelope to another version of its entry. See ports.EntrySealer. It needs no client key, because only
-// the outer layer changes. It returns a *ports.TamperedError for data that does not authenticate, and the errors of
-// Keyring.ByID for a key that is not in memory.
+// the outer layer changes. Rebind returns a *ports.TamperedError if the envelope was changed or was sealed for another
+// place. If the server key is not in memory, Rebind reads the database and can return errors of Keyring.ByID.
 func (s *EntrySealer) Rebind(
 	ctx context.Context, from ports.Place, envelope []byte, to ports.Place,
 ) (domain.ServerKeyID, []byte, error) {
@@ -171,8 +171,8 @@ func (s *EntrySealer) keyByID(ctx context.Context) keyLookup {
 	}
 }
 
-// keyInMemory performs no I/O, so it can be used inside a transaction. On ErrStaleServerKey, the unit of work reloads
-// the key ring and repeats the transaction.
+// keyInMemory performs no I/O, so it can be used inside a transaction. If the key is not in memory, it returns
+// ports.ErrStaleServerKey. The unit of work then reloads the key ring and repeats the transaction.
 func (s *EntrySealer) keyInMemory(id domain.ServerKeyID) ([keyBytes]byte, error) {
 	key, known, err := s.config.Keys.inMemory(domain.KeyForEntries, id)
 	if !known {

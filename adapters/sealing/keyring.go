@@ -55,8 +55,8 @@ type Keyring struct {
 	reloading chan struct{}
 	// begun counts the reloads that have begun; see Reload.
 	begun atomic.Uint64
-	// reloadedAt is the time of the last reload for an unknown key id in a token. Acquire the lock reloading before
-	// access.
+	// reloadedAt is the time of the last reload for an unknown key id in a token. Hold the lock in the field named
+	// reloading when you access it.
 	reloadedAt time.Time
 }
 
