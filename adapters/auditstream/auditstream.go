@@ -257,8 +257,8 @@ func (s *Stream) fail(err error) time.Duration {
 	return wait
 }
 
-// jitter returns a random time between half of the given time and all of it. The random part keeps several servers from
-// acting at the same time.
+// jitter returns a random time between half of the given time and the full time. The random part keeps several servers
+// from acting at the same time.
 func jitter(wait time.Duration) time.Duration {
 	return wait/2 + rand.N(wait/2+1) //nolint:gosec // no secret
 }

@@ -141,7 +141,7 @@ func endLine(file *os.File) error {
 	return err
 }
 
-// Close closes the file. The next Deliver opens the file again.
+// Close closes the file. The next call of Deliver opens the file again.
 func (f *File) Close() error {
 	if f.file == nil {
 		return nil

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// program writes a shell script that behaves like a program of PostgreSQL, and returns its folder. The argument body is
-// the part of the script that runs for every call except --version.
+// program writes a shell script that behaves like a program of PostgreSQL, and returns the folder of the script. The
+// argument body is the part of the script that runs for every call except --version.
 func program(t *testing.T, name, version, body string) string {
 	t.Helper()
 	dir := t.TempDir()

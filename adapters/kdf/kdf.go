@@ -174,7 +174,8 @@ func (p *Pool) newJob(use ports.Workload, params ports.Argon2Params) (*job, erro
 	return j, nil
 }
 
-// acquire queues a job and waits until it may run. If it returns nil, the caller must call finish after the derivation.
+// acquire queues a job and waits until it may run. If acquire returns nil, the caller must call finish after the
+// derivation.
 func (p *Pool) acquire(ctx context.Context, use ports.Workload, j *job) error {
 	if err := p.enqueue(ctx, use, j); err != nil {
 		return err

@@ -50,7 +50,7 @@ func replaceFile(path, content string) error {
 		return err
 	}
 	_, err = file.WriteString(content)
-	// The file holds no secret, and PostgreSQL's user reads it.
+	// PostgreSQL's user must be able to read the file, which contains no secret.
 	if err = errors.Join(err, file.Chmod(0o644), file.Close()); err == nil {
 		err = os.Rename(file.Name(), path)
 	}

@@ -13,11 +13,11 @@ import (
 
 // guard is a shell script that stops the server when this program ends, even after SIGKILL.
 //
-// This program holds the write end of the pipe on descriptor 3. The kernel closes this end when the program ends. The
-// watcher, a subshell of the script, waits for the end of the program. It then sends SIGINT to the server to request a
-// fast shutdown. The shell starts the server with SIGINT ignored, and PostgreSQL installs its own handler only later.
-// The watcher therefore repeats the signal. Descriptor 4 is open in the guard, the server and every backend. When all
-// of them have exited, the program reads end-of-file from the other end of that descriptor's pipe.
+// This program holds the write end of the pipe on descriptor 3. The kernel closes the write end when this program ends.
+// The watcher, a subshell of the script, waits until the write end is closed. It then sends SIGINT to the server to
+// request a fast shutdown. The shell starts the server with SIGINT ignored, and PostgreSQL installs its own handler
+// only later. The watcher therefore repeats the signal. Descriptor 4 is open in the guard, the server and every
+// backend. When all of them have exited, this program reads end-of-file from the other end of that descriptor's pipe.
 //
 // The first two arguments are directories that the guard removes after the server has exited; "" means no directory.
 // The remaining arguments are the command line of the server.

@@ -37,15 +37,16 @@ type Config struct {
 	// /var/lib whose name is derived from Dir. An empty Dir means a temporary directory that is removed when the server
 	// stops, even if the program was killed.
 	Dir string
-	// TempParent is the parent of the temporary directory. The system's temporary directory is used if TempParent is
-	// empty, or if the PostgreSQL user cannot reach it.
+	// TempParent is the parent of the temporary directory. If TempParent is empty, or if PostgreSQL's user cannot reach
+	// TempParent, the parent is the system's temporary directory.
 	TempParent string
 	// Durable makes committed data survive a crash of the machine. Without Durable, the server is faster. A crash of
 	// PostgreSQL can then lose the most recent commits, and a crash of the machine can destroy the cluster.
 	Durable bool
 	// Settings are server parameters, such as max_connections. They override the defaults of this package.
 	Settings map[string]string
-	// Log receives the server's log. A slow writer slows the server down. Nil means the file run/postgres.log in Dir.
+	// Log receives the server's log. Slow writes to Log slow the server down. Nil means the file run/postgres.log in
+	// Dir.
 	Log io.Writer
 }
 
@@ -92,7 +93,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// start prepares the cluster and launches the server. The caller holds the lock file.
+// start prepares the cluster and launches the server. The caller has locked the lock file.
 func (s *Server) start(ctx context.Context, cfg Config) error {
 	major, err := s.home.major()
 	if err != nil {
@@ -150,7 +151,7 @@ func (s *Server) launch(ctx context.Context, cfg Config) error {
 	return nil
 }
 
-// awaitReady connects every 10 ms until it succeeds. It fails when ctx ends or the server exits.
+// awaitReady tries to connect every 10 ms until an attempt succeeds. It fails when ctx ends or the server exits.
 func (s *Server) awaitReady(ctx context.Context) error {
 	for {
 		if s.proc.exitedWithin(10 * time.Millisecond) {

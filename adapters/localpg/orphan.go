@@ -55,7 +55,7 @@ func unlock(lock *os.File) error {
 }
 
 // stopOrphan stops a server that an earlier program left running, and reports whether it found a server or a process id
-// file. The caller holds the lock file, so a server that still uses the cluster is an orphan.
+// file. The caller has locked the lock file, so a server that still uses the cluster is an orphan.
 func (s *Server) stopOrphan(ctx context.Context) (bool, error) {
 	if _, err := os.Lstat(pidFile(s.home.data())); errors.Is(err, fs.ErrNotExist) {
 		return false, nil

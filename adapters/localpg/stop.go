@@ -28,8 +28,8 @@ func (s *Server) Stop() error {
 	})
 }
 
-// Kill simulates a crash: it sends SIGKILL to the postmaster and all its children and waits until they have exited.
-// Start in the same Dir then performs crash recovery.
+// Kill simulates a crash: it sends SIGKILL to the postmaster and all its children and waits until they have exited. The
+// next Start in the same Dir performs crash recovery.
 func (s *Server) Kill() error { return s.end(s.killAll) }
 
 // end calls the given function and releases the resources of the server. Further calls of end do nothing.

@@ -52,7 +52,7 @@ func (c *entryCipher) derive(ctx context.Context, key domain.EncryptionKey, from
 // generated key or a passphrase.
 func (c *entryCipher) sameKind(b *blob) bool { return c.generated == (b.kdf == kdfGenerated) }
 
-// find returns the key material for a derivation, or nil if Prepare did not derive it.
+// find returns the key material for a derivation, or nil if the cipher has not derived it.
 func (c *entryCipher) find(from derivation) *[keyBytes]byte {
 	for i := range c.derived {
 		if c.derived[i].from == from {
