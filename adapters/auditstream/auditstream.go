@@ -28,10 +28,10 @@ const (
 
 // Stats describe a Stream. The counts start at zero when the Stream is made.
 type Stats struct {
-	// Delivered counts delivered events. Failures counts failed deliveries and failed uses of the queue.
+	// Delivered counts delivered events. Failures counts failed deliveries and failed operations on the queue.
 	Delivered, Failures int64
 	// Age is the time since the oldest event entered the queue, or 0 if the queue is empty. A server without the lease
-	// reports the age that it measured last.
+	// reports the age from its last measurement.
 	Age time.Duration
 	// Holder reports whether this server has the lease.
 	Holder bool
@@ -50,12 +50,13 @@ type Stream struct {
 
 	// Only Run uses the following fields.
 
-	// claimed is the time at which the lease was last extended. It is zero if this server has no lease.
+	// claimed is the time of the last successful claim of the lease. It is zero if this server has no lease.
 	claimed time.Time
 	// inRow counts the failures since the last success.
 	inRow int
 	// accepted holds the events of the current batch that the destination accepted before the delivery failed. The next
-	// attempt omits these events, so the stream makes progress even with a slow receiver.
+	// attempt omits these events. The stream therefore makes progress even if a slow receiver accepts only a part of a
+	// batch within the time limit.
 	accepted map[domain.EventID]bool
 }
 
@@ -79,8 +80,8 @@ func (s *Stream) Begin(ctx context.Context) error {
 	return err
 }
 
-// Run delivers events until ctx ends. It then spends at most stopTimeout on delivering the rest of the queue. At the
-// end it releases the lease.
+// Run delivers events until ctx ends. If the last delivery succeeded, it then delivers the rest of the queue for at
+// most stopTimeout. Run releases the lease before it returns.
 func (s *Stream) Run(ctx context.Context) {
 	// The context of the deliveries outlives ctx, so a running delivery can complete.
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -102,7 +103,7 @@ func (s *Stream) Run(ctx context.Context) {
 	s.release(work)
 }
 
-// release gives up the lease, so another server can deliver immediately.
+// release gives up the lease, so another server need not wait until the lease expires.
 func (s *Stream) release(ctx context.Context) {
 	if s.claimed.IsZero() {
 		return
@@ -139,7 +140,7 @@ func (s *Stream) step(ctx context.Context) (wait time.Duration) {
 }
 
 // claim claims the lease. If this server already has the lease, claim extends it only after a third of Times.Lease has
-// passed. After each claim or extension, claim measures the age of the queue. It reports whether this server holds a
+// passed. After each claim or extension, claim measures the age of the queue. claim reports whether this server holds a
 // lease that lasts long enough for a delivery.
 func (s *Stream) claim(ctx context.Context) (bool, error) {
 	if !s.claimed.IsZero() && time.Since(s.claimed) < s.times.Lease/3 {
@@ -150,7 +151,8 @@ func (s *Stream) claim(ctx context.Context) (bool, error) {
 	defer cancel()
 	held, err := s.config.Queue.Claim(ctx, s.config.Server, s.times.Lease)
 	if err != nil {
-		// The server may still hold the lease from an earlier claim. But that lease can end during a delivery.
+		// This server may still hold the lease from an earlier claim, but that lease could end during a delivery. claim
+		// therefore treats the lease as lost.
 		held = false
 	}
 	s.claimed = time.Time{}
@@ -198,8 +200,8 @@ func (s *Stream) deliver(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// send sends the given events, except those that the destination has already accepted. send records which events the
-// destination accepts now.
+// send sends the given events, except those that the destination has already accepted. send records the events that the
+// destination accepts in this call.
 func (s *Stream) send(ctx context.Context, events []domain.Event) error {
 	events = slices.DeleteFunc(slices.Clone(events), func(e domain.Event) bool { return s.accepted[e.ID] })
 	lines := make([][]byte, len(events))
@@ -255,8 +257,8 @@ func (s *Stream) fail(err error) time.Duration {
 	return wait
 }
 
-// jitter returns a random time between half of the given time and all of it. It keeps servers from acting at the same
-// time.
+// jitter returns a random time between half of the given time and the full time. The random part keeps several servers
+// from acting at the same time.
 func jitter(wait time.Duration) time.Duration {
 	return wait/2 + rand.N(wait/2+1) //nolint:gosec // no secret
 }

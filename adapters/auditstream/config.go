@@ -13,7 +13,8 @@ import (
 type Destination interface {
 	// Deliver sends lines in order and returns how many of them the destination has accepted. If the destination has
 	// not accepted all lines, Deliver also returns an error, and the caller delivers the remaining lines later. Each
-	// line is an event as JSON and ends with a line feed. Deliver returns soon after ctx ends.
+	// line is an event as JSON and ends with a line feed. If ctx ends while Deliver runs, Deliver returns soon
+	// afterwards.
 	Deliver(ctx context.Context, lines [][]byte) (int, error)
 	// Close releases the destination. Do not call Close while Deliver runs.
 	Close() error

@@ -24,7 +24,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// fast are intervals for tests. The lease is long enough for a slow machine.
+// fast are intervals for tests. The lease is so long that it does not end during a delivery on a slow machine.
 var fast = Times{
 	Poll:       5 * time.Millisecond,
 	Lease:      3 * time.Second,

@@ -58,7 +58,7 @@ func allOrNone(lines [][]byte, err error) (int, error) {
 	return len(lines), nil
 }
 
-// Close does nothing, because standard output belongs to the process.
+// Close does nothing, because the caller of NewWriter owns the io.Writer.
 func (w *Writer) Close() error { return nil }
 
 // File delivers to a file. Other programs, for example logrotate, may rename or truncate the file at any time.
@@ -67,8 +67,8 @@ type File struct {
 	file *os.File
 }
 
-// OpenFile returns a destination that appends to a file. It creates a missing file with mode 0640, so that a group can
-// read it.
+// OpenFile returns a destination that appends to a file. It creates a missing file with mode 0640, so that the file's
+// group can read it.
 func OpenFile(path string) (*File, error) {
 	f := &File{path: path}
 	return f, f.open()
@@ -141,7 +141,7 @@ func endLine(file *os.File) error {
 	return err
 }
 
-// Close closes the file. The next Deliver opens the file again.
+// Close closes the file. The next call of Deliver opens the file again.
 func (f *File) Close() error {
 	if f.file == nil {
 		return nil

@@ -85,8 +85,8 @@ func TestFileEndsABrokenLine(t *testing.T) {
 	}
 }
 
-// TestFileThatCannotBeWritten verifies that a failed delivery reports 0 accepted lines, and that the next delivery
-// succeeds after the folder was created again.
+// TestFileThatCannotBeWritten verifies that a delivery reports 0 accepted lines while the folder of the file is
+// missing, and that the next delivery succeeds after the test has created the folder again.
 func TestFileThatCannotBeWritten(t *testing.T) {
 	t.Parallel()
 	_, err := OpenFile(filepath.Join(t.TempDir(), "missing", "audit.jsonl"))

@@ -103,7 +103,7 @@ type statusError struct {
 	retryAfter time.Duration
 }
 
-// Error returns the status and what to do about it.
+// Error returns the status and, if a setting of Lockbox is probably wrong, the name of that setting.
 func (e *statusError) Error() string {
 	text := "the webhook answered with status " + strconv.Itoa(e.status)
 	switch {

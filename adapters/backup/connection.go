@@ -11,8 +11,8 @@ import (
 )
 
 // connection describes how pg_dump and pg_restore connect to a database. The field argument is a command-line argument,
-// which other users of the machine can see. The field named variables contains environment variables, which only the
-// same user and root can see.
+// which other users of the machine can see. The field named variables contains environment variables, which only root
+// and the user who runs Lockbox can see.
 type connection struct {
 	argument  string
 	variables []string
@@ -74,7 +74,7 @@ func parseConnection(database string) (connection, error) {
 	}
 	c.argument = strings.Join(kept, " ")
 	if settings.Password != "" {
-		// Only the same user and root can read the environment of a process.
+		// Only root and the user who runs a process can read its environment.
 		c.variables = append(c.variables, "PGPASSWORD="+settings.Password)
 	}
 	return c, nil

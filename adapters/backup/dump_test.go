@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// program writes a shell script that behaves like a program of PostgreSQL, and returns its folder. The argument body is
-// the part of the script that runs for every call except --version.
+// program writes a shell script that behaves like a program of PostgreSQL, and returns the folder of the script. The
+// argument body is the part of the script that runs for every call except --version.
 func program(t *testing.T, name, version, body string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -84,7 +84,7 @@ func TestDumpLeavesNoPartialFile(t *testing.T) {
 }
 
 // TestDumpHidesSecrets verifies that pg_dump gets the password in its environment and not in its arguments. It also
-// verifies that pg_dump gets no settings of Lockbox, and that only the owner can read the dump.
+// verifies that pg_dump gets no settings of Lockbox, and that only the owner of the file can read the dump.
 func TestDumpHidesSecrets(t *testing.T) {
 	t.Setenv("LOCKBOX_SECRET_KEY", "server-secret")
 	dir := t.TempDir()

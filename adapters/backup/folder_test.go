@@ -23,7 +23,7 @@ func authentic(text, given []byte) bool {
 	return subtle.ConstantTimeCompare(want, given) == 1
 }
 
-// TestManifest writes a manifest and reads it again. It verifies that the manifest is unchanged, that its file has mode
+// TestManifest writes a manifest and reads it back. It verifies that the manifest is unchanged, that its file has mode
 // 0600, and that Read refuses a file that was changed in any way.
 func TestManifest(t *testing.T) {
 	t.Parallel()

@@ -73,7 +73,7 @@ var ErrNotAuthentic = errors.New("the manifest is not authentic: " +
 	"the file was changed, or the backup was made under another secret; " +
 	"if the secret was rotated after the backup, set LOCKBOX_SECRET_KEY_PREVIOUS to the previous secret")
 
-// text returns the text that Code authenticates.
+// text returns the text for which the field Code is the authentication code.
 func (m Manifest) text() ([]byte, error) {
 	m.Code = nil
 	return json.Marshal(m)
@@ -149,8 +149,8 @@ func Read(path string, authentic func(text, code []byte) bool) (Manifest, error)
 	if !authentic(text, m.Code) {
 		return Manifest{}, fmt.Errorf("%s: %w", path, ErrNotAuthentic)
 	}
-	// Commands that restore derive the path of the dump from the path of the manifest. They must not restore a dump
-	// that was not verified.
+	// The restore commands derive the path of the dump from the path of the manifest. They must not restore a dump that
+	// the manifest does not describe.
 	if want := dumpName(path); m.File != want {
 		return Manifest{}, fmt.Errorf("%s is the manifest of the dump %q, not of %s: "+
 			"give the dump and the manifest their original names", path, m.File, want)

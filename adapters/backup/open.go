@@ -38,8 +38,8 @@ func HasDump(manifestPath string, m Manifest) bool {
 // Copy is a private copy of a dump whose size and hash were checked.
 type Copy struct {
 	file *os.File
-	// If named is true, the temporary file still has a name, and Close must delete it. Open normally deletes the name
-	// at once, but some systems do not allow that for an open file.
+	// The field named is true if the temporary file still has a name. Close must then delete the file. Open normally
+	// deletes the name immediately, but some systems do not allow that for an open file.
 	named bool
 }
 
@@ -67,8 +67,8 @@ func Open(manifestPath string, m Manifest) (*Copy, error) {
 // errDamaged is the second half of a message that begins with the path of a dump.
 var errDamaged = errors.New("does not match the size and hash in its manifest: the dump is damaged or was changed")
 
-// fill copies a dump, checks it, and sets the position to the beginning. It reads at most one byte more than the size
-// in the manifest.
+// fill copies a dump, checks the copy, and then sets the file position of the copy to the beginning. fill reads at most
+// one byte more than the size in the manifest.
 func (c *Copy) fill(from io.Reader, m Manifest) error {
 	sum := &counter{hash: sha256.New()}
 	if _, err := io.Copy(io.MultiWriter(c.file, sum), io.LimitReader(from, m.Bytes+1)); err != nil {

@@ -78,8 +78,8 @@ func New(config Config) (*Host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reach the droplet host: %w", err)
 	}
-	// ConfigureTransport uses a proxy that the environment names. Use no proxy, because this connection gives root
-	// access to the host.
+	// ConfigureTransport sets a proxy if the environment names one. Remove the proxy, because this connection gives
+	// root access to the host.
 	transport.Proxy = nil
 	scheme := "http"
 	if config.TLS != nil {
@@ -229,7 +229,7 @@ func (h *Host) call(ctx context.Context, timeout time.Duration, do func(ctx cont
 }
 
 // unusableAnswer returns ErrDropletHostUnavailable with a message that names the reason why the answer is unusable. The
-// usual message of ErrDropletHostUnavailable states that the host does not answer.
+// usual message of ErrDropletHostUnavailable would be wrong, because it states that the host does not answer.
 func unusableAnswer(err error) error {
 	refusal := *domain.ErrDropletHostUnavailable
 	for _, each := range unusable {

@@ -43,8 +43,8 @@ var unusable = []error{errTooLong, errTooMany, errNoList, errNoID}
 type boundedTransport struct{ base http.RoundTripper }
 
 // RoundTrip returns a response with a limited body: reading more than the limit fails with errTooLong. If the request's
-// context comes from withVisitor, RoundTrip decodes the list itself and returns an empty list. Otherwise the client
-// library would decode the whole list into memory, where it is many times larger than the response.
+// context comes from withVisitor, RoundTrip decodes the list itself and returns an empty list. If the client library
+// decoded the list, it would read the whole list into memory, where it is many times larger than the response.
 func (t boundedTransport) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := t.base.RoundTrip(request)
 	if err != nil {

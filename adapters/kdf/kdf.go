@@ -40,13 +40,13 @@ var ErrTooHeavy = errors.New("the key derivation needs more memory than the pool
 // ErrParams means that the parameters are outside the ranges of Argon2id (RFC 9106, section 3.1).
 var ErrParams = errors.New("invalid Argon2id parameters")
 
-// domain.ErrBusy wraps one of these errors. Only the log shows them.
+// Each domain.ErrBusy that Derive returns has one of these errors as its cause. Only the log shows the cause.
 var (
 	errQueueFull = errors.New("the queue of key derivations is full")
 	errEnded     = errors.New("the request ended while its key derivation was waiting")
 )
 
-// Config sets the limits of a Pool. A zero field means its default.
+// Config sets the limits of a Pool. A zero field selects the default.
 type Config struct {
 	// BudgetKiB is the memory for all concurrent key derivations, in KiB. A derivation of m KiB counts as 2m KiB,
 	// because the process keeps the memory until the garbage collector runs. The default is 524288 (512 MiB).
@@ -129,10 +129,11 @@ func (p *Pool) MaxMemoryKiB() uint32 {
 // The two workloads alternate. Within a workload, jobs of different origins (see ports.WithOrigin) alternate, and the
 // jobs of one origin run in the order of arrival. It implements ports.DeriveFunc.
 //
-// Derive returns domain.ErrBusy, with a cause, if ctx ends while the job waits, or if the workload's queue is full.
-// When another job arrives at a full queue, the pool refuses one job of the origin with the most waiting jobs. That job
-// is not necessarily the new one. Derive returns ErrTooHeavy if the parameters need more memory than the whole pool
-// has, and ErrParams if they are invalid. A running key derivation ignores ctx, because Argon2id cannot be interrupted.
+// Derive returns domain.ErrBusy, with a cause, if ctx ends while the job waits, or if the pool refuses the job. When a
+// job arrives at a full queue of its workload, the pool refuses one job of the origin with the most waiting jobs. The
+// refused job is not necessarily the new one. Derive returns ErrTooHeavy if the parameters need more memory than the
+// whole pool has, and ErrParams if they are invalid. A running key derivation ignores ctx, because Argon2id cannot be
+// interrupted.
 func (p *Pool) Derive(
 	ctx context.Context, use ports.Workload, secret, salt []byte, params ports.Argon2Params,
 ) ([]byte, error) {
@@ -173,7 +174,8 @@ func (p *Pool) newJob(use ports.Workload, params ports.Argon2Params) (*job, erro
 	return j, nil
 }
 
-// acquire queues a job and waits until it may run. If it returns nil, the caller must call finish after the derivation.
+// acquire queues a job and waits until it may run. If acquire returns nil, the caller must call finish after the
+// derivation.
 func (p *Pool) acquire(ctx context.Context, use ports.Workload, j *job) error {
 	if err := p.enqueue(ctx, use, j); err != nil {
 		return err
@@ -237,8 +239,8 @@ func (p *Pool) enqueue(ctx context.Context, use ports.Workload, j *job) error {
 }
 
 // admit starts waiting jobs while memory and cores are free, and alternates between the workloads. The caller holds
-// p.mu. If the next job does not fit, admit starts no other job. Otherwise, a stream of small jobs could delay a large
-// job indefinitely.
+// p.mu. If the next job does not fit, admit starts no other job, because a stream of small jobs could delay a large job
+// indefinitely.
 func (p *Pool) admit() {
 	for {
 		next := p.turn

@@ -301,7 +301,7 @@ func TestEndWhileWaiting(t *testing.T) {
 }
 
 // TestCancelledWhenGranted cancels requests at the moment when the pool grants their jobs. If the pool did not release
-// the memory and cores of these jobs, it would shrink over time.
+// the memory and cores of these jobs, its capacity would shrink over time.
 func TestCancelledWhenGranted(t *testing.T) {
 	t.Parallel()
 	pool := New(Config{Cores: 2, QueueLength: 1000})

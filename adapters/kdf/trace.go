@@ -9,7 +9,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// startSpan begins the span of a key derivation, which includes its wait in the queue. For a request that is not
+// startSpan begins the span of a key derivation. The span includes the wait in the queue. For a request that is not
 // traced, it makes no span and returns the context unchanged.
 func (p *Pool) startSpan(ctx context.Context, use ports.Workload, params ports.Argon2Params) (context.Context, func()) {
 	if !trace.SpanContextFromContext(ctx).IsSampled() {

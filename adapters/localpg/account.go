@@ -21,7 +21,8 @@ type account struct {
 	name     string // empty unless switched
 }
 
-// sharedUser is only the fallback, because programs unrelated to PostgreSQL also run as this user.
+// sharedUser is the user that serverAccount returns if the user postgres does not exist. Programs unrelated to
+// PostgreSQL may run as this user, too.
 const sharedUser = "nobody"
 
 // serverAccount returns the current user if that user is not root. PostgreSQL refuses to run as root. For root,

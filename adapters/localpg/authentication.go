@@ -18,8 +18,8 @@ func (h home) ident() string { return filepath.Join(h.dir, "pg_ident.conf") }
 const identMap = "lockbox"
 
 // writeAuthentication writes the files hba and ident. They permit only the current operating system user and root to
-// connect. Both can choose the role superuser or the role Unprivileged. If PostgreSQL runs as another user, that user
-// can read the files but does not own them.
+// connect. Both can connect as the roles that the constants superuser and Unprivileged name. If PostgreSQL runs as
+// another user, that user can read the files but does not own them.
 func (h home) writeAuthentication() error {
 	who, err := user.Current()
 	if err != nil {
@@ -50,7 +50,7 @@ func replaceFile(path, content string) error {
 		return err
 	}
 	_, err = file.WriteString(content)
-	// The file holds no secret, and PostgreSQL's user reads it.
+	// PostgreSQL's user must be able to read the file, which contains no secret.
 	if err = errors.Join(err, file.Chmod(0o644), file.Close()); err == nil {
 		err = os.Rename(file.Name(), path)
 	}

@@ -39,9 +39,9 @@ type binaries struct {
 	major                   int
 }
 
-// findBinaries searches PATH, then the directory that pg_config reports, then the package directories, newest version
-// first. The argument wanted is the major version of an existing cluster, because no other version can open that
-// cluster. For a new cluster, the argument is "".
+// findBinaries searches PATH, then the directory that pg_config reports, then the package directories. Among the
+// package directories, it prefers the newest version. For an existing cluster, the argument wanted is the major version
+// of the cluster, and findBinaries returns only that version. For a new cluster, wanted is "".
 func findBinaries(ctx context.Context, wanted string) (binaries, error) {
 	return pickBinaries(ctx, wanted, preferredDirs(ctx), packageDirs)
 }

@@ -23,8 +23,8 @@ func (s *Server) EnsureDatabase(ctx context.Context, name string) error {
 // that connects to the database as this role. The role has no attribute except LOGIN and is a member of no other role.
 // SQL under this role can change the database, but it cannot read files or run programs.
 //
-// Use the database for SQL that is not trusted. Afterwards, never connect to the database as the superuser, because
-// functions, defaults and checks in it would run with the rights of the superuser.
+// Use the database for SQL that is not trusted. After such SQL has run, never connect to the database as the superuser.
+// Functions, defaults and checks in the database would run with the rights of the superuser.
 func (s *Server) UnprivilegedDatabase(ctx context.Context, name string) (address string, err error) {
 	conn, err := pgx.Connect(ctx, s.URL("postgres"))
 	if err != nil {

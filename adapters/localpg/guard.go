@@ -13,13 +13,14 @@ import (
 
 // guard is a shell script that stops the server when this program ends, even after SIGKILL.
 //
-// The program holds the write end of the pipe on descriptor 3. The kernel closes this end when the program ends. The
-// watcher, a subshell of the script, waits for the end of the program. It then sends SIGINT to the server to request a
-// fast shutdown. The watcher repeats the signal, because a background process of a shell ignores SIGINT until
-// PostgreSQL installs its handler. Descriptor 4 is open in the guard, the server and every backend. When all of them
-// have exited, the program reads end-of-file from the other end of that descriptor's pipe.
+// This program holds the write end of the pipe on descriptor 3. The kernel closes the write end when this program ends.
+// The watcher, a subshell of the script, waits until the write end is closed. It then sends SIGINT to the server to
+// request a fast shutdown. The shell starts the server with SIGINT ignored, and PostgreSQL installs its own handler
+// only later. The watcher therefore repeats the signal. Descriptor 4 is open in the guard, the server and every
+// backend. When all of them have exited, this program reads end-of-file from the other end of that descriptor's pipe.
 //
-// The arguments are two directories to remove at the end, or "" for none, and then the server's command line.
+// The first two arguments are directories that the guard removes after the server has exited; "" means no directory.
+// The remaining arguments are the command line of the server.
 const guard = `
 trap '' HUP INT QUIT TERM
 temporary=$1 stray=$2
@@ -53,8 +54,8 @@ type process struct {
 }
 
 // runGuarded starts the guard, and the guard starts the server with the command line argv. The arguments temporary and
-// stray are directories that the guard removes at the end; "" means no directory. The output of the server is written
-// to the argument log or, if log is nil, to the file at logPath.
+// stray are directories that the guard removes after the server has exited; "" means no directory. The argument log
+// receives the output of the server. If it is nil, the output is written to the file at logPath.
 func runGuarded(
 	who account, argv []string, temporary, stray, logPath string, log io.Writer,
 ) (started *process, err error) {
@@ -73,8 +74,8 @@ func runGuarded(
 		return nil, err
 	}
 	if log == nil {
-		// If root runs this program, the directory belongs to another user. That user must not be able to redirect this
-		// file with a symbolic link.
+		// If root runs this program, the directory of the log belongs to another user. That user must not be able to
+		// redirect the log with a symbolic link.
 		const flags = os.O_CREATE | os.O_RDWR | os.O_TRUNC | os.O_APPEND | syscall.O_NOFOLLOW
 		if p.log, err = os.OpenFile(logPath, flags, 0o600); err != nil { //nolint:gosec // a path of our own
 			return nil, err

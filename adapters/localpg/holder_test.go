@@ -110,7 +110,9 @@ func TestAnOrdinaryUser(t *testing.T) {
 	require.False(t, isPostmaster(pid, home{dir: dir}.data()))
 }
 
-// Only root can choose a directory that PostgreSQL's user cannot enter.
+// TestAFolderOutOfReachOfPostgreSQLsUser starts a server in a folder that only the current user can enter. If root runs
+// the test, PostgreSQL runs as another user, so Start must use a directory in /var/lib. If any other user runs the
+// test, Start must use the folder.
 func TestAFolderOutOfReachOfPostgreSQLsUser(t *testing.T) {
 	t.Parallel()
 	closed := openFolder(t)

@@ -172,8 +172,8 @@ func (s *Server) initCluster(ctx context.Context, durable bool) error {
 		return err
 	}
 	for _, dir := range unfinished {
-		// Ignore errors, because an orphaned initdb may still write to the directory. The next start removes what is
-		// left.
+		// Ignore errors, because an orphaned initdb may still write to the directory. The next start removes the
+		// remaining files.
 		_ = os.RemoveAll(dir)
 	}
 	aside, err := os.MkdirTemp(s.home.dir, "initdb-")

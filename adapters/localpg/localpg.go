@@ -1,10 +1,10 @@
 // Package localpg runs a private PostgreSQL server from the installed binaries, for `lockbox dev` and for tests.
 //
 // The server listens only on a Unix socket. Only the user that PostgreSQL runs as, and root, can enter the directory of
-// the socket. The server accepts only connections of the operating system user who started it. The kernel identifies
-// this user (peer authentication), so no password exists. If PostgreSQL runs as another user, that user's other
-// programs cannot connect. The server stops when the program ends, even after SIGKILL. PostgreSQL refuses to run as
-// root; for root, the server runs as the user postgres or `nobody`.
+// the socket. The server accepts only connections of root and of the operating system user who started it. The kernel
+// identifies the user of each connection (peer authentication), so no password exists. If PostgreSQL runs as another
+// user, that user's other programs cannot connect. The server stops when the program ends, even after SIGKILL.
+// PostgreSQL refuses to run as root; for root, the server runs as the user postgres or `nobody`.
 package localpg
 
 import (
@@ -30,22 +30,23 @@ const superuser = "lockbox"
 // UnprivilegedDatabase in a cluster creates the role.
 const Unprivileged = "lockbox_unprivileged"
 
-// Config configures a Server. The zero value is a temporary server that favors speed over durability.
+// Config configures a Server. The zero value describes a temporary server that favors speed over durability.
 type Config struct {
 	// Dir is the directory of the cluster. Start creates it if necessary. Only one program at a time can use it. If the
 	// program runs as root, PostgreSQL runs as another user. If that user cannot reach Dir, Start uses a directory in
 	// /var/lib whose name is derived from Dir. An empty Dir means a temporary directory that is removed when the server
 	// stops, even if the program was killed.
 	Dir string
-	// TempParent is the parent of the temporary directory. The system's temporary directory is used if TempParent is
-	// empty, or if the PostgreSQL user cannot reach it.
+	// TempParent is the parent of the temporary directory. If TempParent is empty, or if PostgreSQL's user cannot reach
+	// TempParent, the parent is the system's temporary directory.
 	TempParent string
-	// Durable makes committed data survive a crash of the machine. Without it, the server is faster, and a crash of
-	// PostgreSQL can lose the most recent commits.
+	// Durable makes committed data survive a crash of the machine. Without Durable, the server is faster. A crash of
+	// PostgreSQL can then lose the most recent commits, and a crash of the machine can destroy the cluster.
 	Durable bool
 	// Settings are server parameters, such as max_connections. They override the defaults of this package.
 	Settings map[string]string
-	// Log receives the server's log. A slow writer slows the server down. Nil means the file run/postgres.log in Dir.
+	// Log receives the server's log. Slow writes to Log slow the server down. Nil means the file run/postgres.log in
+	// Dir.
 	Log io.Writer
 }
 
@@ -92,7 +93,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// start prepares the cluster and launches the server. The caller holds the lock file.
+// start prepares the cluster and launches the server. The caller has locked the lock file.
 func (s *Server) start(ctx context.Context, cfg Config) error {
 	major, err := s.home.major()
 	if err != nil {
@@ -150,7 +151,7 @@ func (s *Server) launch(ctx context.Context, cfg Config) error {
 	return nil
 }
 
-// awaitReady connects every 10 ms until it succeeds. It fails when ctx ends or the server exits.
+// awaitReady tries to connect every 10 ms until an attempt succeeds. It fails when ctx ends or the server exits.
 func (s *Server) awaitReady(ctx context.Context) error {
 	for {
 		if s.proc.exitedWithin(10 * time.Millisecond) {

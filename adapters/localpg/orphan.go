@@ -25,7 +25,7 @@ var ErrHeld = errors.New("another program runs PostgreSQL there")
 // acquire locks the lock file at path for this program, without waiting. The kernel releases the lock when the program
 // ends. The program writes its process id to the file, so that other programs can report which process holds the lock.
 func acquire(path string) (*os.File, error) {
-	// Do not use O_TRUNC, because the content belongs to the holder of the lock.
+	// Do not use O_TRUNC: if another program holds the lock, the file contains the process id of that program.
 	const flags = os.O_CREATE | os.O_RDWR | syscall.O_NOFOLLOW
 	lock, err := os.OpenFile(path, flags, 0o600) //nolint:gosec // the caller chooses the path
 	if err != nil {
@@ -55,7 +55,7 @@ func unlock(lock *os.File) error {
 }
 
 // stopOrphan stops a server that an earlier program left running, and reports whether it found a server or a process id
-// file. The caller holds the lock file, so a server that still uses the cluster is an orphan.
+// file. The caller has locked the lock file, so a server that still uses the cluster is an orphan.
 func (s *Server) stopOrphan(ctx context.Context) (bool, error) {
 	if _, err := os.Lstat(pidFile(s.home.data())); errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -71,9 +71,9 @@ func (s *Server) stopOrphan(ctx context.Context) (bool, error) {
 		}
 		return true, nil
 	}
-	// The process id file is empty, or its process id now belongs to another process or to a zombie. PostgreSQL would
-	// mistake that process for a running server and refuse to start. pg_ctl would send a signal to that process. Remove
-	// the stale file.
+	// Remove the process id file if it is malformed, or if its process id now belongs to another process or to a
+	// zombie. PostgreSQL would mistake that process for a running server and refuse to start. pg_ctl would send a
+	// signal to that process.
 	if err != nil || syscall.Kill(pid, 0) == nil {
 		if err := os.Remove(pidFile(s.home.data())); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return true, err
@@ -109,8 +109,8 @@ func readPostmasterPID(data string) (int, error) {
 	return pid, nil
 }
 
-// isPostmaster reports whether this package started the process as a server for the cluster. It compares the command
-// line.
+// isPostmaster reports whether the process with the given id is a server that this package started for the cluster. It
+// examines the command line of the process.
 func isPostmaster(pid int, data string) bool {
 	var line []byte
 	if runtime.GOOS == "linux" {

@@ -15,8 +15,8 @@ const (
 	killTimeout = 20 * time.Second
 )
 
-// Stop stops the server with a fast shutdown: it terminates sessions and writes committed data to disk. After 60
-// seconds it kills the server. After an earlier Stop or Kill it does nothing and returns nil.
+// Stop stops the server with a fast shutdown: it terminates sessions and writes committed data to disk. If the server
+// has not exited after 60 seconds, Stop kills it. After an earlier Stop or Kill it does nothing and returns nil.
 func (s *Server) Stop() error {
 	return s.end(func() error {
 		s.proc.requestStop()
@@ -28,8 +28,8 @@ func (s *Server) Stop() error {
 	})
 }
 
-// Kill simulates a crash: it sends SIGKILL to the postmaster and all its children and waits until they have exited.
-// Start in the same Dir then performs crash recovery.
+// Kill simulates a crash: it sends SIGKILL to the postmaster and all its children and waits until they have exited. The
+// next Start in the same Dir performs crash recovery.
 func (s *Server) Kill() error { return s.end(s.killAll) }
 
 // end calls the given function and releases the resources of the server. Further calls of end do nothing.
@@ -66,8 +66,8 @@ func (s *Server) killAll() error {
 }
 
 // release removes the directories that the guard could not remove and unlocks the cluster. It does not delete the lock
-// file. Otherwise, two programs could hold locks at the same time, on a deleted file and on a new file of the same
-// name.
+// file, because two programs could then hold locks at the same time: one on the deleted file, and one on a new file of
+// the same name.
 func (s *Server) release() error {
 	var err error
 	if stray := s.strayDir(); stray != "" {

@@ -20,7 +20,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// The TOTP parameters are fixed, because many authenticator apps ignore other values in the URI.
+// The TOTP parameters are fixed. Many authenticator apps ignore the parameters in the URI and always use these values.
 const (
 	period    = 30 // seconds per time step; RFC 6238, section 5.2
 	skew      = 1  // accepted steps before and after the current one, for clock drift and delay; RFC 6238, section 5.2

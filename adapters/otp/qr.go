@@ -42,7 +42,8 @@ func (s symbol) dark(x, y int) bool {
 	return at.In(s.code.Bounds()) && s.code.At(at.X, at.Y) == color.Black
 }
 
-// png returns a black and white PNG with one bit per pixel. All modules have the same whole number of pixels.
+// png returns a black and white PNG with one bit per pixel. Each module has the same width and height, a whole number
+// of pixels.
 func (s symbol) png() ([]byte, error) {
 	scale := max(minScale, (minPixels+s.side-1)/s.side)
 	picture := image.NewPaletted(image.Rect(0, 0, s.side*scale, s.side*scale), color.Palette{color.White, color.Black})

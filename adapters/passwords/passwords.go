@@ -85,8 +85,8 @@ func (h *Hasher) Hash(ctx context.Context, password domain.Secret) ([]byte, erro
 	return made.append(nil), nil
 }
 
-// Check compares a password with a stored hash. See ports.Passwords. It also returns a *ports.TamperedError, without
-// any key derivation, if the stored hash does not have the format that Hash writes.
+// Check compares a password with a stored hash. See ports.Passwords. Check returns a *ports.TamperedError, without any
+// key derivation, if the stored hash does not have the format that Hash writes.
 //
 // For an unknown user, the caller passes a nil hash, and Check reports no match. Check runs the same derivations in the
 // same order for every hash, even a nil hash. The duration therefore does not reveal whether a user exists, or which
@@ -108,7 +108,7 @@ func (h *Hasher) Check(ctx context.Context, password domain.Secret, stored []byt
 		if own {
 			with = want
 		}
-		// An error ends the check without a result, so the check does not count as a guess.
+		// After an error, Check returns no result, so the error does not reveal whether the password matches.
 		got, err := h.derive(ctx, password, with)
 		if err != nil {
 			return ports.PasswordCheck{}, err

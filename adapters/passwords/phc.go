@@ -38,8 +38,8 @@ func (p phc) append(to []byte) []byte {
 	return phcBase64.AppendEncode(to, p.hash[:])
 }
 
-// parsePHC parses exactly the strings that append writes. It encodes the result again and compares the encoding with
-// the given text, so only one spelling of each hash is accepted. It refuses parameters above the limits.
+// parsePHC parses exactly the strings that append writes. It encodes the result and compares the encoding with the
+// given text, so only one spelling of each hash is accepted. It refuses parameters above the limits.
 func parsePHC(text []byte, maxKiB uint32) (phc, bool) {
 	if len(text) > maxPHCBytes {
 		return phc{}, false

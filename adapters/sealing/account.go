@@ -59,8 +59,8 @@ func (s *AccountSealer) SealAccount(
 }
 
 // OpenAccount decrypts a result of SealAccount. See ports.AccountSealer. It returns a *ports.TamperedError if the data
-// does not authenticate for this purpose and user. If the server key is not in memory, it reads the database and can
-// return the errors of Keyring.ByID.
+// was changed, or was sealed for another purpose or user. If the server key is not in memory, OpenAccount reads the
+// database and can return errors of Keyring.ByID.
 func (s *AccountSealer) OpenAccount(
 	ctx context.Context, purpose string, user domain.UserID, sealed []byte,
 ) ([]byte, error) {

@@ -52,7 +52,7 @@ func (c *entryCipher) derive(ctx context.Context, key domain.EncryptionKey, from
 // generated key or a passphrase.
 func (c *entryCipher) sameKind(b *blob) bool { return c.generated == (b.kdf == kdfGenerated) }
 
-// find returns the key material for a derivation, or nil if Prepare did not derive it.
+// find returns the key material for a derivation, or nil if the cipher has not derived it.
 func (c *entryCipher) find(from derivation) *[keyBytes]byte {
 	for i := range c.derived {
 		if c.derived[i].from == from {
@@ -129,10 +129,8 @@ func (c *entryCipher) sealBlob(place ports.Place, fresh *randomParts) ([]byte, e
 	return b.append(make([]byte, 0, blobLen)), nil
 }
 
-// Open decrypts a value. See ports.EntryCipher. Open also returns these errors:
-//
-//   - ErrNotPrepared, if the envelope was not passed to Prepare
-//   - ports.ErrStaleServerKey, if the envelope's server key is not in memory
+// Open decrypts a value. It returns the errors that ports.EntryCipher lists. If the envelope was passed neither to
+// Prepare nor to Extend, Open can also return ErrNotPrepared.
 func (c *entryCipher) Open(place ports.Place, sealed ports.SealedValue) ([]byte, error) {
 	b, err := c.sealer.openBlob(c.sealer.keyInMemory, place, sealed.Envelope)
 	if err != nil {
@@ -191,7 +189,7 @@ func openGCM(key, sealed, aad []byte) ([]byte, error) {
 	return gcm.Open(nil, sealed[:nonce12], sealed[nonce12:], aad)
 }
 
-// Fits reports whether an envelope was sealed under this key. See ports.EntryCipher. It decrypts no value.
+// Fits reports whether an envelope was sealed under the client's key. See ports.EntryCipher. It decrypts no value.
 func (c *entryCipher) Fits(at ports.Sealed) bool {
 	b, err := c.sealer.openBlob(c.sealer.keyInMemory, at.Place, at.Envelope)
 	if err != nil {
@@ -202,7 +200,7 @@ func (c *entryCipher) Fits(at ports.Sealed) bool {
 	return err == nil
 }
 
-// Clear erases the derived keys. Later calls return ErrNotPrepared instead of using zeros as a key.
+// Clear erases the derived keys. After Clear, Seal and Open return ErrNotPrepared instead of using zeros as a key.
 func (c *entryCipher) Clear() {
 	clear(c.derived)
 	c.derived = nil

@@ -16,8 +16,9 @@ import (
 // passes, one lane.
 var DefaultParams = ports.Argon2Params{MemoryKiB: 19456, Time: 2, Threads: 1}
 
-// ErrNotPrepared means that a cipher lacks the key for an operation. The caller tried to open an envelope that was not
-// passed to Prepare, or to seal a value after PrepareOpen or Clear. This is a programming error.
+// ErrNotPrepared means that a cipher lacks the key for an operation. The caller tried to open an envelope that was
+// passed neither to Prepare nor to Extend, to seal a value with a cipher from PrepareOpen, or to use a cipher after
+// Clear. This is a programming error.
 var ErrNotPrepared = errors.New("the cipher was not prepared for this operation")
 
 var errRebind = errors.New("an envelope can be rebound only to another version of the same entry")
@@ -121,8 +122,8 @@ func (s *EntrySealer) prepare(
 }
 
 // Rebind binds an envelope to another version of its entry. See ports.EntrySealer. It needs no client key, because only
-// the outer layer changes. It returns a *ports.TamperedError for data that does not authenticate, and the errors of
-// Keyring.ByID for a key that is not in memory.
+// the outer layer changes. Rebind returns a *ports.TamperedError if the envelope was changed or was sealed for another
+// place. If the server key is not in memory, Rebind reads the database and can return errors of Keyring.ByID.
 func (s *EntrySealer) Rebind(
 	ctx context.Context, from ports.Place, envelope []byte, to ports.Place,
 ) (domain.ServerKeyID, []byte, error) {
@@ -171,8 +172,8 @@ func (s *EntrySealer) keyByID(ctx context.Context) keyLookup {
 	}
 }
 
-// keyInMemory performs no I/O, so it can be used inside a transaction. On ErrStaleServerKey, the unit of work reloads
-// the key ring and repeats the transaction.
+// keyInMemory performs no I/O, so it can be used inside a transaction. If the key is not in memory, it returns
+// ports.ErrStaleServerKey. The unit of work then reloads the key ring and repeats the transaction.
 func (s *EntrySealer) keyInMemory(id domain.ServerKeyID) ([keyBytes]byte, error) {
 	key, known, err := s.config.Keys.inMemory(domain.KeyForEntries, id)
 	if !known {

@@ -30,7 +30,7 @@ import (
 //	part(x)   = length of x as u32 | x
 //	ctx(v)    = part("lockbox/entry") | part(box id, 16 bytes) | part(entry key) | part(v as u64)
 //	inner     = ctx(the version that the value was sealed as)
-//	outer     = ctx(the version of the row): the same unless an old version was restored as a new one
+//	outer     = ctx(the version of the row): the same as inner unless an old version was restored as a new one
 //
 //	blob152   = header60 | commit32 | nonce12 | AES-256-GCM(kek32, nonce12, dek32, aad = inner | header60 | commit32)
 //	envelope  = id16 | nonce24 | XChaCha20-Poly1305(server key id16, nonce24, blob152, aad = "outer" | id16 | outer)

@@ -55,8 +55,8 @@ type Keyring struct {
 	reloading chan struct{}
 	// begun counts the reloads that have begun; see Reload.
 	begun atomic.Uint64
-	// reloadedAt is the time of the last reload for an unknown key id in a token. Acquire the lock reloading before
-	// access.
+	// reloadedAt is the time of the last reload for an unknown key id in a token. Hold the lock in the field named
+	// reloading when you access it.
 	reloadedAt time.Time
 }
 
@@ -90,8 +90,8 @@ func OpenKeyring(ctx context.Context, config KeyringConfig) (*Keyring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list the server keys: %w", err)
 	}
-	// Unwrap the existing keys before adding new keys, because unwrapping fails if the secret is wrong. Otherwise, a
-	// program with a wrong secret would add keys that the right secret cannot unwrap.
+	// Unwrap the existing keys before adding new keys. Unwrapping fails if the secret is wrong, so a program with a
+	// wrong secret adds no keys that the right secret cannot unwrap.
 	if _, err := k.openAll(rows); err != nil {
 		return nil, err
 	}
@@ -125,15 +125,15 @@ func newKeyring(config KeyringConfig) (*Keyring, error) {
 			return nil, err
 		}
 	}
-	// The secrets are no longer needed. They are not stored, so they cannot be printed by mistake.
+	// The key ring no longer needs the secrets. It does not store them, so they cannot be printed by mistake.
 	config.Secret, config.Previous = Secret{}, Secret{}
 	k.config = config
 	return k, nil
 }
 
 // Reload reads the server keys from the database again. On an error, or if a key cannot be unwrapped, the keys in
-// memory stay in use. A call that waits for another reload uses the result of that reload if the reload began after the
-// call.
+// memory stay in use. A call that waits for another reload uses the result of that reload if that reload began later
+// than the call.
 func (k *Keyring) Reload(ctx context.Context) error {
 	before := k.begun.Load()
 	if err := k.lock(ctx); err != nil {
@@ -257,7 +257,7 @@ func (k *Keyring) ByID(ctx context.Context, purpose domain.KeyPurpose, id domain
 		return [32]byte{}, err
 	}
 	defer k.unlock()
-	// Another caller may have reloaded the keys in the meantime.
+	// Another caller may have reloaded the keys while this call waited for the lock.
 	if key, known, err := k.inMemory(purpose, id); known {
 		return key, err
 	}

@@ -313,7 +313,7 @@ func TestAFailingReloadKeepsTheKeys(t *testing.T) {
 }
 
 // TestCancelledRequestDoesNotStopTheReload verifies that a cancelled request does not stop the key reload that it
-// started. Otherwise, requests that end immediately could prevent every reload.
+// started. If it did, requests that end immediately could prevent every reload.
 func TestCancelledRequestDoesNotStopTheReload(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

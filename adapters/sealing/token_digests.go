@@ -21,8 +21,8 @@ type TokenDigests struct{ keys *Keyring }
 func NewTokenDigests(keys *Keyring) *TokenDigests { return &TokenDigests{keys} }
 
 // Tokens returns the digests of opaque tokens. See ports.TokenDigests. Each digest depends on the id of the session
-// key, so a new session key invalidates all tokens. This also protects against an attacker who restores deleted rows of
-// tokens.
+// key, so a new session key invalidates all tokens. The tokens stay invalid even if an attacker restores their deleted
+// rows.
 func (d *TokenDigests) Tokens(tokens ...domain.OpaqueToken) ([]domain.Digest, domain.TokenKeys) {
 	session, _ := d.keys.Current(domain.KeyForSessions)
 	id, key := d.keys.Current(domain.KeyForTokens)

@@ -133,14 +133,16 @@ func (s *Signer) keyOf(ctx context.Context, header map[string]any, audience stri
 }
 
 // key returns the key with the given id and purpose, for verifying a token. If the key is unknown or retired, the error
-// is errKey. If the key ring limits lookups, the error is errKeyLookup. All other errors are a *lookupError.
+// is errKey. If the key ring refuses the lookup because of its rate limit, the error is errKeyLookup. All other errors
+// are a *lookupError.
 func (s *Signer) key(ctx context.Context, purpose domain.KeyPurpose, id domain.ServerKeyID) ([]byte, error) {
 	key, err := s.config.Keys.ByID(ctx, purpose, id)
 	switch {
 	case errors.Is(err, domain.NotFound):
 		return nil, errKey
 	case domain.CodeOf(err) == domain.ErrBusy.Code:
-		// The id is unknown and the key ring limits such lookups. The token is almost certainly forged.
+		// The id is unknown, and the key ring limits the rate of lookups of unknown ids. The token is almost certainly
+		// forged.
 		return nil, errKeyLookup
 	case err != nil:
 		return nil, &lookupError{err}
@@ -148,7 +150,7 @@ func (s *Signer) key(ctx context.Context, purpose domain.KeyPurpose, id domain.S
 	return key[:], nil
 }
 
-// lookupError wraps an error of the key ring. The token may still be valid.
+// lookupError wraps an error of the key ring. It does not mean that the token is invalid.
 type lookupError struct{ error }
 
 // serverKeyOf is a type argument for domain.ParseID, because the type argument of domain.ServerKeyID is unexported.

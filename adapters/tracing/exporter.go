@@ -12,8 +12,8 @@ import (
 // warnInterval is the shortest time between two warnings about the collector.
 const warnInterval = time.Minute
 
-// exporter wraps another exporter and logs its failures. Otherwise OpenTelemetry would report the failures to a global
-// handler, which prints each of them.
+// exporter wraps another exporter and logs its failures. Without this wrapper, OpenTelemetry would report the failures
+// to a global handler, which prints each of them.
 type exporter struct {
 	sdktrace.SpanExporter
 	log *slog.Logger

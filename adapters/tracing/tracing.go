@@ -89,8 +89,8 @@ func New(ctx context.Context, config Config) (*Provider, error) {
 	)}, nil
 }
 
-// samplerOf returns the sampler for a ratio. If the ratio is 0, requests that belong to a trace of their caller are not
-// recorded either. Otherwise, any client could start a recording with a header.
+// samplerOf returns the sampler for a ratio. If the ratio is 0, the sampler records no request, even if the request
+// belongs to a trace that its caller records. A client therefore cannot start a recording with a header.
 func samplerOf(ratio float64) sdktrace.Sampler {
 	if ratio == 0 {
 		return sdktrace.NeverSample()
