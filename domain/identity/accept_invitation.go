@@ -44,8 +44,8 @@ func (s *Service) AcceptInvitation(ctx context.Context, by domain.Requester, in 
 	return "", err
 }
 
-// acceptReserved accepts an invitation for AcceptInvitation, which has reserved the attempt. If it succeeds, it
-// releases the attempt.
+// acceptReserved accepts an invitation for AcceptInvitation, which has reserved the attempt. After a success,
+// acceptReserved releases the attempt.
 func (s *core) acceptReserved(ctx context.Context, by domain.Requester, attempt gate.Attempt,
 	in AcceptInvitation) (domain.UserName, error) {
 	if _, err := s.openInvitation(ctx, s.store.Read(), in.Code, s.clock.Now()); err != nil {
