@@ -97,7 +97,7 @@ func (s *Service) retireOld(ctx context.Context, purpose domain.KeyPurpose) ([]p
 }
 
 // awaitTransactions waits for the transactions that were open when the old keys were retired. It returns when all of
-// them have ended. A transaction that began later cannot write under an old key.
+// them have ended. A transaction that began after the retirement cannot write under an old key.
 //
 // Transactions of other programs, such as a backup, may stay open for a long time. After Config.Grace,
 // awaitTransactions therefore ignores them. It then waits only for transactions that servers began before the old keys
