@@ -23,8 +23,8 @@ func (s *Service) OpenBox(ctx context.Context, by domain.Requester, in ports.Ope
 		return nil, err
 	}
 	if in.Permissions.Have(domain.CreateEntry) {
-		// Write checks the key again. Check the key here too, so that a wrong key is refused before the droplet is
-		// built.
+		// Write checks the key, but only after the droplet is built. Check the key here, so that a wrong key is refused
+		// before the build.
 		if err := checkBoxKey(in.EncryptionKey, access.Box); err != nil {
 			return nil, err
 		}

@@ -66,8 +66,8 @@ func (s *Service) RestoreEntry(ctx context.Context, by domain.Requester, in Rest
 	return written, nil
 }
 
-// oldVersion returns a stored version, after it has verified that the envelope of this version opens under its server
-// key. Call it before the transaction, because it may have to load a server key from the database.
+// oldVersion returns a stored version, after it has verified that the envelope of this version can be opened with its
+// server key. Call it before the transaction, because it may have to load a server key from the database.
 func (s *Service) oldVersion(ctx context.Context, box domain.Box, key domain.EntryKey, version uint64) (
 	ports.StoredVersion, error) {
 	old, err := s.config.Store.Read().Entries.Version(ctx, box.ID, key, version)

@@ -11,7 +11,7 @@ import (
 // versionWrite describes a version that a write or a restore adds to an entry.
 type versionWrite struct {
 	// snapshot is the state of the entry at the start of the request. The use case has already checked this state
-	// against the fields wanted and condition.
+	// against the fields "wanted" and "condition" below.
 	snapshot ports.EntrySnapshot
 	// wanted contains the permissions that the caller must have.
 	wanted    domain.Permissions
