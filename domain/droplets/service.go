@@ -81,7 +81,7 @@ func (s *Service) manager(ctx context.Context, by domain.Requester, action domai
 }
 
 // audit commits the event of an operation on the host. The cause argument is the error that the operation returned, or
-// nil. If cause is an error, the outcome of the event is "failed". audit also commits the event after the requester has
+// nil. If cause is an error, the outcome of the event is "failed". audit commits the event even if the requester has
 // disconnected, because the operation may have taken effect. It returns cause, joined with the error of the commit if
 // the commit failed.
 func (s *Service) audit(ctx context.Context, event domain.Event, cause error) error {

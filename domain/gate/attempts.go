@@ -75,7 +75,7 @@ func (r reservation) at(known bool) []counter {
 // known if the account has signed in from it within domain.KnownAddressTTL. An attempt from an unknown address also
 // increments two shared counters of the account: one for domain.AttemptWindow and one for a month.
 //
-// Guesses from other addresses therefore never cause a lockout at a known address. At unknown addresses, they can lock
+// At a known address, guesses from other addresses therefore never cause a lockout. At unknown addresses, they can lock
 // the account out, but for at most an hour at a time. A single address cannot cause such lockouts repeatedly, because
 // its own lockout for the account grows to a day.
 //
@@ -129,7 +129,7 @@ func (a Attempt) Locked() bool { return a.lockout > 0 }
 func (a Attempt) Refusal() error { return domain.TooManyAttempts(a.lockout) }
 
 // ReserveAddress counts an attempt in the counter of the requester's address. It is for attempts without an account,
-// such as a registration or an unknown refresh token. Errors: RateLimited during a lockout.
+// such as a registration or a request with an unknown refresh token. Errors: RateLimited during a lockout.
 func (g *Gate) ReserveAddress(ctx context.Context, by domain.Requester, action domain.Action) (Attempt, error) {
 	return g.reserveFixed(ctx, by, action, g.addressCounters(by, "address", g.config.Limits.FreePerAddress))
 }

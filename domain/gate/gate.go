@@ -22,8 +22,8 @@
 // [Gate.CheckPassphrase].
 //
 // No other refusal is audited. Examples are a missing, expired or revoked token, malformed input, a conflict, and an
-// administrative request from a caller who is not an administrator. Such requests reveal no secret and change nothing,
-// and any client can send any number of them.
+// administrative request from a caller who is not an administrator. Such requests reveal no secret and change nothing.
+// Any client can send any number of them, and their events would fill the audit log.
 //
 // # Rate limits
 //

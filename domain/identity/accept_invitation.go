@@ -18,8 +18,8 @@ type AcceptInvitation struct {
 }
 
 // AcceptInvitation creates the user that an invitation names, and deletes the invitation. The new user has a password
-// but no API key. AcceptInvitation checks the code before the password, so a client can test a code with an empty
-// password. If the password is refused, the invitation stays open.
+// but no API key. AcceptInvitation checks the code before the password. A client can therefore send an empty password
+// to check the code before it asks the user for a password. If the password is refused, the invitation stays open.
 //
 // Errors:
 //

@@ -71,7 +71,7 @@ func (s Accounts) SignIn(ctx context.Context, by domain.Requester, in AccountsSi
 
 // minRefusalTime is the shortest time that a refused sign-in takes. For a request without a password, the server
 // computes no slow hash. Without a minimum, a client could then measure how many microseconds the server needs to find
-// a user or to open a secret.
+// a user or to decrypt a secret.
 const minRefusalTime = 5 * time.Millisecond
 
 // waitUntil returns at the given time, or earlier if ctx is done.

@@ -27,8 +27,8 @@ type CreatedUser struct {
 	APIKey string
 }
 
-// CreateUser creates a user. Only admins may call it. With open registration, every requester may call it, with or
-// without a credential, but only admins may create admins.
+// CreateUser creates a user. Without open registration, only admins may call it. With open registration, every
+// requester may call it, even without a credential, but only admins may create admins.
 //
 // Errors: Conflict with code user_exists or identity_taken; RateLimited after too many registrations from an address.
 func (s *Service) CreateUser(ctx context.Context, by domain.Requester, in CreateUser) (CreatedUser, error) {

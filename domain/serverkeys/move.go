@@ -59,7 +59,7 @@ func (s *Service) moveAll(ctx context.Context, run *rekeyRun, retired []ports.Se
 	return nil
 }
 
-// pass reads all rows under a key once and moves every row that does not fail authentication.
+// pass reads all rows under a key once. It moves each row, unless the ciphertext of the row fails authentication.
 func (s *Service) pass(ctx context.Context, run *rekeyRun, key domain.ServerKeyID) (moved int, tampered []error,
 	err error) {
 	var after cursor

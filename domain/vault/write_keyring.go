@@ -103,8 +103,8 @@ func (in WriteKeyring) decide(access domain.Access) error {
 	return access.ResetKeyring()
 }
 
-// replaceable returns the stored keyring if the caller may replace it and the condition is satisfied. The result is
-// zero if the box has no keyring, as the condition requires.
+// replaceable returns the stored keyring if the caller may replace it and the condition is satisfied. If the condition
+// requires that the box has no keyring, and it has none, the result is zero.
 func (s *Service) replaceable(ctx context.Context, repos ports.Repos, access domain.Access,
 	in WriteKeyring) (domain.BoxKeyring, error) {
 	stored, err := repos.BoxKeyrings.Newest(ctx, access.Box.ID)

@@ -135,8 +135,8 @@ func (s *Service) writeLocked(ctx context.Context, write *versionWrite) error {
 }
 
 // addVersion seals and stores the next version of a locked entry. If the entry needs a new reservation but the box is
-// not locked, it returns ErrStartOver. If the write belongs to a droplet, addVersion also stores the numbers of the new
-// and the replaced version in the droplet's record.
+// not locked, addVersion returns ErrStartOver. If the write belongs to a droplet, addVersion also stores the numbers of
+// the new and the replaced version in the droplet's record.
 func (s *Service) addVersion(ctx context.Context, repos ports.Repos, write versionWrite, locked ports.LockedEntry,
 	boxLocked bool) error {
 	before, err := envelopeBefore(ctx, repos, write.snapshot.Version, locked.Entry)
