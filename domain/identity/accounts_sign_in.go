@@ -87,8 +87,8 @@ func (s *core) waitUntil(ctx context.Context, at time.Time) {
 // checkSecondPassword reports whether a sign-in has the right password. The result is true for a user who has no
 // password.
 //
-// If the request contains a password, checkSecondPassword hashes it, even for a user who has none. If the request
-// contains no password, it hashes nothing. Its duration therefore depends only on the request.
+// If the request contains a password, checkSecondPassword hashes this password, even if the user has no password. If
+// the request contains no password, it hashes nothing. Its duration therefore depends only on the request.
 func (s *core) checkSecondPassword(ctx context.Context, claimed ports.SignIn, given string,
 	event domain.Event) (right bool, err error) {
 	required := len(claimed.Password.Sealed) > 0

@@ -7,7 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// RestoreEntry is the request to restore an old version of an entry. The old version becomes the newest version again.
+// RestoreEntry is the request to restore an old version of an entry. The old version is stored again as the newest
+// version.
 type RestoreEntry struct {
 	Box     string
 	Key     string

@@ -26,8 +26,8 @@ type WrittenEntry struct {
 	Box     domain.BoxName
 	Key     domain.EntryKey
 	Version uint64
-	// KeyChanged is true if the previous version was sealed under another encryption key. The response contains this
-	// result, so that a client notices immediately if it has used a mistyped key.
+	// KeyChanged is true if this version and the previous one were sealed under different encryption keys. The response
+	// contains this result, so that a client notices immediately if it has used a mistyped key.
 	KeyChanged bool
 	// BoxKey identifies the box key under which the version is encrypted. It is zero if the box has no keyring, or if
 	// the caller does not have the permission readEntry.
