@@ -57,7 +57,7 @@ func (r reservation) applicable(state ports.AttemptState) (counters []counter, s
 	return counters, stored
 }
 
-// The method "at" returns the counters that the attempt increments. The known argument reports whether the address is
+// The method "at" returns the counters that the attempt increments. The argument "known" reports whether the address is
 // known.
 func (r reservation) at(known bool) []counter {
 	counters, _ := r.applicable(ports.AttemptState{

@@ -59,7 +59,7 @@ type verdict struct {
 	unreported bool
 }
 
-// judge decides whether an attempt is refused because a counter is locked out. The provable argument reports whether
+// judge decides whether an attempt is refused because a counter is locked out. The argument "provable" reports whether
 // the attempt carries two factors.
 func judge(counters []counter, stored []domain.Attempts, provable bool, now time.Time) (v verdict) {
 	for i, each := range counters {

@@ -68,9 +68,9 @@ func (r *repeatedRefusals) suppress(event domain.Event) bool {
 	return true
 }
 
-// add increases the number of suppressed refusals by the count argument and replaces the last event. If the keys of the
-// suppressed refusals differ, add removes the key from the new last event. The same applies separately to the target
-// and to the address.
+// add increases the number of suppressed refusals by count and replaces the last event. If the keys of the suppressed
+// refusals differ, add removes the key from the new last event. The same applies separately to the target and to the
+// address.
 func (w *window) add(event domain.Event, count int) {
 	if w.suppressed > 0 {
 		if event.Key != w.last.Key {

@@ -102,7 +102,7 @@ func totpState(ctx context.Context, repos ports.Repos, user domain.UserID) (stat
 }
 
 // watchTOTP calls the function change and compares the state of the user's TOTP secrets before and after the call. It
-// returns the difference for the audit event. The use argument is the code that authorized the change, or zero if no
+// returns the difference for the audit event. The argument "use" is the code that authorized the change, or zero if no
 // code was required. If this code is a recovery code, the result also contains a change for the use of the code. The
 // caller must hold the lock on the user.
 func watchTOTP(ctx context.Context, repos ports.Repos, user domain.UserID, use totpUse,

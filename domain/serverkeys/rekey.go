@@ -21,7 +21,8 @@ const (
 	longestPause = time.Second
 )
 
-// Progress is called after each batch. The done argument is the number of rows moved or tokens revoked so far.
+// Progress is called after each batch. The argument "done" is the number of rows that were moved, or of tokens that
+// were revoked, so far.
 type Progress func(done int)
 
 // Rekey replaces the key of a purpose after a compromise. Servers may run in the meantime. One transaction adds a new

@@ -24,8 +24,8 @@ type versionWrite struct {
 	// boxKey returns the id of the encryption key of the version, or zero if that key has no id. It is called only if
 	// the box has a keyring.
 	boxKey func() domain.KeyID
-	// seal returns the version to store. The entry argument already has the number of the new version. The before
-	// argument is the envelope of the replaced version. seal may be called more than once.
+	// seal returns the version to store. The entry argument already has the number of the new version. The argument
+	// "before" is the envelope of the replaced version. seal may be called more than once.
 	seal func(entry domain.Entry, before ports.Sealed) (ports.NewVersion, error)
 }
 
