@@ -13,9 +13,9 @@ import (
 // some of them do not come from an older release.
 const maxPlainCodes = 2 * domain.RecoveryCodes
 
-// PlainRecoveryCodes lists the recovery codes that an older release stored as plain hashes. It returns each user who
-// has such codes, and the number of them. Sign-ins refuse these codes, because an attacker who can write to the
-// database can add a plain hash.
+// PlainRecoveryCodes lists the recovery codes that an older release stored as plain hashes. For each user who has such
+// codes, it returns how many. Sign-ins refuse these codes, because an attacker who can write to the database can add a
+// plain hash.
 func (s *Service) PlainRecoveryCodes(ctx context.Context) ([]ports.PlainRecoveryCodeCount, error) {
 	return s.config.Store.Read().SealedRows.PlainRecoveryCodeCounts(ctx)
 }
