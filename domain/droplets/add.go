@@ -35,9 +35,9 @@ type AddedDroplet struct {
 // Add builds a droplet with the lowest number whose name and ports are free on the host. Only managers may call it. If
 // the request names a box, the caller needs the permission createEntry in it, and also readEntry if Env is not empty.
 //
-// Add makes every possible check before it changes anything. When a later step fails, Add removes the container and
-// undoes the write of the private key. When the host or the database does not answer, a later request about droplets
-// completes the rollback.
+// Add first makes all checks that need no change on the host or in the database. When a later step fails, Add removes
+// the container and undoes the write of the private key. When the host or the database does not answer, a later request
+// about droplets completes the rollback.
 func (s *Service) Add(ctx context.Context, by domain.Requester, in AddDroplet) (AddedDroplet, error) {
 	caller, err := s.manager(ctx, by, domain.ActionAddDroplet, "")
 	if err != nil {

@@ -59,7 +59,7 @@ func (b *build) run(ctx context.Context, free []int) (AddedDroplet, error) {
 // launch creates and starts the container under the lowest number that the host accepts. Only the host knows all
 // containers and programs that run on it. The host refuses to create a container whose name is taken, and to start a
 // container whose port is in use. In both cases launch tries the next number and leaves the other containers unchanged.
-// After any other error, launch returns the error.
+// launch returns any other error.
 func (b *build) launch(ctx context.Context, free []int) error {
 	s, unnamed := b.service, b.event
 	trying, cancel := context.WithTimeout(ctx, tryTimeout)
@@ -137,7 +137,7 @@ func (b *build) complete(ctx context.Context) error {
 	})
 }
 
-// withoutValues returns ErrDropletReasonWithheld instead of a refusal by the host that contains the value of an
+// withoutValues returns ErrDropletReasonWithheld if err is a refusal by the host and its text contains the value of an
 // environment variable. It returns any other error unchanged.
 func (b *build) withoutValues(err error) error {
 	refusal, ok := domain.AsHostRefusal(err)

@@ -30,8 +30,8 @@ func (s *Service) listAndCleanUp(ctx context.Context, by domain.Requester) ([]do
 }
 
 // cleanUp finishes interrupted builds and removals, and reports whether it sent the host a request to remove a
-// container. A build or removal is interrupted if its server or the host has stopped working. A failed cleanup is
-// audited, but the request does not fail. The cleanup of the record is retried after the lease of the record has
+// container. A build or removal is interrupted if its server or the host has stopped working. A failed cleanup of a
+// record is audited, but the request does not fail. A later request tries again after the lease of this record has
 // expired.
 func (s *Service) cleanUp(ctx context.Context, by domain.Requester, droplets []domain.Droplet,
 	records []domain.DropletRecord) (changed bool) {
@@ -115,7 +115,7 @@ func (s *Service) removeAll(ctx context.Context, by domain.Requester, claimed do
 
 // undoKeyEntry deletes the entry that contains a droplet's private key, if the build was complete. For an incomplete
 // build, it restores the value that the key replaced. It changes nothing if the key was not stored, or if the entry has
-// been changed since. A repeated call is therefore safe.
+// changed since the key was stored. A repeated call is therefore safe.
 func (s *Service) undoKeyEntry(ctx context.Context, by domain.Requester, record domain.DropletRecord) error {
 	switch {
 	case record.VersionRef.IsZero():

@@ -39,8 +39,8 @@ func readEnv(ctx context.Context, box ports.DropletBox, keys map[string]string) 
 	return env, domain.CheckEnvSize(env)
 }
 
-// aboutVariable adds the name of a variable to the error that reading its entry returned. It does not change errors
-// that concern the whole request.
+// aboutVariable adds the name of a variable to err, the error of reading the entry for this variable. It does not
+// change errors that concern the whole request.
 func aboutVariable(name string, err error) error {
 	refusal, ok := errors.AsType[*domain.Error](err)
 	if !ok || refusal.Kind == domain.Unavailable || refusal.Kind == domain.RateLimited {

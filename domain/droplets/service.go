@@ -19,13 +19,13 @@ import (
 
 const (
 	// lease is the time for which one server has the sole right to build or remove a droplet. It is longer than
-	// buildTimeout and removeTimeout together, so the server has always stopped before its lease expires.
+	// buildTimeout and removeTimeout together, so the server always finishes or gives up before its lease expires.
 	lease = 2 * time.Minute
 	// buildTimeout limits the build of a droplet.
 	buildTimeout = 30 * time.Second
-	// tryTimeout limits the time in which a build tries further numbers because ports are in use. The remaining time is
-	// enough to finish the other steps of the build, or to return an error that lists the numbers that could not be
-	// used.
+	// tryTimeout limits how long a build tries one number after another because names or ports are taken. The rest of
+	// buildTimeout is enough to finish the other steps of the build, or to return an error that lists the numbers that
+	// could not be used.
 	tryTimeout = 20 * time.Second
 	// removeTimeout limits a removal or a rollback.
 	removeTimeout = 20 * time.Second
@@ -81,7 +81,7 @@ func (s *Service) manager(ctx context.Context, by domain.Requester, action domai
 }
 
 // audit commits the event of an operation on the host. The cause argument is the error that the operation returned, or
-// nil. If cause is an error, the outcome of the event is "failed". audit also commits the event after the requester has
+// nil. If cause is an error, the outcome of the event is "failed". audit commits the event even if the requester has
 // disconnected, because the operation may have taken effect. It returns cause, joined with the error of the commit if
 // the commit failed.
 func (s *Service) audit(ctx context.Context, event domain.Event, cause error) error {
@@ -126,8 +126,8 @@ func (s *Service) change(ctx context.Context, by domain.Requester, action domain
 	return s.listAndCleanUp(ctx, by)
 }
 
-// withName replaces the identifier of the container with the name of the droplet in a message from the host. The
-// requester knows only the name.
+// withName replaces the container's identifier in a message from the host with the droplet's name. The requester knows
+// only the name.
 func withName(droplet domain.Droplet, err error) error {
 	refusal, ok := domain.AsHostRefusal(err)
 	if !ok {

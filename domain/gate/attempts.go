@@ -57,7 +57,7 @@ func (r reservation) applicable(state ports.AttemptState) (counters []counter, s
 	return counters, stored
 }
 
-// The method at returns the counters that the attempt increments. The known argument reports whether the address is
+// The method "at" returns the counters that the attempt increments. The argument "known" reports whether the address is
 // known.
 func (r reservation) at(known bool) []counter {
 	counters, _ := r.applicable(ports.AttemptState{
@@ -75,9 +75,9 @@ func (r reservation) at(known bool) []counter {
 // known if the account has signed in from it within domain.KnownAddressTTL. An attempt from an unknown address also
 // increments two shared counters of the account: one for domain.AttemptWindow and one for a month.
 //
-// Guesses from other addresses therefore never cause a lockout at a known address. At unknown addresses, they can lock
+// At a known address, guesses from other addresses therefore never cause a lockout. At unknown addresses, they can lock
 // the account out, but for at most an hour at a time. A single address cannot cause such lockouts repeatedly, because
-// the address itself is locked out for longer.
+// its own lockout for the account grows to a day.
 //
 // During a lockout, ReserveAccount returns an error of kind RateLimited and does not count the attempt.
 func (g *Gate) ReserveAccount(ctx context.Context, by domain.Requester, action domain.Action,
@@ -129,7 +129,7 @@ func (a Attempt) Locked() bool { return a.lockout > 0 }
 func (a Attempt) Refusal() error { return domain.TooManyAttempts(a.lockout) }
 
 // ReserveAddress counts an attempt in the counter of the requester's address. It is for attempts without an account,
-// such as a registration or an unknown refresh token. Errors: RateLimited during a lockout.
+// such as a registration or a request with an unknown refresh token. Errors: RateLimited during a lockout.
 func (g *Gate) ReserveAddress(ctx context.Context, by domain.Requester, action domain.Action) (Attempt, error) {
 	return g.reserveFixed(ctx, by, action, g.addressCounters(by, "address", g.config.Limits.FreePerAddress))
 }
@@ -166,12 +166,12 @@ func (g *Gate) reserve(ctx context.Context, by domain.Requester, attempt Attempt
 		return attempt, domain.TooManyAttempts(v.wait)
 	}
 	if query.ReadUser = in.readUser; in.readUser {
-		// ParseUserName returns the empty name for an invalid one. No user has the empty name, but the lookup makes the
-		// work for invalid and valid names equal.
+		// For an invalid name, ParseUserName returns the empty name, which no user has. The empty name is looked up
+		// nevertheless, so that invalid and valid names cause the same work.
 		query.User, _ = domain.ParseUserName(attempt.username)
 	}
-	// An attempt from a known address must not lock the shared counters, because it would then wait for the attempts of
-	// strangers.
+	// An attempt from a known address must not lock the rows of the shared counters. Otherwise it would wait for the
+	// transactions of strangers.
 	known := state.Known
 	var v verdict
 	err = g.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {

@@ -283,8 +283,8 @@ func TestKnownAddress(t *testing.T) {
 	require.Positive(t, wait, "the address is no longer known")
 }
 
-// TestForwardingAddress verifies that the limit of a peer that forwards requests is 20 times the usual limit. A request
-// that the peer does not forward must count in another counter.
+// TestForwardingAddress verifies that the limit of a peer that forwards requests is 20 times the usual limit. The
+// peer's own requests, which it does not forward, must count in a separate counter.
 func TestForwardingAddress(t *testing.T) {
 	t.Parallel()
 	f := open(t)

@@ -30,7 +30,7 @@ func newCounter(key domain.Digest, limit domain.Limit) counter {
 	return counter
 }
 
-// The method of returns a copy of c that belongs to the given account.
+// The method "of" returns a copy of c that belongs to the given account.
 func (c counter) of(account domain.Digest) counter {
 	c.Account = account
 	return c
@@ -52,14 +52,14 @@ type eventFunc func(ctx context.Context, repos ports.Repos) (domain.Event, error
 type verdict struct {
 	// wait is the remaining time of the longest lockout that refuses the attempt. It is 0 if no lockout refuses it.
 	wait time.Duration
-	// If an attempt with two factors is allowed although shared counters are locked out, shared is the remaining time
-	// of the longest of these lockouts. Otherwise it is 0.
+	// If the attempt has two factors, the field "shared" is the remaining time of the longest lockout of a shared
+	// counter. Such a lockout does not refuse the attempt. In all other cases, the field is 0.
 	shared time.Duration
 	// unreported is true if a lockout has no audit event yet.
 	unreported bool
 }
 
-// judge decides whether an attempt is refused because a counter is locked out. The provable argument reports whether
+// judge decides whether an attempt is refused because a counter is locked out. The argument "provable" reports whether
 // the attempt carries two factors.
 func judge(counters []counter, stored []domain.Attempts, provable bool, now time.Time) (v verdict) {
 	for i, each := range counters {

@@ -14,7 +14,7 @@
 //   - A sign-in that is too old for a request about the caller's own identity. Outcome "denied".
 //   - A missing entry or version, or a failed precondition. Such a refusal reveals whether a key exists, so it is
 //     audited if the caller must not list the keys of the box. Outcome "denied"; see [Gate.Denied].
-//   - Stored data that does not authenticate. Outcome "tampered".
+//   - Stored data that fails authentication, because it was changed or damaged. Outcome "tampered".
 //
 // A known caller can cause some of these refusals without reaching a rate limit. For the same caller, action and box,
 // only the first ten such refusals in a minute have an event each; see [Gate.FlushRefusals]. Each lockout has one
@@ -22,8 +22,8 @@
 // [Gate.CheckPassphrase].
 //
 // No other refusal is audited. Examples are a missing, expired or revoked token, malformed input, a conflict, and an
-// administrative request from a caller who is not an administrator. Such requests reveal no secret and change nothing,
-// and any client can send any number of them.
+// administrative request from a caller who is not an administrator. Such requests reveal no secret and change nothing.
+// Any client can send any number of them, and their events would fill the audit log.
 //
 // # Rate limits
 //

@@ -7,10 +7,10 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// A password is counted before it is compared, but a passphrase is counted afterwards, and only if it was wrong. A read
-// with the right passphrase therefore does not update the counter of attempts. Concurrent guesses can exceed the limit
-// a little, because each is counted only after its key derivation. The number of concurrent key derivations bounds this
-// excess.
+// An attempt with a password is counted before the comparison. An attempt with a passphrase is counted afterwards, and
+// only if the passphrase was wrong. A read with the right passphrase therefore does not update the counter of attempts.
+// Concurrent guesses can exceed the limit a little, because each guess is counted only after its key derivation. They
+// exceed it at most by the number of key derivations that run at the same time.
 
 // CheckPassphrase returns an error of kind RateLimited if the caller has sent too many wrong passphrases for the box.
 // Call it before a key is derived from the passphrase, and not in a transaction. Do not call it for a generated key,
@@ -34,7 +34,8 @@ func (g *Gate) CheckPassphrase(ctx context.Context, by domain.Requester, access 
 	return nil
 }
 
-// reportPassphrases locks the caller's counter, calls judge again, and audits the lockout if it still has no event.
+// reportPassphrases locks the caller's counter and audits its lockout if the lockout still has no event. It returns the
+// verdict on the locked counter.
 func (g *Gate) reportPassphrases(ctx context.Context, by domain.Requester, access domain.Access, counters []counter,
 	query ports.AttemptQuery) (v verdict, err error) {
 	event := func(context.Context, ports.Repos) (domain.Event, error) {

@@ -9,8 +9,8 @@ import (
 )
 
 // releaseTimeout limits Release. Release ignores the cancellation and the deadline of ctx, because the client may have
-// disconnected. If ctx has already ended, the request may have reached its deadline. Its response must then not wait
-// much longer, so the limit is lateReleaseTimeout.
+// disconnected. If ctx has already ended, the request may have reached its deadline. The response is then already late,
+// so the limit is lateReleaseTimeout.
 const (
 	releaseTimeout     = 5 * time.Second
 	lateReleaseTimeout = 500 * time.Millisecond
@@ -55,8 +55,8 @@ func (g *Gate) Succeed(ctx context.Context, repos ports.Repos, attempt Attempt) 
 	return g.SucceedLocked(ctx, repos, attempt, state)
 }
 
-// SucceedLocked does the same as [Gate.Succeed] after the transaction has locked the counters of the attempt. The state
-// argument contains the current states of these counters.
+// SucceedLocked does the same as [Gate.Succeed], but does not lock the counters of the attempt. The transaction must
+// have locked them already. The state argument contains the current states of these counters.
 func (g *Gate) SucceedLocked(ctx context.Context, repos ports.Repos, attempt Attempt, state ports.AttemptState) error {
 	if err := settle(ctx, repos, attempt, state, true); err != nil {
 		return err
@@ -68,7 +68,7 @@ func (g *Gate) SucceedLocked(ctx context.Context, repos ports.Repos, attempt Att
 	return repos.Attempts.Remember(ctx, g.knownAddressDigest(attempt), until)
 }
 
-// settle undoes a reserved attempt in each of its counters, whose rows must be locked. If the reset argument is true,
+// settle undoes a reserved attempt in each of its counters, whose rows must be locked. If the argument "reset" is true,
 // settle instead resets to zero each counter that a successful sign-in resets; see counter.resets.
 func settle(ctx context.Context, repos ports.Repos, attempt Attempt, state ports.AttemptState, reset bool) error {
 	return save(ctx, repos, attempt.counters, func(i int) domain.Attempts {

@@ -35,7 +35,7 @@ type refusalKey struct {
 	box    domain.BoxID
 }
 
-// window counts the refusals with one refusalKey since the time in the field started.
+// window counts the refusals with one refusalKey. It begins with the first of these refusals.
 type window struct {
 	started time.Time
 	// written is the number of refusals that have an event each. suppressed is the number of all other refusals. flush
@@ -68,9 +68,9 @@ func (r *repeatedRefusals) suppress(event domain.Event) bool {
 	return true
 }
 
-// add increases the number of suppressed refusals by the count argument and replaces the last event. If the suppressed
-// refusals have different keys, add removes the key from the new last event. It removes the target and the address
-// under the same condition.
+// add increases the number of suppressed refusals by count and replaces the last event. If the keys of the suppressed
+// refusals differ, add removes the key from the new last event. The same applies separately to the target and to the
+// address.
 func (w *window) add(event domain.Event, count int) {
 	if w.suppressed > 0 {
 		if event.Key != w.last.Key {
@@ -132,8 +132,8 @@ func (g *Gate) FlushAllRefusals(ctx context.Context) error {
 }
 
 // flush writes an event for each window that began before the given time and has suppressed refusals. If it cannot
-// write an event, it keeps the windows without an event and returns an error with the number of their suppressed
-// refusals.
+// write an event, it keeps all windows whose events are not written yet, and returns an error with the number of
+// suppressed refusals in these windows.
 func (g *Gate) flush(ctx context.Context, before time.Time) error {
 	lost := 0
 	var failure error

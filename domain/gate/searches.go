@@ -12,7 +12,7 @@ import (
 
 const (
 	// maxSearches is the maximum number of searches of the audit log that run at the same time on one server. One
-	// search may read thousands of events, so more searches would delay other requests.
+	// search may read thousands of events, so a higher number of searches would delay other requests.
 	maxSearches = 2
 	// maxWaitingSearches is the maximum number of searches that wait on one server. maxOwnWaiting is the maximum number
 	// of waiting searches of one user.
@@ -23,10 +23,10 @@ const (
 	searchWait = 2 * time.Second
 )
 
-// Events returns a page of the audit log. The caller must be authorised to read it. A filter by action or user is a
-// search: it reads many events to find few. At most two searches run at once, and each user has at most one of them.
-// Other searches wait. Events returns ErrBusy if too many searches wait, if the wait reaches searchWait, or if ctx ends
-// during the wait.
+// Events returns a page of the audit log. The caller must be authorised to read it. A call that filters by action or
+// user is a search: it reads many events to find few. At most two searches run at once, and each user has at most one
+// of them. Other searches wait. Events returns ErrBusy if too many searches wait, if the wait reaches searchWait, or if
+// ctx ends during the wait.
 func (g *Gate) Events(ctx context.Context, caller domain.UserID, filter ports.EventFilter) (ports.EventPage, error) {
 	events := g.config.Store.Read().Events
 	if filter.Action == (domain.Action{}) && filter.Actor == "" {
@@ -42,8 +42,8 @@ func (g *Gate) Events(ctx context.Context, caller domain.UserID, filter ports.Ev
 // searches limits how many searches run at the same time. It is safe for concurrent use.
 type searches struct {
 	mu sync.Mutex // guards the fields below
-	// running contains each user who has a running search. Each user has at most one running search, so that one user
-	// cannot occupy all running searches.
+	// running contains each user who has a running search. A user has at most one, so that a single user cannot delay
+	// the searches of all other users.
 	running map[domain.UserID]bool
 	waiting []*waitingSearch // in the order of their arrival
 }

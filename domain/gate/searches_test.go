@@ -14,7 +14,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// slowEvents is a store whose searches block until the test sends to the channel release or closes this channel.
+// slowEvents is a store whose searches block until the test sends to the channel "release" or closes this channel.
 type slowEvents struct {
 	ports.Store
 	ports.Events

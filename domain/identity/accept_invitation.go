@@ -18,8 +18,8 @@ type AcceptInvitation struct {
 }
 
 // AcceptInvitation creates the user that an invitation names, and deletes the invitation. The new user has a password
-// but no API key. AcceptInvitation checks the code before the password, so a client can test a code with an empty
-// password. If the password is refused, the invitation stays open.
+// but no API key. AcceptInvitation checks the code before the password. A client can therefore send an empty password
+// to check the code before it asks the user for a password. If the password is refused, the invitation stays open.
 //
 // Errors:
 //
@@ -44,8 +44,8 @@ func (s *Service) AcceptInvitation(ctx context.Context, by domain.Requester, in 
 	return "", err
 }
 
-// acceptReserved accepts an invitation for AcceptInvitation, which has reserved the attempt. If it succeeds, it
-// releases the attempt.
+// acceptReserved accepts an invitation for AcceptInvitation, which has reserved the attempt. After a success,
+// acceptReserved releases the attempt.
 func (s *core) acceptReserved(ctx context.Context, by domain.Requester, attempt gate.Attempt,
 	in AcceptInvitation) (domain.UserName, error) {
 	if _, err := s.openInvitation(ctx, s.store.Read(), in.Code, s.clock.Now()); err != nil {

@@ -40,7 +40,8 @@ func (s Accounts) Refresh(ctx context.Context, by domain.Requester, refreshToken
 // instead revokes the family and appends the audit event.
 //
 // If refreshLocked refuses the token, the result named refused is the error, and err is nil. The transaction must
-// commit in this case, because a rollback would undo the revocation or the mark.
+// commit in this case, because a rollback would undo the revocation of the family, or would make the token usable
+// again.
 func (s *core) refreshLocked(ctx context.Context, repos ports.Repos, by domain.Requester,
 	token domain.OpaqueToken) (next TokenPair, refused, err error) {
 	digests, _ := s.config.TokenDigests.Tokens(token)

@@ -54,8 +54,8 @@ func (s Accounts) ShowTOTP(ctx context.Context, by domain.Requester, username st
 	return s.enrolment(ctx, user, stored)
 }
 
-// showableTOTP returns the user's secret if the owner may see it. If the user has no secret, the fresh argument becomes
-// the user's secret: showableTOTP stores and returns it.
+// showableTOTP returns the user's secret if the owner may see it. If the user has no secret, showableTOTP stores the
+// argument fresh as the user's secret and returns it.
 func (s *core) showableTOTP(ctx context.Context, repos ports.Repos, user domain.UserID,
 	fresh domain.Secret) (ports.SealedTOTPSecret, error) {
 	stored, err := repos.TOTPSecrets.Get(ctx, user, false)

@@ -71,7 +71,7 @@ func (s Accounts) SignIn(ctx context.Context, by domain.Requester, in AccountsSi
 
 // minRefusalTime is the shortest time that a refused sign-in takes. For a request without a password, the server
 // computes no slow hash. Without a minimum, a client could then measure how many microseconds the server needs to find
-// a user or to open a secret.
+// a user or to decrypt a secret.
 const minRefusalTime = 5 * time.Millisecond
 
 // waitUntil returns at the given time, or earlier if ctx is done.
@@ -87,8 +87,8 @@ func (s *core) waitUntil(ctx context.Context, at time.Time) {
 // checkSecondPassword reports whether a sign-in has the right password. The result is true for a user who has no
 // password.
 //
-// If the request contains a password, checkSecondPassword hashes it, even for a user who has none. If the request
-// contains no password, it hashes nothing. Its duration therefore depends only on the request.
+// If the request contains a password, checkSecondPassword hashes this password, even if the user has no password. If
+// the request contains no password, it hashes nothing. Its duration therefore depends only on the request.
 func (s *core) checkSecondPassword(ctx context.Context, claimed ports.SignIn, given string,
 	event domain.Event) (right bool, err error) {
 	required := len(claimed.Password.Sealed) > 0

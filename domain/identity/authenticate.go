@@ -21,8 +21,8 @@ type Authenticate struct {
 
 // Authenticate opens a session and returns its token and the time when it expires. It returns an error of kind
 // Unauthenticated with code wrong_credentials if the user is unknown or inactive, or if the password or the code is
-// wrong. In each of these cases, it has hashed the password. If the password is right but a required code is missing,
-// the error has the code totp_required.
+// wrong. It hashes the password in each of these cases. If the password is right but a required code is missing, the
+// error has the code totp_required.
 //
 // During a lockout, Authenticate returns an error of kind RateLimited. There is one exception: if strangers caused the
 // lockout, a right password with a right TOTP code still signs in.
@@ -51,7 +51,7 @@ func (s *Service) Authenticate(ctx context.Context, by domain.Requester, in Auth
 	required, use := claimed.Code.Code.Confirmed(), totpUse{}
 	if attempt.Locked() {
 		// Compare the code even if the password is wrong, so that the duration does not reveal whether the password is
-		// right. Recovery codes are not accepted here, because only the database can compare them.
+		// right. A recovery code is refused during a lockout, because only the database can compare recovery codes.
 		if use, err = s.readTOTPOnly(ctx, claimed.Code, in.Code, event); err != nil {
 			return "", time.Time{}, err
 		}

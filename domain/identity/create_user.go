@@ -27,8 +27,8 @@ type CreatedUser struct {
 	APIKey string
 }
 
-// CreateUser creates a user. Only admins may call it. With open registration, every requester may call it, with or
-// without a credential, but only admins may create admins.
+// CreateUser creates a user. Without open registration, only admins may call it. With open registration, every
+// requester may call it, even without a credential, but only admins may create admins.
 //
 // Errors: Conflict with code user_exists or identity_taken; RateLimited after too many registrations from an address.
 func (s *Service) CreateUser(ctx context.Context, by domain.Requester, in CreateUser) (CreatedUser, error) {
@@ -89,8 +89,7 @@ func parseNewIdentity(text string) (domain.PublicIdentity, error) {
 	return public, err
 }
 
-// addIdentity stores the identity of a new user. It appends the event, with the fingerprint of the identity as its
-// target.
+// addIdentity stores the identity of a new user. It appends the event, whose target is the fingerprint of the identity.
 func (s *core) addIdentity(ctx context.Context, repos ports.Repos, identity domain.Identity, event domain.Event) error {
 	if err := repos.Identities.Put(ctx, identity); err != nil {
 		return err
@@ -150,8 +149,8 @@ func (s *core) roleForNewUser(creator *domain.Caller, requested string) (domain.
 	return domain.RoleForNewUser(creator, role, s.config.OpenRegistration)
 }
 
-// CheckMayCreateUsers returns nil if the requester may create users. A caller can use it before it reads the body of a
-// request.
+// CheckMayCreateUsers returns nil if the requester may create users. Call it to refuse a request before its body is
+// read.
 func (s *Service) CheckMayCreateUsers(ctx context.Context, by domain.Requester) error {
 	creator, err := s.creator(ctx, s.store.Read(), by)
 	if err != nil {

@@ -60,7 +60,7 @@ func (s *core) account(ctx context.Context, repos ports.Repos, caller domain.Cal
 // shownAPIKeys returns the usable API keys of a user, as ids or as whole keys. The result named whole is true if they
 // are whole keys. This requires that Config.ShowAPIKeys is true. Even then, only the owner sees the owner's whole keys.
 // A caller with an API key that expires sees no whole keys, because the caller could otherwise obtain a key that is
-// valid for longer.
+// valid for longer than the caller's own key.
 func (s *core) shownAPIKeys(ctx context.Context, repos ports.Repos, caller domain.Caller,
 	user domain.User) (shown []string, whole bool, err error) {
 	keys, err := repos.APIKeys.List(ctx, user.ID)

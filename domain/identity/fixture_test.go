@@ -60,7 +60,7 @@ func openWith(t *testing.T, freeAttempts int) fixture {
 	return f
 }
 
-// The method with returns a requester with a signed token.
+// The method "with" returns a requester whose credential is the given signed token.
 func (f fixture) with(token string) domain.Requester {
 	f.t.Helper()
 	credential, err := f.Tokens.Verify(f.ctx, token)

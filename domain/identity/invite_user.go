@@ -112,10 +112,11 @@ func replaceInvitation(ctx context.Context, repos ports.Repos, invitation domain
 }
 
 // proves reports whether code belongs to invitation. It computes the proof, which is a keyed digest, and compares it
-// with the stored proof. If SignedBy is zero, an older release made the stored proof with another server key.
+// with the stored proof. If SignedBy is zero, an older release made the stored proof. That release used the server key
+// of s.config.Digests.
 //
-// An attacker who can write to the database can change SignedBy. But without one of the two keys, the attacker cannot
-// make a valid proof.
+// An attacker who can write to the database can change SignedBy, but has neither server key and cannot make a valid
+// proof.
 func (s *core) proves(code domain.InvitationCode, invitation domain.Invitation) bool {
 	terms := invitation.Terms(code)
 	proof, _ := s.config.TokenDigests.Invitation(terms...)

@@ -51,8 +51,8 @@ func (s *Service) IssueAPIKey(ctx context.Context, by domain.Requester, in Issue
 		if err := checkAPIKeyQuota(ctx, repos, caller.UserID); err != nil {
 			return err
 		}
-		// Pass the caller that was read under the lock to CapAPIKeyExpiry, because the result depends on the caller's
-		// credential.
+		// The result of CapAPIKeyExpiry depends on the caller's credential, so the argument must be the caller that was
+		// read under the lock.
 		key := domain.APIKey{
 			ID:        s.ids.New(),
 			User:      caller.UserID,

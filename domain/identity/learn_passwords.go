@@ -12,8 +12,8 @@ const learnBatch = 1000
 
 // LearnPasswords passes all stored password hashes to [ports.Passwords.Learn]. From then on, every comparison of a
 // password does the same work, even if the stored hashes were made with different parameters. Otherwise the duration of
-// a sign-in could reveal which users exist. Call LearnPasswords once, before the first request. It skips a hash that
-// does not authenticate. The next sign-in of its user returns an error for such a hash.
+// a sign-in could reveal which users exist. Call LearnPasswords once, before the first request. It skips a hash whose
+// ciphertext fails authentication. The next sign-in of the user who has this hash returns an error.
 func (s *Service) LearnPasswords(ctx context.Context) error {
 	keys, err := s.store.Read().ServerKeys.List(ctx)
 	if err != nil {

@@ -33,8 +33,8 @@ type OperatorUser struct {
 // CreateUser creates a user who signs in with TOTP codes. If the user exists, it revokes the user's sessions instead.
 // Creating the first owner initializes the system.
 //
-// It returns an error of kind Conflict with code second_owner if Group is "owner" and another user is already the
-// owner. The code is owner_stays if the request would change the owner's group.
+// CreateUser returns an error of kind Conflict with code second_owner if Group is "owner" and another user is already
+// the owner. The code is owner_stays if the request would change the owner's group.
 func (s Operator) CreateUser(ctx context.Context, in OperatorCreateUser) (OperatorUser, error) {
 	name, err := domain.ParseUserName(in.Username)
 	if err != nil {

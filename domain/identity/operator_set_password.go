@@ -22,8 +22,8 @@ func (s Operator) SetPassword(ctx context.Context, username, password string) er
 	return s.operate(ctx, username, domain.ActionSetPassword,
 		func(ctx context.Context, repos ports.Repos, user domain.User) ([]domain.Change, error) {
 			before := user
-			// Change revokes the sessions. It also reports whether the API keys must be revoked. The result is ignored,
-			// because a new password never revokes API keys.
+			// Change revokes the sessions. Its first result, which reports whether the API keys must be revoked, is
+			// false here, because this change contains only a new password.
 			if _, err := user.Change(domain.Operator(), domain.UserChange{Password: true}, s.clock.Now()); err != nil {
 				return nil, err
 			}

@@ -8,10 +8,10 @@ import (
 )
 
 // checkPassword compares a password with the stored hash. If the user has no password or does not exist, stored must be
-// zero. checkPassword then takes the same time as for any other user.
+// zero. checkPassword then takes the same time as for a user with a password.
 //
-// If the stored hash does not authenticate, checkPassword writes event to the audit log with outcome "tampered". If the
-// queue for password hashing is full, it returns an error of kind Unavailable.
+// If the ciphertext of the stored hash fails authentication, checkPassword writes event to the audit log with outcome
+// "tampered". If the queue for password hashing is full, it returns an error of kind Unavailable.
 func (s *core) checkPassword(ctx context.Context, given domain.Secret, stored ports.SealedPassword,
 	event domain.Event) (ports.PasswordCheck, error) {
 	if len(stored.Sealed) == 0 {
@@ -25,10 +25,11 @@ func (s *core) checkPassword(ctx context.Context, given domain.Secret, stored po
 }
 
 // rehash hashes a password again if the parameters of the stored hash are outdated. It returns the change that replaces
-// the stored hash. Only a sign-in can call it, because the server does not store the password itself.
+// the stored hash. The server does not store passwords, so rehash runs during a sign-in, whose request contains the
+// password.
 //
-// If the parameters are current, rehash returns the zero change. After an error, rehash also returns the zero change,
-// because the next sign-in tries again.
+// If the parameters are current, rehash returns the zero change. After an error, rehash returns the zero change too.
+// The next sign-in then tries again.
 func (s *core) rehash(ctx context.Context, check ports.PasswordCheck, password domain.Secret,
 	stored ports.SealedPassword) ports.PasswordChange {
 	if !check.Outdated {

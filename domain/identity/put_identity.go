@@ -20,7 +20,7 @@ type PutIdentity struct {
 
 // PutIdentity stores a public key as the caller's current identity. It requires a recent sign-in with the password. The
 // result named first is true if the caller had no identity before. If a box key is wrapped for an earlier identity of
-// the caller, that key must be changed afterwards.
+// the caller, a member must change the box key after this call.
 //
 // Errors:
 //

@@ -30,8 +30,8 @@ func (s *Service) RevokeAPIKey(ctx context.Context, by domain.Requester, keyOrID
 		return err
 	}
 	return s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// Lock the holder of the key, who can be a different user from the caller. The lock serialises the deletion
-		// with other changes of the holder's keys.
+		// Lock the holder of the key. If the caller is an admin, the holder may be another user. The lock serialises
+		// the deletion with other changes of the holder's keys.
 		if _, err := repos.Users.Lock(ctx, holder.Name); errors.Is(err, domain.NotFound) {
 			return domain.ErrAPIKeyNotFound
 		} else if err != nil {

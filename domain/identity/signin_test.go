@@ -54,8 +54,8 @@ func TestNotCompared(t *testing.T) {
 	require.NoError(t, f.guess(home, "anna", "anna-password"))
 }
 
-// TestUnknownAndInactive verifies that a sign-in with an unknown or inactive user returns the same error as a wrong
-// password, and that the password is compared nevertheless.
+// TestUnknownAndInactive verifies that a sign-in as an unknown or inactive user returns the same error as a sign-in
+// with a wrong password, and that the password is compared nevertheless.
 func TestUnknownAndInactive(t *testing.T) {
 	t.Parallel()
 	f := open(t)

@@ -12,8 +12,8 @@ import (
 // another error instead.
 var errWrongTOTP = errors.New("the TOTP code or recovery code is wrong or was used before")
 
-// totpUse identifies the code of a request. The transaction that the code authorizes uses it to mark the code as used.
-// If the code is wrong, totpUse is zero.
+// totpUse identifies the code of a request. The transaction that the code authorizes uses the totpUse to mark the code
+// as used. If the code is wrong, totpUse is zero.
 type totpUse struct {
 	id domain.TOTPID
 	// step is the time step of a TOTP code.
@@ -22,7 +22,7 @@ type totpUse struct {
 	recovery domain.Digest
 }
 
-// stored converts u to the type that the storage ports accept. Storage then marks the code as used.
+// stored converts u to the type with which the storage ports mark a code as used.
 func (u totpUse) stored() ports.UsedCode {
 	return ports.UsedCode{ID: u.id, Step: u.step, Recovery: u.recovery}
 }
@@ -34,8 +34,8 @@ func (u totpUse) wrong() bool { return u.id.IsZero() }
 // recovery code.
 //
 // If the user has no secret, stored must be zero. readTOTP then compares the code with noSecret, so that the comparison
-// takes the same time as for any other user. If the stored secret does not authenticate, readTOTP writes event to the
-// audit log with outcome "tampered".
+// takes the same time as for a user with a secret. If the ciphertext of the stored secret fails authentication,
+// readTOTP writes event to the audit log with outcome "tampered".
 func (s *core) readTOTP(ctx context.Context, stored ports.SealedTOTPSecret, code string,
 	event domain.Event) (totpUse, error) {
 	use, err := s.readTOTPOnly(ctx, stored, code, event)
@@ -102,7 +102,7 @@ func totpState(ctx context.Context, repos ports.Repos, user domain.UserID) (stat
 }
 
 // watchTOTP calls the function change and compares the state of the user's TOTP secrets before and after the call. It
-// returns the difference for the audit event. The use argument is the code that authorized the change, or zero if no
+// returns the difference for the audit event. The argument "use" is the code that authorized the change, or zero if no
 // code was required. If this code is a recovery code, the result also contains a change for the use of the code. The
 // caller must hold the lock on the user.
 func watchTOTP(ctx context.Context, repos ports.Repos, user domain.UserID, use totpUse,

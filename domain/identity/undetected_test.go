@@ -9,8 +9,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// TestUndetectedChangesOfSignIn makes the changes of database rows that a sign-in does not detect; SECURITY.md lists
-// them. It verifies that each change has the effect that SECURITY.md describes.
+// TestUndetectedChangesOfSignIn changes rows in the database in ways that a sign-in does not detect; SECURITY.md lists
+// these changes. It verifies that each change has the effect that SECURITY.md describes.
 func TestUndetectedChangesOfSignIn(t *testing.T) {
 	t.Parallel()
 	for name, sql := range map[string]string{

@@ -193,7 +193,7 @@ func (s *core) handOver(ctx context.Context, repos ports.Repos, user *domain.Use
 }
 
 // saveChange stores a user that domain.User.Change has changed. If revokeKeys is true, it also revokes all API keys of
-// the user. The before argument is the user before the change. saveChange returns the changes for the audit event.
+// the user. The argument "before" is the user before the change. saveChange returns the changes for the audit event.
 func saveChange(ctx context.Context, repos ports.Repos, before, user domain.User, revokeKeys bool) ([]domain.Change,
 	error) {
 	changes := user.ChangesFrom(before)

@@ -59,7 +59,7 @@ func (s *Service) moveAll(ctx context.Context, run *rekeyRun, retired []ports.Se
 	return nil
 }
 
-// pass reads all rows under a key once and moves those that authenticate.
+// pass reads all rows under a key once. It moves each row, unless the ciphertext of the row fails authentication.
 func (s *Service) pass(ctx context.Context, run *rekeyRun, key domain.ServerKeyID) (moved int, tampered []error,
 	err error) {
 	var after cursor
@@ -88,7 +88,7 @@ func (s *Service) moveBatch(ctx context.Context, purpose domain.KeyPurpose, key 
 		default:
 			// A signature or a keyed digest cannot be moved to another key, so the tokens are deleted. For the key of
 			// the attempt counters, there is nothing to delete: the counters under the old key are no longer found, so
-			// they start again at zero.
+			// every count starts at zero.
 			revoked, err := repos.SealedRows.DeleteTokens(ctx, key)
 			next.seen, next.moved = revoked, revoked
 			return err
@@ -135,8 +135,8 @@ func (s *Service) moveAccounts(ctx context.Context, repos ports.Repos, key domai
 	return s.moveLockedIdentities(ctx, repos, key, b)
 }
 
-// movePasswords reseals password hashes under the new key. If a user changes the password in the meantime, the server
-// has already sealed the new hash under the new key.
+// movePasswords reseals password hashes under the new key. A hash that a user replaces in the meantime needs no move:
+// the server seals the new hash under the new key.
 func (s *Service) movePasswords(ctx context.Context, repos ports.Repos, key domain.ServerKeyID, b *batch) error {
 	rows, err := repos.SealedRows.Passwords(ctx, key, b.last.user, rekeyBatch)
 	if err != nil {

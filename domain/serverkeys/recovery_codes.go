@@ -13,9 +13,9 @@ import (
 // some of them do not come from an older release.
 const maxPlainCodes = 2 * domain.RecoveryCodes
 
-// PlainRecoveryCodes returns each user who has recovery codes that an older release stored as plain hashes, with the
-// number of these codes. Sign-ins refuse these codes, because an attacker who can write to the database can add a plain
-// hash.
+// PlainRecoveryCodes lists the recovery codes that an older release stored as plain hashes. For each user who has such
+// codes, it returns how many. Sign-ins refuse these codes, because an attacker who can write to the database can add a
+// plain hash.
 func (s *Service) PlainRecoveryCodes(ctx context.Context) ([]ports.PlainRecoveryCodeCount, error) {
 	return s.config.Store.Read().SealedRows.PlainRecoveryCodeCounts(ctx)
 }
@@ -24,9 +24,9 @@ func (s *Service) PlainRecoveryCodes(ctx context.Context) ([]ports.PlainRecovery
 // codes. It returns the number of converted codes. Only a command of the operator calls it, because only the operator
 // can decide whether the stored codes are genuine.
 //
-// The operator lists the codes first and passes their total number in the listed argument. If the stored number is
-// different, an attacker may have added codes since then. ConvertRecoveryCodes then returns an error and converts
-// nothing.
+// The operator lists the codes first and passes their total number in the argument "listed". If the number of stored
+// codes has changed, an attacker may have added codes since then. ConvertRecoveryCodes then returns an error and
+// converts nothing.
 //
 // It converts the codes of each user in a separate transaction, with an audit event. If a user has more codes than an
 // older release can have stored, it skips this user, converts the codes of all other users and returns an error.

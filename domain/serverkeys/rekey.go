@@ -21,7 +21,8 @@ const (
 	longestPause = time.Second
 )
 
-// Progress is called after each batch. The done argument is the number of rows moved or tokens revoked so far.
+// Progress is called after each batch. The argument "done" is the number of rows that were moved, or of tokens that
+// were revoked, so far.
 type Progress func(done int)
 
 // Rekey replaces the key of a purpose after a compromise. Servers may run in the meantime. One transaction adds a new
@@ -97,7 +98,7 @@ func (s *Service) retireOld(ctx context.Context, purpose domain.KeyPurpose) ([]p
 }
 
 // awaitTransactions waits for the transactions that were open when the old keys were retired. It returns when all of
-// them have ended. A transaction that began later cannot write under an old key.
+// them have ended. A transaction that began after the retirement cannot write under an old key.
 //
 // Transactions of other programs, such as a backup, may stay open for a long time. After Config.Grace,
 // awaitTransactions therefore ignores them. It then waits only for transactions that servers began before the old keys

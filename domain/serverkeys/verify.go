@@ -10,12 +10,13 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// Verify checks that every sealed row opens under its server key. The sealed rows are entry versions, password hashes,
-// TOTP secrets and locked identities. Verify cannot check the contents of entries and locked identities, because these
-// are also encrypted under keys that only clients have. It changes nothing.
+// Verify checks that every sealed row can be decrypted with its server key. The sealed rows are entry versions,
+// password hashes, TOTP secrets and locked identities. Verify cannot check the contents of entries and locked
+// identities, because these are also encrypted under keys that only clients have. It changes nothing.
 //
-// It returns the number of rows of each kind that opened, and an *UnopenedRowsError if any row did not open. All
-// servers must be stopped during the call, because the number of rows must not change.
+// It returns, for each kind of row, the number of rows that it decrypted. If it could not decrypt all rows, it also
+// returns an *UnopenedRowsError. All servers must be stopped during the call, because the number of rows must not
+// change.
 func (s *Service) Verify(ctx context.Context) (ports.SealedCounts, error) {
 	stored, err := s.config.Store.Read().SealedRows.Count(ctx)
 	if err != nil {
@@ -43,15 +44,15 @@ type verification struct {
 	*Service
 	rows   ports.SealedRows
 	opened ports.SealedCounts
-	// failed contains an error for each row that did not open.
+	// failed contains an error for each row that could not be decrypted.
 	failed []error
 	// failures is the number of errors in failed for each kind of row.
 	failures ports.SealedCounts
 }
 
-// check counts one row. The err argument is the error that opening the row has returned. If err is nil, the row counts
-// as opened. If err is a tampering error, the row counts as failed. Any other error, such as a failure of the database,
-// does not mean that the row is damaged, and check returns it.
+// check counts one row. The err argument is the result of decrypting the row. If err is nil, the row counts as opened.
+// If err is a tampering error, the row counts as failed. check returns any other error, such as a failure of the
+// database, because such an error does not mean that the row is damaged.
 func (v *verification) check(err error, opened, failed *int, format string, args ...any) error {
 	switch {
 	case err == nil:
@@ -172,7 +173,7 @@ func (v *verification) result(stored ports.SealedCounts) error {
 	return &UnopenedRowsError{Rows: failed}
 }
 
-// UnopenedRowsError lists the rows that do not open under their server key.
+// UnopenedRowsError lists the rows that cannot be decrypted with their server key.
 type UnopenedRowsError struct{ Rows []error }
 
 // Error lists the first rows, one per line.

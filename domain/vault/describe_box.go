@@ -25,8 +25,8 @@ type BoxDescription struct {
 }
 
 // DescribeBox returns the description of a box. The active members of the box and admins may call it. Other callers get
-// the same error as for a box that does not exist. DescribeBox runs several SQL statements, so a concurrent change may
-// affect only some fields of the result.
+// the same error as for a box that does not exist. DescribeBox runs several SQL statements, so some fields of the
+// result may show a concurrent change that the other fields do not show.
 func (s *Service) DescribeBox(ctx context.Context, by domain.Requester, box string) (BoxDescription, error) {
 	repos := s.config.Store.Read()
 	access, err := s.authorize(ctx, repos, by, box, domain.Access.See)

@@ -8,8 +8,8 @@ import (
 )
 
 // OpenBox authorises a caller and returns a ports.DropletBox, through which the caller can read and write several
-// entries of the box. The encryption key is derived only once for all of them. Each read and write authorises the
-// caller again, because access may have been revoked in the meantime. See also ports.DropletVault.
+// entries of the box. Key derivation runs only once for all of these entries. Each read and write authorises the caller
+// again, because access may have been revoked in the meantime. See also ports.DropletVault.
 func (s *Service) OpenBox(ctx context.Context, by domain.Requester, in ports.OpenBox) (ports.DropletBox, error) {
 	var access domain.Access
 	_, err := s.authorize(ctx, s.config.Store.Read(), by, in.Box, func(found domain.Access) error {
@@ -23,8 +23,8 @@ func (s *Service) OpenBox(ctx context.Context, by domain.Requester, in ports.Ope
 		return nil, err
 	}
 	if in.Permissions.Have(domain.CreateEntry) {
-		// Write checks the key again. Check the key here too, so that a wrong key is refused before the droplet is
-		// built.
+		// Write checks the key, but only after the droplet is built. Check the key here, so that a wrong key is refused
+		// before the build.
 		if err := checkBoxKey(in.EncryptionKey, access.Box); err != nil {
 			return nil, err
 		}

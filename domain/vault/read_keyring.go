@@ -38,8 +38,8 @@ type KeyringView struct {
 }
 
 // ReadKeyring returns a keyring of a box. The active members of the box and admins may call it. ReadKeyring runs
-// several SQL statements, so a concurrent change may affect only some fields of the result. If there is no such
-// keyring, it returns an error of kind NotFound with code keyring_not_found.
+// several SQL statements, so some fields of the result may show a concurrent change that the other fields do not show.
+// If the requested keyring does not exist, ReadKeyring returns an error of kind NotFound with code keyring_not_found.
 func (s *Service) ReadKeyring(ctx context.Context, by domain.Requester, in ReadKeyring) (KeyringView, error) {
 	repos := s.config.Store.Read()
 	access, err := s.authorize(ctx, repos, by, in.Box, domain.Access.See)

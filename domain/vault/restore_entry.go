@@ -7,7 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// RestoreEntry is the request to restore an old version of an entry. The old version becomes the newest version again.
+// RestoreEntry is the request to restore an old version of an entry. The old version is stored again as the newest
+// version.
 type RestoreEntry struct {
 	Box     string
 	Key     string
@@ -66,8 +67,8 @@ func (s *Service) RestoreEntry(ctx context.Context, by domain.Requester, in Rest
 	return written, nil
 }
 
-// oldVersion returns a stored version, after it has verified that the envelope of this version opens under its server
-// key. Call it before the transaction, because it may have to load a server key from the database.
+// oldVersion returns a stored version, after it has verified that the envelope of this version can be opened with its
+// server key. Call it before the transaction, because it may have to load a server key from the database.
 func (s *Service) oldVersion(ctx context.Context, box domain.Box, key domain.EntryKey, version uint64) (
 	ports.StoredVersion, error) {
 	old, err := s.config.Store.Read().Entries.Version(ctx, box.ID, key, version)

@@ -59,7 +59,7 @@ func (c *faultyCipher) Seal(place ports.Place, value []byte) (ports.SealedValue,
 	return c.EntryCipher.Seal(place, value)
 }
 
-// The function once returns *err and sets *err to nil.
+// The function "once" returns *err and sets *err to nil.
 func once(err *error) error {
 	fault := *err
 	*err = nil

@@ -96,7 +96,7 @@ func (s *Service) change(ctx context.Context, by domain.Requester, box string, d
 }
 
 // membership returns a changeFunc that calls fn and then sets the time of the box's last change. If fn returns an
-// error, it does not set the time.
+// error, the time stays unchanged.
 func (s *Service) membership(fn changeFunc) changeFunc {
 	return func(ctx context.Context, repos ports.Repos, access domain.Access) error {
 		if err := fn(ctx, repos, access); err != nil {

@@ -64,7 +64,7 @@ func (s *Service) restoreUnchanged(ctx context.Context, repos ports.Repos, writt
 		return err
 	}
 	version.BoxKey = old.BoxKey
-	// Do not reserve space for the version, because a full box must not prevent the rollback. The next write counts the
-	// version.
+	// Do not reserve space for the version, because a full box must not prevent the rollback. The next write of the
+	// entry reserves the missing space.
 	return repos.Entries.AddVersion(ctx, entry, version, s.config.KeepVersions, event)
 }

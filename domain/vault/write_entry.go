@@ -26,8 +26,8 @@ type WrittenEntry struct {
 	Box     domain.BoxName
 	Key     domain.EntryKey
 	Version uint64
-	// KeyChanged is true if the previous version was sealed under another encryption key. The response contains this
-	// result, so that a client notices immediately if it has used a mistyped key.
+	// KeyChanged is true if this version and the previous one were sealed under different encryption keys. The response
+	// contains this result, so that a client notices immediately if it has used a mistyped key.
 	KeyChanged bool
 	// BoxKey identifies the box key under which the version is encrypted. It is zero if the box has no keyring, or if
 	// the caller does not have the permission readEntry.
@@ -120,7 +120,7 @@ func (s *Service) lookUpForWrite(ctx context.Context, by domain.Requester, box d
 	return snapshot, snapshot.Access.Caller.Authenticate(s.config.Clock.Now())
 }
 
-// checkWrite makes the checks for which no key must be derived. Its check of the condition is only preliminary, because
+// checkWrite makes the checks for which no key must be derived. The check of the condition here is only preliminary:
 // the condition is checked again when the value is stored.
 func (s *Service) checkWrite(in WriteEntry, snapshot ports.EntrySnapshot) error {
 	if _, err := domain.ParseEntryKey(in.Key); err != nil {
@@ -133,7 +133,7 @@ func (s *Service) checkWrite(in WriteEntry, snapshot ports.EntrySnapshot) error 
 }
 
 // prepareWrite prepares a cipher that can seal the new version. If the entry has a value, the cipher can also report
-// whether the current version was sealed under the same key.
+// whether the current version was sealed under the key of this request.
 func prepareWrite(ctx context.Context, key *requestKey, snapshot ports.EntrySnapshot) error {
 	if err := key.Check(); err != nil {
 		return err

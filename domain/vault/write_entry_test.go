@@ -71,7 +71,7 @@ func (b *boxed) expect(value, key string) {
 }
 
 // whileLocked locks the entry in a transaction and calls the function write in another goroutine. While write waits for
-// the lock, whileLocked calls the function act in the transaction. It returns the error of write.
+// the lock, whileLocked calls the function act in the transaction. It returns the result of the function write.
 func (b *boxed) whileLocked(act func(ctx context.Context, repos ports.Repos), write func() error) error {
 	b.t.Helper()
 	held, done := make(chan struct{}), make(chan error, 1)

@@ -41,8 +41,9 @@ type WrittenKeyring struct {
 	First bool
 }
 
-// WriteKeyring stores a new keyring for a box and removes the members in Remove, in one transaction. After its commit,
-// no write under another box key can commit. Only clients can check the wrapped keys and the chain.
+// WriteKeyring stores a new keyring for a box and removes the members in Remove, in one transaction. After the commit,
+// a value can be written only under the box key of the new keyring. Only clients can check the wrapped keys and the
+// chain.
 //
 // WriteKeyring returns the first of these errors that applies:
 //
@@ -102,8 +103,8 @@ func (in WriteKeyring) decide(access domain.Access) error {
 	return access.ResetKeyring()
 }
 
-// replaceable returns the stored keyring if the caller may replace it and the condition is satisfied. The result is
-// zero if the box has no keyring, as the condition requires.
+// replaceable returns the stored keyring if the caller may replace it and the condition is satisfied. If the condition
+// requires that the box has no keyring, and it has none, the result is zero.
 func (s *Service) replaceable(ctx context.Context, repos ports.Repos, access domain.Access,
 	in WriteKeyring) (domain.BoxKeyring, error) {
 	stored, err := repos.BoxKeyrings.Newest(ctx, access.Box.ID)
@@ -141,8 +142,8 @@ func checkAuthor(ctx context.Context, repos ports.Repos, caller domain.Caller, k
 type keyringChange struct {
 	by     domain.Requester
 	access domain.Access
-	// The field stored is the newest stored keyring, with its recipients. It is zero if the box has no keyring yet. The
-	// field keyring is the new keyring.
+	// The field "stored" contains the newest keyring that is stored, with its recipients. It is zero if the box has no
+	// keyring yet. The field "keyring" contains the new keyring.
 	stored, keyring domain.BoxKeyring
 	remove          []string
 	reset           bool

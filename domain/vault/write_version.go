@@ -11,7 +11,7 @@ import (
 // versionWrite describes a version that a write or a restore adds to an entry.
 type versionWrite struct {
 	// snapshot is the state of the entry at the start of the request. The use case has already checked this state
-	// against the fields wanted and condition.
+	// against the fields "wanted" and "condition" below.
 	snapshot ports.EntrySnapshot
 	// wanted contains the permissions that the caller must have.
 	wanted    domain.Permissions
@@ -24,8 +24,8 @@ type versionWrite struct {
 	// boxKey returns the id of the encryption key of the version, or zero if that key has no id. It is called only if
 	// the box has a keyring.
 	boxKey func() domain.KeyID
-	// seal returns the version to store. The entry argument already has the number of the new version. The before
-	// argument is the envelope of the replaced version. seal may be called more than once.
+	// seal returns the version to store. The entry argument already has the number of the new version. The argument
+	// "before" is the envelope of the replaced version. seal may be called more than once.
 	seal func(entry domain.Entry, before ports.Sealed) (ports.NewVersion, error)
 }
 
@@ -135,8 +135,8 @@ func (s *Service) writeLocked(ctx context.Context, write *versionWrite) error {
 }
 
 // addVersion seals and stores the next version of a locked entry. If the entry needs a new reservation but the box is
-// not locked, it returns ErrStartOver. If the write belongs to a droplet, addVersion also stores the numbers of the new
-// and the replaced version in the droplet's record.
+// not locked, addVersion returns ErrStartOver. If the write belongs to a droplet, addVersion also stores the numbers of
+// the new and the replaced version in the droplet's record.
 func (s *Service) addVersion(ctx context.Context, repos ports.Repos, write versionWrite, locked ports.LockedEntry,
 	boxLocked bool) error {
 	before, err := envelopeBefore(ctx, repos, write.snapshot.Version, locked.Entry)
