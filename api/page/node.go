@@ -91,7 +91,7 @@ func (n node) items() []node {
 	return items
 }
 
-// text returns the value of a scalar, or "".
+// text returns the value of a scalar, or "" for any other node.
 func (n node) text() string {
 	if n.yaml == nil || n.yaml.Kind != yaml.ScalarNode {
 		return ""
