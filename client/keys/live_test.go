@@ -58,7 +58,7 @@ func signUp(t *testing.T, c *client.Client, name string, password client.Secret)
 	return m
 }
 
-// use gives the member an identity and a memory directory, as on another machine.
+// use gives the member an identity and a memory directory, as on a new machine.
 func (m *member) use(t *testing.T, id *keys.Identity, dir string) {
 	t.Helper()
 	m.id, m.holder = id, keys.NewHolder(keys.Config{Identity: id, Memory: keys.OpenMemory(dir)})
