@@ -28,7 +28,7 @@ type TokenPair struct {
 	Access Secret
 	// Refresh is the refresh token. It can be used for one call of Accounts.Refresh.
 	Refresh Secret
-	// ExpiresIn is the time from the response until Access expires, 2 hours by default.
+	// ExpiresIn is the time from the response until the access token expires, 2 hours by default.
 	ExpiresIn time.Duration
 }
 

@@ -52,7 +52,8 @@ type EventChange struct {
 type EventFilter struct {
 	// Limit is the maximum number of events per page, from 1 to 1000; 0 means the server's default, 100.
 	Limit int
-	// Before continues a listing: set it to EventPage.Next of the previous page.
+	// Before is the position at which the listing begins: EventPage.Next of the previous page, or "" for the first
+	// page.
 	Before string
 	// Action selects one action, such as "entry.read". User selects one user.
 	Action, User string

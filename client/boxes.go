@@ -94,8 +94,8 @@ func (c *Client) DescribeBox(ctx context.Context, box string) (*Box, error) {
 }
 
 // TransferBox offers the ownership of the box to another active member. This member can accept the offer with AcceptBox
-// within seven days. If the caller is an admin but not the owner, the box is transferred at once, without an offer.
-// Only the box's owner and admins may call TransferBox.
+// within seven days. If the caller is an admin, the box is transferred at once, without an offer. Only the box's owner
+// and admins may call TransferBox.
 func (c *Client) TransferBox(ctx context.Context, box, newOwner string) error {
 	k := put(boxPath, map[string]string{"owner": newOwner}, box)
 	k.idempotent = false // a retry could repeat an offer that was ended after the first attempt

@@ -34,7 +34,8 @@
 //
 //   - The request was not executed: there was no connection, or Lockbox reports that it did not execute the request
 //     (429; 503 with the code busy, database_unavailable or draining).
-//   - The request is idempotent: reads, updates that set a value, and deletions, except deletions of boxes and users.
+//   - The request is idempotent: a read, an update that sets a value, or a deletion, except a deletion of a box, a
+//     user, a droplet or an invitation.
 //
 // Some requests are never retried after an attempt that may have taken effect: those that create something, sign in,
 // refresh tokens, write without a condition, change a password or transfer a box. WriteEntry and RestoreEntry with

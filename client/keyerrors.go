@@ -28,7 +28,8 @@ var (
 	// ErrInstallationChanged means that the server at this URL is another installation than before
 	// (installation_changed).
 	ErrInstallationChanged = codeKind("installation_changed")
-	// ErrInstallationElsewhere means that this installation was known under another URL (installation_elsewhere).
+	// ErrInstallationElsewhere means that the client knows this installation under a different URL
+	// (installation_elsewhere).
 	ErrInstallationElsewhere = codeKind("installation_elsewhere")
 	// ErrBoxReplaced means that another box now has the name of a known box (box_replaced).
 	ErrBoxReplaced = codeKind("box_replaced")

@@ -130,8 +130,8 @@ func (c *Client) attempt(ctx context.Context, p *preparedCall) (*response, *Erro
 }
 
 // transportError describes an attempt that got no complete response. The argument ctx is the context of the call. The
-// argument bounded is derived from ctx and also ends after Config.AttemptTimeout. transportError unwraps a *url.Error,
-// because its text contains the URL, and the URL contains names of boxes and entries.
+// argument bounded is a context derived from ctx that ends after Config.AttemptTimeout at the latest. transportError
+// unwraps a *url.Error, because its text contains the URL, and the URL contains names of boxes and entries.
 func (c *Client) transportError(ctx, bounded context.Context, p *preparedCall, err error) *Error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err

@@ -137,15 +137,16 @@ func opensEntries(ctx context.Context, c *client.Client, box string, key client.
 type Granted struct {
 	// Anchor is the anchor of the box. The new member can pass it to Memory.Trust.
 	Anchor Anchor
-	// KeyChanged is true if a key change was due, so Grant changed the key. Dropped lists the recipients who lost the
-	// key in this change. According to the server, they are no longer active members or have replaced their identity.
+	// KeyChanged is true if Grant changed the key. Grant changes it only if a key change is due. Dropped lists the
+	// recipients who lost the key in this change. According to the server, they are no longer active members or have
+	// replaced their identity.
 	KeyChanged bool
 	Dropped    []client.KeyringUser
 }
 
 // Grant wraps the key of a box to a member. If a key change is due, the server would refuse a keyring with the old key,
-// so Grant also changes the key. If the member already has the key, Grant changes nothing. Grant never adds any other
-// user, whatever the server reports.
+// so Grant also changes the key. If the member already has the key, Grant changes nothing. Grant adds no user except
+// the one in the argument grant, whatever the server reports.
 func (h *Holder) Grant(ctx context.Context, c *client.Client, box string, grant Grant) (Granted, error) {
 	var granted Granted
 	s, err := h.update(ctx, c, box, func(s *state) (*draft, error) {

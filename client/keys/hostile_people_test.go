@@ -321,7 +321,7 @@ func adminRemovesWithoutKey(t *testing.T, s *scene) {
 	require.NotEqual(t, s.now.Key.ID(), now.Key.ID())
 }
 
-// bundleInAuthorization: a request contains an identity where another value belongs, such as the token. The client does
+// bundleInAuthorization: a request contains an identity in place of another value, such as the token. The client does
 // not send the request.
 func bundleInAuthorization(t *testing.T, s *scene) {
 	bundle := s.bob.id.Reveal() + "~" + s.now.Anchor().String()

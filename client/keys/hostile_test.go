@@ -326,7 +326,7 @@ func authorLeft(t *testing.T, s *scene) {
 	require.NoError(t, s.read(t, s.bob.fresh(t, s.server)))
 }
 
-// authorReset: the author of the keyring has replaced the identity that signed it. The other members can still read the
+// authorReset: the author has replaced the identity that signed the keyring. The other members can still read the
 // entries.
 func authorReset(t *testing.T, s *scene) {
 	s.change(func() { s.register("anna", GenerateIdentity().Public()) })

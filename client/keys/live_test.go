@@ -65,7 +65,7 @@ func (m *member) use(t *testing.T, id *keys.Identity, dir string) {
 	m.client = m.client.WithIdentity(m.holder)
 }
 
-// join creates a user with an identity. If box is not empty, the user becomes a member of that box.
+// join creates a user with an identity. If the argument box is not "", the user becomes a member of that box.
 func (m *member) join(t *testing.T, box, name, role string) *member {
 	t.Helper()
 	password := client.NewSecret(name + "-password")
