@@ -11,9 +11,9 @@ import (
 const accountsPrefix = "/api/v1"
 
 // Accounts calls the accounts API (/api/v1/user/…), where users sign in with TOTP codes and belong to groups. The
-// accounts API and the rest of the HTTP API have the same users. In the comments of its methods, the owner is the user
-// in the group GroupOwner. Get an Accounts from [Client.Accounts]; the zero Accounts is not usable. An Accounts is safe
-// for concurrent use.
+// accounts API and the rest of the HTTP API have the same users. In the comments of its methods, "the owner" means the
+// user in the group GroupOwner. Get an Accounts from [Client.Accounts]; the zero Accounts is not usable. An Accounts is
+// safe for concurrent use.
 type Accounts struct{ client *Client }
 
 // Accounts returns the methods of the accounts API. These methods send their requests through c, with the token of c.
@@ -28,7 +28,7 @@ type TokenPair struct {
 	Access Secret
 	// Refresh is the refresh token. It can be used for one call of Accounts.Refresh.
 	Refresh Secret
-	// ExpiresIn is the time from the response until Access expires, 2 hours by default.
+	// ExpiresIn is the time from the response until the access token expires, 2 hours by default.
 	ExpiresIn time.Duration
 }
 
@@ -63,9 +63,9 @@ func (a Accounts) tokenPair(ctx context.Context, k call) (*TokenPair, error) {
 	return &TokenPair{got.AccessToken, got.RefreshToken, time.Duration(got.ExpiresIn) * time.Second}, nil
 }
 
-// RevokeSessions revokes every session of a user, whether it began with Accounts.SignIn or with Client.SignIn. API keys
-// stay valid. The owner can revoke the sessions of every user; other users can revoke only their own. RevokeSessions
-// also accepts a refresh token of the user as the token of the Client; no other method does.
+// RevokeSessions revokes every session of a user, whether the session began with Accounts.SignIn or with Client.SignIn.
+// API keys stay valid. The owner can revoke the sessions of every user; other users can revoke only their own.
+// RevokeSessions is the only method that accepts a refresh token of the user as the token of the Client.
 func (a Accounts) RevokeSessions(ctx context.Context, username string) error {
 	return a.client.run(ctx, call{
 		method: http.MethodDelete,

@@ -80,7 +80,7 @@ func TestAPIKeys(t *testing.T) {
 	ids := map[string]string{keys[0].Name: keys[0].ID, keys[1].Name: keys[1].ID}
 	require.True(t, keys[0].ExpiresAt.Equal(ends) || keys[1].ExpiresAt.Equal(ends))
 
-	// The argument is a whole key; the client sends only the id that the key contains.
+	// RevokeAPIKey gets a whole key, but sends only the id that the key contains.
 	require.NoError(t, c.RevokeAPIKey(ctx, made.Reveal()))
 	_, err = c.WithToken(made).WhoAmI(ctx)
 	require.ErrorIs(t, err, client.ErrUnauthenticated)

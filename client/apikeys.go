@@ -77,8 +77,8 @@ func (c *Client) RevokeAPIKey(ctx context.Context, id string) error {
 }
 
 // apiKeyID returns the id that a whole API key contains. An API key is a JWT (RFC 7519). If the argument is an id,
-// apiKeyID returns it unchanged. For any other text, such as an opaque access token, apiKeyID returns "". The client
-// then sends no request, because a path parameter must not be empty.
+// apiKeyID returns it unchanged. For any other text, such as an opaque access token, apiKeyID returns "". RevokeAPIKey
+// then returns ErrInvalid and sends no request, because a path parameter must not be empty.
 func apiKeyID(key string) string {
 	const maxIDLength = 50 // above the 36 characters of a UUID and below the 64 of an access token
 	parts := strings.Split(key, ".")

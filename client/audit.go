@@ -18,7 +18,8 @@ type Event struct {
 	// Outcome is "success", "denied", "throttled" (a rate limit refused the request), "tampered" (stored data failed
 	// authentication) or "failed" (the droplet host did not complete the action).
 	Outcome string `json:"outcome"`
-	// Actor is the name of the user who acted, and ActorID is the id of this user. CredentialID is the id of the token.
+	// Actor is the name of the user who acted, and ActorID is the id of this user. CredentialID is the id of the token
+	// that the user sent.
 	Actor        string `json:"actor,omitempty"`
 	ActorID      string `json:"actorId,omitempty"`
 	CredentialID string `json:"credentialId,omitempty"`
@@ -26,7 +27,7 @@ type Event struct {
 	Box   string `json:"box,omitempty"`
 	BoxID string `json:"boxId,omitempty"`
 	Key   string `json:"key,omitempty"`
-	// Target is any other object of the action, such as a user name or the id of an API key.
+	// Target is any object of the action except the box and the entry, such as a user name or the id of an API key.
 	Target    string `json:"target,omitempty"`
 	RequestID string `json:"requestId,omitempty"`
 	// Address is the client's IP address.
@@ -51,7 +52,8 @@ type EventChange struct {
 type EventFilter struct {
 	// Limit is the maximum number of events per page, from 1 to 1000; 0 means the server's default, 100.
 	Limit int
-	// Before continues a listing: set it to EventPage.Next of the previous page.
+	// Before is the position at which the listing begins: EventPage.Next of the previous page, or "" for the first
+	// page.
 	Before string
 	// Action selects one action, such as "entry.read". User selects one user.
 	Action, User string

@@ -34,7 +34,7 @@ type BoxKeyring struct {
 	KeyID    string `json:"keyId"`
 	Sequence uint64 `json:"sequence"`
 	// KeyChangeDue reports whether the key should be changed. It is true if a recipient is no longer an active member
-	// or now has another identity.
+	// or has replaced the identity to which the key was wrapped.
 	KeyChangeDue bool `json:"keyChangeDue"`
 }
 
@@ -94,7 +94,8 @@ func (c *Client) DescribeBox(ctx context.Context, box string) (*Box, error) {
 }
 
 // TransferBox offers the ownership of the box to another active member. This member can accept the offer with AcceptBox
-// within seven days. A transfer by an admin takes effect at once. Only the box's owner and admins may call TransferBox.
+// within seven days. If the caller is an admin, the box is transferred at once, without an offer. Only the box's owner
+// and admins may call TransferBox.
 func (c *Client) TransferBox(ctx context.Context, box, newOwner string) error {
 	k := put(boxPath, map[string]string{"owner": newOwner}, box)
 	k.idempotent = false // a retry could repeat an offer that was ended after the first attempt
@@ -182,7 +183,8 @@ func (c *Client) AddBoxUser(ctx context.Context, box, username, role string) err
 	}{username, role}, http.StatusCreated, box))
 }
 
-// DescribeBoxUser returns a member of a box. Only boxadmins, admins and the member itself may call DescribeBoxUser.
+// DescribeBoxUser returns a member of a box. Boxadmins and admins may describe every member, and other members only
+// themselves.
 func (c *Client) DescribeBoxUser(ctx context.Context, box, username string) (*BoxUser, error) {
 	k := get(boxUserPath, box, username)
 	got, err := c.do(ctx, k)
@@ -228,8 +230,8 @@ func (c *Client) RemoveBoxUser(ctx context.Context, box, username string) error 
 	return c.run(ctx, remove(boxUserPath, "box_user_not_found", box, username))
 }
 
-// ListPermissions returns a member's permissions in a box. Only boxadmins, admins and the member itself may call
-// ListPermissions.
+// ListPermissions returns a member's permissions in a box. Boxadmins and admins may call ListPermissions for every
+// member, and other members only for themselves.
 func (c *Client) ListPermissions(ctx context.Context, box, username string) ([]Permission, error) {
 	return fetch[[]Permission](ctx, c, get(permissionsPath, box, username))
 }

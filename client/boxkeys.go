@@ -95,7 +95,7 @@ func (c *Client) writeWithKey(ctx context.Context, k call, box string, given Enc
 	}
 }
 
-// withKey returns a copy of the call that also sends an encryption key.
+// withKey returns a copy of the call, with the encryption key in a header.
 func (k call) withKey(key EncryptionKey) call {
 	header := k.header.Clone()
 	if header == nil {

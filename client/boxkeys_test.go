@@ -39,9 +39,9 @@ func (r *ring) KeyByID(_ context.Context, _ *client.Client, _, id string) (clien
 	return key, nil
 }
 
-// keysOf starts a fake server. Each function in the argument answers responds to one request, in order. The last
-// function also responds to all further requests. The returned list collects the encryption keys that the requests
-// contain.
+// keysOf starts a fake server that calls one of the given functions for each request, in the order of the list. After
+// the end of the list, the server calls the last function again. The returned list collects the encryption keys that
+// the requests contain.
 func keysOf(t *testing.T, answers ...func(http.ResponseWriter)) (change func(*client.Config), keys *[]string) {
 	t.Helper()
 	keys = new([]string)
@@ -114,7 +114,8 @@ func TestReadPicksTheKeyOfTheVersion(t *testing.T) {
 	require.Len(t, *keys, 2)
 }
 
-// TestWriteFollowsTheKey checks that a write is sent again with the new key, at most three times in all.
+// TestWriteFollowsTheKey checks that the client sends a write again with the new key if the key has changed. The client
+// must not send a write more than three times.
 func TestWriteFollowsTheKey(t *testing.T) {
 	t.Parallel()
 	one, two := client.GenerateEncryptionKey(), client.GenerateEncryptionKey()

@@ -32,8 +32,8 @@ type Config struct {
 	// Box and Entry name the entry that Unmarshal reads. Other methods ignore them.
 	Box, Entry string
 
-	// AllowHTTP permits http:// to other machines, without encryption. Set it only if something else encrypts the
-	// traffic, such as a service mesh.
+	// AllowHTTP permits http:// even if the server runs on another machine. The client then does not encrypt the
+	// connection. Set AllowHTTP only if something else encrypts the traffic, such as a service mesh.
 	AllowHTTP bool
 	// HTTPClient sends the requests. New copies HTTPClient, and the copy does not follow redirects. The transport sees
 	// tokens and encryption keys. Nil means a client with the settings of http.DefaultTransport.

@@ -189,7 +189,8 @@ func TestEncryptionKeySpellings(t *testing.T) {
 		"", "b64:", "b64:3q2+7w==", "b64:3q2+7w", "b64:!!", "passphrase", "ünïcödé", " spaces ", "new\nline",
 		strings.Repeat("x", 1024),
 		strings.Repeat("x", 1025), "b64:" + strings.Repeat("AAAA", 400), "\x00",
-		// These inputs are a passphrase in quotes, and keys with additional characters around them.
+		// These inputs are damaged keys and a passphrase in quotes. The keys have additional or missing characters, are
+		// in upper case, or are encoded.
 		`"` + good + `"`, "KEY=" + good, "X-Encryption-Key: " + good, "\ufeff" + good, good + "\n", " " + good,
 		strings.ToUpper(good), good[5:], base64.StdEncoding.EncodeToString([]byte(good)), `"b64:3q2+7w=="`, `"quoted"`,
 	} {

@@ -26,7 +26,8 @@ func looksLikeKey(text string) bool {
 }
 
 // containsGeneratedKey reports whether text contains the 43 digits of a generated key, followed by the 6 digits of
-// their checksum, at any position. The checksum of 49 random digits is right with a probability of 2^-36.
+// their checksum, at any position. In random text, the checksum at a given position is right with a probability of at
+// most 2^-36.
 func containsGeneratedKey(text string) bool {
 	for i := range len(text) - generatedKeyDigits - generatedKeyChecksum + 1 {
 		if _, err := parseGeneratedKey(generatedKeyPrefix +

@@ -15,10 +15,10 @@
 //
 // # Keyrings
 //
-// A box can have a keyring, which holds the key of the box for each member. Set Config.Identity to the result of
-// keys.NewHolder in package client/keys. The program then needs no encryption key for the entries of such boxes. Before
-// each read and write, the client fetches and verifies the keyring, and only then sends the key. A read uses the key
-// under which the version is encrypted, and a write uses the current key.
+// A box can have a keyring, which contains the key of the box, encrypted for each member to whom it was granted. Set
+// Config.Identity to the result of keys.NewHolder in package client/keys. The program then needs no encryption key for
+// the entries of boxes with a keyring. Before each read and write, the client fetches and verifies the keyring, and
+// only then sends the key. A read uses the key under which the version is encrypted, and a write uses the current key.
 //
 // # Errors
 //
@@ -34,13 +34,14 @@
 //
 //   - The request was not executed: there was no connection, or Lockbox reports that it did not execute the request
 //     (429; 503 with the code busy, database_unavailable or draining).
-//   - The request is idempotent: reads, updates that set a value, and deletions, except deletions of boxes and users.
+//   - The request is idempotent: a read, an update that sets a value, or a deletion, except a deletion of a box, a
+//     user, a droplet or an invitation.
 //
 // Some requests are never retried after an attempt that may have taken effect: those that create something, sign in,
 // refresh tokens, write without a condition, change a password or transfer a box. WriteEntry and RestoreEntry with
 // IfMatch or IfNoneMatch are retried, because the condition prevents a second write. If the condition fails in a retry,
-// the first attempt may already have changed the entry. The error is then ErrOutcomeUnknown instead of ErrPrecondition:
-// read the entry to find out. A retried deletion that finds nothing counts as a success.
+// the first attempt may already have changed the entry. The error is then ErrOutcomeUnknown instead of ErrPrecondition.
+// To find out whether the entry was changed, read it. A retried deletion that finds nothing counts as a success.
 //
 // The client honors Retry-After up to Config.MaxRetryWait. [Config] limits the attempts, the waits and the response
 // size.

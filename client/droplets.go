@@ -94,8 +94,8 @@ func (c *Client) RestartDroplet(ctx context.Context, name string) ([]Droplet, er
 }
 
 // DeleteDroplet deletes a droplet and returns the remaining droplets. It also deletes the entry that contains the
-// droplet's private key, except if the entry has changed since AddDroplet stored it. DeleteDroplet is not retried after
-// a lost response, because a new droplet may have taken the name in the meantime.
+// droplet's private key, unless the entry has changed since AddDroplet stored it. DeleteDroplet is not retried after a
+// lost response, because a new droplet may have taken the name in the meantime.
 func (c *Client) DeleteDroplet(ctx context.Context, name string) ([]Droplet, error) {
 	return c.changeDroplet(ctx, http.MethodDelete, "/droplet/delete", name, false)
 }

@@ -100,7 +100,8 @@ func isHeaderText(text string) bool {
 	return strings.TrimSpace(text) == text
 }
 
-// parseGeneratedKey verifies "lbk1_", 43 digits of base64url for 32 bytes, and 6 digits of checksum.
+// parseGeneratedKey parses a text that begins with "lbk1_". The rest must be 43 digits of base64url, which encode 32
+// bytes, and a checksum of 6 digits.
 func parseGeneratedKey(text string) (EncryptionKey, error) {
 	damaged := badKey("encryption_key_invalid",
 		"the generated key is damaged: copy all 54 characters again, including lbk1_ at the beginning")
@@ -115,7 +116,8 @@ func parseGeneratedKey(text string) (EncryptionKey, error) {
 	return keyOf(text), nil
 }
 
-// keyChecksum returns the first 6 base64url digits of SHA-256("lbk1" | raw). It detects typing errors; it is no secret.
+// keyChecksum returns the first 6 base64url digits of SHA-256("lbk1" | raw). The checksum detects typing errors, but
+// not a deliberate change.
 func keyChecksum(raw []byte) string {
 	sum := sha256.Sum256(append([]byte("lbk1"), raw...))
 	return canonical.EncodeToString(sum[:])[:generatedKeyChecksum]

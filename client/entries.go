@@ -175,8 +175,8 @@ func entryBody(key string, value any) ([]byte, *Error) {
 	return joined(`{"key":`, name, `,"value":`, raw, `}`), nil
 }
 
-// joined concatenates the parts into a slice that is allocated only once, because values can have hundreds of
-// kilobytes.
+// joined concatenates the parts. It allocates the final size at once: a value can have hundreds of kilobytes, and a
+// growing slice would copy it several times.
 func joined(open string, name []byte, between string, raw []byte, end string) []byte {
 	body := make([]byte, 0, len(open)+len(name)+len(between)+len(raw)+len(end))
 	body = append(append(body, open...), name...)
@@ -237,7 +237,7 @@ type RestoreOptions struct {
 //
 // In a box with a keyring, the server does not copy a version that is encrypted under an earlier key: the error is
 // ErrKeyNotCurrent. If Config.Identity is set, RestoreEntry instead reads the old version and writes its value under
-// the current key. It cannot do so for a deleted entry.
+// the current key. A deleted entry cannot be read, so RestoreEntry cannot re-encrypt it.
 func (c *Client) RestoreEntry(ctx context.Context, box, key string, version uint64, options *RestoreOptions) (Written,
 	error) {
 	k := post(entryPath+"/restore", map[string]uint64{"version": version}, http.StatusCreated, box, key)

@@ -73,8 +73,8 @@ func (e *environment) problem(name, message string) {
 	e.problems = append(e.problems, invalid("invalid_setting", name, name+": "+message))
 }
 
-// required is like get, but it also reports a problem if the variable is not set. It reports at most one problem per
-// variable.
+// required returns the result of get, and reports a problem if the variable is not set. If get has reported a problem,
+// required reports none.
 func (e *environment) required(name string) string {
 	before := len(e.problems)
 	text := e.get(name)

@@ -22,7 +22,8 @@ var (
 	ErrTOTPRequired = errors.New("TOTP code required")
 	// ErrForbidden means that the caller is authenticated but lacks the required role, group or permission.
 	ErrForbidden = errors.New("forbidden")
-	// ErrEncryptionKeyMismatch means that the entry is encrypted under another key. The error is ErrForbidden too.
+	// ErrEncryptionKeyMismatch means that the entry is not encrypted under the key that the client sent. The error is
+	// ErrForbidden too.
 	ErrEncryptionKeyMismatch = errors.New("encryption key mismatch")
 	// ErrEncryptionKeyRequired means that neither Config nor the call has an encryption key. The error is ErrInvalid
 	// too.

@@ -22,8 +22,8 @@ import (
 
 const canary = "canary-3f9b"
 
-// broken starts a fake server that counts the requests. For each request, the server calls answer with the number of
-// the attempt. The first attempt has the number 1.
+// broken starts a fake server that counts the requests. The server calls the function answer for each request. The
+// argument attempt is the number of the request, from 1.
 func broken(t *testing.T, answer func(attempt int, w http.ResponseWriter, r *http.Request)) (url string,
 	attempts *atomic.Int32) {
 	t.Helper()

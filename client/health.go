@@ -21,7 +21,7 @@ func (c *Client) Healthy(ctx context.Context) error { return c.check(ctx, "/heal
 // respond or the server is shutting down. Ready needs no token, and the client does not retry it.
 func (c *Client) Ready(ctx context.Context) error { return c.check(ctx, "/readyz") }
 
-// check sends a health request. The request reports the state at one moment, so it is never retried.
+// check sends a health request once. A retry could hide the failure that the caller wants to detect.
 func (c *Client) check(ctx context.Context, path string) error {
 	k := get(path)
 	k.anonymous, k.noRetry = true, true

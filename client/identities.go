@@ -14,7 +14,7 @@ const (
 	lockedPath     = "/users/{username}/identity/locked"
 	identitiesPath = "/identities/{fingerprint}"
 
-	// identityMark begins the text of every identity. An identity must never leave the machine.
+	// identityMark begins the text of every identity. An identity must never leave the machine unencrypted.
 	identityMark = "lbid1_"
 )
 
@@ -58,11 +58,11 @@ type NewIdentity struct {
 	Locked []byte
 }
 
-// WriteIdentity stores a user's public key, and replaces the previous one. Only the user itself may call WriteIdentity,
-// in a session that began with a password within the last ten minutes. For an older session or another kind of token,
-// WriteIdentity returns ErrRecentSignInRequired. It returns ErrIdentityTaken if another user has or had the identity.
-// If the user is a recipient of keyrings, the user loses access to them until a member grants access to the new
-// identity.
+// WriteIdentity stores a user's public key, and replaces the previous one. Users may call WriteIdentity only for
+// themselves, in a session that began with a password within the last ten minutes. For an older session or another kind
+// of token, WriteIdentity returns ErrRecentSignInRequired. It returns ErrIdentityTaken if another user has or had the
+// identity. If the user is a recipient of keyrings, the user loses access to them until a member grants access to the
+// new identity.
 func (c *Client) WriteIdentity(ctx context.Context, username string, identity NewIdentity) (*PublicIdentity, error) {
 	k := put(identityPath, struct {
 		Public string `json:"public"`
@@ -85,7 +85,8 @@ func (c *Client) FindIdentity(ctx context.Context, fingerprint string) (*PublicI
 }
 
 // WriteLockedIdentity replaces the locked copy of the user's current identity, for example after a change of the
-// passphrase. Only the user itself may call WriteLockedIdentity, and only after a recent sign-in; see WriteIdentity.
+// passphrase. Users may call WriteLockedIdentity only for themselves, and only after a recent sign-in; see
+// WriteIdentity.
 func (c *Client) WriteLockedIdentity(ctx context.Context, username string, locked []byte) error {
 	return c.run(ctx, put(lockedPath, map[string]Base64{"locked": locked}, username))
 }
@@ -96,9 +97,9 @@ type LockedIdentity struct {
 	Fingerprint string `json:"fingerprint"`
 }
 
-// ReadLockedIdentity returns the user's own locked identity. It requires a recent sign-in, so it returns
-// ErrRecentSignInRequired for an API key. It returns ErrNotFound (locked_identity_not_found) if the server keeps no
-// locked identity of the user. The server deletes the locked identity when, for example, an admin sets the user's
+// ReadLockedIdentity returns the user's own locked identity. It requires a recent sign-in; see WriteIdentity. For an
+// API key, it returns ErrRecentSignInRequired. It returns ErrNotFound (locked_identity_not_found) if the server keeps
+// no locked identity of the user. The server deletes the locked identity when, for example, an admin sets the user's
 // password. The server audits every read.
 func (c *Client) ReadLockedIdentity(ctx context.Context, username string) (*LockedIdentity, error) {
 	return pointer(fetch[LockedIdentity](ctx, c, get(lockedPath, username)))

@@ -40,8 +40,8 @@ const (
 type Invitation struct {
 	Username string `json:"username"`
 	Role     string `json:"role"`
-	// State is InvitationOpen, or the reason why the invitation cannot be accepted at present. Servers of older
-	// releases omit it, so State is then empty.
+	// State is InvitationOpen, or the reason why the invitation cannot be accepted at present. State is empty if the
+	// server is too old to report it.
 	State     string    `json:"state"`
 	InvitedBy string    `json:"invitedBy"`
 	CreatedAt time.Time `json:"createdAt"`

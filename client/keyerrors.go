@@ -28,13 +28,14 @@ var (
 	// ErrInstallationChanged means that the server at this URL is another installation than before
 	// (installation_changed).
 	ErrInstallationChanged = codeKind("installation_changed")
-	// ErrInstallationElsewhere means that this installation was known under another URL (installation_elsewhere).
+	// ErrInstallationElsewhere means that the client knows this installation under a different URL
+	// (installation_elsewhere).
 	ErrInstallationElsewhere = codeKind("installation_elsewhere")
 	// ErrBoxReplaced means that another box now has the name of a known box (box_replaced).
 	ErrBoxReplaced = codeKind("box_replaced")
 	// ErrUserReplaced means that another user now has the name of a known user (user_replaced).
 	ErrUserReplaced = codeKind("user_replaced")
-	// ErrIdentityChanged means that a user has another identity than the one that was confirmed (identity_changed).
+	// ErrIdentityChanged means that the identity of a user differs from the one that was confirmed (identity_changed).
 	ErrIdentityChanged = codeKind("identity_changed")
 	// ErrIdentityUnconfirmed means that the fingerprint of a user was never confirmed (identity_unconfirmed). No key is
 	// wrapped for that user.
@@ -73,8 +74,8 @@ var (
 	ErrKeyChangeRequired = codeKind("key_change_required")
 	// ErrKeyIDUsed means that the key was used in this box before (key_id_used).
 	ErrKeyIDUsed = codeKind("key_id_used")
-	// ErrRecipientStale means that a recipient of a new keyring is not an active member, or now has another identity
-	// (recipient_stale).
+	// ErrRecipientStale means that a recipient of a new keyring is not an active member, or has replaced the identity
+	// that the keyring names (recipient_stale).
 	ErrRecipientStale = codeKind("recipient_stale")
 	// ErrIdentityTaken means that another user has or had this identity (identity_taken).
 	ErrIdentityTaken = codeKind("identity_taken")
@@ -88,8 +89,8 @@ type keyCode string
 
 func (k keyCode) Error() string { return string(k) }
 
-// codeKind returns the kind for an error code, and adds it to kindOfCode. Responses with this code then return errors
-// of this kind.
+// codeKind returns the kind for an error code, and adds it to kindOfCode. A response with this code then causes an
+// error of this kind.
 func codeKind(code string) error {
 	kindOfCode[code] = keyCode(code)
 	return keyCode(code)

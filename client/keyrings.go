@@ -27,7 +27,7 @@ type StoredKeyring struct {
 	Recipients []KeyringRecipient `json:"recipients"`
 	// Waiting lists the active members who cannot open the keyring.
 	Waiting []KeyringUser `json:"waiting"`
-	// Due lists the recipients who are no longer active members or now have another identity. The key should be
+	// Due lists the recipients who are no longer active members or have replaced their identity. The key should be
 	// changed.
 	Due          []KeyringUser `json:"due"`
 	KeyChangeDue bool          `json:"keyChangeDue"`
@@ -118,8 +118,9 @@ type KeyringWritten struct {
 }
 
 // WriteKeyring stores a keyring. The caller must have the role boxadmin. If the caller is not a recipient of the stored
-// keyring, WriteKeyring returns ErrNotRecipient unless Reset is set. WriteKeyring returns ErrPrecondition if another
-// change came first. It returns ErrRecipientStale if a recipient is not an active member or has another identity now.
+// keyring, WriteKeyring returns ErrNotRecipient unless Reset is set. WriteKeyring returns ErrPrecondition if the ETag
+// of the stored keyring differs from IfMatch. It returns ErrRecipientStale if a recipient is not an active member or
+// has replaced the identity in the new keyring.
 func (c *Client) WriteKeyring(ctx context.Context, box string, change KeyringChange) (*KeyringWritten, error) {
 	type recipient struct {
 		UserID      string `json:"userId"`

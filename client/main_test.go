@@ -83,8 +83,8 @@ func prepare() error {
 	return nil
 }
 
-// connect returns a client of the shared server with the owner's key and quick retries. change may modify the
-// client's config.
+// connect returns a client of the shared server with the owner's key and quick retries. The function change may modify
+// the client's config.
 func connect(t *testing.T, change func(*client.Config)) *client.Client {
 	t.Helper()
 	config := client.Config{

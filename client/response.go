@@ -130,7 +130,8 @@ func (e *Error) decode(p *preparedCall, body []byte) bool {
 }
 
 // printable makes text from the network safe for terminals and logs. It replaces control characters and invisible
-// characters with spaces. Some invisible characters change the direction of text. It cuts the text after 1,000 bytes.
+// characters with spaces. (Some invisible characters change the direction of text.) printable cuts the text after 1,000
+// bytes.
 func printable(text string) string {
 	const maxBytes = 1000
 	text = strings.Map(func(r rune) rune {

@@ -130,8 +130,8 @@ func (c *Client) attempt(ctx context.Context, p *preparedCall) (*response, *Erro
 }
 
 // transportError describes an attempt that got no complete response. The argument ctx is the context of the call. The
-// argument bounded is derived from ctx and also ends after Config.AttemptTimeout. transportError unwraps a *url.Error,
-// because its text contains the URL, and the URL contains names of boxes and entries.
+// argument bounded is a context derived from ctx that ends after Config.AttemptTimeout at the latest. transportError
+// unwraps a *url.Error, because its text contains the URL, and the URL contains names of boxes and entries.
 func (c *Client) transportError(ctx, bounded context.Context, p *preparedCall, err error) *Error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err
@@ -164,13 +164,14 @@ func (c *Client) transportError(ctx, bounded context.Context, p *preparedCall, e
 	return failure
 }
 
-// notSent reports whether the connection failed before any part of the request could arrive.
+// notSent reports whether the connection failed before the client sent any part of the request to the server.
 func notSent(err error) bool {
 	failed, ok := errors.AsType[*net.OpError](err)
 	return ok && (failed.Op == "dial" || failed.Op == "proxyconnect") || untrusted(err)
 }
 
-// untrusted reports whether the server failed TLS authentication. A retry would fail the same way.
+// untrusted reports whether the connection failed because the server does not use TLS or because its certificate is not
+// valid. A retry would fail in the same way.
 func untrusted(err error) bool {
 	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
 	_, record := errors.AsType[tls.RecordHeaderError](err)

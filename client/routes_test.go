@@ -21,8 +21,8 @@ type request struct {
 	send   func(context.Context, *client.Client) error
 }
 
-// requests maps each route to the client method that sends it. The arguments are the parameter names in the route's
-// template.
+// requests maps each route to the client method that sends it. Each function passes the parameter names in the route's
+// template as the arguments of the method.
 var requests = map[string]request{
 	"GET /": {"Welcome", func(ctx context.Context, c *client.Client) error { return second(c.Welcome(ctx)) }},
 	"POST /init": {"Initialize", func(ctx context.Context, c *client.Client) error {

@@ -24,7 +24,7 @@ type Session struct {
 	Token Secret
 	// ExpiresAt is the time when the token expires, by default 7 days after the sign-in.
 	ExpiresAt time.Time
-	// Installation is the id of the installation. It stays the same for the life of its database.
+	// Installation is the id of the installation. It stays the same as long as the database exists.
 	Installation string
 }
 

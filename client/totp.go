@@ -59,7 +59,7 @@ func (p TOTPProof) body() any {
 	}{p.Code.Reveal(), p.CurrentPassword.Reveal()}
 }
 
-// EnrolTOTP creates a TOTP secret and recovery codes for a user. Only the user itself may call EnrolTOTP. The new
+// EnrolTOTP creates a TOTP secret and recovery codes for a user. Users may call EnrolTOTP only for themselves. The new
 // secret takes effect when the user calls ConfirmTOTP. EnrolTOTP returns ErrInvalid (code_required) for a missing code,
 // ErrForbidden (totp_password_required) for a missing password, and ErrForbidden for a wrong code or password.
 func (c *Client) EnrolTOTP(ctx context.Context, username string, proof TOTPProof) (*Enrolment, error) {
@@ -71,8 +71,8 @@ func (c *Client) EnrolTOTP(ctx context.Context, username string, proof TOTPProof
 }
 
 // ConfirmTOTP confirms a new TOTP secret with its first code. From then on, SignIn requires a code. ConfirmTOTP returns
-// ErrForbidden for a wrong code (code_wrong), and for a wrong or missing password. Only the user itself may call
-// ConfirmTOTP.
+// ErrForbidden for a wrong code (code_wrong), and for a wrong or missing password. Users may call ConfirmTOTP only for
+// themselves.
 func (c *Client) ConfirmTOTP(ctx context.Context, username string, proof TOTPProof) error {
 	return c.run(ctx, post(totpPath+"/confirm", proof.body(), http.StatusNoContent, username))
 }

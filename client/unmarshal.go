@@ -35,9 +35,9 @@ func (c *Client) Unmarshal(ctx context.Context, settings any) error {
 // that is absent or null in the entry keeps its value. Set defaults in settings before the call. Use [Duration] for
 // values such as "5s" and [Secret] for values that must not be printed.
 //
-// On an error, settings is unchanged. If a value has the wrong type, the error is ErrInvalid (wrong_type). Its Field
-// names the field, such as "Database.Port". Before Go 1.27, the name is spelled as in the struct; since Go 1.27, it is
-// spelled as in the entry. The error does not repeat the value.
+// On an error, settings is unchanged. If a value has the wrong type, the error is ErrInvalid (wrong_type). Error.Field
+// then names the field of settings, such as "Database.Port". Before Go 1.27, the name is spelled as in the struct;
+// since Go 1.27, it is spelled as in the entry. The error does not repeat the value.
 func (c *Client) UnmarshalEntry(ctx context.Context, box, key string, settings any, options *ReadOptions) error {
 	target := reflect.ValueOf(settings)
 	if target.Kind() != reflect.Pointer || target.IsNil() {

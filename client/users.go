@@ -28,7 +28,7 @@ const (
 	userIDHeader = "X-Lockbox-User-Id"
 )
 
-// User describes a user, for admins and for the user itself.
+// User describes a user, for admins and for that user.
 type User struct {
 	ID        string    `json:"-"`
 	Username  string    `json:"username"`
@@ -145,7 +145,7 @@ func (c *Client) CreateUser(ctx context.Context, user NewUser) (Secret, error) {
 	return NewSecret(key), nil
 }
 
-// DescribeUser returns a user. Only admins and the user itself may call DescribeUser.
+// DescribeUser returns a user. Admins may describe every user, and other users only themselves.
 func (c *Client) DescribeUser(ctx context.Context, username string) (*User, error) {
 	type fields User
 	k := get(userPath, username)

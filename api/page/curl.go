@@ -50,7 +50,7 @@ func curl(path, method string, item, described node) string {
 	return command
 }
 
-// exampleBody returns the first example of the request body, or the zero node.
+// exampleBody returns the first example of the request body, or the zero node if the body has no example.
 func exampleBody(described node) node {
 	media := described.at("requestBody", "content", "application/json")
 	if one := media.at("example"); one.exists() {

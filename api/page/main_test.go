@@ -10,7 +10,8 @@ import (
 	"github.com/lockbox-go/lockbox/api"
 )
 
-// TestPageIsUpToDate fails if docs.html was not generated again after a change of openapi.yaml or of the layout.
+// TestPageIsUpToDate generates the page and verifies that docs.html is the same. A difference means that docs.html is
+// older than openapi.yaml or the layout.
 func TestPageIsUpToDate(t *testing.T) {
 	t.Parallel()
 	page := filepath.Join(t.TempDir(), "docs.html")

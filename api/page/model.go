@@ -106,8 +106,8 @@ func build(description node) (*page, error) {
 	return built, nil
 }
 
-// buildOperation converts one operation. The item argument is the path item. Its parameters apply to all operations of
-// the path.
+// buildOperation converts one operation. The argument item is the path item that contains the operation. The parameters
+// of the path item apply to all its operations.
 func buildOperation(path, method string, item, described node) operation {
 	made := operation{
 		ID:      described.at("operationId").text(),
@@ -155,7 +155,7 @@ func tokenOf(described node) string {
 	}
 }
 
-// buildResponse converts a successful response, without the headers that the introduction describes.
+// buildResponse converts a successful response. It omits the headers that the introduction describes.
 func buildResponse(status string, described node) response {
 	made := response{Status: status, Title: statusText(status), Text: markdown(described.at("description").text())}
 	for name, header := range described.at("headers").pairs() {

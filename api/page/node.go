@@ -91,7 +91,7 @@ func (n node) items() []node {
 	return items
 }
 
-// text returns the value of a scalar, or "".
+// text returns the value of a scalar, or "" for any other node.
 func (n node) text() string {
 	if n.yaml == nil || n.yaml.Kind != yaml.ScalarNode {
 		return ""
@@ -143,7 +143,8 @@ func (n node) indented() string {
 	return text.String()
 }
 
-// quote encodes a JSON string without HTML escapes, which would be hard to read in examples.
+// quote encodes a JSON string. It does not escape HTML characters, because the escapes would be hard to read in
+// examples.
 func quote(text string) string {
 	var quoted bytes.Buffer
 	encoder := json.NewEncoder(&quoted)

@@ -125,7 +125,8 @@ func grouped(number string) string {
 	return grouped(number[:len(number)-3]) + "," + number[len(number)-3:]
 }
 
-// plural returns the plural of a type's description, because typeOf describes an array as "list of …".
+// plural returns the plural of a type's description. typeOf describes an array as "list of" and the plural of its
+// elements.
 func plural(kind string) string {
 	word, rest, _ := strings.Cut(kind, ",")
 	switch word {

@@ -53,7 +53,7 @@ func (h *Holder) firstContact(ctx context.Context, c *client.Client, box string,
 	if _, ok := at.Boxes[box]; ok || at.Anchors[s.Head.Box] != "" {
 		return nil
 	}
-	// Do not ask the user to confirm a keyring that the client then refuses.
+	// Do not ask the user to confirm a keyring that the client would refuse even after the confirmation.
 	if err := h.advance(k, c.URL(), box, s); err != nil {
 		return err
 	}

@@ -80,7 +80,7 @@ func (f *Fetched) Unlock(passphrase client.Secret) (*Identity, error) {
 }
 
 // FindOwn returns the current public identity of the signed-in user, or nil if the user has none. It never creates an
-// identity. Otherwise, a hostile server could make the client replace an identity by denying that the identity exists.
+// identity. If it did, a hostile server could make the client replace an identity by denying that the identity exists.
 func FindOwn(ctx context.Context, c *client.Client, memory *Memory) (*client.PublicIdentity, error) {
 	me, err := signedIn(ctx, c, memory)
 	if err != nil {

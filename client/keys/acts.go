@@ -137,16 +137,16 @@ func opensEntries(ctx context.Context, c *client.Client, box string, key client.
 type Granted struct {
 	// Anchor is the anchor of the box. The new member can pass it to Memory.Trust.
 	Anchor Anchor
-	// KeyChanged reports whether Grant also changed the key. Grant does so if a key change is due. Dropped lists the
-	// recipients who lost the key in this change. According to the server, they are no longer active members or now
-	// have another identity.
+	// KeyChanged is true if Grant changed the key. Grant changes it only if a key change is due. Dropped lists the
+	// recipients who lost the key in this change. According to the server, they are no longer active members or have
+	// replaced their identity.
 	KeyChanged bool
 	Dropped    []client.KeyringUser
 }
 
 // Grant wraps the key of a box to a member. If a key change is due, the server would refuse a keyring with the old key,
-// so Grant also changes the key. If the member already has the key, Grant changes nothing. Grant never adds any other
-// user, whatever the server reports.
+// so Grant also changes the key. If the member already has the key, Grant changes nothing. Grant adds no user except
+// the one in the argument grant, whatever the server reports.
 func (h *Holder) Grant(ctx context.Context, c *client.Client, box string, grant Grant) (Granted, error) {
 	var granted Granted
 	s, err := h.update(ctx, c, box, func(s *state) (*draft, error) {
@@ -189,8 +189,8 @@ type Removed struct {
 	// KeyChanged reports whether the key changed in the transaction that removed the member. If the key did not change
 	// and the box has a keyring, the server marks the box as "key change due".
 	KeyChanged bool
-	// Dropped lists other recipients who lost the key. According to the server, they are no longer active members or
-	// now have another identity.
+	// Dropped lists the recipients who lost the key in addition to the removed member. According to the server, they
+	// are no longer active members or have replaced their identity.
 	Dropped []client.KeyringUser
 }
 
@@ -222,8 +222,8 @@ func (h *Holder) Remove(ctx context.Context, c *client.Client, box, username str
 }
 
 // leaving returns a function that reports whether a recipient is the user whom Remove removes. The function compares
-// the id of the user, and the fingerprints that were confirmed for the user's name. It does not rely on the id only: if
-// the server reports a wrong id, the removed user must still lose the key.
+// the id of the user, and the fingerprints that were confirmed for the user's name. The id is not enough: the removed
+// user must lose the key even if the server reports a wrong id.
 func (h *Holder) leaving(in ID, name, id string) (func(Recipient) bool, error) {
 	user, err := ParseID(id)
 	if err != nil {
@@ -240,8 +240,8 @@ func (h *Holder) leaving(in ID, name, id string) (func(Recipient) bool, error) {
 }
 
 // Rekey gives a box a new key. It drops each recipient who, according to the server, is no longer an active member or
-// now has another identity. The server would refuse a keyring with such a recipient. Rekey returns the dropped
-// recipients. A value stays under its old key until it is written again or Rewrite re-encrypts it.
+// has replaced the identity in the keyring. The server would refuse a keyring with such a recipient. Rekey returns the
+// dropped recipients. A value stays under its old key until it is written again or Rewrite re-encrypts it.
 func (h *Holder) Rekey(ctx context.Context, c *client.Client, box string) (dropped []client.KeyringUser, err error) {
 	_, err = h.update(ctx, c, box, func(s *state) (next *draft, err error) {
 		next, dropped, err = h.rekeyed(ctx, c, s, noOne)
@@ -251,8 +251,8 @@ func (h *Holder) Rekey(ctx context.Context, c *client.Client, box string) (dropp
 }
 
 // rekeyed returns a keyring with a new key. Its recipients are the users in add and the recipients of s. A recipient of
-// s loses the key if leaves returns true or if the server reports the recipient as due. rekeyed also returns the due
-// recipients who lose the key. The author always stays a recipient.
+// s loses the key if the function leaves returns true for the recipient, or if the server reports the recipient as due.
+// The second result lists the due recipients who lose the key. The author always stays a recipient.
 func (h *Holder) rekeyed(ctx context.Context, c *client.Client, s *state, leaves func(Recipient) bool,
 	add ...To) (*draft, []client.KeyringUser, error) {
 	var stay []Recipient

@@ -21,7 +21,7 @@ type secret struct{ raw func() *[keyLen]byte }
 
 func secretOf(raw [keyLen]byte) secret { return secret{func() *[keyLen]byte { return &raw }} }
 
-// bytes returns the bytes, or nil for the zero secret. The slice is not a copy.
+// bytes returns the bytes, or nil for the zero secret. The caller must not change the slice, because it is not a copy.
 func (s secret) bytes() []byte {
 	if s.raw == nil {
 		return nil

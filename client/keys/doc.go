@@ -38,7 +38,7 @@
 //	signature64 = Ed25519(author, part("lockbox/v1/keyring/signature") | head | chain)
 //
 // Only a holder of the box key can make a chain, so the chain authenticates the head. The head authenticates all
-// recipients. The signature names the author.
+// recipients. The signature proves who the author is.
 //
 // # Written forms
 //

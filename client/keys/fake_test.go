@@ -30,7 +30,8 @@ type server struct {
 	users        map[string]*user
 	identities   map[string]*client.PublicIdentity // by fingerprint, also former ones
 	boxes        map[string]*box
-	// lie can respond to a request in place of the server. It may be nil. It is called without the lock.
+	// If the function lie is not nil, the server calls it first for each request, without holding mu. If lie returns
+	// true, the server does not respond itself.
 	lie func(w http.ResponseWriter, r *http.Request) (answered bool)
 
 	seen []seen
@@ -254,8 +255,8 @@ func (s *server) readKeyring(w http.ResponseWriter, r *http.Request) (int, any) 
 	return 200, s.answer(stored, callerOf(r), r.URL.Query().Get("recipients") == "all")
 }
 
-// answer returns the copy of a keyring that the server sends to the user with the given name. If all is false, the copy
-// contains no lists of users.
+// answer returns the copy of a keyring that the server sends to the user with the given name. If the argument all is
+// false, the copy contains no lists of users.
 func (s *server) answer(stored *client.StoredKeyring, name string, all bool) client.StoredKeyring {
 	sent := *stored
 	for _, each := range stored.Recipients {

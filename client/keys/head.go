@@ -80,7 +80,7 @@ func ParseHead(raw []byte) (_ Head, ok bool) {
 	rest = rest[copy(h.Key[:], rest):]
 	rest = rest[copy(h.Author[:], rest):]
 	copy(h.Lines[:], rest)
-	// The comparison with raw also verifies the label and all lengths.
+	// The code above skips the label and the lengths. The comparison with raw verifies them.
 	if !h.Mode.valid() || h.Sequence == 0 || !bytes.Equal(h.Bytes(), raw) {
 		return Head{}, false
 	}

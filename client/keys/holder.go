@@ -108,7 +108,7 @@ func (s *state) sendable() error {
 func (h *Holder) KeyByID(ctx context.Context, c *client.Client, box, id string) (client.EncryptionKey, error) {
 	s := h.cached(c, box)
 	if id == "" {
-		// Versions without a key id are older than the keyring. Adopt has made the key of these versions the first key
+		// Versions without a key id are older than the keyring. Adopt stored the key of these versions as the first key
 		// of the chain.
 		if s == nil || len(s.Earlier) == 0 || s.sendable() != nil {
 			return client.EncryptionKey{}, nil
@@ -138,7 +138,7 @@ func foreignKey(cause error) error {
 		"if you have that key, pass it in the options of the call", cause)
 }
 
-// cached returns the keyring that was accepted last, or nil.
+// cached returns the keyring of the box that h accepted last, or nil if h has accepted none.
 func (h *Holder) cached(c *client.Client, box string) *state {
 	h.mu.Lock()
 	defer h.mu.Unlock()

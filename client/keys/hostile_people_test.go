@@ -63,7 +63,7 @@ func userRecreated(t *testing.T, s *scene) {
 	require.NoError(t, err, "after the user forgot the old one")
 }
 
-// swappedPublicKey: a member grants the key to a user, but the server presents another public key of that user. The
+// swappedPublicKey: a member grants the key to a user, but the server presents a false public key of that user. The
 // right fingerprint was confirmed before, was typed, or is in the keyring.
 func swappedPublicKey(t *testing.T, s *scene) {
 	right := grantTo(s.mallory)
@@ -306,8 +306,8 @@ func adminRemovesWithoutKey(t *testing.T, s *scene) {
 	require.NotContains(t, s.boxes["prod"].members, "bob")
 	require.Len(t, s.sent("DELETE", "/users/bob"), 1)
 
-	// The server now reports that a key change is due. Even a grant then changes the key, and Bob does not get the new
-	// key.
+	// The server now reports that a key change is due. Therefore, the next grant must change the key, and must not give
+	// the new key to Bob.
 	s.change(func() {
 		s.boxes["prod"].keyring.Due = []client.KeyringUser{{User: "bob", Fingerprint: s.bob.id.Fingerprint().String()}}
 	})
@@ -321,7 +321,7 @@ func adminRemovesWithoutKey(t *testing.T, s *scene) {
 	require.NotEqual(t, s.now.Key.ID(), now.Key.ID())
 }
 
-// bundleInAuthorization: a request contains an identity where another value belongs, such as the token. The client does
+// bundleInAuthorization: a request contains an identity in place of another value, such as the token. The client does
 // not send the request.
 func bundleInAuthorization(t *testing.T, s *scene) {
 	bundle := s.bob.id.Reveal() + "~" + s.now.Anchor().String()

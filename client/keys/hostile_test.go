@@ -315,7 +315,7 @@ func monthOffline(t *testing.T, s *scene) {
 }
 
 // authorLeft: the account of the keyring's author is deleted, but the author's public key stays. The other members can
-// still read.
+// still read the entries.
 func authorLeft(t *testing.T, s *scene) {
 	s.change(func() {
 		s.boxes["prod"].keyring.Author.User = ""
@@ -326,7 +326,8 @@ func authorLeft(t *testing.T, s *scene) {
 	require.NoError(t, s.read(t, s.bob.fresh(t, s.server)))
 }
 
-// authorReset: the author of the keyring has another identity now. The other members can still read.
+// authorReset: the author has replaced the identity that signed the keyring. The other members can still read the
+// entries.
 func authorReset(t *testing.T, s *scene) {
 	s.change(func() { s.register("anna", GenerateIdentity().Public()) })
 	require.NoError(t, s.read(t, s.bob))

@@ -32,8 +32,8 @@ type Identity struct {
 	public PublicKey
 }
 
-// GenerateIdentity returns a new identity. Lock the identity or store the text of Reveal, because a lost identity
-// cannot be recovered in any other way.
+// GenerateIdentity returns a new identity. Lock the identity or store the text of Reveal. There is no other way to
+// recover the identity after a loss.
 func GenerateIdentity() *Identity {
 	var seed [keyLen]byte
 	_, _ = rand.Read(seed[:]) // crypto/rand.Read never returns an error
@@ -92,8 +92,8 @@ func ParsePublicKey(text string) (PublicKey, error) {
 		return PublicKey{}, badPublicKey(nil)
 	}
 	key := PublicKey{[publicLen]byte(raw)}
-	// Detect a malformed key by wrapping test bytes to it. A recipient with a malformed key would block every later key
-	// change, because no box key can be wrapped to it.
+	// Detect a malformed key by wrapping test bytes to it. No box key can be wrapped to a malformed key, so a recipient
+	// with such a key would block every later key change.
 	if _, err := key.wrap(nil, make([]byte, keyLen)); err != nil {
 		return PublicKey{}, badPublicKey(err)
 	}

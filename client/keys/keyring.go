@@ -130,8 +130,8 @@ func (k *Keyring) signed() []byte {
 	return slices.Concat(part([]byte(signatureLabel)), k.Head.Bytes(), k.Chain)
 }
 
-// digest identifies the exact bytes of a keyring. It omits the recipients, because the head already contains their
-// hash.
+// digest returns a hash that identifies the keyring. The hashed bytes need not include the recipients, because the head
+// contains the hash of the recipients.
 func (k *Keyring) digest() [32]byte { return sha256.Sum256(slices.Concat(k.signed(), k.Signature)) }
 
 // Open verifies that the parts of the keyring belong together, and decrypts its box keys. The argument wrapped is the

@@ -58,14 +58,14 @@ func signUp(t *testing.T, c *client.Client, name string, password client.Secret)
 	return m
 }
 
-// use gives the member an identity and a memory directory, as on another machine.
+// use gives the member an identity and a memory directory, as on a new machine.
 func (m *member) use(t *testing.T, id *keys.Identity, dir string) {
 	t.Helper()
 	m.id, m.holder = id, keys.NewHolder(keys.Config{Identity: id, Memory: keys.OpenMemory(dir)})
 	m.client = m.client.WithIdentity(m.holder)
 }
 
-// join creates a user with an identity. If box is not empty, the user becomes a member of that box.
+// join creates a user with an identity. If the argument box is not "", the user becomes a member of that box.
 func (m *member) join(t *testing.T, box, name, role string) *member {
 	t.Helper()
 	password := client.NewSecret(name + "-password")

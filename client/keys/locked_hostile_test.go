@@ -102,7 +102,8 @@ func lockedOtherVersion(t *testing.T, s *scene) {
 	}
 }
 
-// wrongFingerprint: the server names another fingerprint, or presents the locked identity of another user.
+// wrongFingerprint: the server presents a locked identity with a wrong fingerprint, or the locked identity of another
+// user.
 func wrongFingerprint(t *testing.T, s *scene) {
 	s.lock(s.bob, "words", func(l *client.LockedIdentity) { l.Fingerprint = s.mallory.id.Fingerprint().String() })
 	s.unlockFails(t, s.bob, "words")

@@ -93,8 +93,8 @@ func (k *known) urlOf(url string) (ID, bool) {
 }
 
 // checkPlace returns an error if the client knows another installation at the URL, or knows the installation under
-// another URL. The second check detects a restored copy of a database: it has the same installation id and the same
-// keys.
+// another URL. The second check detects a server with a restored copy of the database. The copy contains the same
+// installation id and the same keys as the original.
 func (k *known) checkPlace(url string, id ID) error {
 	if at, ok := k.urlOf(url); ok && at != id {
 		return fault(client.ErrInstallationChanged,

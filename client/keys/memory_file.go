@@ -43,8 +43,8 @@ func readKnown(path string) (*known, error) {
 		err = json.Unmarshal(text, &k)
 	}
 	if err != nil {
-		// An unreadable memory must not count as an empty one, because the client would then accept every keyring
-		// again.
+		// An unreadable memory must not count as an empty one, because a client with an empty memory accepts every
+		// keyring.
 		return nil, fault(client.ErrMemoryUnwritable, "cannot read the file "+path+": "+
 			"this client stores the boxes and users that it knows in this file; "+
 			"correct the permissions of the file, or restore the file from a backup", err)

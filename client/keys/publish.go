@@ -11,7 +11,7 @@ import (
 // keyring in the meantime.
 const maxTries = 3
 
-// draft is a keyring to store in place of another one.
+// draft is a keyring that is ready to be stored.
 type draft struct {
 	*Opened
 

@@ -94,7 +94,7 @@ func (h *Holder) Repair(ctx context.Context, c *client.Client, box string) (drop
 	return dropped, err
 }
 
-// stale returns the recipients who are no longer active members of a box, or who have another identity now.
+// stale returns the recipients who are no longer active members of a box, or who have replaced their identity.
 func (h *Holder) stale(ctx context.Context, c *client.Client, box string, recipients []Recipient) ([]client.KeyringUser,
 	error) {
 	found := make([]*client.KeyringUser, len(recipients))
@@ -129,10 +129,10 @@ func (h *Holder) stale(ctx context.Context, c *client.Client, box string, recipi
 	return stale, err
 }
 
-// Regain makes the caller's current identity a recipient of the keyring. The argument with is another identity that can
+// Regain makes the caller's current identity a recipient of the keyring. The last argument is another identity that can
 // open the keyring: a former identity of the caller, or the identity of a recovery user. The key changes, and the
 // caller's former identities do not get the new key. The caller must have the role boxadmin. One of the caller's
-// identities must be a recipient of the stored keyring, even if the argument with is the identity of a recovery user.
+// identities must be a recipient of the stored keyring, even if the last argument is the identity of a recovery user.
 // If the current identity is a recipient already, Regain changes nothing.
 func (h *Holder) Regain(ctx context.Context, c *client.Client, box string,
 	with *Identity) (dropped []client.KeyringUser, err error) {

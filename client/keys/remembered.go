@@ -72,8 +72,8 @@ func (r remembered) stored() *client.StoredKeyring {
 	}
 }
 
-// rememberedOf converts a keyring to the form in which the client stores it. If s has no recipients and old is the same
-// keyring, rememberedOf takes the recipients from old.
+// rememberedOf converts a keyring to the form in which the client stores it. If s has no recipients, but the argument
+// old holds the same keyring, rememberedOf copies the recipients from old.
 func rememberedOf(s *client.StoredKeyring, old remembered) remembered {
 	r := remembered{
 		ETag:       s.ETag,

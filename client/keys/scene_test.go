@@ -104,7 +104,7 @@ func (s *scene) present(name string, k *Keyring) {
 	})
 }
 
-// replaceWrapped makes the server present another wrapped key to Bob.
+// replaceWrapped makes the server present the given wrapped key to Bob instead of the right one.
 func (s *scene) replaceWrapped(wrapped []byte) {
 	s.change(func() {
 		stored := *s.boxes["prod"].keyring

@@ -167,8 +167,7 @@ func TestEveryFlippedByteOfAText(t *testing.T) {
 func second[T any](_ T, err error) error { return err }
 
 // TestEveryFlippedByteOfALockedIdentity flips each byte after the salt of Argon2id. It derives the key only once,
-// because each derivation is slow. The earlier bytes are the version and the salt; TestLockedIdentityForOthers flips
-// some of them.
+// because each derivation is slow. For the version and the salt, see TestLockedIdentityForOthers.
 func TestEveryFlippedByteOfALockedIdentity(t *testing.T) {
 	t.Parallel()
 	v := readVectors(t).Identities[0]

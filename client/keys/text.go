@@ -14,7 +14,8 @@ func fault(kind error, message string, cause error) error {
 	return client.NewKeyError(kind, message, cause)
 }
 
-// checksumDigits is the length of the checksum of a written form. It detects typing errors and is no secret.
+// checksumDigits is the length of the checksum of a written form. The checksum detects typing errors, but not
+// deliberate changes.
 const checksumDigits = 6
 
 // canonical rejects padding and trailing bits that are not zero. It ignores line ends, so decode64 rejects them itself.

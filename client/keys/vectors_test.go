@@ -103,8 +103,8 @@ func (v keyringVector) keyring(t testing.TB) *Keyring {
 	return k
 }
 
-// TestVectorsAreThoseOfTheSpecification computes all vectors again with the second implementation of the formats, which
-// does not use this package.
+// TestVectorsAreThoseOfTheSpecification computes all vectors again with the second implementation of the formats. That
+// implementation does not use this package.
 func TestVectorsAreThoseOfTheSpecification(t *testing.T) {
 	t.Parallel()
 	for _, v := range readVectors(t).Identities {

@@ -51,9 +51,9 @@ func (e *Entry) ReadBytes() ([]byte, error) {
 	return entry.Value, nil
 }
 
-// Read returns the entry as nested maps. koanf calls Read if Load gets no parser. Whole numbers become int64, because
-// koanf's JSON parser would make them float64 and lose digits. Read returns the same errors as client.ReadEntry, and
-// also an error for an entry that is not a JSON object. No error repeats the value.
+// Read returns the entry as nested maps. koanf calls Read if Load gets no parser. Whole numbers become int64. The JSON
+// parser of koanf converts them to float64, which loses digits. Read returns the errors of client.ReadEntry, and an
+// error for an entry that is not a JSON object. No error repeats the value.
 func (e *Entry) Read() (map[string]any, error) {
 	text, err := e.ReadBytes()
 	if err != nil {
