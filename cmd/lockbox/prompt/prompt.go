@@ -133,7 +133,8 @@ func ask(ctx context.Context, question string, hidden bool, read func(*os.File) 
 	}
 	defer before.restore(terminal)
 	if hidden {
-		// Turn the echo off before the question appears, because a user can type before the next statement runs.
+		// Turn the echo off before the question appears. Otherwise, the terminal would show the keys that a fast user
+		// types between the question and the change.
 		if err := hide(terminal); err != nil {
 			return "", err
 		}

@@ -31,12 +31,13 @@ func (s state) restore(terminal *os.File) {
 }
 
 // hide turns off the echo and the line editing of the kernel. The line editing would limit a line to 4 KiB, and it
-// would leave all but the first line of a paste to the shell. Ctrl-C still interrupts the program. hide does not
-// discard input that the user typed before.
+// would leave all but the first line of a paste to the shell. Ctrl-C still interrupts the program. Input that the user
+// typed before the call stays available to the next read.
 func hide(terminal *os.File) error { return setRaw(terminal, 1, 0) }
 
-// setRaw turns off the echo and the line editing. If tenths is 0, a read returns when it has received minimum bytes. If
-// minimum is 0, a read returns at the first byte, or without a byte after the given tenths of a second.
+// setRaw turns off the echo and the line editing. If tenths is 0, a read waits until it has received as many bytes as
+// the argument minimum states. If minimum is 0, a read waits for one byte, but at most for the given tenths of a
+// second.
 func setRaw(terminal *os.File, minimum, tenths uint8) error {
 	termios, err := unix.IoctlGetTermios(int(terminal.Fd()), getTermios)
 	if err != nil {

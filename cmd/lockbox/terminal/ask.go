@@ -50,7 +50,8 @@ func (s *session) secret(ctx context.Context, question secretQuestion) (client.S
 	} else {
 		text, err = ask(ctx, question.ask, question.text, question.flag)
 	}
-	// An unlock passphrase must not reach the server.
+	// The server must never learn an unlock passphrase. Users can confuse it with the password, which is sent to the
+	// server.
 	if err == nil && question.flag == "--password-stdin" && keys.LooksLikePassphrase(text) {
 		err = &usageError{errors.New("this looks like an unlock passphrase, and the server must never learn it: " +
 			"enter the password of the account")}

@@ -22,9 +22,10 @@ func permissionNames(list []client.Permission) []string {
 
 // permissionFlags are the mutually exclusive ways to change permissions.
 type permissionFlags struct {
-	// The permissions in set replace all existing permissions.
+	// set holds the permissions that replace all existing permissions.
 	set []string
-	// The permissions in add are granted, and those in remove are revoked. All other permissions stay the same.
+	// add holds the permissions to grant, and remove holds the permissions to revoke. All other permissions stay the
+	// same.
 	add, remove []string
 	// none revokes all permissions.
 	none bool
