@@ -190,7 +190,8 @@ func awaitFirst(events eventStream) (eventStream, error) {
 }
 
 // auditTable prints columns of fixed width, so that each line can be printed before the next page arrives. If more
-// events exist than the parameter limit allows, auditTable stops and reports this on a terminal.
+// events exist than the parameter limit allows, auditTable stops. It then prints a notice if standard error is a
+// terminal.
 func (s *session) auditTable(events eventStream, limit int) error {
 	const layout = "%-19s  %-20s  %-9s  %-16s  %-15s  %s\n"
 	if _, err := fmt.Fprintf(s.out, layout, "TIME", "ACTION", "OUTCOME", "USER", "ADDRESS", "SUBJECT"); err != nil {

@@ -108,8 +108,7 @@ func changePermissions(ctx context.Context, server *client.Client, box, user str
 func parsePermissions(names []string) ([]client.Permission, error) {
 	parsed := make([]client.Permission, len(names))
 	for i, name := range names {
-		// UnmarshalText ignores letter case. It also accepts names that are no permissions, so the next line checks the
-		// result.
+		// UnmarshalText ignores letter case. It does not reject an unknown name, so the next line does.
 		_ = parsed[i].UnmarshalText([]byte(strings.TrimSpace(name)))
 		if !slices.Contains(client.Permissions(), parsed[i]) {
 			return nil, &usageError{fmt.Errorf("unknown permission %q: use %s", name,

@@ -24,7 +24,8 @@ time.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeFirst(s.completeAddresses()),
 		RunE: func(command *cobra.Command, args []string) error {
-			// Check the flag first, because the check needs no profile and no server.
+			// Check the flag before the profile is read, so that a wrong flag is reported without a profile or a
+			// server.
 			if err := checkVersionFlag(command, "if-version", options.IfMatch); err != nil {
 				return err
 			}
@@ -35,7 +36,8 @@ time.`,
 			if err := server.DeleteEntry(command.Context(), at.box, at.key, &options); err != nil {
 				return err
 			}
-			// The command did not ask for confirmation, so the notice names the first step to restore the entry.
+			// The command did not ask for confirmation. The notice therefore names the command that lists the versions
+			// to restore.
 			s.report("Deleted %s. To see the versions that can be restored, run: lockbox history %[1]s", at)
 			return nil
 		},

@@ -244,8 +244,8 @@ func (s *session) lockIdentity(ctx context.Context, server *client.Client, yes b
 	return nil
 }
 
-// identityExportCommand prints the unlocked identity. On a terminal, it asks for confirmation first, because the text
-// is a secret that opens every box of the user.
+// identityExportCommand prints the unlocked identity. If the text would appear on a terminal, the command first asks
+// for confirmation, because the text is a secret that opens every box of the user.
 func identityExportCommand(s *session) *cobra.Command {
 	var yes bool
 	command := &cobra.Command{
