@@ -49,8 +49,8 @@ moment. The command needs pg_dump of the server's version or newer, and a direct
 	}
 }
 
-// backupVerifyCommand reads the URL of the scratch database from a file: the URL contains a password, and other users
-// can see the arguments of a program.
+// backupVerifyCommand reads the URL of the scratch database from a file, because the URL contains a password, and other
+// users can see the arguments of a program.
 func backupVerifyCommand() *cobra.Command {
 	var scratchFile string
 	command := &cobra.Command{

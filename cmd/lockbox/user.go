@@ -43,7 +43,7 @@ as an admin, use lockbox users, which works over HTTP.`,
 	return command
 }
 
-// withOperator opens the database and the key ring, calls run and closes both again.
+// withOperator opens the database and the key ring, calls the function run, and closes the database and the key ring.
 func withOperator(command *cobra.Command, run func(ctx context.Context, operator identity.Operator) error) error {
 	config, log, err := settings()
 	if err != nil {

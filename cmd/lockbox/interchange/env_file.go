@@ -53,9 +53,9 @@ func isQuoted(value string) bool {
 var githubOwn = []string{"GITHUB_", "RUNNER_"}
 
 // WriteGitHub writes variables in the format of the file $GITHUB_ENV of GitHub Actions. Before and after a value of
-// several lines, it writes a line with a delimiter. The delimiter is random, because a value that contained it could
-// set other variables. WriteGitHub returns an error and writes nothing if the runner does not accept a variable or if a
-// value ends in CR, which runners on Windows would remove. The error names the variable. The caller must call
+// several lines, it writes a line with a delimiter. The delimiter is random, because a value could otherwise contain it
+// and set other variables. WriteGitHub returns an error and writes nothing if the runner does not accept a variable or
+// if a value ends in CR, which runners on Windows would remove. The error names the variable. The caller must call
 // WriteGitHubMasks first.
 func WriteGitHub(out io.Writer, variables []Variable) error {
 	if err := checkCarried(variables); err != nil {

@@ -57,8 +57,8 @@ func (p Profile) SignedOut() Profile {
 	return p
 }
 
-// HoldsAPIKey reports whether Token is an API key. Before a command deletes the token, it must know the difference: a
-// session expires, but an API key stays valid on the server even if no copy of it exists. In a profile without
+// HoldsAPIKey reports whether Token is an API key. Before a command deletes the token, it must know the kind of the
+// token: a session expires, but an API key stays valid on the server even if no copy of it exists. In a profile without
 // APIKeyID, a token that never expires is an API key.
 func (p Profile) HoldsAPIKey() bool {
 	return p.APIKeyID != "" || p.SignedIn() && p.RefreshToken == "" && p.ExpiresAt.IsZero()

@@ -70,9 +70,9 @@ func readHidden(terminal *os.File) (string, error) {
 	return typed.result(rest)
 }
 
-// drain reads the input that remains after a line, for example the other lines of a paste. A terminal or a slow
-// connection can deliver a paste in parts, so drain waits until no input has arrived for quietTenths. It changes the
-// mode of the terminal.
+// drain reads the input that remains after a line, for example the second and later lines of a paste. A terminal or a
+// slow connection can deliver a paste in parts, so drain waits until no input has arrived for quietTenths. It changes
+// the mode of the terminal.
 func drain(terminal *os.File) ([]byte, error) {
 	if err := setRaw(terminal, 0, quietTenths); err != nil {
 		return nil, err
@@ -89,9 +89,9 @@ func drain(terminal *os.File) ([]byte, error) {
 	}
 }
 
-// readRaw reads available input. It returns no bytes at the end of the input. When drain calls it, it also returns no
-// bytes if no input arrives within quietTenths. It does not use os.File.Read, because that method returns io.EOF in
-// both cases.
+// readRaw reads available input. It returns no bytes at the end of the input. In the mode that drain sets, an empty
+// result can instead mean that no input has arrived within quietTenths. readRaw does not use os.File.Read, because that
+// method returns io.EOF in both cases.
 func readRaw(terminal *os.File) ([]byte, error) {
 	fd, buffer := int(terminal.Fd()), make([]byte, 4096)
 	if err := unix.SetNonblock(fd, false); err != nil { // the time limit has no effect in non-blocking mode

@@ -17,7 +17,7 @@ import (
 
 // The questions for second factors.
 const (
-	// totpQuestion asks for a TOTP code at sign-in. It is also used for requests that accept no recovery code.
+	// totpQuestion asks for a TOTP code, at sign-in and for requests that accept no recovery code.
 	totpQuestion = "TOTP code: "
 	// totpOrRecoveryQuestion asks for a TOTP code or a recovery code, for example before a change of the two-factor
 	// settings.

@@ -7,9 +7,9 @@ import (
 )
 
 // deleteCommand deletes an entry (DELETE /boxes/{box}/entries/{key}). The command needs the permission deleteEntry, but
-// no encryption key. With --if-version, the exit code is exitConflict if the newest version has another number. The
-// server keeps the versions of a deleted entry for LOCKBOX_DELETED_ENTRY_RETENTION and deletes them permanently
-// afterwards.
+// no encryption key. With --if-version, the exit code is exitConflict if the newest version does not have the given
+// number. The server keeps the versions of a deleted entry for LOCKBOX_DELETED_ENTRY_RETENTION and deletes them
+// permanently afterwards.
 func deleteCommand(s *session) *cobra.Command {
 	var options client.DeleteOptions
 	command := &cobra.Command{

@@ -81,8 +81,8 @@ func dropletListCommand(s *session) *cobra.Command {
 	}
 }
 
-// dropletActionCommand returns a command that runs action on one droplet and then prints all droplets. The caller needs
-// at least the group manager. The exit code is exitNotFound if the droplet does not exist.
+// dropletActionCommand returns a command that calls the function action for one droplet and then prints all droplets.
+// The caller needs at least the group manager. The exit code is exitNotFound if the droplet does not exist.
 func dropletActionCommand(s *session, verb, short string,
 	action func(*client.Client, context.Context, string) ([]client.Droplet, error)) *cobra.Command {
 	// The help texts of the actions differ only in the verb.

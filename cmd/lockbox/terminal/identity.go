@@ -194,7 +194,7 @@ func (s *session) place(ctx context.Context, server *client.Client) (*keys.Memor
 }
 
 // identityLockCommand removes the unlocked identity from this machine. If the server keeps no locked copy, the command
-// asks for confirmation, because the last copy could be lost.
+// asks for confirmation, because the removed copy could be the last one.
 func identityLockCommand(s *session) *cobra.Command {
 	var yes bool
 	command := &cobra.Command{

@@ -47,9 +47,10 @@ type itemChange int
 const (
 	// itemAdded means that the entry does not exist yet.
 	itemAdded itemChange = iota
-	// itemChanged means that the entry has another value. The user must confirm the change.
+	// itemChanged means that the value in the file differs from the value of the entry. The user must confirm the
+	// change.
 	itemChanged
-	// itemUnchanged means that the entry already has the value. The import does not write the entry.
+	// itemUnchanged means that the entry already has the value in the file. The import does not write the entry.
 	itemUnchanged
 )
 

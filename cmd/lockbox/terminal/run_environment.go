@@ -130,7 +130,7 @@ var divertingVariables = []string{
 var divertingSuffixes = []string{"_PROXY", "_CA_CERTS", "_CA_BUNDLE", "_CERT_FILE", "_SSL_NO_VERIFY",
 	"_TLS_REJECT_UNAUTHORIZED"}
 
-// unsafePrefixes are the prefixes of further unsafe variables. For example, the prefix LUA_INIT also matches
+// unsafePrefixes match unsafe variables by the beginning of the name. For example, the prefix LUA_INIT also matches
 // LUA_INIT_5_4, which Lua 5.4 reads instead of LUA_INIT.
 var unsafePrefixes = []string{"LD_", "DYLD_", "BASH_FUNC_", "PERL5", "GIT_CONFIG", "LUA_INIT", "LUA_PATH",
 	"LUA_CPATH"}
