@@ -49,8 +49,8 @@ moment. The command needs pg_dump of the server's version or newer, and a direct
 	}
 }
 
-// backupVerifyCommand reads the URL of the scratch database from a file: the URL contains a password, and other users
-// can see the arguments of a program.
+// backupVerifyCommand reads the URL of the scratch database from a file, because the URL contains a password, and other
+// users can see the arguments of a program.
 func backupVerifyCommand() *cobra.Command {
 	var scratchFile string
 	command := &cobra.Command{
@@ -129,15 +129,15 @@ func optional(args []string) string {
 	return args[0]
 }
 
-// printBackup prints the two paths on the first two lines. Each line begins with a name, so that scripts can find the
-// path.
+// printBackup prints the path of the dump on the first line, and the path of the manifest on the second line. Each of
+// these lines begins with a name, so that scripts can find the path.
 func printBackup(out io.Writer, report boot.BackupReport) {
 	fmt.Fprintf(out, "dump: %s\nmanifest: %s\n%d bytes, %d rows, schema %06d\n", report.Dump, report.Manifest,
 		report.Bytes, report.Rows, report.SchemaVersion)
 }
 
-// printVerified prints the time of the backup and the numbers of checked rows. The time is necessary: if an attacker
-// replaces a backup with an older one, the older one passes all checks.
+// printVerified prints the time of the backup and the numbers of checked rows. Only this time reveals that an attacker
+// replaced the backup with an older one, because an older backup passes all checks.
 func printVerified(out io.Writer, done boot.Verification) {
 	fmt.Fprintf(out, "%s can be restored: it was made at %s and has %d rows and schema version %06d\n"+
 		"decrypted with the server keys: %d entry versions, %d passwords, %d TOTP secrets, %d locked identities\n",

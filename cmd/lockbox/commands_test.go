@@ -15,7 +15,8 @@ import (
 )
 
 // commands returns all descendants of a command that have no subcommands. If the command itself has no subcommands,
-// commands returns only this command. The result omits help and other commands that cobra adds at run time.
+// commands returns only this command. The result omits the help command and all other commands that cobra adds at run
+// time.
 func commands(command *cobra.Command) []*cobra.Command {
 	if !command.HasSubCommands() {
 		return []*cobra.Command{command}

@@ -38,8 +38,8 @@ func devCommand() *cobra.Command {
 	return command
 }
 
-// announce waits until the server is ready. Then it prints the URL of the server and commands to try. It returns early
-// if ctx ends.
+// announce waits until the server is ready. Then it prints the URL of the server and commands to try. If ctx ends
+// first, announce prints nothing.
 func announce(ctx context.Context, out io.Writer, dev *boot.Dev) {
 	select {
 	case <-ctx.Done():

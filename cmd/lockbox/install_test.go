@@ -10,7 +10,7 @@ import (
 )
 
 // installOver runs lockbox install in a new folder and returns the path of the copy. If content is not "", installOver
-// first creates a file with this content and this mode at that path.
+// first writes a file with this content and mode to the same path.
 func installOver(t *testing.T, content string, mode os.FileMode) string {
 	t.Helper()
 	to := filepath.Join(t.TempDir(), "lockbox")

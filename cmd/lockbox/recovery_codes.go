@@ -50,8 +50,8 @@ audited.`,
 	return command
 }
 
-// listPlainRecoveryCodes prints a table of the users with such codes. Below the table, it prints the commands that
-// convert or delete the codes.
+// listPlainRecoveryCodes prints a table of the users whose recovery codes an older release stored. Below the table, it
+// prints the commands that convert or delete the codes.
 func listPlainRecoveryCodes(ctx context.Context, command *cobra.Command, keys *serverkeys.Service) error {
 	users, err := keys.PlainRecoveryCodes(ctx)
 	if err != nil {

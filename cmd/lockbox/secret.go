@@ -22,7 +22,7 @@ func secretCommand() *cobra.Command {
 	return command
 }
 
-// withServerKeys opens the database and the key ring, calls run and closes both again.
+// withServerKeys opens the database and the key ring, calls the function run, and closes the database and the key ring.
 func withServerKeys(command *cobra.Command, grace time.Duration,
 	run func(ctx context.Context, keys *serverkeys.Service) error) error {
 	protectMemory() // before any key is read

@@ -36,8 +36,9 @@ its TLS certificate and key again.`,
 					return err
 				}
 			}
-			// Do not call the function settings here, because serve must check all settings. AllMistakes also reports
-			// settings that contradict each other.
+			// Do not call the function settings here, because it does not call Config.Validate, and serve must check
+			// all settings. AllMistakes joins the errors of Validate and ReadEnvironment, so that one message lists all
+			// mistakes.
 			config, unknown, err := boot.ReadEnvironment(os.Environ())
 			if err := boot.AllMistakes(err, config.Validate(), unknown); err != nil {
 				return fmt.Errorf("invalid settings:\n%w", err)

@@ -43,7 +43,7 @@ as an admin, use lockbox users, which works over HTTP.`,
 	return command
 }
 
-// withOperator opens the database and the key ring, calls run and closes both again.
+// withOperator opens the database and the key ring, calls the function run, and closes the database and the key ring.
 func withOperator(command *cobra.Command, run func(ctx context.Context, operator identity.Operator) error) error {
 	config, log, err := settings()
 	if err != nil {
@@ -139,8 +139,8 @@ func userListCommand() *cobra.Command {
 	}
 }
 
-// userActionCommand returns a command that calls act with its argument, the name of a user. After a success, the
-// command prints the name and the text in done.
+// userActionCommand returns a command that calls the function act with a user name, which is the argument of the
+// command. After a success, the command prints the name and the text in done.
 func userActionCommand(use, short, done string,
 	act func(ctx context.Context, operator identity.Operator, name string) error) *cobra.Command {
 	example := "  lockbox user " + strings.ReplaceAll(use, "NAME", "anna")

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Changes is the result of Compare. Its lists contain paths of fields, in the syntax of Value.Field. Removed has the
-// order of the old value, and the other lists have the order of the new value.
+// Changes is the result of Compare. Its lists contain paths of fields, in the syntax of Value.Field. The paths in
+// Removed are in the order of the old value. The paths in the other lists are in the order of the new value.
 type Changes struct {
 	Added     []string `json:"added"`
 	Changed   []string `json:"changed"`
@@ -75,8 +75,8 @@ func leavesOf(value Value) leaves {
 func (l *leaves) collect(path []string, value Value) {
 	if value.isObject && len(value.members) > 0 && l.canExpand(path, value) {
 		for _, each := range value.members {
-			// All members of the object use the same slice path, so append must copy it. The full slice expression
-			// forces the copy.
+			// All members of the object share the array of the slice path. The full slice expression makes append copy
+			// it, so that no member overwrites the path of another one.
 			l.collect(append(path[:len(path):len(path)], each.label()), each.value)
 		}
 		return

@@ -194,7 +194,8 @@ func (r *dotenvReader) set(name, value string) {
 	r.members = append(r.members, member{name: name, value: Text(value)})
 }
 
-// endLine moves the reader to the next line. The current line is rest[:end], without its line end.
+// endLine moves the reader to the next line. The argument end is the length of the current line in rest, without the
+// line end.
 func (r *dotenvReader) endLine(end int) {
 	r.line += strings.Count(r.rest[:end], "\n") + 1
 	r.crlf = end > 0 && r.rest[end-1] == '\r'

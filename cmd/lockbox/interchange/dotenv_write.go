@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// WriteDotenv writes variables as a .env file. A POSIX shell can also read this file (set -a; . ./.env) and sets the
-// same values. WriteDotenv does not quote a value of letters, digits and a few other characters. It puts a value that
+// WriteDotenv writes variables as a .env file. A POSIX shell can read this file (set -a; . ./.env) and sets the same
+// values. WriteDotenv does not quote a value of letters, digits and a few other characters. It puts a value that
 // contains a single quote into double quotes, with a backslash before '"', '\', '$' and '`'. It puts all other values
 // into single quotes, which need no escapes. It does not escape line ends. If a value contains a NUL character,
 // WriteDotenv returns an error and writes nothing.

@@ -53,9 +53,10 @@ func isQuoted(value string) bool {
 var githubOwn = []string{"GITHUB_", "RUNNER_"}
 
 // WriteGitHub writes variables in the format of the file $GITHUB_ENV of GitHub Actions. Before and after a value of
-// several lines, it writes a line with a delimiter. The delimiter is random, so no line of the value can be equal to
-// it. WriteGitHub returns an error and writes nothing if the runner does not accept a variable or if a value ends in
-// CR, which runners on Windows would remove. The error names the variable. The caller must call WriteGitHubMasks first.
+// several lines, it writes a line with a delimiter. The delimiter is random, because a value could otherwise contain it
+// and set other variables. WriteGitHub returns an error and writes nothing if the runner does not accept a variable or
+// if a value ends in CR, which runners on Windows would remove. The error names the variable. The caller must call
+// WriteGitHubMasks first.
 func WriteGitHub(out io.Writer, variables []Variable) error {
 	if err := checkCarried(variables); err != nil {
 		return err
@@ -91,7 +92,7 @@ func WriteGitHubMasks(out io.Writer, variables []Variable) error {
 	mask := func(value string) {
 		if strings.TrimSpace(value) != "" && !written[value] {
 			written[value] = true
-			// The runner decodes %25, %0D and %0A in a mask.
+			// The runner decodes %25, %0D and %0A in a mask, so encode these three characters.
 			escaped := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(value)
 			text.WriteString("::add-mask::" + escaped + "\n")
 		}

@@ -88,7 +88,7 @@ func Read(format Format, text []byte) (Value, error) {
 // Options are settings of Write. Some formats ignore them.
 type Options struct {
 	Naming Naming
-	// Only the format Kubernetes uses Secret.
+	// Write uses the field Secret only if the format is Kubernetes.
 	Secret Secret
 }
 

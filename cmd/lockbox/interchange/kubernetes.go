@@ -13,7 +13,7 @@ import (
 // Secret identifies a Kubernetes Secret.
 type Secret struct {
 	Name string
-	// Namespace may be empty. The manifest then names no namespace, and kubectl uses its current namespace.
+	// If Namespace is "", the manifest names no namespace, and kubectl uses its current namespace.
 	Namespace string
 }
 
@@ -58,8 +58,8 @@ func WriteKubernetes(out io.Writer, secret Secret, variables []Variable) error {
 	if err != nil {
 		return err
 	}
-	// A Secret may have a name such as true or 1. Quote each name that a user chooses, because YAML would not read such
-	// a name as a string.
+	// A Secret may have the name true or 1. Quote each name that a user chooses, because without quotes, YAML would
+	// read these two as a boolean and a number.
 	metadata := mapping("name", yamlString(secret.Name))
 	if secret.Namespace != "" {
 		metadata.Content = append(metadata.Content, yamlName("namespace"), yamlString(secret.Namespace))
@@ -87,7 +87,7 @@ func secretData(variables []Variable) (*yaml.Node, error) {
 	return data, nil
 }
 
-// mapping returns a YAML mapping. Its arguments are pairs of a name (string) and a value (*yaml.Node).
+// mapping returns a YAML mapping. The arguments alternate: a name (string) is followed by its value (*yaml.Node).
 func mapping(namesAndNodes ...any) *yaml.Node {
 	node := &yaml.Node{Kind: yaml.MappingNode}
 	for _, each := range namesAndNodes {

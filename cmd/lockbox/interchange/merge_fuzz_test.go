@@ -7,8 +7,8 @@ import (
 )
 
 // FuzzMerge merges arbitrary pairs of objects. The result must have the names of both objects, and the values of the
-// second object must take precedence. A second merge with the same object must change nothing. An object must not
-// change if it is merged with an empty object or with itself.
+// second object must take precedence. Merging the second object into the result again must change nothing. An object
+// must not change if it is merged with an empty object or with itself.
 func FuzzMerge(f *testing.F) {
 	for _, pair := range [][2]string{
 		{`{}`, `{}`}, {`{"a":1}`, `{"a":2,"b":3}`}, {`{"a":{"b":1,"c":2}}`, `{"a":{"b":{"d":null}}}`},

@@ -118,7 +118,7 @@ func written(t *testing.T, format Format, value Value) []byte {
 	return out.Bytes()
 }
 
-// same compares name by name, because a diff of a thousand values would be unreadable.
+// same compares the two maps one name at a time, because a diff of a thousand values would be unreadable.
 func same(t *testing.T, want, got map[string]string) {
 	t.Helper()
 	require.Len(t, got, len(want))

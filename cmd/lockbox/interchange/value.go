@@ -21,8 +21,8 @@ const maxDepth = 100
 // checkSyntax has succeeded.
 var errNotJSON = errors.New("invalid JSON")
 
-// Value is a JSON value. Unlike a value that encoding/json decodes, it keeps the order of an object's names and the
-// digits of a number. The zero Value is not valid JSON. Values are immutable and safe for concurrent use.
+// Value is a JSON value. Unlike a value that encoding/json decodes, a Value keeps the order of an object's names and
+// the digits of a number. The zero Value is not valid JSON. Values are immutable and safe for concurrent use.
 type Value struct {
 	// text is the original JSON, without white space before and after it.
 	text     json.RawMessage
@@ -36,8 +36,7 @@ type member struct {
 	name  string
 	value Value
 	// damaged is "" for most members. If the name in the JSON contains half of a surrogate pair, the decoder replaces
-	// the half, so the field name is wrong. In this case, damaged is the name as it appears in the JSON, without
-	// quotes.
+	// this half. The field called name is then wrong, and damaged has the text of the name in the JSON, without quotes.
 	damaged string
 }
 
@@ -86,7 +85,7 @@ func checkSyntax(text []byte) error {
 }
 
 // parse reads the next value of the decoder. For an object, it parses the members recursively. For any other value, it
-// only keeps the JSON. The argument path is the path of the value, for errors.
+// keeps the JSON as text. The argument path is the path of the value, for errors.
 func parse(decoder *json.Decoder, text []byte, path []string) (Value, error) {
 	before := decoder.InputOffset()
 	token, err := decoder.Token()
@@ -121,8 +120,8 @@ func parseObject(decoder *json.Decoder, text []byte, path []string) (Value, erro
 		if raw := text[before:decoder.InputOffset()]; hasHalfPair(raw) {
 			each.damaged = string(bytes.Trim(raw, "\", \t\r\n"))
 		}
-		// All members of the object use the same slice path, so append must copy it. The full slice expression forces
-		// the copy.
+		// All members of the object share the array of the slice path. The full slice expression makes append copy it,
+		// so that no member overwrites the path of another one.
 		inside := append(path[:len(path):len(path)], each.label())
 		if seen[each.label()] {
 			return Value{}, fmt.Errorf("duplicate name %s", quotePath(inside))
@@ -163,8 +162,8 @@ func Text(text string) Value {
 	return Value{text: quote(text)}
 }
 
-// Raw returns a value with the given text, which must be valid JSON. Raw does not parse the text: even if it is an
-// object, the value has no names and IsObject returns false.
+// Raw returns a value with the given text, which must be valid JSON. Raw does not parse the text. Even if the text is
+// an object, the value has no names, and IsObject returns false.
 func Raw(text json.RawMessage) Value { return Value{text: text} }
 
 // Empty returns the object {}.
@@ -347,8 +346,8 @@ func (v Value) WithField(path string, value Value) (Value, error) {
 	return v.withField(path, value, path)
 }
 
-// withField implements WithField. It calls itself for each nested object on the path. The argument path is relative to
-// the current object. The argument whole is the complete path, for errors.
+// withField implements WithField. withField calls itself for each nested object on the path. The argument path is
+// relative to the current object. The argument whole is the complete path, for errors.
 func (v Value) withField(path string, value Value, whole string) (Value, error) {
 	parent := strings.Split(strings.TrimSuffix(strings.TrimSuffix(whole, path), "."), ".")
 	if path == whole {

@@ -130,7 +130,7 @@ func fromScalar(node *yaml.Node) Value {
 	switch tag := node.ShortTag(); {
 	case tag == "!!null":
 		return Value{text: json.RawMessage("null")}
-	// JSON allows only lower case, but YAML also allows True and TRUE.
+	// JSON allows only the spellings true and false, but YAML also allows True and TRUE.
 	case tag == "!!bool":
 		return Value{text: json.RawMessage(strings.ToLower(node.Value))}
 	case node.Style == 0 && node.Value != "" && strings.Contains("-0123456789", node.Value[:1]) &&
@@ -166,8 +166,8 @@ func writeNode(out io.Writer, node *yaml.Node) error {
 }
 
 // toNode converts the value at a path to a YAML node. It returns an error if the nesting is deeper than ReadYAML
-// accepts. Without this limit, a deeply nested value would take minutes, because toNode parses a nested list again at
-// each level.
+// accepts. Without this limit, converting a deeply nested value would take minutes, because each level of a nested list
+// is parsed again.
 func toNode(value Value, path []string) (*yaml.Node, error) {
 	if len(path) > maxDepth {
 		return nil, fmt.Errorf("nested more than %d levels deep", maxDepth)
@@ -247,7 +247,7 @@ var yamlWords = regexp.MustCompile(`^(?i:y|n|yes|no|on|off|true|false|null)$`)
 
 // yamlName returns the node of a name. It omits the quotes if every YAML reader treats the unquoted name as a string.
 func yamlName(name string) *yaml.Node {
-	// Most names are plain words that need no quotes.
+	// Accept only plain words, which most names are.
 	node := yamlString(name)
 	plain := name != "" && isNameRune(rune(name[0]), false) && !strings.ContainsFunc(name, func(c rune) bool {
 		return !isNameRune(c, true) && c != '-' && c != '.'

@@ -57,8 +57,8 @@ func (p Profile) SignedOut() Profile {
 	return p
 }
 
-// HoldsAPIKey reports whether Token is an API key. Before a command deletes the token, it must know the difference: a
-// session expires, but an API key stays valid on the server even if no copy of it exists. In a profile without
+// HoldsAPIKey reports whether Token is an API key. Before a command deletes the token, it must know the kind of the
+// token: a session expires, but an API key stays valid on the server even if no copy of it exists. In a profile without
 // APIKeyID, a token that never expires is an API key.
 func (p Profile) HoldsAPIKey() bool {
 	return p.APIKeyID != "" || p.SignedIn() && p.RefreshToken == "" && p.ExpiresAt.IsZero()
@@ -145,9 +145,10 @@ func Load(path string) (Book, error) {
 	return book, nil
 }
 
-// Change reads the profile file, calls change and writes the result back. It holds the lock until it returns, so no
-// other process can use a refresh token that change uses. If change returns an error, Change returns the same error and
-// does not write the file. An error about the file contains its path and a remedy.
+// Change reads the profile file, calls the function change and writes the result back. It holds the lock until it
+// returns. While the function change uses a refresh token, no other process can therefore use the same token. If the
+// function returns an error, Change returns the same error and does not write the file. An error about the file
+// contains its path and a remedy.
 func Change(path string, change func(*Book) error) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return cannotWrite(err)
@@ -171,7 +172,7 @@ func Change(path string, change func(*Book) error) error {
 	return nil
 }
 
-// CheckWritable returns an error if Change could not write the file. A command that requests a token calls
+// CheckWritable returns an error if Change would be unable to write the file. A command that requests a token calls
 // CheckWritable before the request, because a token that cannot be stored would be lost. CheckWritable creates the
 // directory if necessary.
 func CheckWritable(path string) error {

@@ -29,7 +29,8 @@ const (
 // within this time belongs to the same paste. A person would need longer to type the next command.
 const quietTenths = 5
 
-// maxEscape is longer than the escape sequence of any key. addEscape ends a longer sequence at this length.
+// maxEscape is the maximum length of an escape sequence, in bytes. The sequence of every key is shorter. If a sequence
+// reaches this length, addEscape ends it.
 const maxEscape = 16
 
 // keys collects the keys that a user presses at a hidden prompt. It also handles the keys that edit the line, because

@@ -68,7 +68,7 @@ func Hidden(ctx context.Context, question string) (string, error) {
 
 // HiddenText is like Hidden, but it also accepts several pasted lines. For this, the terminal must support bracketed
 // paste, which marks the end of the pasted text. Without this mark, the end is unknown, so HiddenText returns
-// ErrSeveralLines.
+// ErrSeveralLines for several pasted lines.
 func HiddenText(ctx context.Context, question string) (string, error) {
 	return ask(ctx, question, true, func(terminal *os.File) (string, error) {
 		text, err := readHidden(terminal)
@@ -117,10 +117,10 @@ func FirstLine(in io.Reader) (string, error) {
 	return strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r"), nil
 }
 
-// ask prints a question and calls read in a goroutine, because a read from a terminal cannot be cancelled. Before ask
-// returns, it restores the mode of the terminal and discards unread input, which the shell would otherwise run as
-// commands. If ctx ends before the user answers, ask returns the error of ctx, and the goroutine stays blocked until
-// the process ends.
+// ask prints a question and calls the function read in a goroutine, because a read from a terminal cannot be cancelled.
+// Before ask returns, it restores the mode of the terminal and discards unread input, which the shell would otherwise
+// run as commands. If ctx ends before the user answers, ask returns the error of ctx, and the goroutine stays blocked
+// until the process ends.
 func ask(ctx context.Context, question string, hidden bool, read func(*os.File) (string, error)) (string, error) {
 	terminal, closeTerminal, err := open()
 	if err != nil {
@@ -133,7 +133,8 @@ func ask(ctx context.Context, question string, hidden bool, read func(*os.File) 
 	}
 	defer before.restore(terminal)
 	if hidden {
-		// Turn the echo off before the question appears, because a user can type before the next statement runs.
+		// Turn the echo off before the question appears. Otherwise, the terminal would show the keys that a fast user
+		// types between the question and the change.
 		if err := hide(terminal); err != nil {
 			return "", err
 		}

@@ -31,12 +31,13 @@ func (s state) restore(terminal *os.File) {
 }
 
 // hide turns off the echo and the line editing of the kernel. The line editing would limit a line to 4 KiB, and it
-// would leave all but the first line of a paste to the shell. Ctrl-C still interrupts the program. hide does not
-// discard input that the user typed before.
+// would leave all but the first line of a paste to the shell. Ctrl-C still interrupts the program. Input that the user
+// typed before the call stays available to the next read.
 func hide(terminal *os.File) error { return setRaw(terminal, 1, 0) }
 
-// setRaw turns off the echo and the line editing. If tenths is 0, a read returns when it has received minimum bytes. If
-// minimum is 0, a read returns at the first byte, or without a byte after the given tenths of a second.
+// setRaw turns off the echo and the line editing. If tenths is 0, a read waits until it has received as many bytes as
+// the argument minimum states. If minimum is 0, a read waits for one byte, but at most for the given tenths of a
+// second.
 func setRaw(terminal *os.File, minimum, tenths uint8) error {
 	termios, err := unix.IoctlGetTermios(int(terminal.Fd()), getTermios)
 	if err != nil {
@@ -69,9 +70,9 @@ func readHidden(terminal *os.File) (string, error) {
 	return typed.result(rest)
 }
 
-// drain reads the input that remains after a line, for example the other lines of a paste. A terminal or a slow
-// connection can deliver a paste in parts, so drain waits until no input has arrived for quietTenths. It changes the
-// mode of the terminal.
+// drain reads the input that remains after a line, for example the second and later lines of a paste. A terminal or a
+// slow connection can deliver a paste in parts, so drain waits until no input has arrived for quietTenths. It changes
+// the mode of the terminal.
 func drain(terminal *os.File) ([]byte, error) {
 	if err := setRaw(terminal, 0, quietTenths); err != nil {
 		return nil, err
@@ -88,9 +89,9 @@ func drain(terminal *os.File) ([]byte, error) {
 	}
 }
 
-// readRaw reads available input. It returns no bytes at the end of the input. When drain calls it, it also returns no
-// bytes if no input arrives within quietTenths. It does not use os.File.Read, because that method returns io.EOF in
-// both cases.
+// readRaw reads available input. It returns no bytes at the end of the input. In the mode that drain sets, an empty
+// result can instead mean that no input has arrived within quietTenths. readRaw does not use os.File.Read, because that
+// method returns io.EOF in both cases.
 func readRaw(terminal *os.File) ([]byte, error) {
 	fd, buffer := int(terminal.Fd()), make([]byte, 4096)
 	if err := unix.SetNonblock(fd, false); err != nil { // the time limit has no effect in non-blocking mode

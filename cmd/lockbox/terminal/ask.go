@@ -17,7 +17,7 @@ import (
 
 // The questions for second factors.
 const (
-	// totpQuestion asks for a TOTP code at sign-in. It is also used for requests that accept no recovery code.
+	// totpQuestion asks for a TOTP code, at sign-in and for requests that accept no recovery code.
 	totpQuestion = "TOTP code: "
 	// totpOrRecoveryQuestion asks for a TOTP code or a recovery code, for example before a change of the two-factor
 	// settings.
@@ -50,7 +50,8 @@ func (s *session) secret(ctx context.Context, question secretQuestion) (client.S
 	} else {
 		text, err = ask(ctx, question.ask, question.text, question.flag)
 	}
-	// An unlock passphrase must not reach the server.
+	// The server must never learn an unlock passphrase. Users can confuse it with the password, which is sent to the
+	// server.
 	if err == nil && question.flag == "--password-stdin" && keys.LooksLikePassphrase(text) {
 		err = &usageError{errors.New("this looks like an unlock passphrase, and the server must never learn it: " +
 			"enter the password of the account")}

@@ -33,8 +33,8 @@ type auditFlags struct {
 	filter client.EventFilter
 	// limit is the maximum number of events to print; 0 means all. The server does not know this limit.
 	limit int
-	// since is the value of --since; see parseSince. The command requests events from an earlier time, because clocks
-	// can differ by clockSkew. It then omits the events that are older than the value of --since.
+	// since is the value of --since; see parseSince. Clocks can differ by clockSkew, so the command requests events
+	// that are up to clockSkew older than this value. It prints only the events that are not older than the value.
 	since string
 }
 
@@ -152,8 +152,8 @@ func (s *session) audit(ctx context.Context, server *client.Client, args []strin
 }
 
 // newerThan omits the events that are older than the argument since. Events can be out of order by up to clockSkew, so
-// newer events can follow such an event. The stream therefore ends only at an event that is older by more than
-// clockSkew.
+// an omitted event can be followed by an event that is not older than since. The stream therefore ends only at an event
+// that is older than since by more than clockSkew.
 func newerThan(events eventStream, since time.Time) eventStream {
 	return func(yield func(client.Event, error) bool) {
 		for event, err := range events {
@@ -168,8 +168,8 @@ func newerThan(events eventStream, since time.Time) eventStream {
 	}
 }
 
-// awaitFirst fetches the first event before it returns. If the server refuses the request, the caller therefore gets
-// the error before printing a header or the beginning of a JSON document.
+// awaitFirst fetches the first event before it returns. If the server refuses the request, awaitFirst returns the
+// error. The caller has then not printed a header or the beginning of a JSON document.
 func awaitFirst(events eventStream) (eventStream, error) {
 	// Use Pull2, because a range loop cannot pause in a sequence and continue later. The function stop must be called
 	// to release the sequence.
@@ -190,7 +190,8 @@ func awaitFirst(events eventStream) (eventStream, error) {
 }
 
 // auditTable prints columns of fixed width, so that each line can be printed before the next page arrives. If more
-// events exist than the parameter limit allows, auditTable stops and reports this on a terminal.
+// events exist than the parameter limit allows, auditTable stops. It then prints a notice if standard error is a
+// terminal.
 func (s *session) auditTable(events eventStream, limit int) error {
 	const layout = "%-19s  %-20s  %-9s  %-16s  %-15s  %s\n"
 	if _, err := fmt.Fprintf(s.out, layout, "TIME", "ACTION", "OUTCOME", "USER", "ADDRESS", "SUBJECT"); err != nil {

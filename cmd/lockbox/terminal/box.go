@@ -175,7 +175,7 @@ confirmation; scripts must use --yes.`,
 		Example: "  lockbox box delete old\n  lockbox box delete old --yes",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
-			// With --yes the command does not need to read the box first.
+			// With --yes, there is no question, so the command does not need the description of the box.
 			if !yes {
 				// The question names the owner of the box. This helps a user who typed the wrong box name to notice the
 				// mistake.

@@ -124,7 +124,7 @@ func orEmpty[T any](list []T) []T {
 }
 
 // boxGrantCommand gives a member the key of a box (PUT /boxes/{box}/keyring). The command encrypts the key to the
-// identity of the member. The caller compares the fingerprint of the member at the terminal, or passes it with
+// identity of the member. The caller confirms the fingerprint of the member at the terminal, or passes it with
 // --fingerprint. The command prints a lockbox box trust command, which the member should run.
 func boxGrantCommand(s *session) *cobra.Command {
 	var fingerprint string
@@ -153,7 +153,7 @@ current one. The line is not secret.`,
 	return command
 }
 
-// addFingerprintFlag adds --fingerprint, with which scripts pass a fingerprint that a person has already compared.
+// addFingerprintFlag adds --fingerprint, with which scripts pass a fingerprint that a person has confirmed before.
 func addFingerprintFlag(command *cobra.Command, fingerprint *string) {
 	command.Flags().StringVar(fingerprint, "fingerprint", "",
 		"the complete fingerprint (30 characters) that the user told you; "+

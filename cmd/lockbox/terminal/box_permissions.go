@@ -22,9 +22,10 @@ func permissionNames(list []client.Permission) []string {
 
 // permissionFlags are the mutually exclusive ways to change permissions.
 type permissionFlags struct {
-	// The permissions in set replace all existing permissions.
+	// set holds the permissions that replace all existing permissions.
 	set []string
-	// The permissions in add are granted, and those in remove are revoked. All other permissions stay the same.
+	// add holds the permissions to grant, and remove holds the permissions to revoke. All other permissions stay the
+	// same.
 	add, remove []string
 	// none revokes all permissions.
 	none bool
@@ -107,8 +108,7 @@ func changePermissions(ctx context.Context, server *client.Client, box, user str
 func parsePermissions(names []string) ([]client.Permission, error) {
 	parsed := make([]client.Permission, len(names))
 	for i, name := range names {
-		// UnmarshalText ignores letter case. It also accepts names that are no permissions, so the next line checks the
-		// result.
+		// UnmarshalText ignores letter case. It does not reject an unknown name, so the next line does.
 		_ = parsed[i].UnmarshalText([]byte(strings.TrimSpace(name)))
 		if !slices.Contains(client.Permissions(), parsed[i]) {
 			return nil, &usageError{fmt.Errorf("unknown permission %q: use %s", name,

@@ -138,8 +138,7 @@ func newRewriteMark(box keys.ID) (rewriteMark, error) {
 	return rewriteMark{filepath.Join(filepath.Dir(path), "rekeys", box.String())}, err
 }
 
-// of reports whether the file contains the given key id. If it does, a re-encryption under the key with this id is
-// unfinished.
+// of reports whether m marks an unfinished re-encryption under the key with the given id.
 func (m rewriteMark) of(key keys.KeyID) bool {
 	text, err := os.ReadFile(m.path)
 	return err == nil && strings.TrimSpace(string(text)) == key.String()

@@ -7,9 +7,9 @@ import (
 )
 
 // deleteCommand deletes an entry (DELETE /boxes/{box}/entries/{key}). The command needs the permission deleteEntry, but
-// no encryption key. With --if-version, the exit code is exitConflict if the newest version has another number. The
-// server keeps the versions of a deleted entry for LOCKBOX_DELETED_ENTRY_RETENTION and deletes them permanently
-// afterwards.
+// no encryption key. With --if-version, the exit code is exitConflict if the newest version does not have the given
+// number. The server keeps the versions of a deleted entry for LOCKBOX_DELETED_ENTRY_RETENTION and deletes them
+// permanently afterwards.
 func deleteCommand(s *session) *cobra.Command {
 	var options client.DeleteOptions
 	command := &cobra.Command{
@@ -24,7 +24,8 @@ time.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeFirst(s.completeAddresses()),
 		RunE: func(command *cobra.Command, args []string) error {
-			// Check the flag first, because the check needs no profile and no server.
+			// Check the flag before the profile is read, so that a wrong flag is reported without a profile or a
+			// server.
 			if err := checkVersionFlag(command, "if-version", options.IfMatch); err != nil {
 				return err
 			}
@@ -35,7 +36,8 @@ time.`,
 			if err := server.DeleteEntry(command.Context(), at.box, at.key, &options); err != nil {
 				return err
 			}
-			// The command did not ask for confirmation, so the notice names the first step to restore the entry.
+			// The command did not ask for confirmation. The notice therefore names the command that lists the versions
+			// to restore.
 			s.report("Deleted %s. To see the versions that can be restored, run: lockbox history %[1]s", at)
 			return nil
 		},

@@ -81,8 +81,8 @@ func dropletListCommand(s *session) *cobra.Command {
 	}
 }
 
-// dropletActionCommand returns a command that runs action on one droplet and then prints all droplets. The caller needs
-// at least the group manager. The exit code is exitNotFound if the droplet does not exist.
+// dropletActionCommand returns a command that calls the function action for one droplet and then prints all droplets.
+// The caller needs at least the group manager. The exit code is exitNotFound if the droplet does not exist.
 func dropletActionCommand(s *session, verb, short string,
 	action func(*client.Client, context.Context, string) ([]client.Droplet, error)) *cobra.Command {
 	// The help texts of the actions differ only in the verb.
@@ -109,7 +109,7 @@ func dropletActionCommand(s *session, verb, short string,
 // was added.
 func dropletDeleteCommand(s *session) *cobra.Command {
 	var yes bool
-	// Ask for confirmation inside the action. The action runs only after s.run has checked that the user is signed in.
+	// Ask for confirmation inside the action, so that a user who is not signed in gets an error instead of a question.
 	command := dropletActionCommand(s, "delete", "Delete a droplet with all its data",
 		func(server *client.Client, ctx context.Context, name string) ([]client.Droplet, error) {
 			if err := confirm(ctx, yes, "Permanently delete droplet %s and all its data?", name); err != nil {

@@ -101,7 +101,7 @@ func (f valueFlags) read(s *session, in io.Reader, source string) (interchange.V
 	}
 	// Editors on Windows write a byte order mark, which JSON does not allow.
 	plain := bytes.TrimPrefix(text, []byte(byteOrderMark))
-	// Input that contains only a line end usually comes from a script that prints an unset variable.
+	// Refuse input that contains only a line end. It usually comes from a script that prints an unset variable.
 	if len(bytes.Trim(plain, "\r\n")) == 0 {
 		return interchange.Value{}, &usageError{fmt.Errorf("%s is empty; to store an empty string, use the argument ''",
 			source)}
@@ -139,8 +139,8 @@ func (s *session) readJSON(text []byte, source string) (value interchange.Value,
 	case problem == nil:
 		return value, true, nil
 	case json.Valid(text):
-		// Parse refuses JSON with duplicate names or deep nesting, but such JSON is valid. The server stores it, and
-		// lockbox get prints it.
+		// The text has duplicate names or deep nesting. Parse refuses such text, but it is valid JSON: the server
+		// stores it, and lockbox get prints it.
 		s.warn("%s: %v; the value can be stored, but lockbox run, export, import and --field refuse it", source,
 			problem)
 		return interchange.Raw(bytes.TrimSpace(text)), true, nil

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// input returns a reader of standard input. After ctx has ended, every read returns an error. With a plain reader, the
-// program would ignore Ctrl-C while it waits for input.
+// input returns a reader of standard input. After ctx has ended, every read returns an error. A read from s.in itself
+// would not return on Ctrl-C, so the program would wait until more input arrives.
 func (s *session) input(ctx context.Context) io.Reader { return &cancellableReader{ctx, s.in} }
 
 // cancellableReader is a reader whose calls return when ctx ends.

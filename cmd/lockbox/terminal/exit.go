@@ -25,7 +25,7 @@ const (
 	// exitUnavailable means that the server is unreachable or busy, or that a rate limit applies (429, 502, 503, 504).
 	// A retry can succeed.
 	exitUnavailable = 7
-	// exitWrongKey means that the value is encrypted under another key (403). It is separate from exitForbidden,
+	// exitWrongKey means that the value is not encrypted under the given key (403). It is separate from exitForbidden,
 	// because the remedy is different.
 	exitWrongKey = 8
 	// exitInterrupted means that Ctrl-C ended the program. The code follows the rule of shells: 128 plus the number of

@@ -105,7 +105,8 @@ func Explain(err error) string {
 		text.WriteString("; the change may or may not have been made: check before you try again")
 	}
 	message := text.String()
-	// Waiting does not help after an unknown outcome, or if no droplet host is configured.
+	// Do not suggest a retry if the outcome is unknown, because the user must check it first. Do not suggest a retry if
+	// no droplet host is configured, because the request would fail again.
 	if !unknown && refused.RetryAfter > 0 && refused.Code != "no_droplet_host" {
 		message = withRetryTime(message, refused.RetryAfter)
 	}

@@ -112,8 +112,8 @@ func TestOneRemedyOfProxies(t *testing.T) {
 	}
 }
 
-// TestOneRemedyWithoutTime checks the message for a proxy that does not state when to try again. The client does not
-// retry a change.
+// TestOneRemedyWithoutTime checks the message for a proxy that does not state when to try again. It uses POST, because
+// the client never retries such a request.
 func TestOneRemedyWithoutTime(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{500, 502, 504} {

@@ -25,9 +25,9 @@ type exportFlags struct {
 	options interchange.Options
 }
 
-// exportCommand prints an entry in another format (GET /boxes/{box}/entries/{key}). It needs the permission readEntry
-// and the encryption key. With --file, the command prints nothing, except for the masks of the format github. The
-// flag --output does not affect the export, because --format determines the format.
+// exportCommand reads an entry and prints it in a format of package interchange (GET /boxes/{box}/entries/{key}). It
+// needs the permission readEntry and the encryption key. With --file, the command prints nothing, except for the masks
+// of the format github. The flag --output does not affect the export, because --format determines the format.
 func exportCommand(s *session) *cobra.Command {
 	var flags exportFlags
 	command := &cobra.Command{

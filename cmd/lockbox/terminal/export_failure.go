@@ -14,8 +14,8 @@ import (
 // PrintFailure prints a shell command that fails with the exit code of err. It does so only for lockbox export with the
 // format shell and without --file. In eval "$(lockbox export …)", the shell discards the exit code of lockbox. Without
 // the printed command, eval would succeed although no variable is set. The parameter args holds the arguments of the
-// program. PrintFailure searches args for the format too, because a mistake in a flag can end the parsing before
-// --format is parsed.
+// program. If a mistake in another flag ends the parsing before --format, the flag has no value. PrintFailure therefore
+// searches args for the format.
 func PrintFailure(out io.Writer, command *cobra.Command, args []string, err error) {
 	format, file := command.Flag("format"), command.Flag("file")
 	code := ExitCode(err)

@@ -167,8 +167,8 @@ func (s *session) boxKey(ctx context.Context, server *client.Client, box string,
 	return s.defaultKey, nil, nil
 }
 
-// explainIdentity replaces the error ErrKeyringTampered if the cause is harmless. After a user has replaced the
-// identity on another machine, the old identity on this machine cannot open the keyring.
+// explainIdentity replaces the error ErrKeyringTampered if its cause is harmless: the user has replaced the identity on
+// another machine, and the old identity on this machine cannot open the keyring.
 func (s *session) explainIdentity(ctx context.Context, server *client.Client, holder *keys.Holder, err error) error {
 	if !errors.Is(err, client.ErrKeyringTampered) {
 		return err
@@ -185,9 +185,10 @@ func (s *session) explainIdentity(ctx context.Context, server *client.Client, ho
 		"if you replaced it on another machine, run lockbox identity unlock"), exitConflict}
 }
 
-// checkNoKeyring returns an error if the box has a keyring and the command would ask for a key. The user could not
-// answer, because users never see the key of a keyring. The request to the server is sent only if no key is configured.
-// A failed request is ignored, because the next request reports the failure.
+// checkNoKeyring returns an error if the box has a keyring and the command would otherwise ask the user for a key. The
+// user could not enter this key, because users never see the key of a keyring. checkNoKeyring reads the keyring from
+// the server only if no key is configured. If this request fails, checkNoKeyring returns nil, because the command sends
+// a further request, which reports the failure.
 func (s *session) checkNoKeyring(ctx context.Context, server *client.Client, box string) error {
 	if s.environmentKey().isSet() || s.profileKey().isSet() || !s.defaultKey.IsZero() {
 		return nil
@@ -291,8 +292,8 @@ func (s *session) signInAgain(ctx context.Context, username string, fromStdin bo
 	if err != nil {
 		return nil, err
 	}
-	// Use a new client. If the server refused the new token, the client of the profile would repeat the request with
-	// the token of the profile.
+	// Use a new client, so that requests fail if the server refuses the new token. The client of the profile would
+	// instead repeat them with the token of the profile.
 	anonymous, err := s.connect("")
 	if err != nil {
 		return nil, err

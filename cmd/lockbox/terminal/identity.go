@@ -194,7 +194,7 @@ func (s *session) place(ctx context.Context, server *client.Client) (*keys.Memor
 }
 
 // identityLockCommand removes the unlocked identity from this machine. If the server keeps no locked copy, the command
-// asks for confirmation, because the last copy could be lost.
+// asks for confirmation, because the removed copy could be the last one.
 func identityLockCommand(s *session) *cobra.Command {
 	var yes bool
 	command := &cobra.Command{
@@ -244,8 +244,8 @@ func (s *session) lockIdentity(ctx context.Context, server *client.Client, yes b
 	return nil
 }
 
-// identityExportCommand prints the unlocked identity. On a terminal, it asks for confirmation first, because the text
-// is a secret that opens every box of the user.
+// identityExportCommand prints the unlocked identity. If the text would appear on a terminal, the command first asks
+// for confirmation, because the text is a secret that opens every box of the user.
 func identityExportCommand(s *session) *cobra.Command {
 	var yes bool
 	command := &cobra.Command{

@@ -46,8 +46,8 @@ func (s *session) offerIdentity(ctx context.Context, server *client.Client, user
 	})
 }
 
-// offer explains the purpose of an identity and asks the question. It calls act if the user answers yes. If act fails,
-// the user is still signed in.
+// offer explains the purpose of an identity and asks the question. It calls the function act if the user answers yes.
+// If act fails, the user is still signed in.
 func (s *session) offer(ctx context.Context, verb, question string, act func() error) error {
 	s.report("With an identity of your own, you need no encryption key: " +
 		"colleagues can give you the keys of their boxes.")

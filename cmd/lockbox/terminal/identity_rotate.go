@@ -90,8 +90,8 @@ func (s *session) rotateIdentity(ctx context.Context, server *client.Client, fla
 }
 
 // identityRecoverCommand makes the current identity of the caller a recipient of boxes. It opens each box with another
-// identity, which must already be a recipient of the box. This identity is a former identity of the caller, or the
-// identity of a recovery user.
+// identity, which must already be a recipient of the box: a former identity of the caller, or the identity of a
+// recovery user.
 func identityRecoverCommand(s *session) *cobra.Command {
 	var file string
 	command := &cobra.Command{

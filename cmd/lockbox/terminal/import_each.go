@@ -47,9 +47,10 @@ type itemChange int
 const (
 	// itemAdded means that the entry does not exist yet.
 	itemAdded itemChange = iota
-	// itemChanged means that the entry has another value. The user must confirm the change.
+	// itemChanged means that the value in the file differs from the value of the entry. The user must confirm the
+	// change.
 	itemChanged
-	// itemUnchanged means that the entry already has the value. The import does not write the entry.
+	// itemUnchanged means that the entry already has the value in the file. The import does not write the entry.
 	itemUnchanged
 )
 
@@ -181,9 +182,9 @@ func changesOf(items []*importItem) interchange.Changes {
 	return changes
 }
 
-// inParallel calls work for each item, with at most importConcurrency calls at the same time. After the first error, it
-// starts no further call. It waits for the running calls, so that the bar counts all finished items. If several items
-// fail, it joins their errors in no particular order.
+// inParallel calls the function work for each item, with at most importConcurrency calls at the same time. After the
+// first error, it starts at most one more call. It waits for the running calls, so that the bar counts all finished
+// items. If several items fail, it joins their errors in no particular order.
 func inParallel(ctx context.Context, items []*importItem, bar *progress,
 	work func(context.Context, *importItem) error) error {
 	defer bar.end()
@@ -195,8 +196,8 @@ func inParallel(ctx context.Context, items []*importItem, bar *progress,
 		return failed || ctx.Err() != nil
 	}
 	var group errgroup.Group
-	// group.Go blocks while importConcurrency items are in progress. The loop therefore checks for a failure before
-	// each call.
+	// group.Go blocks while importConcurrency items are in progress, so most items still wait for a call when an item
+	// fails. The loop checks for a failure before it starts each call.
 	group.SetLimit(importConcurrency)
 	for _, item := range items {
 		if stopped() {

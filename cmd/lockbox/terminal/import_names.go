@@ -21,8 +21,7 @@ func (s *session) warnOfNames(value interchange.Value, key string, isDotenv, eac
 	var refused []string
 	if each {
 		for _, name := range value.Names() {
-			// lockbox run and export derive the variable from the key of the entry. This key is in lower case, so the
-			// variable is in upper case.
+			// lockbox run and export name the variable after the key of the entry, in upper case.
 			if variable := strings.ToUpper(name); dangerOf(variable) != "" {
 				refused = append(refused, variable)
 			}

@@ -236,8 +236,8 @@ func (s *session) signInWithPassword(ctx context.Context, server *client.Client,
 }
 
 // signInWithCode signs in over the accounts API (/api/v1), where an account can have TOTP codes but no password. It
-// asks for a password, which may be empty, and a code. It also stores the refresh token of the session. Later commands
-// use the refresh token to replace an expired access token.
+// asks for a password, which may be empty, and a code. It stores the access token and the refresh token of the session.
+// Later commands use the refresh token to replace an expired access token.
 func (s *session) signInWithCode(ctx context.Context, server *client.Client, credentials client.Credentials,
 	into *profile.Profile) error {
 	password, err := ask(ctx, prompt.Hidden, "Password (empty if there is none): ", "a terminal")

@@ -7,7 +7,7 @@ import (
 )
 
 // logoutCommand deletes the token of a profile locally. It does not call the server, so it also works offline. The
-// command does not revoke the token, because other programs may use the same API key. It warns about an API key,
+// command does not revoke the token. The token may be an API key that other programs use. It warns about an API key,
 // because an API key can stay valid permanently. It does not warn about a session, because every session expires.
 func logoutCommand(s *session) *cobra.Command {
 	return &cobra.Command{

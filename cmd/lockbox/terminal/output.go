@@ -23,8 +23,8 @@ const (
 )
 
 // show prints a result. With --output json, it prints value as JSON. Otherwise, it prints a table with the cells that
-// rows adds. If header is nil, the table has no header. Cells may contain text from the server, so each cell passes
-// through printable.
+// the function rows adds. If header is nil, the table has no header. Cells may contain text from the server, so each
+// cell passes through printable.
 func (s *session) show(value any, header []string, rows func(add func(cells ...string))) error {
 	if s.output == formatJSON {
 		return s.showJSON(value)
@@ -59,8 +59,8 @@ func (s *session) showJSON(value any) error {
 }
 
 // print writes text to standard output. In a file or a pipe, the text is unchanged. On a terminal, the text passes
-// through printableLines. Otherwise, a value from another user could control the terminal or look like a different
-// text. JSON needs the same protection, because it may contain unescaped control characters such as U+007F.
+// through printableLines, because a value from another user could control the terminal or look like a different text.
+// JSON needs the same protection, because it may contain unescaped control characters such as U+007F.
 func (s *session) print(text string) error {
 	if isTerminal(s.out) {
 		text = printableLines(text)

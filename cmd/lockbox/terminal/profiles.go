@@ -89,8 +89,8 @@ func newProfileLine(name string, stored profile.Profile, current bool) profileLi
 }
 
 // tokenExpired reports whether the token of a profile has expired and cannot be refreshed. It uses the local clock,
-// which may be wrong. Only profile list calls tokenExpired, because this command sends no request. Other commands send
-// the token and let the server decide.
+// which may be wrong. Only profile list calls tokenExpired, because this command sends no request. All other commands
+// send the token, and the server decides whether it has expired.
 func tokenExpired(stored profile.Profile) bool {
 	return stored.RefreshToken == "" && !stored.ExpiresAt.IsZero() && time.Until(stored.ExpiresAt) <= 0
 }

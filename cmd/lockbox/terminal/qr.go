@@ -17,13 +17,14 @@ const maxPictureSide = 2048
 // Escape sequences of the terminal.
 const (
 	// whiteOnBlack selects white text on black. It does not use the first 16 of the 256 colours, because terminal
-	// themes change them. A phone may be unable to read a code in other colours.
+	// themes change them. A phone may be unable to read a code whose colours are not black and white.
 	whiteOnBlack = "\x1b[38;5;231;48;5;16m"
 	plain        = "\x1b[0m"
 )
 
 // qrText converts the QR code in a PNG picture to text for a terminal. Each character shows two modules, one above the
-// other. If the picture is not a QR code, qrText returns "", because the secret is also printed as text.
+// other. If the picture is not a QR code, qrText returns "". The user does not need the QR code, because the secret is
+// also printed as text.
 func qrText(picture []byte) string {
 	// Check the size before decoding, because a small file can describe a huge picture.
 	size, err := png.DecodeConfig(bytes.NewReader(picture))
@@ -41,8 +42,8 @@ func qrText(picture []byte) string {
 	side := decoded.Bounds().Dx() / scale
 	// If the number of rows is odd, the last line of text has no lower row. A missing row counts as white.
 	dark := func(x, y int) bool { return y < side && isDark(decoded, x*scale, y*scale) }
-	// Each key of this map has two values: whether the upper module is dark, and whether the lower module is dark.
-	// Blocks are drawn in white.
+	// A key of this map states whether the upper module is dark, and whether the lower module is dark. Blocks are drawn
+	// in white.
 	blocks := map[[2]bool]rune{
 		{false, false}: '█', {false, true}: '▀', {true, false}: '▄', {true, true}: ' ',
 	}

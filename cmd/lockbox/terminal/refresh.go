@@ -28,7 +28,7 @@ var errOtherAccount = errors.New("another command has changed the profile to ano
 // refresh exchanges the refresh token of the profile for a new token and returns it. It locks the profile file until
 // the new token is stored. Otherwise, another process could use the same refresh token, and the server would then
 // revoke the whole session. If another process has already replaced the token, refresh returns the stored token and
-// sends no request. For a profile without a refresh token, refresh only reads the profile file, which can then be
+// sends no request. For a profile without a refresh token, refresh only reads the profile file, so the file can be
 // read-only. It returns errOtherAccount, an error of the profile file, or an error of the request.
 func (s *session) refresh(ctx context.Context) (string, error) {
 	path, err := profile.Path()

@@ -39,8 +39,8 @@ func environment(inherited, values []string) []string {
 	return pairs
 }
 
-// withoutOwn returns a copy of pairs without ownVariables. A program that calls Lockbox itself must get its own API key
-// from an entry.
+// withoutOwn returns a copy of pairs without ownVariables. If the program calls Lockbox, an entry must supply the API
+// key of the program.
 func withoutOwn(pairs []string) []string {
 	return slices.DeleteFunc(slices.Clone(pairs), func(pair string) bool {
 		return slices.Contains(ownVariables, strings.TrimSuffix(nameOf(pair), "_FILE"))
@@ -61,10 +61,10 @@ func nameOf(pair string) string {
 	return name
 }
 
-// unsafeVariables can make common programs run other code. For example, they name a program to run, a library to load,
-// or a directory in which an interpreter searches for code. A user who may write an entry could use them to take over
-// the account that runs a program. The list cannot be complete, because every program has its own variables. It
-// contains the variables that an attacker can use without knowing which program runs.
+// unsafeVariables can make common programs run code that an attacker has chosen. For example, they name a program to
+// run, a library to load, or a directory in which an interpreter searches for code. A user who may write an entry could
+// use them to take over the account that runs a program. The list cannot be complete, because every program has its own
+// variables. It contains the variables that an attacker can use without knowing which program runs.
 var unsafeVariables = []string{
 	// Shells.
 	"PATH", "PATHEXT", "COMSPEC", "HOME", "XDG_CONFIG_HOME", "SHELL", "IFS", "ENV", "BASH_ENV", "BASHOPTS", "SHELLOPTS",
@@ -87,7 +87,7 @@ var unsafeVariables = []string{
 	"NPM_CONFIG_SCRIPT_SHELL", "NPM_CONFIG_GIT", "NPM_CONFIG_PREFIX", "NPM_CONFIG_USERCONFIG",
 	"NPM_CONFIG_GLOBALCONFIG", "PIP_CONFIG_FILE", "CURL_HOME", "WGETRC", "CARGO_BUILD_RUSTC_WRAPPER",
 	"CMAKE_TOOLCHAIN_FILE", "ANSIBLE_CONFIG", "KUBECONFIG",
-	// These variables name a package registry. Another registry could deliver packages with other code.
+	// These variables name a package registry. A registry of an attacker could deliver packages with malicious code.
 	"NPM_CONFIG_REGISTRY", "PIP_INDEX_URL",
 	// Interpreters and virtual machines.
 	"PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONUSERBASE", "PYTHONBREAKPOINT", "PYTHONEXECUTABLE",
@@ -100,8 +100,8 @@ var unsafeVariables = []string{
 	"COR_PROFILER", "COR_PROFILER_PATH",
 }
 
-// divertingVariables can make common programs send secrets to another server: they turn off the verification of
-// certificates, add certificate authorities, or name a proxy. This list cannot be complete either.
+// divertingVariables can make common programs send secrets to a server of an attacker: they turn off the verification
+// of certificates, add certificate authorities, or name a proxy. Like unsafeVariables, this list cannot be complete.
 var divertingVariables = []string{
 	// Verification off.
 	"NODE_TLS_REJECT_UNAUTHORIZED", "GIT_SSL_NO_VERIFY", "PYTHONHTTPSVERIFY", "PERL_LWP_SSL_VERIFY_HOSTNAME",
@@ -130,7 +130,7 @@ var divertingVariables = []string{
 var divertingSuffixes = []string{"_PROXY", "_CA_CERTS", "_CA_BUNDLE", "_CERT_FILE", "_SSL_NO_VERIFY",
 	"_TLS_REJECT_UNAUTHORIZED"}
 
-// unsafePrefixes are the prefixes of further unsafe variables. For example, the prefix LUA_INIT also matches
+// unsafePrefixes match unsafe variables by the beginning of the name. For example, the prefix LUA_INIT also matches
 // LUA_INIT_5_4, which Lua 5.4 reads instead of LUA_INIT.
 var unsafePrefixes = []string{"LD_", "DYLD_", "BASH_FUNC_", "PERL5", "GIT_CONFIG", "LUA_INIT", "LUA_PATH",
 	"LUA_CPATH"}

@@ -75,7 +75,8 @@ func (s *session) addFlags(command *cobra.Command) {
 // errNotSignedIn means that there is no token for the selected server.
 var errNotSignedIn = errors.New("you are not signed in")
 
-// run returns a function for cobra that opens the selected server and calls work with the client. It requires a token.
+// run returns a function for cobra that opens the selected server and calls the function work with the client. It
+// requires a token.
 func (s *session) run(work func(ctx context.Context, server *client.Client, args []string) error) func(*cobra.Command,
 	[]string) error {
 	return func(command *cobra.Command, args []string) error {

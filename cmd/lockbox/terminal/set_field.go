@@ -126,8 +126,9 @@ func isHidden(c rune) bool {
 // returns a usage error that names another way to make the change. If the new value does not look like an assignment,
 // checkReplaced sends no request.
 //
-// If the user cannot read or decrypt the entry, checkReplaced asks no question, because a write requires only the
-// permission to write. If such a write was a mistake, the user can restore the old version.
+// If the user cannot read or decrypt the entry, checkReplaced asks no question and returns nil: a write must succeed
+// even for a user who has only the permission to write. If such a write was a mistake, the user can restore the old
+// version.
 func (s *session) checkReplaced(ctx context.Context, server *client.Client, at address, value interchange.Value,
 	condition *client.WriteOptions) error {
 	text, isText := value.String()
@@ -150,8 +151,8 @@ func (s *session) checkReplaced(ctx context.Context, server *client.Client, at a
 }
 
 // confirmReplaced asks for confirmation before text that looks like an assignment replaces an object or array. The
-// argument before is the old value. If field is empty, before is the value of the whole entry. Otherwise, before is the
-// value of this field of the entry. The argument name is the name in the assignment. Without a terminal,
+// argument field is the path of the replaced field, or "" if the whole entry is replaced. The argument before is the
+// old value of this field or entry. The argument name is the name in the assignment. Without a terminal,
 // confirmReplaced returns a usage error.
 func confirmReplaced(ctx context.Context, at address, field string, before interchange.Value, name string) error {
 	holder := at.String()
@@ -192,8 +193,8 @@ func confirmReplaced(ctx context.Context, at address, field string, before inter
 
 // fieldToSet returns the path of the field that the user probably meant. A message shows this path. The argument field
 // is the path of the object in the entry, or "" if the object is the whole entry. If the object is not the whole entry
-// and has a field called name, the path ends with name. Otherwise, the path ends with the placeholder NAME, because any
-// other text may be part of a secret.
+// and contains a field at the path in the argument name, the result ends with this path. Otherwise, the result ends
+// with the placeholder NAME, because the text in the argument may be part of a secret.
 func fieldToSet(field string, object interchange.Value, name string) string {
 	if field == "" {
 		return "NAME"

@@ -72,8 +72,8 @@ func (e *stdoutError) Error() string {
 func (e *stdoutError) Unwrap() error { return e.error }
 
 // readerClosed reports whether the reader of standard output has closed the pipe. For example, head closes the pipe
-// after the last line that it needs. On Unix, the program never sees this error, because the Go runtime ends the
-// program with SIGPIPE, even if the parent process ignores the signal.
+// after the last line that it needs. On Unix, the program never sees this error: the Go runtime ends the program with
+// SIGPIPE, even if the program was started with this signal ignored.
 func readerClosed(err error) bool {
 	_, output := errors.AsType[*stdoutError](err)
 	return output && errors.Is(err, syscall.EPIPE)

@@ -28,8 +28,8 @@ func MarkUsage(root *cobra.Command) {
 			}
 		}
 		command.Args = func(command *cobra.Command, args []string) error {
-			// cobra itself checks required flags and groups of flags later. MarkUsage cannot distinguish cobra's errors
-			// from errors of the command, so check the flags here and return usage errors.
+			// cobra itself checks required flags and groups of flags, but only after this function has returned. Its
+			// errors look like errors of the command. Therefore, check the flags here and return usage errors.
 			for _, err := range []error{
 				checkEmptyFlags(command),
 				checkEmptyArgs(command, args),
@@ -145,9 +145,9 @@ func checkSubcommand(command *cobra.Command, args []string) error {
 	return errors.New(text)
 }
 
-// suggestions returns the subcommands that the user may have meant. If a subcommand lists word in SuggestFor, it
-// returns only this subcommand. Otherwise, it returns all subcommands with a similar spelling, or none if word has at
-// most three letters.
+// suggestions returns the subcommands that the user may have meant. The argument word is the text that the user typed.
+// If SuggestFor of a subcommand contains this text, suggestions returns only this subcommand. Otherwise, it returns all
+// subcommands with a similar spelling, or none if the text has at most three letters.
 func suggestions(command *cobra.Command, word string) []string {
 	for _, child := range command.Commands() {
 		if slices.Contains(child.SuggestFor, word) {
@@ -161,7 +161,7 @@ func suggestions(command *cobra.Command, word string) []string {
 	return slices.Compact(slices.Sorted(slices.Values(command.SuggestionsFor(word))))
 }
 
-// visitCommands calls visit for a command and all its subcommands at every level, parents first.
+// visitCommands calls the function visit for a command and all its subcommands at every level, parents first.
 func visitCommands(command *cobra.Command, visit func(*cobra.Command)) {
 	visit(command)
 	for _, child := range command.Commands() {

@@ -190,7 +190,8 @@ deleted: transfer the boxes first, with lockbox box transfer. The command asks f
 		Example: "  lockbox users delete anna\n  lockbox users delete anna --yes",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
-			// The question contains the name as the user typed it. The server ignores the case of the name.
+			// The question contains the name as the user typed it. The letter case of the stored name may differ,
+			// because the server ignores the case.
 			if err := confirm(ctx, yes, "Permanently delete user %s?", args[0]); err != nil {
 				return err
 			}

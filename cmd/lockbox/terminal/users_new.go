@@ -90,7 +90,7 @@ do this. To show the TOTP secret for the user's authenticator app, use lockbox u
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	addGroupFlag(command, &group, "viewer or manager")
-	// The accounts API has no default group.
+	// The flag is required, because the accounts API has no default group.
 	_ = command.MarkFlagRequired("group")
 	return command
 }

@@ -97,8 +97,8 @@ func (s *session) updatePassword(ctx context.Context, server *client.Client, in 
 	return server.UpdateUser(ctx, name, change)
 }
 
-// passwordLine returns a password or a code. If fromStdin is true, it reads the next line of in. Otherwise, it asks the
-// user. Pass the same reader to every call, because the reader buffers more than one line.
+// passwordLine returns a password or a code. If fromStdin is true, it reads the next line from the argument in.
+// Otherwise, it asks the user. Pass the same reader to every call, because the reader buffers more than one line.
 func (s *session) passwordLine(ctx context.Context, in io.Reader, fromStdin bool,
 	how func(context.Context, string) (string, error), question string) (client.Secret, error) {
 	return s.secret(ctx, secretQuestion{

@@ -21,7 +21,7 @@ valid.`,
 		Example: "  lockbox whoami\n  lockbox whoami -o json",
 		Args:    cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
-			// The request also succeeds for users without any box or permission.
+			// The request succeeds even for users who have no box and no permission.
 			who, err := server.WhoAmI(ctx)
 			if err != nil {
 				return err
