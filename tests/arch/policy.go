@@ -72,7 +72,7 @@ var policy = []Rule{
 // everything.
 var testsOf = []Rule{
 	{"domain", nil, StandardOnly},
-	// The tests of droplets use the vault, because the vault implements a port that droplets calls.
+	// The tests of package droplets use package vault, because vault implements a port that package droplets calls.
 	{"domain/droplets", []string{"adapters/...", "domain/vault", "tests/contracts", "tests/usecases"}, StandardOnly},
 	{"domain/*", []string{"adapters/...", "tests/contracts", "tests/pgtest", "tests/usecases"}, StandardOnly},
 	{"ports", []string{"domain/..."}, StandardOnly},

@@ -11,7 +11,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// TokensFixture holds an implementation of ports.Tokens, and what else the tests need.
+// TokensFixture holds an implementation of ports.Tokens, and the data and functions that the tests need.
 type TokensFixture struct {
 	Tokens ports.Tokens
 	// SetTime sets the clock of Tokens.

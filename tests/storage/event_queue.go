@@ -142,8 +142,8 @@ func eventQueueOrder(f *fixture) {
 }
 
 // eventQueueOpenTransactions stores an event in a transaction that stays open. Meanwhile, other transactions commit and
-// the queue is delivered. Every event must be delivered once. The events of transactions that commit one after the
-// other must be delivered in that order.
+// the queue is delivered. Every event must be delivered once. If two transactions do not overlap, the events of the
+// earlier transaction must be delivered first.
 func eventQueueOpenTransactions(f *fixture) {
 	f.stream()
 	stored, commit := make(chan struct{}), make(chan struct{})
