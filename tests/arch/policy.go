@@ -3,8 +3,8 @@ package arch
 // Module is the import path that every package of the project starts with.
 const Module = "github.com/lockbox-go/lockbox"
 
-// Libraries states whether a package may import third-party code. The table named confined restricts individual
-// libraries further.
+// Libraries states whether a package may import third-party code. The table named confined adds restrictions for
+// individual libraries.
 type Libraries bool
 
 // The values of Libraries.

@@ -19,7 +19,7 @@ type TokensFixture struct {
 	// Older contains the identifier of an older server key for each kind of credential. Each of these keys is no longer
 	// the current one, but is not retired.
 	Older map[domain.CredentialKind]domain.ServerKeyID
-	// Elsewhere issues tokens for another installation with the same server keys.
+	// Elsewhere has the server keys of Tokens, but issues tokens for another installation.
 	Elsewhere ports.Tokens
 }
 

@@ -57,8 +57,8 @@ var Load = sync.OnceValues(func() (*Description, error) {
 	return Parse(api.Description)
 })
 
-// decodeJSON accepts an object in which a name occurs twice. Such an object can be valid, because Lockbox returns a
-// value exactly as the client wrote it.
+// decodeJSON accepts an object in which a name occurs twice. A response can contain such an object, because Lockbox
+// returns a value exactly as the client wrote it.
 func decodeJSON(body io.Reader, _ http.Header, _ *openapi3.SchemaRef, _ openapi3filter.EncodingFn) (any, error) {
 	var value any
 	decoder := json.NewDecoder(body)

@@ -114,7 +114,7 @@ func (c client) first(box string, plan usecases.KeyringPlan) *answer {
 }
 
 // The replace method sends a new keyring for a box. The argument tag is the entity tag of the current keyring. The
-// request also removes the members that the argument remove names.
+// request also removes members from the box. Their names are in the last argument.
 func (c client) replace(box string, plan usecases.KeyringPlan, tag string, remove ...string) *answer {
 	c.server.t.Helper()
 	body := keyringBody(c.server.t, plan)

@@ -198,7 +198,7 @@ func (c caller) call(method, path, body string, headers ...string) (int, []byte)
 }
 
 // overTCP forwards a port on loopback to the database, and returns the database URL with this port. A container in the
-// host's network needs it, because the database may listen only on a Unix socket.
+// host's network needs this port, because the database may listen only on a Unix socket.
 func overTCP(t *testing.T, database string) string {
 	t.Helper()
 	config, err := pgx.ParseConfig(database)

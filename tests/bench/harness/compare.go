@@ -81,7 +81,7 @@ func (b *bench) compare(ctx context.Context) error {
 }
 
 // turns measures two targets in alternating slices. It reverses the order of the targets in every second round, and
-// prints the ratio of the second target to the first.
+// divides the rate and the CPU time per request of the second target by those of the first.
 func (b *bench) turns(scenarios []string, one, two *target, tell func(scenario string, ratio contest)) error {
 	for _, scenario := range scenarios {
 		for _, t := range []*target{one, two} {
