@@ -133,8 +133,8 @@ func TestAnswersOfAUserAreBounded(t *testing.T) {
 	second.get("second", "large").expect(200)
 }
 
-// TestLargeBodiesNeedACurrentToken verifies that the server checks the credential before it reads a large body. It must
-// refuse each kind of invalid credential.
+// TestLargeBodiesNeedACurrentToken verifies that the server checks the credential before it reads a large body. The
+// server must refuse each kind of invalid credential.
 func TestLargeBodiesNeedACurrentToken(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -81,8 +81,8 @@ func TestASynchronousCommitWithoutAStandby(t *testing.T) {
 		10*time.Second, 50*time.Millisecond)
 }
 
-// TestRefusalsOfTheDatabaseAreReportedAtOnce starts servers and commands with database URLs that can never work. They
-// must report the error instead of waiting for the database.
+// TestRefusalsOfTheDatabaseAreReportedAtOnce starts programs with database URLs that can never work. Each program must
+// report the error instead of waiting for the database.
 func TestRefusalsOfTheDatabaseAreReportedAtOnce(t *testing.T) {
 	t.Parallel()
 	postgres := startKillable(t)

@@ -21,8 +21,8 @@ type scaleReport struct {
 	Users   []contest `json:"ten_thousand_users_to_ten"`
 }
 
-// scale measures reads. In each read, a random user of a box reads a random entry. It alternates between a small box, a
-// box with many entries, and a box with many users. Each box is in its own database.
+// scale measures reads. In each read, a random user of a box reads a random entry. The reads alternate between a small
+// box, a box with many entries, and a box with many users. Each box is in its own database.
 func (b *bench) scale(ctx context.Context) error {
 	small, err := b.grown(ctx, "small", load.Size{Boxes: 1, Entries: fewEntries, Users: fewUsers})
 	if err != nil {
