@@ -16,8 +16,8 @@ const (
 // Rule is one line of the policy. It applies to the packages whose path matches the pattern in Packages. From this
 // module, they may import only packages whose path matches one of the patterns in the field May.
 //
-// A pattern is a path inside the module. "domain/*" matches paths with one more element, "tests/..." matches tests and
-// everything under it, and "." is the root.
+// A pattern is a path inside the module. "domain/*" matches each path that consists of "domain" and one more element,
+// "tests/..." matches "tests" and everything under it, and "." is the root.
 type Rule struct {
 	Packages  string
 	May       []string

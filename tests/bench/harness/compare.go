@@ -20,7 +20,7 @@ type comparison struct {
 }
 
 // contest holds two ratios of adjacent slices: the ratio of their rates, and the ratio of their CPU times per request.
-// The ratio of CPU times is more reliable on a shared machine.
+// On a shared machine, the ratio of CPU times is more reliable than the ratio of rates.
 type contest struct {
 	Rate float64 `json:"rate"`
 	CPU  float64 `json:"cpu_per_request"`
