@@ -1,9 +1,9 @@
 // Package migrations embeds the migrations of the database schema.
 //
-// The SQL of a released migration never changes: the next change is a new pair of files. The first three digits of a
-// version are the release line. All migrations of a release line, except the first, only add to the schema. A program
-// therefore accepts a newer schema of its own release line. A migration that removes something begins a new release
-// line.
+// The SQL of a released migration never changes: the next change is a new pair of files. The number of a migration has
+// six digits. Its first three digits are the release line. All migrations of a release line, except the first, only add
+// to the schema. A program therefore accepts a newer schema of its own release line. A migration that removes something
+// begins a new release line.
 package migrations
 
 import "embed"

@@ -24,7 +24,7 @@ func TestImportRules(t *testing.T) {
 	for _, p := range packages {
 		paths[p.Path] = true
 	}
-	// With a wrong root, the check would find no packages and pass.
+	// If root were wrong, Check would get no packages and find no violation.
 	for _, room := range []string{"domain", "ports", "domain/identity", "domain/vault", "adapters/httpapi",
 		"adapters/postgres"} {
 		assert.True(t, paths[room], "%s was not found: is the module's root %s?", room, root)

@@ -3,8 +3,8 @@ package arch
 // Module is the import path that every package of the project starts with.
 const Module = "github.com/lockbox-go/lockbox"
 
-// Libraries states whether a package may import third-party code. The table named confined restricts individual
-// libraries further.
+// Libraries states whether a package may import third-party code. The table named confined adds restrictions for
+// individual libraries.
 type Libraries bool
 
 // The values of Libraries.
@@ -16,8 +16,8 @@ const (
 // Rule is one line of the policy. It applies to the packages whose path matches the pattern in Packages. From this
 // module, they may import only packages whose path matches one of the patterns in the field May.
 //
-// A pattern is a path inside the module. "domain/*" matches paths with one more element, "tests/..." matches tests and
-// everything under it, and "." is the root.
+// A pattern is a path inside the module. "domain/*" matches each path that consists of "domain" and one more element,
+// "tests/..." matches "tests" and everything under it, and "." is the root.
 type Rule struct {
 	Packages  string
 	May       []string
@@ -72,7 +72,7 @@ var policy = []Rule{
 // everything.
 var testsOf = []Rule{
 	{"domain", nil, StandardOnly},
-	// The tests of droplets use the vault, because the vault implements a port that droplets calls.
+	// The tests of package droplets use package vault, because vault implements a port that package droplets calls.
 	{"domain/droplets", []string{"adapters/...", "domain/vault", "tests/contracts", "tests/usecases"}, StandardOnly},
 	{"domain/*", []string{"adapters/...", "tests/contracts", "tests/pgtest", "tests/usecases"}, StandardOnly},
 	{"ports", []string{"domain/..."}, StandardOnly},

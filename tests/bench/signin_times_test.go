@@ -18,7 +18,7 @@ import (
 // machine affects all kinds equally.
 const tries = 500
 
-// kind is one kind of wrong sign-in. The function body returns a new request body for each sign-in.
+// kind is one kind of wrong sign-in. The field body is a function that returns a new request body for each sign-in.
 type kind struct {
 	name string
 	body func() any

@@ -12,7 +12,7 @@ import (
 // DigestsFixture holds an implementation of ports.Digests for each of three servers.
 type DigestsFixture struct {
 	Digests ports.Digests
-	// Replica belongs to another server on the database that Digests uses.
+	// Replica belongs to another server that uses the database of Digests.
 	Replica ports.Digests
 	// Elsewhere belongs to a server with a separate database.
 	Elsewhere ports.Digests
@@ -40,7 +40,7 @@ func Digests(t *testing.T, open func(t *testing.T) DigestsFixture) {
 // TokenDigestsFixture holds an implementation of ports.TokenDigests for each of three servers.
 type TokenDigestsFixture struct {
 	Digests ports.TokenDigests
-	// Replica belongs to another server on the database that Digests uses.
+	// Replica belongs to another server that uses the database of Digests.
 	Replica ports.TokenDigests
 	// Elsewhere belongs to a server with a separate database.
 	Elsewhere ports.TokenDigests

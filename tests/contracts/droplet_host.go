@@ -15,7 +15,7 @@ import (
 // DropletHostFixture holds an implementation of ports.DropletHost. The host has no containers at first.
 type DropletHostFixture struct {
 	Host ports.DropletHost
-	// Prefix begins the name of each droplet. The host lists only containers whose names have this prefix.
+	// Prefix is the beginning of the name of each droplet. The host lists only containers whose names have this prefix.
 	Prefix domain.DropletPrefix
 	// Image is an image whose program runs until it is stopped.
 	Image string

@@ -17,8 +17,8 @@ type EntrySealerFixture struct {
 	Former ports.EntrySealer
 	// Rekey adds a server key for entries, retires the current one, and returns the identifier of the new one.
 	Rekey func(t *testing.T) domain.ServerKeyID
-	// Replica is the sealer of another server on the same database. It has not yet read the server keys that Rekey
-	// adds.
+	// Replica is the sealer of another server that uses the same database. It does not know a server key that Rekey
+	// adds until it reads the key from the database.
 	Replica ports.EntrySealer
 }
 
@@ -93,8 +93,8 @@ func envelopeOf(sealed ports.SealedValue) ports.Sealed {
 	return ports.Sealed{Place: entryPlace, Envelope: sealed.Envelope}
 }
 
-// sealerCheckOuter verifies that CheckOuter needs no client's key and accepts an envelope under a retired server key.
-// CheckOuter must detect every change of the envelope and every change of the place.
+// sealerCheckOuter verifies that CheckOuter needs no encryption key of a client, and accepts an envelope under a
+// retired server key. CheckOuter must detect every change of the envelope and every change of the place.
 func sealerCheckOuter(t *testing.T, f EntrySealerFixture) {
 	for name, key := range entryKeys(t) {
 		sealed := seal(t, f.Sealer, key)

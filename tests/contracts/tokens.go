@@ -11,7 +11,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// TokensFixture holds an implementation of ports.Tokens, and what else the tests need.
+// TokensFixture holds an implementation of ports.Tokens, and the data and functions that the tests need.
 type TokensFixture struct {
 	Tokens ports.Tokens
 	// SetTime sets the clock of Tokens.
@@ -19,7 +19,7 @@ type TokensFixture struct {
 	// Older contains the identifier of an older server key for each kind of credential. Each of these keys is no longer
 	// the current one, but is not retired.
 	Older map[domain.CredentialKind]domain.ServerKeyID
-	// Elsewhere issues tokens for another installation with the same server keys.
+	// Elsewhere has the server keys of Tokens, but issues tokens for another installation.
 	Elsewhere ports.Tokens
 }
 

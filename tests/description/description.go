@@ -57,8 +57,8 @@ var Load = sync.OnceValues(func() (*Description, error) {
 	return Parse(api.Description)
 })
 
-// decodeJSON accepts an object in which a name occurs twice. Such an object can be valid, because Lockbox returns a
-// value exactly as the client wrote it.
+// decodeJSON accepts an object in which a name occurs twice. A response can contain such an object, because Lockbox
+// returns a value exactly as the client wrote it.
 func decodeJSON(body io.Reader, _ http.Header, _ *openapi3.SchemaRef, _ openapi3filter.EncodingFn) (any, error) {
 	var value any
 	decoder := json.NewDecoder(body)
@@ -209,8 +209,8 @@ func (d *Description) always(status int, response string) *openapi3.Operation {
 		openapi3.WithName(strconv.Itoa(status), d.Document.Components.Responses[response].Value))}
 }
 
-// inAccountsAPI returns its argument yes for a request of the accounts API, and its argument no for any other request.
-// The accounts API has its own error format.
+// inAccountsAPI returns its second argument for a request of the accounts API, and its third argument for any other
+// request. The accounts API has its own error format.
 func inAccountsAPI[T any](r *http.Request, yes, no T) T {
 	if r.URL.Path == accountsPath || strings.HasPrefix(r.URL.Path, accountsPath+"/") {
 		return yes

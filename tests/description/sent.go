@@ -42,8 +42,8 @@ func isJSON(contentType string) bool {
 
 // plain normalizes a body by three rules. Field names are case-insensitive. Enum values are case-insensitive. A field
 // counts as absent if its value is null, or if it requires an enum value and contains an empty string. The description
-// states these rules in prose, because a schema cannot express them. plain does not change anything else in a body, so
-// validation still finds all other faults.
+// states these rules in prose, because a schema cannot express them. plain changes nothing else in a body, so
+// validation finds every fault in the rest of the body.
 func plain(body []byte, schema *openapi3.Schema) []byte {
 	var value any
 	if json.Unmarshal(body, &value) != nil {

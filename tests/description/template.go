@@ -8,8 +8,9 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// template is a path in the description, such as /boxes/{box}. This package matches paths itself, because each router
-// of kin-openapi has a fault: one treats an encoded slash as a separator, the other does not decode parameters.
+// template is a path in the description, such as /boxes/{box}. This package matches paths itself, because both routers
+// of kin-openapi have a fault: one router treats an encoded slash as a separator, and the other router does not decode
+// parameters.
 type template struct {
 	path     string
 	segments []string

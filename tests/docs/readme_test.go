@@ -45,7 +45,7 @@ func cells(row string) []string {
 }
 
 // TestSettings compares the whole table of docs/settings.md, including the order of its rows, with boot.Settings. A
-// failure therefore prints the table that the page must contain.
+// failure prints the whole table that the page must contain.
 func TestSettings(t *testing.T) {
 	t.Parallel()
 	var want []string

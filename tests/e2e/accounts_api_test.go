@@ -123,8 +123,8 @@ func TestAccountsLife(t *testing.T) {
 	require.Len(t, read[[]any](owner.do("DELETE", "/api/v1/user/delete/man.ager", nil).expect(200)), 1)
 }
 
-// TestRevokeEndsEverySession verifies that a revocation in the accounts API also ends sessions that /authenticate
-// started, but revokes no API keys.
+// TestRevokeEndsEverySession verifies that a revocation in the accounts API ends all sessions of the user: those of the
+// accounts API and those that /authenticate started. It must revoke no API keys.
 func TestRevokeEndsEverySession(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -113,8 +113,8 @@ func TestAPIKeyBadInput(t *testing.T) {
 	require.Len(t, read[[]apiKeyLine](root.do("GET", "/api-keys", nil)), 2, "what was refused left nothing behind")
 }
 
-// TestExpiringKeyCannotOutliveItself verifies that a request with an API key cannot create another API key that expires
-// later. A request with a session may create a key that never expires.
+// TestExpiringKeyCannotOutliveItself verifies that a request with an expiring API key only creates keys that expire no
+// later than this key. A request with a session may create a key that never expires.
 func TestExpiringKeyCannotOutliveItself(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -32,13 +32,13 @@ const (
 	containerMemory = 256 << 20
 	attackDuration  = 6 * time.Second
 	quietDuration   = 2 * time.Second
-	// recovery is the time within which the memory use must return to its earlier level after an attack.
+	// recovery is the time within which the memory use must return to the level before the attack.
 	recovery = 25 * time.Second
 	// noise is a response time. On a busy machine, a request may wait this long for a processor even without an attack.
-	// If the 99th percentile without an attack is shorter, the test uses noise instead.
+	// If the 99th percentile without an attack is shorter than this, the test uses noise instead.
 	noise = 60 * time.Millisecond
-	// smallMemory is a number of bytes. A memory use of fewer bytes varies by more than 20 %. If the memory use before
-	// an attack is smaller, the test uses smallMemory instead.
+	// smallMemory is a number of bytes. A memory use below this number varies by more than 20 % even without an attack.
+	// If the memory use before an attack is smaller, the test uses smallMemory instead.
 	smallMemory = 16 << 20
 )
 

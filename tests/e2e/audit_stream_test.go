@@ -148,8 +148,8 @@ func TestAuditStreamToAFile(t *testing.T) {
 	}, 20*time.Second, 50*time.Millisecond)
 }
 
-// TestAuditStreamSettings verifies that the server does not start with wrong settings, and that no error repeats a
-// secret.
+// TestAuditStreamSettings verifies that the server does not start with wrong settings, and that the error contains no
+// secret from the settings.
 func TestAuditStreamSettings(t *testing.T) {
 	t.Parallel()
 	for want, all := range map[string][]string{

@@ -321,7 +321,8 @@ func TestAddresses(t *testing.T) {
 }
 
 // TestEventsOutliveTheirObjects verifies that the events of a deleted user and a deleted box remain. A new user and a
-// new box then get the same names. The ids in the events must distinguish the new objects from the deleted ones.
+// new box then get the names of the deleted ones. The ids in the events must distinguish the new objects from the
+// deleted ones.
 func TestEventsOutliveTheirObjects(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()
@@ -337,7 +338,8 @@ func TestEventsOutliveTheirObjects(t *testing.T) {
 }
 
 // TestRepeatedRefusalsAreCounted sends many refused requests. The server writes one event for each of the first ten
-// refusals of the same kind. It only counts further refusals, and writes an event with their number when it stops.
+// refusals of the same kind. It only counts further refusals, and writes an event with their number when the server
+// stops.
 func TestRepeatedRefusalsAreCounted(t *testing.T) {
 	t.Parallel()
 	s := start(t)

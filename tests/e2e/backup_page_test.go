@@ -24,8 +24,8 @@ func bashBlocks(t *testing.T, name string) []string {
 	return blocks
 }
 
-// shell runs commands in bash. The first command that fails ends the shell. For each name in programs, the shell finds
-// the program at the given path.
+// shell runs commands in bash. The first command that fails ends the shell. The argument programs maps the names of
+// programs to the paths at which the shell finds them.
 func shell(t *testing.T, programs map[string]string, commands string, environ ...string) string {
 	t.Helper()
 	bin := t.TempDir()

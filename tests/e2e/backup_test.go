@@ -240,7 +240,8 @@ func TestBackupOfChangedFiles(t *testing.T) {
 	}
 }
 
-// TestBackupNeedsItsSecret verifies that a backup fails if the configured secret cannot open the database's keys.
+// TestBackupNeedsItsSecret verifies that a backup fails if the configured secret cannot decrypt the server keys in the
+// database.
 func TestBackupNeedsItsSecret(t *testing.T) {
 	t.Parallel()
 	s := start(t)

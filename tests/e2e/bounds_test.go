@@ -76,8 +76,8 @@ func TestRequestsOfAUserAreBounded(t *testing.T) {
 		expect(200).string("token"))
 	s.unfinished(t, writeHead(first.token, "first", 100))
 	s.awaitUse(t, "requests_per_user", "1")
-	// The requests are concurrent, because each of them waits for a while. The server would abort the unfinished
-	// request during a longer test.
+	// The test sends these requests concurrently, because each of them waits before it gets 429. If they waited one
+	// after the other, the server would abort the unfinished request in the meantime.
 	var requests sync.WaitGroup
 	for _, each := range []client{first, session} {
 		for path, lockbox := range map[string]bool{"/boxes/first/entries/key": true, "/api/v1/droplet/list": false} {
@@ -133,8 +133,8 @@ func TestAnswersOfAUserAreBounded(t *testing.T) {
 	second.get("second", "large").expect(200)
 }
 
-// TestLargeBodiesNeedACurrentToken verifies that the server checks the credential before it reads a large body. It must
-// refuse each kind of invalid credential.
+// TestLargeBodiesNeedACurrentToken verifies that the server checks the credential before it reads a large body. The
+// server must refuse each kind of invalid credential.
 func TestLargeBodiesNeedACurrentToken(t *testing.T) {
 	t.Parallel()
 	s := start(t)

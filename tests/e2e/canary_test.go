@@ -121,8 +121,8 @@ func (f *flock) live() client {
 	return root
 }
 
-// liveWithInvitations accepts an invitation twice. It also revokes another invitation, and then tries to accept that
-// invitation.
+// liveWithInvitations accepts an invitation twice. It also makes a second invitation, revokes it, and then tries to
+// accept it.
 func (f *flock) liveWithInvitations(root client) {
 	anonymous := f.server.as("")
 	invite := func(name string) string {

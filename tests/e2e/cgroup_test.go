@@ -32,8 +32,8 @@ type cgroup struct {
 var cgroups atomic.Int32
 
 // newCgroup creates a control group of version 2. If the memory controller of the machine belongs to version 1,
-// newCgroup creates a group of version 1. If the machine does not allow this, the test fails with a message that names
-// the reason.
+// newCgroup creates a group of version 1. If the machine allows neither, the test fails with a message that names the
+// reason.
 func newCgroup(t *testing.T, limit int) *cgroup {
 	t.Helper()
 	const second, first = "/sys/fs/cgroup", "/sys/fs/cgroup/memory"

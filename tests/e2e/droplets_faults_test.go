@@ -144,7 +144,7 @@ func TestServerIsKilledDuringAnAdd(t *testing.T) {
 		require.GreaterOrEqual(t, len(y.viewer.droplets("GET", "/list", nil)), len(left), "the build may still run")
 		require.Equal(t, busy,
 			number(t, y.db, `SELECT count(*) FROM droplets WHERE busy_until > now() + interval '1 minute'`))
-		// The lease would expire after two minutes. This statement ends it immediately.
+		// The lease lasts two minutes. The following statement ends it immediately.
 		run(t, y.db, `UPDATE droplets SET busy_until = now() WHERE busy_until IS NOT NULL`)
 		y.consistent("servers", 20*time.Second)
 		if busy > 0 {

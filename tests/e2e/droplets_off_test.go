@@ -46,7 +46,7 @@ func TestDropletsWithoutAHost(t *testing.T) {
 		`SELECT count(*) FROM events WHERE action LIKE 'droplet.%' AND outcome = 'denied' AND actor_name = 'viewer'
 		AND target = CASE action WHEN 'droplet.add' THEN '' ELSE 'droplet01' END`),
 		"an add with a body that cannot be read is none")
-	// The user is removed from its group. The user's next request must be refused.
+	// An admin removes the user from the group. The user's next request must be refused.
 	root.do("PUT", "/users/manager", `{"group":"none"}`).expect(204)
 	for _, line := range dropletRequests {
 		manager.do(line[0], "/api/v1/droplet"+line[1], nil).fails(403, 912, "Access denied")

@@ -78,8 +78,8 @@ func testDropletCredentials(t *testing.T, y *yard) {
 	f.search("the labels", labels)
 }
 
-// testEntryIsDeletedWithDroplet deletes droplets. If the entry of a droplet is unchanged, the server must delete the
-// entry too. It must not delete an entry that was changed or that belongs to another droplet.
+// testEntryIsDeletedWithDroplet deletes droplets. With each droplet, the server must also delete the droplet's entry if
+// the entry is unchanged. It must not delete an entry that was changed or that belongs to another droplet.
 func testEntryIsDeletedWithDroplet(t *testing.T, y *yard) {
 	y.root.box("homes")
 	y.root.share("homes", "manager", "createEntry")
@@ -212,8 +212,8 @@ func testClientDisconnects(t *testing.T, y *yard) {
 }
 
 // The consistent method waits until every droplet is complete. Each droplet then has one entry in the box, one row in
-// the database and one container that was started. No other containers exist. A killed engine may or may not restart
-// containers.
+// the database and one container that was started. No other containers exist. The containers need not run, because an
+// engine that was killed does not always restart them.
 func (y *yard) consistent(box string, patience time.Duration) {
 	y.t.Helper()
 	var containers, listed, entries, records int

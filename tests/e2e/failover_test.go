@@ -29,8 +29,8 @@ func (k *killable) promote() {
 	require.Equal(k.t, []string{"t"}, pgtest.Column(k.t, k.url(), `SELECT CASE WHEN pg_promote() THEN 't' END`))
 }
 
-// TestPromotion turns the database of a running server into a standby, starts another server, and promotes the
-// database.
+// TestPromotion turns the database of a running Lockbox server into a standby, starts another Lockbox server, and
+// promotes the database.
 func TestPromotion(t *testing.T) {
 	t.Parallel()
 	postgres := startKillable(t)
@@ -81,8 +81,8 @@ func TestASynchronousCommitWithoutAStandby(t *testing.T) {
 		10*time.Second, 50*time.Millisecond)
 }
 
-// TestRefusalsOfTheDatabaseAreReportedAtOnce starts servers and commands with database URLs that can never work. They
-// must report the error instead of waiting for the database.
+// TestRefusalsOfTheDatabaseAreReportedAtOnce starts programs with database URLs that can never work. Each program must
+// report the error instead of waiting for the database.
 func TestRefusalsOfTheDatabaseAreReportedAtOnce(t *testing.T) {
 	t.Parallel()
 	postgres := startKillable(t)

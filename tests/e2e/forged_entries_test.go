@@ -66,7 +66,7 @@ func TestForgedEntries(t *testing.T) {
 		got := root.get("default", "one")
 		root.expectTampered(got, "entry.read")
 		require.NotContains(t, string(got.Body), "canary")
-		// A read with a wrong client key must fail too.
+		// The read with the right client key has failed. A read with a wrong client key must also fail.
 		require.Contains(t, []int{403, 500}, root.get("default", "one", "X-Encryption-Key", otherKey).Status)
 		version := number(t, s.db, `SELECT version FROM entries WHERE key = 'one'`)
 		restored := root.do("POST", "/boxes/default/entries/one/restore", fmt.Sprintf(`{"version":%d}`, version))

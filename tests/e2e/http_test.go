@@ -151,7 +151,7 @@ func TestRequestID(t *testing.T) {
 	require.Equal(t, "urn:lockbox:request:mine", got.problem().Instance)
 }
 
-// TestNoCaching verifies that every answer forbids caching. Its Vary header must list Authorization and
+// TestNoCaching verifies that every answer forbids caching. The header Vary of each answer must list Authorization and
 // X-Encryption-Key.
 func TestNoCaching(t *testing.T) {
 	t.Parallel()

@@ -42,7 +42,7 @@ func (h holder) rotate(user domain.UserID) holder {
 }
 
 // The plan method returns the contents of the first keyring of a box, with a random key. The recipients are h and the
-// holders in others.
+// holders in the argument others.
 func (h holder) plan(box string, others ...holder) usecases.KeyringPlan {
 	h.server.t.Helper()
 	id, ok := domain.ParseID[domain.Box](h.do("GET", "/boxes/"+box, nil).expect(200).string("id"))
@@ -68,7 +68,7 @@ func with(plan usecases.KeyringPlan, others ...holder) usecases.KeyringPlan {
 }
 
 // rekeyed returns the plan of a keyring that replaces the keyring in the argument plan. The new keyring has a new key.
-// Its author is h. Its recipients are h and the holders in others.
+// Its author is h. Its recipients are h and the holders in the argument others.
 func (h holder) rekeyed(plan usecases.KeyringPlan, others ...holder) usecases.KeyringPlan {
 	plan.Earlier = append(append([][32]byte{}, plan.Earlier...), plan.Key)
 	_, _ = rand.Read(plan.Key[:])
@@ -114,7 +114,7 @@ func (c client) first(box string, plan usecases.KeyringPlan) *answer {
 }
 
 // The replace method sends a new keyring for a box. The argument tag is the entity tag of the current keyring. The
-// request also removes the members that the argument remove names.
+// request also removes members from the box. Their names are in the last argument.
 func (c client) replace(box string, plan usecases.KeyringPlan, tag string, remove ...string) *answer {
 	c.server.t.Helper()
 	body := keyringBody(c.server.t, plan)

@@ -30,8 +30,8 @@ func paddedKeyring(t testing.TB, plan usecases.KeyringPlan, size int) string {
 }
 
 // TestLargestKeyringBody verifies that a server with little memory accepts the largest body. One user sends this body
-// in two concurrent requests, and then in a request without Content-Length. With less than 384 MiB of memory, the body
-// exceeds the user's share of the memory.
+// in two concurrent requests, and then in a request without Content-Length. On a server with less than 384 MiB of
+// memory, the body is larger than the share of the memory that one user may use.
 func TestLargestKeyringBody(t *testing.T) {
 	t.Parallel()
 	for _, memory := range []string{"64m", "256m", "1g"} {

@@ -98,8 +98,8 @@ func TestKeyring(t *testing.T) {
 	require.False(t, all.KeyChangeDue)
 }
 
-// TestKeyInForce verifies that a write must use the current key of the box. It also verifies that a response contains
-// the id of the key that encrypted the version only if the caller may read the entry.
+// TestKeyInForce verifies that a write must use the current key of the box. It also verifies that only a caller who may
+// read the entry gets the id of the key that encrypted a version.
 func TestKeyInForce(t *testing.T) {
 	t.Parallel()
 	k := startKeyed(t)
@@ -339,8 +339,8 @@ func TestRemoveWithKeyring(t *testing.T) {
 	k.anna.replace("prod", again, tag).refuses(409, "key_id_used")
 }
 
-// TestKeyChangeDue sends requests after which a recipient of the keyring must no longer have the box key. The server
-// must then report that the box needs a new key.
+// TestKeyChangeDue sends requests that remove or deactivate a recipient of the keyring, or replace the recipient's
+// identity. The server must then report that the box needs a new key.
 func TestKeyChangeDue(t *testing.T) {
 	t.Parallel()
 	for name, lose := range map[string]func(k keyed){

@@ -43,7 +43,7 @@ type history struct {
 // The now method returns the time since the beginning of the history, in nanoseconds.
 func (h *history) now() int64 { return time.Since(h.began).Nanoseconds() }
 
-// The add method appends an operation to the history. It must be called when the answer arrives. The called argument is
+// The add method appends an operation to the history. It must be called when the answer arrives. The second argument is
 // the time at which the client sent the request.
 func (h *history) add(client int, called int64, call entryCall, answer entryAnswer) {
 	returned := h.now()
@@ -134,8 +134,7 @@ func (r *replicas) restart(i int) {
 	r.programs[i].awaitReady(time.Minute)
 }
 
-// choose returns a random call. The seen argument is the version number in the last answer that the client got for this
-// key.
+// choose returns a random call. The third argument is the version number in the client's last answer for this key.
 func choose(random *rand.Rand, key string, seen int, unique int64) entryCall {
 	call := entryCall{verb: "read", key: key}
 	switch n := random.IntN(20); {

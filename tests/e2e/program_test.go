@@ -73,8 +73,8 @@ type program struct {
 	code   int
 }
 
-// launch starts the program with the given arguments. Settings are NAME=value without the prefix LOCKBOX_. It does not
-// wait for readiness.
+// launch starts the program with the given arguments. Settings are NAME=value without the prefix LOCKBOX_. launch does
+// not wait until the program is ready.
 func launch(t testing.TB, args []string, settings ...string) *program {
 	t.Helper()
 	return runProgram(t, exec.Command(binary(t), args...), settings...)

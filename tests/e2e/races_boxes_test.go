@@ -22,7 +22,8 @@ func (s boxState) checkBoxOwner(t *testing.T) {
 	require.Fail(t, "the owner is not in the box", "%+v", s)
 }
 
-// boxWith creates a box that root owns. It also creates the users, and makes them members with all permissions.
+// boxWith creates a box that root owns. It also creates the users with the given names, and makes them members with all
+// permissions.
 func (c *cluster) boxWith(box string, users ...string) []client {
 	c.t.Helper()
 	c.root.do("POST", "/boxes/"+box, nil).expect(201)

@@ -84,8 +84,8 @@ func raceFirstKeyringAndWriters(t *testing.T, c *cluster, name string) {
 }
 
 // raceKeyAndWriters calls the function change while ten writers write with oldKey. Their versions record oldID. After
-// the change, the server must not store a version with the old key, and no confirmed write may be lost. Each write with
-// the old key that a client sends after the response to the change must be refused.
+// the change, the server must not store a version with the old key, and no confirmed write may be lost. If a client
+// sends a write with the old key after the response to the change, the server must refuse the write.
 func raceKeyAndWriters(t *testing.T, c *cluster, name string, writer client, oldKey, oldID string,
 	change func() *answer) {
 	t.Helper()

@@ -22,7 +22,7 @@ import (
 const (
 	newSecret   = "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8"
 	wrongSecret = "QEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaW1xdXl8"
-	// testGrace is the time for which a rekey waits, because a transaction may still use the old key. It is shorter
+	// testGrace is the time for which a rekey waits, because a transaction may still use the old key. It can be shorter
 	// than boot.RekeyGrace, because the transactions of the tests are short.
 	testGrace = 700 * time.Millisecond
 	// loadPause is the time between two requests of a client under load. Without this pause, the clients would keep the

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSignInTimes measures the durations of sign-ins that fail. One user name is unknown. The passwords of the three
-// other users were hashed with cheaper, current and more expensive parameters. The medians of the durations for the
+// TestSignInTimes measures the durations of sign-ins that fail. Three users have passwords that were hashed with
+// cheaper, current and more expensive parameters. A fourth user name is unknown. The medians of the durations for the
 // four names must not differ by more than 5 %. The sign-ins are in random order, so that other programs on the machine
 // slow all of them equally.
 func TestSignInTimes(t *testing.T) {

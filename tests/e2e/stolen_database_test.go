@@ -59,8 +59,8 @@ func steal(t *testing.T, database string) thief {
 }
 
 // opened tries to decrypt every stored version with an encryption key and returns the decrypted values. The keys of the
-// map consist of the key of the entry and the version number. For the other versions, the error must be that the
-// encryption key is wrong.
+// map consist of the key of the entry and the version number. If a version cannot be decrypted, the error must be that
+// the encryption key is wrong.
 func (th thief) opened(key lockbox.EncryptionKey) map[string]string {
 	th.t.Helper()
 	parsed := usecases.Key(th.t, key.Reveal())

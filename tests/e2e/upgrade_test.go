@@ -109,7 +109,8 @@ func (r *release) call(token, method, path, body string, status int) string {
 	return string(text)
 }
 
-// requireEntries verifies that each entry that want names has the value in want, in the box "team".
+// requireEntries verifies entries in the box "team". The argument want maps the key of each entry to the required
+// value.
 func (r *release) requireEntries(token string, want map[string]string) {
 	r.t.Helper()
 	for key, value := range want {

@@ -155,8 +155,8 @@ func (e *Engine) endShims() {
 	}
 }
 
-// unmount unmounts the file systems that are still mounted below the directory of a stopped engine. It begins with the
-// one that was mounted last.
+// unmount unmounts the file systems that are still mounted below the directory of a stopped engine. It unmounts them in
+// the reverse order of mounting.
 func unmount(dir string) {
 	text, _ := os.ReadFile("/proc/self/mountinfo")
 	lines := strings.Split(string(text), "\n")

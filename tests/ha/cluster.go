@@ -67,7 +67,7 @@ func (c *cluster) createDatabase(ctx context.Context) error {
 }
 
 // awaitDatabase waits until all standbys have the database. A client could otherwise connect to a standby that does not
-// have the database yet. The PostgreSQL driver reports that error and does not try the next host.
+// have the database yet. The PostgreSQL driver would then return an error instead of trying the next host.
 func (c *cluster) awaitDatabase(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()

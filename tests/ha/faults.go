@@ -24,8 +24,8 @@ type fault struct {
 
 func nothing(context.Context, status) error { return nil }
 
-// faults returns the kinds of faults in the order in which a run injects them. The last two are partitions. In the
-// first of them, nothing can reach the node. In the second, clients can reach the node, but its peers cannot.
+// faults returns the kinds of faults in the order in which a run injects them. The last two kinds are partitions. One
+// separates the node from its clients and its peers. The other separates the node only from its peers.
 func faults() []fault {
 	return []fault{
 		{

@@ -45,7 +45,8 @@ type stream struct {
 
 	attempts atomic.Int64
 	waiting  atomic.Int64
-	// highest is the highest acknowledged version. A read that begins later must return at least this version.
+	// highest is the highest acknowledged version. A read that begins after the acknowledgement must return at least
+	// this version.
 	highest atomic.Int64
 
 	mu       sync.Mutex
@@ -167,8 +168,8 @@ func (s *stream) read(server *lockbox, turn int) {
 	}
 }
 
-// send sends a request. It stores the start and the end of the request in a, and sets a.ok if the response has the
-// status want.
+// send sends a request. It stores the start and the end of the request in its first argument, and sets the field ok of
+// this argument if the response has the status want.
 func (s *stream) send(a *answered, method, path, body string, want int) (http.Header, string) {
 	a.begun = time.Now()
 	status, header, text, err := exchangeWith(context.Background(), s.client, method, a.server.url+path, body,

@@ -23,8 +23,8 @@ type verdict struct {
 	// Doubled counts values that are stored under more than one version.
 	Doubled int `json:"doubled"`
 	// Stale counts reads that returned an old version, although a newer version was acknowledged before the read began.
-	// StaleUnfenced counts those of them that began during a fault that leaves a deposed primary running. Such a
-	// primary may have answered the read.
+	// StaleUnfenced counts the stale reads that began while a fault left a deposed primary running. Such a primary may
+	// have answered the read.
 	Stale         int `json:"stale"`
 	StaleUnfenced int `json:"stale_in_unfenced_splits"`
 	// Unaudited counts acknowledged requests without an audit event.

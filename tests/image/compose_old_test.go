@@ -15,8 +15,8 @@ import (
 )
 
 // TestComposeOneTwentyNine runs the command that docs/operating.md gives for Debian's docker-compose 1.29, but with the
-// subcommand config instead of up. The subcommand config validates the file and prints it as docker-compose understands
-// it.
+// subcommand "config" instead of "up". The subcommand "config" validates the file and prints it as docker-compose
+// understands it.
 func TestComposeOneTwentyNine(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/operating.md")
@@ -48,8 +48,8 @@ func TestComposeOneTwentyNine(t *testing.T) {
 		assert.Len(t, understood.Services[name].Volumes, len(service.Volumes), name)
 	}
 	assert.True(t, understood.Networks["database"].Internal)
-	// The names of the volumes begin with the name of the project. Both versions of Compose must therefore use the same
-	// project name to find the same volumes.
+	// The names of the volumes begin with the name of the project. Version 1.29 and newer versions of Compose must
+	// therefore use the same project name to find the same volumes.
 	text, err := os.ReadFile("../../docker-compose.yml")
 	require.NoError(t, err)
 	assert.Contains(t, string(text), "\nname: lockbox\n")

@@ -73,7 +73,8 @@ func TestComposeHoldsNoSecret(t *testing.T) {
 }
 
 // TestComposeKeepsTheSecretFromTheDatabase verifies that only the lockbox container contains the secret, and only the
-// postgres container contains the data. An attacker in one of them does not have both.
+// postgres container contains the data. An attacker in one of these containers can therefore read the file with the
+// secret or the files of the database, but not both.
 func TestComposeKeepsTheSecretFromTheDatabase(t *testing.T) {
 	t.Parallel()
 	for name, s := range readCompose(t).Services {

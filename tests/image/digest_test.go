@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// imageName matches a line that names an image, in a Compose file, a Dockerfile or a Kubernetes manifest. The name is
-// the first group.
+// imageName matches a line that names an image, in a Compose file, a Dockerfile or a Kubernetes manifest. The first
+// capture group contains the name.
 var imageName = regexp.MustCompile(`(?m)^\s*(?:- )?(?:image:|FROM(?: --platform=\S+)?|ARG [A-Z_]*IMAGE=)` +
 	`[ \t]*"?(\S+?)"?(?:\s.*)?$`)
 

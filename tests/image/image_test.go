@@ -113,7 +113,7 @@ func checkFirstStart(t *testing.T, e *engine.Engine) {
 	assert.Equal(t, value, string(body))
 	e.Docker("stop", "-t", "40", name)
 
-	// Without the volume of the secret, the server must not create a new secret for existing keys.
+	// If the database contains keys but the volume of the secret is missing, the server must not create a new secret.
 	lost := name + "-lost"
 	e.Docker(serve(lost, empty)...)
 	t.Cleanup(func() { _, _ = e.Try("rm", "-f", "-v", lost) })
@@ -121,8 +121,8 @@ func checkFirstStart(t *testing.T, e *engine.Engine) {
 	assert.Contains(t, e.Docker("logs", lost), "/secrets/secret-key")
 }
 
-// confined returns the docker arguments that run a container with the restrictions of docker-compose.yml. args follow
-// at the end.
+// confined returns the docker arguments that run a container with the restrictions of docker-compose.yml. They end with
+// the values in args.
 func confined(args ...string) []string {
 	return append([]string{"run", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges:true"}, args...)
 }
@@ -198,7 +198,7 @@ func (c caller) call(method, path, body string, headers ...string) (int, []byte)
 }
 
 // overTCP forwards a port on loopback to the database, and returns the database URL with this port. A container in the
-// host's network needs it, because the database may listen only on a Unix socket.
+// host's network needs this port, because the database may listen only on a Unix socket.
 func overTCP(t *testing.T, database string) string {
 	t.Helper()
 	config, err := pgx.ParseConfig(database)

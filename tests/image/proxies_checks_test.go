@@ -40,7 +40,7 @@ func checkEscapes(c proxied) {
 		status, body = c.exchange("GET", "/boxes/default/entries/"+escaped+"/versions", nil)
 		assert.Equal(c.t, 200, status, "%s: %s", escaped, body)
 	}
-	// With a decoded slash, the path would belong to another resource.
+	// If a proxy decoded the slash, the path would belong to another resource.
 	status, _ := c.exchange("GET", "/boxes/default/entries/payments/stripe", nil)
 	assert.Equal(c.t, 404, status)
 }

@@ -15,8 +15,8 @@ import (
 // unitFolder contains the systemd unit and the example file with settings.
 const unitFolder = "../../deploy/systemd/"
 
-// unitLines returns the lines NAME=value of a file in unitFolder. If examples is set, it includes the lines that are
-// commented out.
+// unitLines returns the lines NAME=value of a file in unitFolder. If the last argument is true, it includes the lines
+// that are commented out.
 func unitLines(t *testing.T, name string, examples bool) []string {
 	t.Helper()
 	text, err := os.ReadFile(unitFolder + name)

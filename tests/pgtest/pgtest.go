@@ -1,9 +1,9 @@
 // Package pgtest gives each test a PostgreSQL database of its own.
 //
-// It uses the server at LOCKBOX_TEST_DATABASE_URL if that is set. Otherwise, it starts a server from the installed
-// binaries or in a Docker container. That server stops when the test's process ends. If no server can be found or
-// started, tests fail and report the missing program. They are never skipped. `go run ./tests/pgtest/share -- go test
-// ./...` starts one server for all packages of a run.
+// If LOCKBOX_TEST_DATABASE_URL is set, the package uses the server at this URL. Otherwise, it starts a server from the
+// installed binaries or in a Docker container. That server stops when the test's process ends. If no server can be
+// found or started, tests fail and report the missing program. They are never skipped. `go run ./tests/pgtest/share --
+// go test ./...` starts one server for all packages of a run.
 package pgtest
 
 import (
@@ -119,8 +119,8 @@ var sharedTemplate = sync.OnceValues(func() (string, error) {
 })
 
 // sharedStrategy returns the STRATEGY option for CREATE DATABASE. The strategy file_copy needs two checkpoints. If
-// fsync is off, checkpoints are cheap, and file_copy is the faster strategy. PostgreSQL 14 has no such option and
-// always copies files.
+// fsync is off, checkpoints are cheap, and file_copy is faster than the default strategy wal_log. PostgreSQL 14 has no
+// such option and always copies files.
 var sharedStrategy = sync.OnceValues(func() (option string, err error) {
 	admin, err := sharedServer()
 	if err != nil {

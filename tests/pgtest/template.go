@@ -46,7 +46,8 @@ func makeTemplate(ctx context.Context, admin, name string) (string, error) {
 	err = fill(ctx, admin, draft)
 	if err == nil {
 		// The first connection after a migration writes the catalog cache file pg_internal.init. Databases that are
-		// copied from the template contain this file too. The first connection to such a database is therefore faster.
+		// copied from the template contain this file too. Without the file, the first connection to such a database
+		// would be slower.
 		err = connectOnce(ctx, admin, draft)
 	}
 	if err == nil {

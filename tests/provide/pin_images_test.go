@@ -124,7 +124,8 @@ func TestPinImages(t *testing.T) {
 	assert.True(t, before == p.files(), "a second run changes nothing")
 }
 
-// TestPinImagesFails verifies that the script changes no file if the registry does not return one of the digests.
+// TestPinImagesFails verifies that the script changes no file if the digest of a single image is missing from the
+// registry.
 func TestPinImagesFails(t *testing.T) {
 	t.Parallel()
 	for name, golang := range map[string]string{

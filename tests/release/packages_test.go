@@ -55,8 +55,8 @@ func (f packageFormat) path(version string) string {
 // newDefault is a line at the end of lockbox.env in v0.0.2.
 const newDefault = "# A new comment.\n"
 
-// buildNewerPackages creates packages of v0.0.2 in folder. They contain the binary of v0.0.1 and a different
-// lockbox.env.
+// buildNewerPackages creates packages of v0.0.2 in the given folder. They contain the binary of v0.0.1, but a
+// lockbox.env that differs from that of v0.0.1.
 func buildNewerPackages(t *testing.T, folder string) {
 	t.Helper()
 	source := t.TempDir()

@@ -46,8 +46,8 @@ func newScratch(t *testing.T, packages string) scratch {
 	args := []string{"--mount", "--net", "--propagation", "private"}
 	enter := []string{"nsenter", "--mount", "--net"}
 	if os.Geteuid() != 0 {
-		// Without root rights, the copy needs a user namespace, in which the user is root. The file /etc/subuid lists
-		// the further user IDs that the user may use in this namespace.
+		// If the tests do not run as root, they create a user namespace, which maps their user to root. The namespace
+		// also maps the user IDs that /etc/subuid lists for this user.
 		args = append(args, "--map-root-user", "--map-auto")
 		enter = append(enter, "--user")
 	}

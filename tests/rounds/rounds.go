@@ -11,7 +11,7 @@ import (
 // tests/e2e. `make e2e` sets the variable, and `make test` does not.
 const Variable = "LOCKBOX_TEST_ROUNDS"
 
-// Choose returns its argument few under `make test`, and its argument many under `make e2e`.
+// Choose returns its first argument under `make test`, and its second argument under `make e2e`.
 func Choose(few, many int) int {
 	if os.Getenv(Variable) != "" {
 		return many
@@ -20,7 +20,7 @@ func Choose(few, many int) int {
 }
 
 // Configured returns the number of rounds in the environment variable. If the variable is not set, Configured returns
-// the argument few.
+// its argument.
 func Configured(few int) int {
 	if n, err := strconv.Atoi(os.Getenv(Variable)); err == nil && n > 0 {
 		return n

@@ -13,7 +13,7 @@ import (
 )
 
 // The method serialises verifies that only one transaction at a time can hold a lock. It runs several transactions
-// concurrently. Each of them calls the function lock, and then verifies that no other transaction holds the lock.
+// concurrently. Each transaction calls the function lock, and then verifies that no other transaction holds the lock.
 func (f *fixture) serialises(lock func(ctx context.Context, repos ports.Repos) error) {
 	f.Helper()
 	const n = 5

@@ -127,8 +127,9 @@ func eventQueueEveryEvent(f *fixture) {
 	require.Subset(f, f.targets(), []string{"append", "writer", "batch"}, "the audit log keeps delivered events")
 }
 
-// eventQueueOrder verifies that the queue delivers events in the order of their commits. The identifiers of the events
-// can have another order if the clocks of servers differ.
+// eventQueueOrder verifies that the queue delivers events in the order of their commits. Each identifier begins with
+// the time at which a server created the event. If the clocks of two servers differ, the order of the identifiers can
+// therefore differ from the order of the commits.
 func eventQueueOrder(f *fixture) {
 	f.stream()
 	want := []string{}
@@ -142,8 +143,8 @@ func eventQueueOrder(f *fixture) {
 }
 
 // eventQueueOpenTransactions stores an event in a transaction that stays open. Meanwhile, other transactions commit and
-// the queue is delivered. Every event must be delivered once. The events of transactions that commit one after the
-// other must be delivered in that order.
+// the queue is delivered. Every event must be delivered once. If two transactions do not overlap, the events of the
+// earlier transaction must be delivered first.
 func eventQueueOpenTransactions(f *fixture) {
 	f.stream()
 	stored, commit := make(chan struct{}), make(chan struct{})

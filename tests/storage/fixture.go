@@ -145,7 +145,7 @@ func (f *fixture) tokenKeys() domain.TokenKeys {
 }
 
 // addFamily stores a token family that expires after an hour. It also stores a token pair of the family. The digests of
-// the two tokens are computed from name.
+// the two tokens are computed from the argument name.
 func (f *fixture) addFamily(user domain.User, name string) (domain.TokenFamily, domain.TokenPair) {
 	f.Helper()
 	family := domain.NewTokenFamily(f.id(), user, f.now, time.Hour)

@@ -205,7 +205,7 @@ func (f *fixture) writeUnder(o office, key domain.EntryKey, boxKey domain.KeyID)
 }
 
 // keyringWaitsForWriters verifies that a new keyring waits for every write that has already locked its entry. A write
-// that locks its entry later must see the key of the new keyring.
+// that locks its entry after the new keyring was stored must get the key of the new keyring.
 func keyringWaitsForWriters(f *fixture) {
 	o := f.office()
 	owner := f.addIdentity(o.owner, 1)

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// detach gives up the controlling terminal of this process. With this terminal, the programs in the scripts would ask
-// their questions there and wait for an answer.
+// detach gives up the controlling terminal of this process. If the process kept this terminal, the programs in the
+// scripts would ask their questions there and wait for an answer.
 func detach() {
 	terminal, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
 	if err != nil {

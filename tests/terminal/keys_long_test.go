@@ -17,8 +17,8 @@ func TestLongScripts(t *testing.T) {
 	runScripts(t, "testdata/long")
 }
 
-// TestRekeyOfTenThousandEntries re-encrypts a box of 10,000 entries. It kills the command five times and starts it
-// again.
+// TestRekeyOfTenThousandEntries re-encrypts a box of 10,000 entries. It kills the command lockbox box rekey --rewrite
+// five times and then runs it to the end.
 func TestRekeyOfTenThousandEntries(t *testing.T) {
 	t.Parallel()
 	const entries = 10_000

@@ -57,8 +57,8 @@ func TestBrokenConnectionIsNoSuccess(t *testing.T) {
 			tries.SetLimit(4)
 			for i := range rounds.Choose(10, 40) {
 				args := []string{"set", "prod/app", "@" + value}
-				// Some of the following commands take longer, because lockbox retries their requests. The test
-				// therefore runs each of the following commands only once.
+				// Some of the following commands take longer than lockbox set, because lockbox retries their requests.
+				// The test therefore runs each of the following commands only once.
 				switch i {
 				case 0:
 					args = []string{"get", "prod/app"}

@@ -194,9 +194,9 @@ func TestAssignmentOverField(t *testing.T) {
 	}
 }
 
-// TestFieldsOverObjectInScripts runs lockbox set without a terminal. The entry contains an object. If the new value is
-// an assignment to a field of this object, in one of many notations, lockbox set must refuse the new value. Other texts
-// must be stored.
+// TestFieldsOverObjectInScripts runs lockbox set without a terminal. The entry contains an object. lockbox set must
+// refuse a new value that is an assignment to a field of the object, in any of many notations. Other texts must be
+// stored.
 func TestFieldsOverObjectInScripts(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)

@@ -225,8 +225,8 @@ func TestInviteAndJoin(t *testing.T) {
 	s.ends(3)
 }
 
-// TestJoinOverPlainHTTP runs lockbox join with an http URL. It may send the password without encryption only if
-// LOCKBOX_API_ALLOW_HTTP is set and the user confirms.
+// TestJoinOverPlainHTTP runs lockbox join with an http URL. The command may send the password without encryption only
+// if LOCKBOX_API_ALLOW_HTTP is set and the user confirms.
 func TestJoinOverPlainHTTP(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)

@@ -37,8 +37,8 @@ type Boxes struct {
 	t testing.TB
 }
 
-// OpenBoxes opens the parts and creates the use cases of boxes. By default, boxes have no limits. The functions in
-// change can set limits.
+// OpenBoxes opens the parts and creates the use cases of boxes. By default, boxes have no limits. The functions in the
+// argument change can set limits.
 func OpenBoxes(t testing.TB, change ...func(*vault.Config)) *Boxes {
 	t.Helper()
 	b := &Boxes{Parts: Open(t, FreePassphrases), t: t}

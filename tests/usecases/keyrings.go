@@ -176,7 +176,7 @@ func part(all ...[]byte) (out []byte) {
 	return out
 }
 
-// Unwrap decrypts a wrapped box key, like the recipient's client.
+// Unwrap decrypts a wrapped box key, as the recipient's client does.
 func (k KeyHolder) Unwrap(t testing.TB, head domain.KeyringHead, wrapped []byte) [32]byte {
 	t.Helper()
 	fingerprint := k.Fingerprint()

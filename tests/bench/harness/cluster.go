@@ -100,8 +100,8 @@ func (c *cluster) look(ctx context.Context) error {
 	return nil
 }
 
-// findPgbench returns the path of pgbench. It prefers the pgbench in the folder of the running server's program,
-// because distributions install pgbench outside PATH.
+// findPgbench returns the path of pgbench. It first searches the folder that contains the program of the PostgreSQL
+// server, because distributions install pgbench there and not in PATH.
 func (c *cluster) findPgbench() string {
 	if program, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", c.postmaster)); err == nil {
 		beside := filepath.Join(filepath.Dir(program), "pgbench")
@@ -124,7 +124,8 @@ func (c *cluster) execute(ctx context.Context, database string, statements ...st
 		return err
 	}
 	defer conn.Close(ctx)
-	// The role has timeouts for the short statements of requests. They could cancel the long statements of a benchmark.
+	// The role has a timeout for the short statements of requests. This timeout could cancel the long statements of a
+	// benchmark, so it is switched off.
 	for _, statement := range append([]string{`SET statement_timeout = 0`}, statements...) {
 		if _, err := conn.Exec(ctx, statement, pgx.QueryExecModeSimpleProtocol); err != nil {
 			return fmt.Errorf("%.60s: %w", statement, err)

@@ -20,7 +20,7 @@ type comparison struct {
 }
 
 // contest holds two ratios of adjacent slices: the ratio of their rates, and the ratio of their CPU times per request.
-// The ratio of CPU times is more reliable on a shared machine.
+// On a shared machine, the ratio of CPU times is more reliable than the ratio of rates.
 type contest struct {
 	Rate float64 `json:"rate"`
 	CPU  float64 `json:"cpu_per_request"`
@@ -81,7 +81,7 @@ func (b *bench) compare(ctx context.Context) error {
 }
 
 // turns measures two targets in alternating slices. It reverses the order of the targets in every second round, and
-// prints the ratio of the second target to the first.
+// divides the rate and the CPU time per request of the second target by those of the first.
 func (b *bench) turns(scenarios []string, one, two *target, tell func(scenario string, ratio contest)) error {
 	for _, scenario := range scenarios {
 		for _, t := range []*target{one, two} {

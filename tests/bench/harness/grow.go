@@ -26,8 +26,8 @@ type grower struct {
 	now    time.Time
 }
 
-// grow adds entries and users to the first box until the box has the given size. It returns place with the new size and
-// with the API keys of the added users.
+// grow adds entries and users to the first box until the box has the given size. It returns a copy of the argument
+// place, with the new size and with the API keys of the added users.
 func grow(ctx context.Context, database string, place load.Place, size load.Size) (load.Place, error) {
 	store, err := postgres.Open(ctx, postgres.Config{URL: database, Patient: true, Clock: system.Clock{}})
 	if err != nil {
@@ -43,7 +43,8 @@ func grow(ctx context.Context, database string, place load.Place, size load.Size
 		return place, err
 	}
 	// The added rows always satisfy the foreign keys. Checking the keys for a million rows would take most of the time.
-	// The role has timeouts for the short statements of requests. They would cancel these long statements.
+	// The role has a timeout for the short statements of requests. This timeout would cancel the long statements of
+	// grow.
 	if _, err := g.conn.Exec(ctx, `SET session_replication_role = replica; SET statement_timeout = 0`); err != nil {
 		return place, err
 	}

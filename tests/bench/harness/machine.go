@@ -22,7 +22,7 @@ type machine struct {
 	Go         string            `json:"go"`
 	// Commit is the measured commit. It is empty if an option names a binary that was built before the run.
 	Commit string `json:"commit,omitempty"`
-	// Lockbox lists the settings of the program, without the required settings.
+	// Lockbox lists the settings of the measured Lockbox server, except the required settings.
 	Lockbox []string  `json:"lockbox_settings,omitempty"`
 	Load    string    `json:"load"`
 	Size    load.Size `json:"size"`

@@ -181,7 +181,7 @@ func (b *bench) addTimes(t *target, r *report) error {
 }
 
 // count runs every scenario once more through a proxy. The proxy is between the program and the database, and counts
-// statements and round trips. The timed slices run without the proxy, because it costs time.
+// statements and round trips. The timed slices run without the proxy, because the proxy would slow them.
 func (b *bench) count(ctx context.Context, t *target, r *report) error {
 	w, err := startWire(b.cluster.server)
 	if err != nil {
@@ -211,8 +211,8 @@ func (b *bench) count(ctx context.Context, t *target, r *report) error {
 
 const dropReads = `CREATE FUNCTION drop_reads() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$`
 
-// writeBehindItsBack starts a second load process, which overwrites random entries for 200 ms. The load must detect the
-// unexpected values.
+// writeBehindItsBack starts a second load process, which overwrites random entries for 200 ms. The load driver of the
+// target must detect the unexpected values.
 func (b *bench) writeBehindItsBack(t *target, place load.Place) error {
 	other, err := startLoad(context.Background())
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 // report is the result of a run.
 type report struct {
 	Machine machine `json:"machine"`
-	// StartMillis is the time from the start of the server process to its first answer. The schema is already up to
-	// date.
+	// StartMillis is the time from the start of the server process to its first answer. The database already has the
+	// newest schema when the process starts.
 	StartMillis float64 `json:"start_ms"`
 	// The next three fields are the server's memory use. IdleMB is measured after the first answer. BusyMB is the peak
 	// during reads, writes and lists. PeakMB is the peak of the whole run.

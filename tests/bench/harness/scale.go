@@ -21,8 +21,8 @@ type scaleReport struct {
 	Users   []contest `json:"ten_thousand_users_to_ten"`
 }
 
-// scale measures reads. In each read, a random user of a box reads a random entry. It alternates between a small box, a
-// box with many entries, and a box with many users. Each box is in its own database.
+// scale measures reads. In each read, a random user of a box reads a random entry. The reads alternate between a small
+// box, a box with many entries, and a box with many users. Each box is in its own database.
 func (b *bench) scale(ctx context.Context) error {
 	small, err := b.grown(ctx, "small", load.Size{Boxes: 1, Entries: fewEntries, Users: fewUsers})
 	if err != nil {
@@ -87,8 +87,8 @@ func (b *bench) grown(ctx context.Context, name string, size load.Size) (*target
 	if _, err = t.load.tell(load.Order{Adopt: &place}); err != nil {
 		return nil, err
 	}
-	// Every entry is read once before the measurement. These reads verify the added rows. They also bring the
-	// PostgreSQL processes into the state of a long-running server, which has touched most pages of its shared memory.
+	// Every entry is read once before the measurement. These reads verify the added rows. They also make the PostgreSQL
+	// processes touch most pages of the shared memory, as the processes of a long-running server have done.
 	begin = time.Now()
 	_, err = t.load.tell(load.Order{Check: true})
 	say("reading every entry took %s", time.Since(begin).Round(time.Second))

@@ -17,7 +17,7 @@ import (
 // Driver first drops its connections and uses Address for all new ones. The first Order must contain Address and
 // Connect.
 type Order struct {
-	// Connect is the number of connections to Address. If Connect is 0, the number stays as before.
+	// Connect is the number of connections to Address. If Connect is 0, the number does not change.
 	Connect int    `json:"connect,omitempty"`
 	Address string `json:"address,omitempty"`
 
@@ -79,7 +79,8 @@ type Driver struct {
 	last    time.Time           // end of the last run
 }
 
-// idle is the time after which an unused connection is not reused. Servers close connections that are idle for longer.
+// idle is the time after which an unused connection is not reused. It is shorter than the time after which the server
+// closes an unused connection.
 const idle = 30 * time.Second
 
 // Serve executes orders one at a time and answers each. It returns nil at the end of the input.

@@ -37,7 +37,7 @@ type worker struct {
 	wanted []byte
 }
 
-// expect returns an error if the answer has another status.
+// expect returns an error if the answer does not have the given status.
 func expect(got *answer, err error, status int) error {
 	if err != nil {
 		return err

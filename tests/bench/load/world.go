@@ -59,7 +59,8 @@ type Place struct {
 	Root string `json:"root"`
 }
 
-// world is a filled Lockbox as the load driver expects it: a Place, and the changes that the driver has made since.
+// world is a filled Lockbox as the load driver expects it: a Place, and the entries after all changes that the driver
+// has made.
 type world struct {
 	Place
 	entries []entry
@@ -118,7 +119,7 @@ func newWorld(place Place) *world {
 }
 
 // checkVersions compares the newest version of each entry with the number of writes. Each acknowledged write creates
-// one version. A write that failed creates one or none.
+// one version. A write that failed creates one version or none.
 func (w *world) checkVersions() error {
 	for at := range w.entries {
 		e := &w.entries[at]

@@ -26,8 +26,8 @@ const image = "postgres:18.6-alpine@" +
 	"sha256:d3e1620b530c944afa6e887d22eb899824da68e19c52024bf98f5220c88a65b2"
 
 func main() {
-	// This process ignores signals. If the user presses Ctrl-C, the terminal signals this process too, but the tests
-	// still need the container until they have stopped.
+	// This process ignores signals. If the user presses Ctrl-C, the terminal sends SIGINT to the tests and to this
+	// process. The tests need the container until they have stopped.
 	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	if err := hold(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
