@@ -136,9 +136,9 @@ func TestNotHTTP(t *testing.T) {
 	}
 }
 
-// TestErrorsOfProxies checks the error for a failure response of a proxy. The error is ErrBadResponse and also has the
-// kind of its status. Its message contains a remedy. An error response of Lockbox itself, with the same status, is not
-// ErrBadResponse.
+// TestErrorsOfProxies checks the error for a failure response of a proxy. The error matches ErrBadResponse and also the
+// error for the status of the response, such as ErrForbidden for 403. The message contains a remedy. An error response
+// of Lockbox itself, with the same status, is not ErrBadResponse.
 func TestErrorsOfProxies(t *testing.T) {
 	t.Parallel()
 	for status, test := range map[int]struct {

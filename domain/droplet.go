@@ -121,7 +121,8 @@ func (p DropletPrefix) NoUsableNumber(occupied, untried []int) *Error {
 	refusal := *p.NoFreeNumber()
 	refusal.Message = "no number from " + string(p.Name(1)) + " to " + string(p.Name(MaxDroplets)) +
 		" can be used: " +
-		"other programs or containers on the host use port 22NN, 80NN or 443NN of " + p.list(occupied)
+		"other programs or containers on the host occupy port 22NN, 80NN or 443NN " +
+		"(NN is the number of the droplet) of " + p.list(occupied)
 	if len(untried) > 0 {
 		refusal.Message += "; " + p.list(untried) + " could not be tried within the time limit"
 	} else {

@@ -59,10 +59,10 @@ func TestNoUsableNumber(t *testing.T) {
 	t.Parallel()
 	prefix := DropletPrefix("web")
 	for want, numbers := range map[string][2][]int{
-		"all numbers from web01 to web99 are taken":                           {},
-		"port 22NN, 80NN or 443NN of web07; all other names are taken":        {{7}, nil},
-		"of web01 to web03, web05, web98 to web99; all other names are taken": {{1, 2, 3, 5, 98, 99}, nil},
-		"no number from web01 to web99 can be used: other programs or":        {{1, 2}, {3}},
+		"all numbers from web01 to web99 are taken":                                   {},
+		"443NN (NN is the number of the droplet) of web07; all other names are taken": {{7}, nil},
+		"of web01 to web03, web05, web98 to web99; all other names are taken":         {{1, 2, 3, 5, 98, 99}, nil},
+		"no number from web01 to web99 can be used: other programs or":                {{1, 2}, {3}},
 
 		"of web01 to web02; web04, web06 to web08 could not be tried within the time limit": {{1, 2}, {4, 6, 7, 8}},
 	} {

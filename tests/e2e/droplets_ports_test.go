@@ -59,7 +59,8 @@ func testPortsInUse(t *testing.T, y *yard) {
 	}
 	y.manager.do("POST", "/api/v1/droplet/add", nil).fails(400, 900,
 		"Error response from daemon: no number from droplet01 to droplet99 can be used: other programs or containers "+
-			"on the host use port 22NN, 80NN or 443NN of droplet01, droplet03 to droplet05; all other names are taken")
+			"on the host occupy port 22NN, 80NN or 443NN (NN is the number of the droplet) of droplet01, droplet03 "+
+			"to droplet05; all other names are taken")
 }
 
 // testTwoInstallations runs two Lockbox installations on one Docker engine. They must never use the same droplet

@@ -282,8 +282,8 @@ func janitorEventQueue(f *fixture) {
 	require.Zero(f, count)
 
 	require.NoError(f, f.Queue.Release(f.Context(), holder))
-	require.Zero(f, sweep(time.Now().Add(-time.Minute)), "the lease ended later than the time of this sweep")
-	require.Equal(f, 1, sweep(later), "the lease ended earlier than the time of this sweep")
+	require.Zero(f, sweep(time.Now().Add(-time.Minute)), "the lease was released after the cutoff of this sweep")
+	require.Equal(f, 1, sweep(later), "the lease was released before the cutoff of this sweep")
 	require.Zero(f, sweep(later))
 	f.append("without a stream")
 	require.Empty(f, f.next(10))
