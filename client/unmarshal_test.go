@@ -67,7 +67,8 @@ func TestUnmarshalWrongTypes(t *testing.T) {
 		err = c.UnmarshalEntry(t.Context(), box, "key", test.into, nil)
 		require.ErrorIs(t, err, client.ErrInvalid, test.value)
 		require.Equal(t, "wrong_type", failure(t, err).Code, test.value)
-		// Compare in lower case: since Go 1.27, encoding/json spells the name of a field as in the entry.
+		// Compare in lower case: before Go 1.27, an error of encoding/json spells the name of a field as the struct
+		// does. Since Go 1.27, it spells the name as the entry does.
 		require.Equal(t, strings.ToLower(test.field), strings.ToLower(failure(t, err).Field), test.value)
 		require.NotRegexp(t, canary+"|7000000|1\\.5", err.Error())
 		if filled, ok := test.into.(*settings); ok {

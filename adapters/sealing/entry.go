@@ -16,9 +16,9 @@ import (
 // passes, one lane.
 var DefaultParams = ports.Argon2Params{MemoryKiB: 19456, Time: 2, Threads: 1}
 
-// ErrNotPrepared means that a cipher lacks the key for an operation. The caller tried to open an envelope that was
-// passed neither to Prepare nor to Extend, to seal a value with a cipher from PrepareOpen, or to use a cipher after
-// Clear. This is a programming error.
+// ErrNotPrepared means that a cipher lacks the key for an operation. The caller made one of three mistakes. It opened
+// an envelope that it had passed neither to Prepare nor to Extend, it sealed a value with a cipher from PrepareOpen, or
+// it used a cipher after Clear. This is a programming error.
 var ErrNotPrepared = errors.New("the cipher was not prepared for this operation")
 
 var errRebind = errors.New("an envelope can be rebound only to another version of the same entry")

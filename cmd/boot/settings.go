@@ -82,8 +82,10 @@ var settingDocs = map[string]string{
 	"TOTP_ISSUER": "Issuer that authenticator apps show for an account",
 	"THROTTLE_FREE_ATTEMPTS": "Number of wrong attempts on an account until a lockout, from 1 to 1000000. " +
 		"For an address, the number is 40 times as high. After 15 minutes without an attempt, the count is reset. " +
-		"All addresses that are new to an account are also counted together for 30 days: " +
-		"they are locked out after ten times this number of wrong attempts",
+		"For each account, the wrong attempts from all new addresses are also counted together. " +
+		"When this count reaches ten times the value of this setting, " +
+		"each wrong attempt locks the account out at new addresses for an hour. " +
+		"This count is reset after 30 days without an attempt",
 
 	"MAX_VALUE_BYTES": "Largest value, in bytes of JSON text; not above LOCKBOX_MAX_BODY_BYTES. 0 means no limit",
 	"MAX_ENTRIES_PER_BOX": "Largest number of entries in a box. " +

@@ -338,8 +338,8 @@ func TestEventsOutliveTheirObjects(t *testing.T) {
 }
 
 // TestRepeatedRefusalsAreCounted sends many refused requests. The server writes one event for each of the first ten
-// refusals of the same kind. It only counts further refusals, and writes an event with their number when the server
-// stops.
+// refusals of the same kind. It counts further refusals without writing an event for each, and writes an event with
+// their number when it stops.
 func TestRepeatedRefusalsAreCounted(t *testing.T) {
 	t.Parallel()
 	s := start(t)

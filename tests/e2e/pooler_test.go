@@ -263,7 +263,7 @@ func relayTo(t *testing.T, config *pgx.ConnConfig) int {
 	return listener.Addr().(*net.TCPAddr).Port
 }
 
-// relay copies both directions of a connection until one side closes.
+// relay copies data in both directions of a connection until one side closes.
 func relay(client net.Conn, network, address string) {
 	defer client.Close()
 	server, err := net.Dial(network, address)
