@@ -130,7 +130,7 @@ func written(got *response, k call, err error) (Written, error) {
 	return Written{Version: version, EncryptionKeyChanged: got.header.Get("X-Encryption-Key-Changed") == "true"}, nil
 }
 
-// onlyIf adds conditions. A conditional request takes effect at most once, so it may be retried.
+// onlyIf adds conditions. A conditional request takes effect at most once, so the client may retry it.
 func (k call) onlyIf(match uint64, none bool) call {
 	if match == 0 && !none {
 		return k

@@ -41,8 +41,8 @@ func ParseAPIKeyName(text string) (string, error) {
 }
 
 // hasNoShape reports whether r is one of the invisible characters that unicode.IsPrint accepts: a filler, a variation
-// selector or the Braille blank. The variation selectors 15 and 16 are exceptions, because emoji contain them. IsPrint
-// itself refuses zero-width spaces and characters that change the direction of text.
+// selector or the Braille blank. It returns false for the variation selectors 15 and 16, because emoji contain them.
+// IsPrint itself refuses zero-width spaces and characters that change the direction of text.
 func hasNoShape(r rune) bool {
 	const textStyle, emojiStyle, brailleBlank = '\ufe0e', '\ufe0f', '\u2800'
 	return r != textStyle && r != emojiStyle && (r == brailleBlank ||

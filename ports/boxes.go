@@ -63,7 +63,7 @@ type Entries interface {
 	//     error, the caller must roll back the transaction.
 	CountIn(ctx context.Context, box domain.BoxID, key domain.EntryKey, limit int, now time.Time) error
 	// CountOut decrements the box's count of entries. Like CountIn, it must run before Lock. Errors: NotFound when the
-	// box was deleted or is empty.
+	// box was deleted, or when the count is already 0.
 	CountOut(ctx context.Context, box domain.BoxID, now time.Time) error
 	// Lock locks the entry until the transaction ends. It returns the entry and the caller's access, both read after
 	// the lock was taken. If the entry does not exist, Lock inserts an entry without a value. The version number of the

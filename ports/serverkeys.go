@@ -60,8 +60,8 @@ type TamperedError struct {
 // Error names the value that was tampered with.
 func (e *TamperedError) Error() string { return "tampered: " + e.What + " does not authenticate" }
 
-// IsTampered reports whether err contains a TamperedError. The response is then a 500 with a fixed text, and the audit
-// event of the request has the outcome "tampered". Operators should alert on this outcome.
+// IsTampered reports whether err contains a TamperedError. If it does, the response is a 500 with a fixed text, and the
+// audit event of the request has the outcome "tampered". Operators should alert on this outcome.
 func IsTampered(err error) bool {
 	_, ok := errors.AsType[*TamperedError](err)
 	return ok

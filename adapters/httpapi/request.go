@@ -18,7 +18,7 @@ type request struct {
 	// still look the credential up in the database.
 	by   domain.Requester
 	body body
-	// admission bounds the memory of the request.
+	// admission limits the memory that the request uses.
 	admission *admission
 	// authenticated is true after authenticateCaller has succeeded.
 	authenticated bool

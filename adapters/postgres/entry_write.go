@@ -106,8 +106,8 @@ const hasRoom = `(a.room = 0 OR a.room <= slot_bytes AND (slots >= a.version - a
 type writeRequest = batch.Request[ports.ConditionalWrite, bool]
 
 // WriteIfUnchanged stores the next version of an entry; see ports.EntryWriter. For a value larger than largestInBatch,
-// it stores nothing and returns false. The caller then falls back to the locking path, where the value does not delay a
-// batch.
+// it stores nothing and returns false. The caller then falls back to the locking path. There, a large value does not
+// delay the other writes of a batch.
 func (s *Store) WriteIfUnchanged(ctx context.Context, write ports.ConditionalWrite) (stored bool, err error) {
 	if len(write.Version.Sealed.Value) > largestInBatch {
 		return false, nil

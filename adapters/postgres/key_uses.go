@@ -35,7 +35,8 @@ func newKeyUses(pool *pool) *keyUses {
 	}
 }
 
-// record adds a use. The first use of an interval starts the goroutine that stores all uses of that interval.
+// record adds a use. The first pending use starts a goroutine. At the end of the interval, this goroutine stores all
+// pending uses.
 func (u *keyUses) record(key domain.CredentialID, at time.Time) {
 	u.mu.Lock()
 	defer u.mu.Unlock()

@@ -43,7 +43,7 @@ type core struct {
 	installation domain.InstallationID
 	clock        system.Clock
 	ids          system.IDs
-	// engine is nil without a droplet host.
+	// engine is nil if no droplet host is configured.
 	engine *docker.Host
 	// tracer is nil if tracing is off. The commands of an operator make no traces.
 	tracer trace.Tracer

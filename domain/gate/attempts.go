@@ -16,9 +16,10 @@ import (
 // also resets some counters. Do not pass the zero Attempt to either method.
 type Attempt struct {
 	action domain.Action
-	// username is the account that the credential is for, in lower case. It is empty if the attempt has no account.
+	// username is the account that the credential is for, in lower case. It is empty if the credential is not for an
+	// account.
 	username string
-	// account is the digest of username. It is zero if the attempt has no account.
+	// account is the digest of username. It is zero if username is empty.
 	account domain.Digest
 	// address is the group of the requester's address; see domain.AddressGroup. It is empty if the address is unknown
 	// or shared.
@@ -28,7 +29,8 @@ type Attempt struct {
 	// lockout is the remaining time of the lockout during which the attempt was allowed. It is 0 if there was no
 	// lockout.
 	lockout time.Duration
-	// user is the stored data of the account. It is set only if reservation.readUser was true.
+	// user contains the stored data of the account that is needed to check the sign-in. It is set only if
+	// reservation.readUser was true.
 	user ports.SignIn
 }
 

@@ -39,7 +39,7 @@ type scratch struct {
 	enter []string // the command that runs another command in the copy
 }
 
-// newScratch creates a copy. The folder packages is mounted at /mnt inside it.
+// newScratch creates a copy. In the copy, the folder that the argument packages names is mounted at /mnt.
 func newScratch(t *testing.T, packages string) scratch {
 	t.Helper()
 	folder := t.TempDir()

@@ -144,8 +144,8 @@ func (s *session) readVariables(ctx context.Context, addresses []string, flags r
 	return all, nil
 }
 
-// variablesOf converts the value of an entry to variables. If --only is given, it keeps only the named variables. It
-// returns an error if one of the remaining variables is unsafe. Names follow the rules of interchange.Value.Variables.
+// variablesOf converts the value of an entry to variables. If --only is given, it keeps only the named variables. If it
+// would return an unsafe variable, it returns an error instead. Names follow the rules of interchange.Value.Variables.
 func variablesOf(entry *client.Entry, at address, flags runFlags) ([]string, error) {
 	value, err := interchange.Parse(entry.Value)
 	if err != nil {
