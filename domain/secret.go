@@ -79,8 +79,8 @@ const (
 	maxEncryptionKeyBytes = 1024
 )
 
-// FieldEncryptionKey is the Field of the errors that ParseEncryptionKey returns. Adapters replace it with the name that
-// the key has in the request.
+// FieldEncryptionKey is the field name in the errors that ParseEncryptionKey returns. An adapter replaces it with the
+// name of the part of the request that contains the key, such as a header.
 const FieldEncryptionKey = "encryptionKey"
 
 // canonical rejects padding, characters outside the alphabet, and trailing bits that are not zero. A key therefore has

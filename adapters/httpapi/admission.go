@@ -109,8 +109,8 @@ func (r *request) origin(key string) {
 }
 
 // admit identifies the caller and counts the request. If a lookup finds that an opaque token is valid, admit does not
-// look this token up again for knownTokenTTL. Errors: Unauthenticated, RateLimited, Unavailable, and the errors of
-// reading a token from the body.
+// look this token up again for knownTokenTTL. Errors: Unauthenticated, RateLimited and Unavailable. If the token is in
+// the body, errors in reading the body are returned too.
 func (a *API) admit(r *request) error {
 	if r.route.contract.readsBodyForToken(r) { // the client may send the body slowly
 		if err := a.countAsStranger(r); err != nil {

@@ -156,7 +156,7 @@ func TestMembersShareABox(t *testing.T) {
 	require.False(t, described.Keyring.KeyChangeDue)
 }
 
-// placeOf returns the installation of a member's server.
+// placeOf returns the id of the installation that the member's client remembers for its server.
 func placeOf(t *testing.T, m *member) keys.ID {
 	t.Helper()
 	in, ok, err := m.holder.Memory().Installation(m.client.URL())

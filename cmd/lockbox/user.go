@@ -140,7 +140,7 @@ func userListCommand() *cobra.Command {
 }
 
 // userActionCommand returns a command that calls the function act with a user name, which is the argument of the
-// command. After a success, the command prints the name and the text in done.
+// command. If act succeeds, the command prints the user name, followed by the text in the argument done.
 func userActionCommand(use, short, done string,
 	act func(ctx context.Context, operator identity.Operator, name string) error) *cobra.Command {
 	example := "  lockbox user " + strings.ReplaceAll(use, "NAME", "anna")

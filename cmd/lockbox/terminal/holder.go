@@ -17,7 +17,7 @@ const identityVariable = "LOCKBOX_IDENTITY"
 
 // holder returns a keys.Holder with the unlocked identity of the selected account, or nil if no identity is unlocked.
 // An identity in LOCKBOX_IDENTITY is ignored if the user selects a profile, or a server that differs from
-// LOCKBOX_API_URL. A stored identity is used only for its account.
+// LOCKBOX_API_URL. An identity that is stored on this machine is used only for the account that it belongs to.
 func (s *session) holder(ctx context.Context, server *client.Client) (*keys.Holder, error) {
 	if s.holderKnown {
 		return s.unlocked, nil
