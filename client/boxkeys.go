@@ -21,8 +21,8 @@ type BoxKeys interface {
 	// ErrKeyringMissing. After an error, the client must not send any key.
 	CurrentKey(ctx context.Context, c *Client, box string) (EncryptionKey, error)
 	// KeyByID returns the key with the given id from the keyring of a box. It returns ErrKeyNotForThisBox if the
-	// keyring has no such key. The empty id selects the key of the versions that are older than the keyring. If that
-	// key is unknown, KeyByID returns the zero key without an error.
+	// keyring has no such key. Versions that are older than the keyring have no key id. For the empty id, KeyByID
+	// returns the key of these versions. If that key is unknown, KeyByID returns the zero key without an error.
 	KeyByID(ctx context.Context, c *Client, box, id string) (EncryptionKey, error)
 }
 

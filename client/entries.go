@@ -175,8 +175,8 @@ func entryBody(key string, value any) ([]byte, *Error) {
 	return joined(`{"key":`, name, `,"value":`, raw, `}`), nil
 }
 
-// joined concatenates the parts. It allocates the final size at once: a value can have hundreds of kilobytes, and a
-// growing slice would copy it several times.
+// joined concatenates the parts. It allocates the final size at once. A value can have hundreds of kilobytes, and a
+// slice that grows would copy these bytes several times.
 func joined(open string, name []byte, between string, raw []byte, end string) []byte {
 	body := make([]byte, 0, len(open)+len(name)+len(between)+len(raw)+len(end))
 	body = append(append(body, open...), name...)

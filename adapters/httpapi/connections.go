@@ -55,8 +55,8 @@ func (l *boundListener) Accept() (net.Conn, error) {
 	}
 }
 
-// add registers a connection. If the maximum number of connections is open, add closes one of them. If add may close no
-// connection, it returns nil, and the caller must close conn.
+// add registers a connection. If the maximum number of connections is open, add closes one of them. If no open
+// connection may be closed, add returns nil, and the caller must close conn.
 func (c *connections) add(conn net.Conn) *boundConn {
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		// SetReadBuffer and SetWriteBuffer fail only on a connection that is already closed.

@@ -23,9 +23,9 @@ type Config struct {
 	// with ErrKeyringAuthorUnknown.
 	ConfirmAuthor func(ctx context.Context, contact FirstContact) error
 	// ConfirmUser asks the user of the client to confirm the fingerprint of another user before a key is wrapped for
-	// that user. It is not called if Memory, Grant.Fingerprint or the keyring already contains the fingerprint. It
-	// returns nil if the fingerprint was confirmed, and an error to refuse it. If ConfirmUser is nil, the client
-	// refuses an unknown fingerprint with ErrIdentityUnconfirmed.
+	// that user. It is not called if Grant.Fingerprint is set, or if Memory or the keyring already contains a
+	// fingerprint of that user. It returns nil if the fingerprint was confirmed, and an error to refuse it. If
+	// ConfirmUser is nil, the client refuses an unknown fingerprint with ErrIdentityUnconfirmed.
 	ConfirmUser func(ctx context.Context, user UserToConfirm) error
 }
 

@@ -18,9 +18,9 @@ import (
 	"golang.org/x/crypto/argon2"
 )
 
-// This file implements the formats a second time, from the package comment, RFC 9180 and the X-Wing draft. It uses
-// neither the code of the package nor crypto/hpke. It computes the test vectors from fixed bytes in place of random
-// bytes, so the vectors are reproducible.
+// This file is a second implementation of the formats. Its sources are the package comment, RFC 9180 and the X-Wing
+// draft. It uses neither the code of the package nor crypto/hpke. It computes the test vectors from fixed bytes in
+// place of random bytes, so the vectors are reproducible.
 
 func mac(key []byte, parts ...[]byte) []byte {
 	hash := hmac.New(sha256.New, key)
@@ -30,7 +30,7 @@ func mac(key []byte, parts ...[]byte) []byte {
 	return hash.Sum(nil)
 }
 
-// apartExpand is HKDF-Expand for at most one block of 32 bytes.
+// apartExpand is HKDF-Expand for an output of at most one block, which has 32 bytes.
 func apartExpand(prk, info []byte, size int) []byte { return mac(prk, info, []byte{1})[:size] }
 
 func join(parts ...[]byte) (all []byte) {

@@ -74,7 +74,7 @@ func (c Config) diagnose(ctx context.Context) (*postgres.Inspector, postgres.Dia
 	return inspector, diagnosis, nil
 }
 
-// checkServer checks the version and the encoding of PostgreSQL, and whether it accepts writes.
+// checkServer checks the version and the encoding of PostgreSQL. It also checks whether PostgreSQL accepts writes.
 func checkServer(d postgres.Diagnosis) Check {
 	detail := fmt.Sprintf("PostgreSQL %d, encoding %s", d.Major, d.Encoding)
 	switch {

@@ -19,7 +19,7 @@ type Attempt struct {
 	// username is the account that the credential is for, in lower case. It is empty if the credential is not for an
 	// account.
 	username string
-	// account is the digest of username. It is zero if username is empty.
+	// account is the digest of username. It is zero if the credential is not for an account.
 	account domain.Digest
 	// address is the group of the requester's address; see domain.AddressGroup. It is empty if the address is unknown
 	// or shared.

@@ -92,7 +92,7 @@ func (n *node) freeze() error {
 	return errors.Join(n.signalManagers(syscall.SIGSTOP), n.signalPostgres(syscall.SIGSTOP))
 }
 
-// thaw resumes the processes that freeze stopped. PostgreSQL resumes before Patroni. This order is the worst case: a
+// thaw resumes the processes that freeze suspended. PostgreSQL resumes before Patroni. This order is the worst case: a
 // deposed primary answers clients before its Patroni learns of the new primary.
 func (n *node) thaw() error {
 	return errors.Join(n.signalPostgres(syscall.SIGCONT), n.signalManagers(syscall.SIGCONT))

@@ -62,7 +62,7 @@ func Empty(t testing.TB) string {
 	return create(t, server(t), "TEMPLATE template0")
 }
 
-// Unprivileged is like Empty, but the role in the URL owns only the database and has no other rights on the server. All
+// Unprivileged is like Empty, but the role in the URL owns the database and has no other rights on the server. All
 // databases that Unprivileged creates belong to this one role.
 func Unprivileged(t testing.TB) string {
 	t.Helper()
@@ -76,8 +76,8 @@ func Unprivileged(t testing.TB) string {
 	return own.String()
 }
 
-// AsAdmin takes a URL from Unprivileged. It returns a URL of the same database, with the role that may administer the
-// server.
+// AsAdmin takes a URL that Unprivileged has returned. It returns a URL of the same database, with the role that may
+// administer the server.
 func AsAdmin(t testing.TB, database string) string {
 	t.Helper()
 	config, err := pgx.ParseConfig(database)

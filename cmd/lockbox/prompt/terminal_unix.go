@@ -30,9 +30,9 @@ func (s state) restore(terminal *os.File) {
 	_ = unix.IoctlSetTermios(int(terminal.Fd()), setTermiosAndFlush, &s.termios)
 }
 
-// hide turns off the echo and the line editing of the kernel. The line editing would limit a line to 4 KiB, and it
-// would leave all but the first line of a paste to the shell. Ctrl-C still interrupts the program. Input that the user
-// typed before the call stays available to the next read.
+// hide turns off the echo and the line editing of the kernel. With line editing, a line could have at most 4 KiB. If
+// the user pasted several lines, the shell would get all lines except the first. Ctrl-C still interrupts the program.
+// Input that the user typed before the call stays available to the next read.
 func hide(terminal *os.File) error { return setRaw(terminal, 1, 0) }
 
 // setRaw turns off the echo and the line editing. If tenths is 0, a read waits until it has received as many bytes as

@@ -33,9 +33,9 @@ type loginFlags struct {
 }
 
 // loginCommand signs in to a server and saves a profile. If the password or the code is wrong, the profile stays
-// unchanged and the exit code is exitUnauthenticated. By default, a session that began with a password lasts seven days
-// and is not refreshed. A session that began with --code is refreshed for up to 30 days. --token-stdin accepts API keys
-// and session tokens.
+// unchanged and the exit code is exitUnauthenticated. A session that began with a password is not refreshed. By
+// default, it lasts seven days. A session that began with --code is refreshed for up to 30 days. --token-stdin accepts
+// API keys and session tokens.
 func loginCommand(s *session) *cobra.Command {
 	var flags loginFlags
 	command := &cobra.Command{
@@ -260,9 +260,9 @@ func (s *session) signInWithCode(ctx context.Context, server *client.Client, cre
 	return nil
 }
 
-// verifyToken reads an API key or a session token from standard input. It stores the token in the profile if the server
-// accepts it. The user name in the profile comes from the server, and not from --username. If the profile already
-// contains the same token, the caller does not need --replace.
+// verifyToken reads an API key or a session token from standard input. If the server accepts the token, verifyToken
+// stores it in the profile. The user name in the profile comes from the server, and not from --username. If the profile
+// already contains the same token, the caller does not need --replace.
 func (s *session) verifyToken(ctx context.Context, anonymous *client.Client, replace bool,
 	into *profile.Profile) error {
 	token, err := prompt.FirstLine(s.input(ctx))

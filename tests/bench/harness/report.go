@@ -39,14 +39,14 @@ type figures struct {
 	Times    load.Times `json:"times"`
 	CPU      cpu        `json:"cpu_seconds"`
 	Wire     wireCounts `json:"database_per_request"`
-	// Floor is the median rate of the floor. Ratio is the median of Ratios, which contains one ratio per round: the
-	// rate of Lockbox divided by the rate of the floor.
+	// Floor is the median rate of the floor, which floor.go describes. Ratio is the median of Ratios, which contains
+	// one ratio per round: the rate of Lockbox divided by the rate of the floor.
 	Floor  float64   `json:"floor_per_second,omitempty"`
 	Ratio  float64   `json:"ratio_to_floor,omitempty"`
 	Ratios []float64 `json:"ratios,omitempty"`
 	// CPURatio is the CPU time per request of the floor divided by the CPU time per request of Lockbox. Both times
 	// include all processes. If the CPU is the only bottleneck, CPURatio equals Ratio. Other load on the machine
-	// affects CPURatio less than Ratio.
+	// affects CPURatio less than it affects Ratio.
 	CPURatio  float64 `json:"ratio_of_processor_time,omitempty"`
 	floors    []float64
 	cpuRatios []float64
