@@ -233,8 +233,8 @@ func newRecent[K comparable, V any](ttl time.Duration) *recent[K, V] {
 	return &recent[K, V]{ttl: ttl, items: make(map[K]recentItem[V])}
 }
 
-// add remembers a key. If the map is full, add first removes all keys from it. This is safe, because no key decides
-// whether a token is valid. A forgotten token is looked up again.
+// add remembers a key. If the map is full, add first removes all keys from it. This is safe, because the keys in the
+// map do not decide whether a token is valid. A forgotten token is looked up again.
 func (s *recent[K, V]) add(key K, value V) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

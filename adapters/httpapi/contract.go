@@ -71,6 +71,6 @@ func (lockboxAPI) readsBodyForToken(*request) bool { return false }
 
 func (lockboxAPI) checkBody(*request) error { return nil }
 
-// bodyLimit returns the configured limit. A fixed limit would not do, because the bodies of this API contain the values
-// of entries.
+// bodyLimit returns the configured limit. The limit is not fixed, because the bodies of this API contain the values of
+// entries. The maximum size of a value can be configured.
 func (lockboxAPI) bodyLimit(configured int64) int64 { return configured }

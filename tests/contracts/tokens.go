@@ -16,8 +16,8 @@ type TokensFixture struct {
 	Tokens ports.Tokens
 	// SetTime sets the clock of Tokens.
 	SetTime func(now time.Time)
-	// Older contains the identifier of an older server key for each kind of credential. Each of these keys is no longer
-	// the current one, but is not retired.
+	// Older contains the identifier of an older server key for each kind of credential. These keys are no longer
+	// current, but are not retired.
 	Older map[domain.CredentialKind]domain.ServerKeyID
 	// Elsewhere has the server keys of Tokens, but issues tokens for another installation.
 	Elsewhere ports.Tokens

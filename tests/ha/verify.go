@@ -65,7 +65,7 @@ func verify(ctx context.Context, l *load, databaseURL string, results []result) 
 	return v, nil
 }
 
-// checkWrites counts lost and doubled writes. stored maps versions to attempts.
+// checkWrites counts lost and doubled writes. The argument stored contains the attempt that is stored in each version.
 func (v *verdict) checkWrites(s *stream, stored map[int64]int64) {
 	v.Versions += len(stored)
 	for _, w := range s.writes {

@@ -120,7 +120,7 @@ var sharedTemplate = sync.OnceValues(func() (string, error) {
 
 // sharedStrategy returns the STRATEGY option for CREATE DATABASE. The strategy file_copy needs two checkpoints. If
 // fsync is off, checkpoints are cheap, and file_copy is faster than the default strategy wal_log. PostgreSQL 14 has no
-// such option and always copies files.
+// STRATEGY option and always copies files.
 var sharedStrategy = sync.OnceValues(func() (option string, err error) {
 	admin, err := sharedServer()
 	if err != nil {

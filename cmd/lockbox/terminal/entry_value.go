@@ -132,7 +132,8 @@ const byteOrderMark = "\ufeff"
 var beginsLikeJSON = regexp.MustCompile(`^\s*(\{\s*(["}]|$)|\[\s*["{\[\]0-9-])`)
 
 // readJSON parses a text and reports whether it is JSON. The returned value has no white space around it. Invalid JSON
-// in a .json file is an error. If text from another source begins like JSON but is invalid, readJSON prints a warning.
+// in a .json file is an error. If text from another source begins like JSON but is not valid JSON, readJSON prints a
+// warning.
 func (s *session) readJSON(text []byte, source string) (value interchange.Value, isJSON bool, err error) {
 	value, problem := interchange.Parse(text)
 	switch {

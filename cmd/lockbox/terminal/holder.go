@@ -79,9 +79,9 @@ func (s *session) identity(ctx context.Context, server *client.Client) (*keys.Id
 	return id, nil, err
 }
 
-// storedIdentity returns the identity that is unlocked on this machine for the account of the token. The profile names
-// the account. If the token comes from the environment, storedIdentity asks the server for the account. If no identity
-// is unlocked on this machine, it sends no request.
+// storedIdentity returns the identity of the account that the token belongs to, if this identity is unlocked on this
+// machine. The profile names the account. If the token comes from the environment, storedIdentity asks the server for
+// the account. If no identity is unlocked on this machine, it sends no request.
 func (s *session) storedIdentity(ctx context.Context, server *client.Client) (profile.Identity, bool, error) {
 	store, err := profile.Identities()
 	if err != nil || store.Empty() {
@@ -262,9 +262,10 @@ func (s *session) confirmAuthor(ctx context.Context, contact keys.FirstContact) 
 	return err
 }
 
-// recently runs a request that requires a sign-in with the password within the last ten minutes. It first tries the
-// session of the profile, and asks for the password if that session is too old. It does not try an API key, which never
-// satisfies the requirement. With an API key or with fromStdin, it obtains the password at once.
+// recently runs a request that the server accepts only if the caller signed in with the password within the last ten
+// minutes. It first tries the session of the profile, and asks for the password if that session is too old. It does not
+// try an API key, which never satisfies the requirement. With an API key or with fromStdin, it obtains the password at
+// once.
 func (s *session) recently(ctx context.Context, server *client.Client, who *client.Identity, fromStdin bool,
 	request func(*client.Client) error) error {
 	if who.Token.Kind != apiKeyKind && !fromStdin {

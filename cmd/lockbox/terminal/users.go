@@ -177,8 +177,8 @@ keys stay valid: revoke them with lockbox api-keys delete.`,
 	}
 }
 
-// usersDeleteCommand deletes a user (DELETE /users/{username}). The owner of the server and users who own boxes cannot
-// be deleted (exitConflict). The entries that the user has written are not deleted.
+// usersDeleteCommand deletes a user (DELETE /users/{username}). The server refuses to delete its owner and users who
+// own boxes; the exit code is then exitConflict. The entries that the user has written are not deleted.
 func usersDeleteCommand(s *session) *cobra.Command {
 	var yes bool
 	command := &cobra.Command{
