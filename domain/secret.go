@@ -80,7 +80,7 @@ const (
 )
 
 // FieldEncryptionKey is the field name in the errors that ParseEncryptionKey returns. An adapter replaces it with the
-// name of the part of the request that contains the key, such as a header.
+// name that its clients use, such as the name of a header.
 const FieldEncryptionKey = "encryptionKey"
 
 // canonical rejects padding, characters outside the alphabet, and trailing bits that are not zero. A key therefore has

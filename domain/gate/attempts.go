@@ -29,8 +29,7 @@ type Attempt struct {
 	// lockout is the remaining time of the lockout during which the attempt was allowed. It is 0 if there was no
 	// lockout.
 	lockout time.Duration
-	// user contains the stored data of the account that is needed to check the sign-in. It is set only if
-	// reservation.readUser was true.
+	// user contains the data that is needed to check the sign-in. It is set only if reservation.readUser was true.
 	user ports.SignIn
 }
 
