@@ -80,7 +80,7 @@ type openKey struct {
 // replicas use that key.
 //
 // If a key cannot be unwrapped with the current or the previous secret, OpenKeyring writes nothing, and its error wraps
-// ErrWrongSecret. Other errors are those of the store.
+// ErrWrongSecret. All other errors come from the store.
 func OpenKeyring(ctx context.Context, config KeyringConfig) (*Keyring, error) {
 	k, err := newKeyring(config)
 	if err != nil {
@@ -248,7 +248,7 @@ func (k *Keyring) Current(purpose domain.KeyPurpose) (domain.ServerKeyID, [32]by
 // rate limit, because entries must stay readable during a rekey.
 //
 // ByID returns ErrUnknownKey if the database has no such key, and domain.ErrBusy if the rate limit prevents the query.
-// All other errors are those of the store or of ctx.
+// All other errors come from the store or from ctx.
 func (k *Keyring) ByID(ctx context.Context, purpose domain.KeyPurpose, id domain.ServerKeyID) ([32]byte, error) {
 	if key, known, err := k.inMemory(purpose, id); known {
 		return key, err
