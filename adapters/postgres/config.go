@@ -154,7 +154,8 @@ const largestInBatch = 64 << 10
 
 // maxConcurrentBatches returns how many batches of one kind may run at the same time. With one batch at a time, each
 // request would cost the least, but most cores of a large machine would be idle. Most connections must remain free for
-// statements outside of these batches. Lookups and writes each have this limit. Stalled batches do not count.
+// statements outside of these batches. The limit applies to lookups and to writes separately. Stalled batches do not
+// count.
 func maxConcurrentBatches(maxConns int32) int {
 	return max(1, min(runtime.GOMAXPROCS(0)/2, int(maxConns)/5, 4))
 }
