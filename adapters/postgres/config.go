@@ -39,8 +39,8 @@ type Config struct {
 }
 
 const (
-	// StatementTimeout is the longest duration of one statement, and the longest time for which a transaction may be
-	// idle between two statements.
+	// StatementTimeout limits the duration of each statement. It also limits the idle time between two statements of a
+	// transaction.
 	StatementTimeout = 10 * time.Second
 	// PatientTimeout replaces StatementTimeout if Config.Patient is set.
 	PatientTimeout = 10 * time.Minute

@@ -122,8 +122,8 @@ func TestTraceSettings(t *testing.T) {
 	}
 }
 
-// TestTraceHeadersNeedTLS verifies that headers, which may hold a credential, are not sent in plain text over the
-// network.
+// TestTraceHeadersNeedTLS verifies that LOCKBOX_TRACES_HEADERS requires an https URL for a collector on another
+// machine. The headers may hold a credential, and plain HTTP would expose it on the network.
 func TestTraceHeadersNeedTLS(t *testing.T) {
 	t.Parallel()
 	for address, private := range map[string]bool{
