@@ -65,8 +65,7 @@ const (
 	// pingTimeout bounds the check of a connection that was idle. After a failover, such a connection may be dead
 	// although it has not reported an error.
 	pingTimeout = time.Second
-	// maxConnLifetime is the age at which a connection is replaced. The jitter keeps connections from being replaced at
-	// the same time.
+	// maxConnLifetime is the age at which a connection is replaced. The jitter spreads the replacements over time.
 	maxConnLifetime       = time.Hour
 	maxConnLifetimeJitter = 10 * time.Minute
 
