@@ -23,8 +23,8 @@ var errReloadedJustNow = errors.New("the server key is not in memory; " +
 	"the key was not looked up in the database, because the last reload of the key ring was less than 1 s ago")
 
 const (
-	// reloadInterval is the minimum time between two reloads for unknown key ids in tokens. These reloads are limited
-	// because anyone can forge such an id.
+	// An unknown key id in a token makes the Keyring reload its keys. reloadInterval is the minimum time between two
+	// such reloads. They are limited because anyone can forge such an id.
 	reloadInterval = time.Second
 	// reloadTimeout is the time limit of a reload for an unknown key id. Such a reload does not end with the context of
 	// the request. Otherwise, requests that are cancelled immediately could prevent every reload.
