@@ -14,7 +14,7 @@ const (
 	goodSecret = "LOCKBOX_SECRET_KEY=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 )
 
-// mistakes returns the mistakes in an environment, in the form in which lockbox serve prints them.
+// mistakes returns the text that lockbox serve prints about the mistakes in an environment.
 func mistakes(environ ...string) string {
 	config, unknown, err := ReadEnvironment(environ)
 	if err := AllMistakes(err, config.Validate(), unknown); err != nil {
