@@ -89,8 +89,8 @@ type keyCode string
 
 func (k keyCode) Error() string { return string(k) }
 
-// codeKind returns the kind for an error code, and adds it to kindOfCode. A response with this code then causes an
-// error of this kind.
+// codeKind returns the kind for an error code, and adds it to kindOfCode. If a response contains this code, the client
+// returns an error of this kind.
 func codeKind(code string) error {
 	kindOfCode[code] = keyCode(code)
 	return keyCode(code)

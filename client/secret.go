@@ -12,8 +12,8 @@ const redactedSecret = "[client.Secret]"
 // without calling their methods. The text is therefore in a closure, whose content fmt cannot show.
 //
 // [Unmarshal] fills fields of this type in your settings struct, and logs do not show them. In JSON, a Secret is
-// encoded as the placeholder, so its text would be lost. [Client.WriteEntry] therefore refuses values that contain the
-// placeholder.
+// encoded as the placeholder "[client.Secret]". If an entry contained this placeholder, the text of the Secret would be
+// lost. [Client.WriteEntry] therefore refuses values that contain the placeholder.
 type Secret struct{ text func() string }
 
 // NewSecret returns a Secret that holds text. For the empty text it returns the zero Secret.

@@ -67,8 +67,8 @@ func (v keyringVector) recipients() (recipients []KeyRecipient) {
 	return recipients
 }
 
-// TestPublicIdentityVectors verifies that each public identity of the vectors is parsed, and that damaged copies of its
-// text are refused.
+// TestPublicIdentityVectors parses each public identity in the test vectors. It also verifies that damaged copies of
+// the text are refused.
 func TestPublicIdentityVectors(t *testing.T) {
 	t.Parallel()
 	for _, vector := range readKeyVectors(t).Identities {
@@ -115,7 +115,7 @@ func TestMalformedWrapKey(t *testing.T) {
 	}
 }
 
-// TestKeyringVectors parses the keyrings of the vectors and checks their signatures.
+// TestKeyringVectors parses the keyrings in the test vectors and checks their signatures.
 func TestKeyringVectors(t *testing.T) {
 	t.Parallel()
 	for _, vector := range readKeyVectors(t).Keyrings {
@@ -180,7 +180,7 @@ func TestKeyringFlippedBytes(t *testing.T) {
 	require.Error(t, check(vector.Head, vector.Chain, vector.Signature, recipients), "user")
 }
 
-// signedVector returns the first keyring of the vectors, and the identity of its author. The author is also a
+// signedVector returns the first keyring in the test vectors, and the identity of its author. The author is also a
 // recipient.
 func signedVector(t *testing.T) (keyringVector, Identity) {
 	t.Helper()

@@ -255,8 +255,8 @@ type DropletRecord struct {
 // Complete reports whether the droplet was built completely. Cleanup undoes the writes of an incomplete build.
 func (r DropletRecord) Complete() bool { return r.Container != "" }
 
-// Orphaned reports whether a build or a removal was interrupted: the lease of the server expired before the work was
-// complete.
+// Orphaned reports whether a build or a removal was interrupted. This is true if the lease of the server expired before
+// the work was complete.
 func (r DropletRecord) Orphaned(now time.Time) bool {
 	return !r.BusyUntil.IsZero() && !now.Before(r.BusyUntil)
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// described returns the manifest of a dump with the given content.
+// described returns the manifest of a dump. The argument is the content of the dump.
 func described(content string) Manifest {
 	sum := sha256.Sum256([]byte(content))
 	return Manifest{File: "name.dump", Bytes: int64(len(content)), SHA256: hex.EncodeToString(sum[:])}

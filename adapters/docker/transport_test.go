@@ -63,8 +63,8 @@ var calls = map[string]func(ctx context.Context, h *Host) error{
 
 var someContainer = strings.Repeat("0f", 32)
 
-// TestEndlessReasons verifies that every request uses bounded memory for an endless error message of the engine. The
-// returned error does not contain the message.
+// TestEndlessReasons makes the engine send an endless error message. Each request must stop reading this message. The
+// returned error must not contain the message.
 func TestEndlessReasons(t *testing.T) {
 	t.Parallel()
 	for name, call := range calls {

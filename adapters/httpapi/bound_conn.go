@@ -76,8 +76,8 @@ func (c *boundConn) beginHandler() { c.change(1, 0, 0, time.Time{}) }
 
 func (c *boundConn) endHandler() { c.change(-1, 0, 0, time.Now()) }
 
-// awaitBody marks a handler as waiting for the request body or for a share of a resource. The function done removes the
-// mark.
+// awaitBody marks a handler as waiting for the request body or for a share of a resource. The returned function removes
+// the mark.
 func (c *boundConn) awaitBody() (done func()) {
 	c.change(0, 1, 0, time.Now())
 	return func() { c.change(0, -1, 0, time.Time{}) }

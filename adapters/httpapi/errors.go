@@ -18,7 +18,7 @@ import (
 // How an error becomes a response:
 //
 //  1. A rule of the domain, a use case or a handler returns a *domain.Error with a kind and a stable code.
-//  2. Handlers and middleware return errors unchanged. They neither log nor wrap them.
+//  2. Handlers and middleware return errors unchanged. They do not log or wrap these errors.
 //  3. API.refusal turns any error into a *domain.Error that the client may see. statusFor returns the status for the
 //     kind or code of this error. The contract of the path writes the response.
 //

@@ -52,7 +52,7 @@ func (a *API) authenticate(r *request) error {
 	}{token, ends.UnixMilli()}, err)
 }
 
-// callerBody describes a caller and the token of the request. Group is null for users in no group.
+// callerBody describes a caller and the token of the request. Group is null if the caller is in no group.
 type callerBody struct {
 	Username     string    `json:"username"`
 	ID           string    `json:"id"`

@@ -5,8 +5,8 @@ import "time"
 // A key derivation leaves tens of megabytes of garbage, which the Go runtime keeps for the next allocation. After an
 // idle time the pool returns this memory to the operating system, so a mostly idle server has a small footprint.
 
-// restIfIdle starts the idle timer if the pool is idle and has memory to return. The pool is idle if no derivation runs
-// or waits. It has memory to return if a derivation has run since the pool last returned memory. The caller holds p.mu.
+// restIfIdle starts the idle timer if the pool is idle and a derivation has run since the pool last returned memory.
+// The pool is idle if no derivation runs or waits. The caller holds p.mu.
 func (p *Pool) restIfIdle() {
 	if p.closed || !p.dirty || p.running > 0 || p.idle != nil {
 		return

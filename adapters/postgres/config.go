@@ -39,8 +39,8 @@ type Config struct {
 }
 
 const (
-	// StatementTimeout is the longest duration of one statement, and the longest time for which a transaction may be
-	// idle between two statements.
+	// StatementTimeout limits the duration of each statement. It also limits the idle time between two statements of a
+	// transaction.
 	StatementTimeout = 10 * time.Second
 	// PatientTimeout replaces StatementTimeout if Config.Patient is set.
 	PatientTimeout = 10 * time.Minute
@@ -65,8 +65,7 @@ const (
 	// pingTimeout bounds the check of a connection that was idle. After a failover, such a connection may be dead
 	// although it has not reported an error.
 	pingTimeout = time.Second
-	// maxConnLifetime is the age at which a connection is replaced. The jitter keeps connections from being replaced at
-	// the same time.
+	// maxConnLifetime is the age at which a connection is replaced. The jitter spreads the replacements over time.
 	maxConnLifetime       = time.Hour
 	maxConnLifetimeJitter = 10 * time.Minute
 
@@ -154,7 +153,8 @@ const largestInBatch = 64 << 10
 
 // maxConcurrentBatches returns how many batches of one kind may run at the same time. With one batch at a time, each
 // request would cost the least, but most cores of a large machine would be idle. Most connections must remain free for
-// statements outside of these batches. Lookups and writes each have this limit. Stalled batches do not count.
+// statements outside of these batches. The limit applies to lookups and to writes separately. Stalled batches do not
+// count.
 func maxConcurrentBatches(maxConns int32) int {
 	return max(1, min(runtime.GOMAXPROCS(0)/2, int(maxConns)/5, 4))
 }

@@ -176,7 +176,7 @@ func (r entries) AddVersion(ctx context.Context, entry domain.Entry, version por
 		uuid(version.Sealed.ServerKey), uuid(version.Place.Box), string(version.Place.Key),
 		number(version.Place.Version), number(version.Place.SealedAs), version.Sealed.Envelope, version.Sealed.Value,
 		uuid(version.Author), entry.UpdatedAt, storedKeyID(version.BoxKey))
-	// Versions are numbered without gaps, so the version number determines which versions to keep.
+	// Version numbers have no gaps. The statement can therefore find the versions to delete by their numbers.
 	if keep > 0 && entry.Version > unsigned(int64(keep)) {
 		batch.Queue(`DELETE FROM entry_versions WHERE box_id = $1 AND key = $2 AND version <= $3`,
 			uuid(entry.Box), string(entry.Key), number(entry.Version)-int64(keep))

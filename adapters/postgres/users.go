@@ -61,8 +61,8 @@ func storedGroup(user domain.User) pgtype.Text {
 	return pgtype.Text{String: user.Group.String(), Valid: stored}
 }
 
-// keyInUse is the WHERE clause of an INSERT … SELECT. The inserted row is sealed or signed under the server key $1. If
-// this key was retired, no row is inserted.
+// keyInUse is the WHERE clause of an INSERT … SELECT. The new row is sealed or signed under the server key $1. If this
+// key was retired, the statement inserts no row.
 const keyInUse = ` WHERE EXISTS (SELECT FROM server_keys WHERE id = $1 AND retired_at IS NULL)`
 
 // addUnderKey runs an INSERT with the condition keyInUse, and returns ports.ErrStaleServerKey if

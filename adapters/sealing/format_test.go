@@ -33,7 +33,8 @@ func FuzzBlob(f *testing.F) {
 	})
 }
 
-// FuzzBlobBothWays checks that parsing an encoded header returns the original, for every allowed header.
+// FuzzBlobBothWays encodes a header and parses the result. If the header is allowed, parsing must return the same
+// header. Otherwise, parsing must fail.
 func FuzzBlobBothWays(f *testing.F) {
 	f.Add(uint8(1), uint32(19456), uint32(2), uint8(1), []byte("salt"), []byte("more"))
 	f.Add(uint8(0), uint32(0), uint32(0), uint8(0), []byte{}, []byte("more"))

@@ -23,8 +23,8 @@ var errReloadedJustNow = errors.New("the server key is not in memory; " +
 	"the key was not looked up in the database, because the last reload of the key ring was less than 1 s ago")
 
 const (
-	// reloadInterval is the minimum time between two reloads for unknown key ids in tokens. These reloads are limited
-	// because anyone can forge such an id.
+	// An unknown key id in a token makes the Keyring reload its keys. reloadInterval is the minimum time between two
+	// such reloads. They are limited because anyone can forge such an id.
 	reloadInterval = time.Second
 	// reloadTimeout is the time limit of a reload for an unknown key id. Such a reload does not end with the context of
 	// the request. Otherwise, requests that are cancelled immediately could prevent every reload.
@@ -80,7 +80,7 @@ type openKey struct {
 // replicas use that key.
 //
 // If a key cannot be unwrapped with the current or the previous secret, OpenKeyring writes nothing, and its error wraps
-// ErrWrongSecret. Other errors are those of the store.
+// ErrWrongSecret. All other errors come from the store.
 func OpenKeyring(ctx context.Context, config KeyringConfig) (*Keyring, error) {
 	k, err := newKeyring(config)
 	if err != nil {
@@ -248,7 +248,7 @@ func (k *Keyring) Current(purpose domain.KeyPurpose) (domain.ServerKeyID, [32]by
 // rate limit, because entries must stay readable during a rekey.
 //
 // ByID returns ErrUnknownKey if the database has no such key, and domain.ErrBusy if the rate limit prevents the query.
-// All other errors are those of the store or of ctx.
+// All other errors come from the store or from ctx.
 func (k *Keyring) ByID(ctx context.Context, purpose domain.KeyPurpose, id domain.ServerKeyID) ([32]byte, error) {
 	if key, known, err := k.inMemory(purpose, id); known {
 		return key, err

@@ -14,7 +14,7 @@ const (
 	goodSecret = "LOCKBOX_SECRET_KEY=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 )
 
-// mistakes returns the mistakes in an environment, in the form in which lockbox serve prints them.
+// mistakes returns the text that lockbox serve prints about the mistakes in an environment.
 func mistakes(environ ...string) string {
 	config, unknown, err := ReadEnvironment(environ)
 	if err := AllMistakes(err, config.Validate(), unknown); err != nil {
@@ -122,8 +122,8 @@ func TestTraceSettings(t *testing.T) {
 	}
 }
 
-// TestTraceHeadersNeedTLS verifies that headers, which may hold a credential, are not sent in plain text over the
-// network.
+// TestTraceHeadersNeedTLS verifies that LOCKBOX_TRACES_HEADERS requires an https URL for a collector on another
+// machine. The headers may hold a credential, and plain HTTP would expose it on the network.
 func TestTraceHeadersNeedTLS(t *testing.T) {
 	t.Parallel()
 	for address, private := range map[string]bool{

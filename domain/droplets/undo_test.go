@@ -204,7 +204,7 @@ func TestDeletedBoxDoesNotBlockCleanup(t *testing.T) {
 	require.Empty(t, y.host.containers)
 }
 
-// putUnder writes an entry of the box under the given encryption key, with the manager's credential.
+// putUnder writes an entry with the given encryption key. The manager sends the request.
 func (y *yard) putUnder(key domain.EntryKey, value, encryptionKey string) {
 	y.t.Helper()
 	_, err := y.Vault.WriteEntry(y.t.Context(), y.manager, vault.WriteEntry{
@@ -216,7 +216,7 @@ func (y *yard) putUnder(key domain.EntryKey, value, encryptionKey string) {
 	require.NoError(y.t, err)
 }
 
-// valueUnder reads an entry of the box under the given encryption key, with the manager's credential.
+// valueUnder reads an entry with the given encryption key. The manager sends the request.
 func (y *yard) valueUnder(key domain.EntryKey, encryptionKey string) string {
 	y.t.Helper()
 	value, err := y.Vault.ReadEntry(y.t.Context(), y.manager, vault.ReadEntry{

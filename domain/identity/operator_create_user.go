@@ -10,8 +10,8 @@ import (
 
 // OperatorCreateUser is the request of [Operator.CreateUser].
 type OperatorCreateUser struct {
-	// Username may be in any letter case. The name of the user is Username in lower case, but a new user is displayed
-	// in the letter case of the request.
+	// Username may be in any letter case. The name of the user is Username in lower case. If the user is new, the
+	// display name keeps the letter case of Username.
 	Username string
 	// Group is "viewer", "manager" or "owner", in any letter case. For an existing user, Group applies only if Recreate
 	// is true.

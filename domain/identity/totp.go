@@ -22,7 +22,7 @@ type totpUse struct {
 	recovery domain.Digest
 }
 
-// stored converts u to the type with which the storage ports mark a code as used.
+// stored converts u to ports.UsedCode. The storage ports need this type to mark a code as used.
 func (u totpUse) stored() ports.UsedCode {
 	return ports.UsedCode{ID: u.id, Step: u.step, Recovery: u.recovery}
 }

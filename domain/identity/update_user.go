@@ -47,8 +47,8 @@ func (s *Service) UpdateUser(ctx context.Context, by domain.Requester, in Update
 	if err != nil {
 		return err
 	}
-	// Make the change on a copy of the user first. The request then fails before a password is hashed if the caller may
-	// not make the change. updateLocked decides again under the lock.
+	// Make the change on a copy of the user first. If the caller may not make the change, the request then fails before
+	// a password is hashed. updateLocked decides again under the lock.
 	if _, err := new(target).Change(caller, change, s.clock.Now()); err != nil {
 		return err
 	}

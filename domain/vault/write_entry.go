@@ -16,8 +16,8 @@ type WriteEntry struct {
 	// EncryptionKey may be missing or malformed. The use case first authorises the caller, and only then checks the
 	// key. The caller of WriteEntry must clear the key.
 	EncryptionKey domain.EncryptionKey
-	// Condition is a condition for the newest version of the entry. It is checked early, and again when the value is
-	// stored.
+	// Condition is a condition for the newest version of the entry. WriteEntry checks it before the key derivation, and
+	// again when it stores the value.
 	Condition domain.Condition
 }
 

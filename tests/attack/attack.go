@@ -24,7 +24,7 @@ const environment = "LOCKBOX_TEST_ATTACK"
 
 // Attack describes one attack.
 type Attack struct {
-	// Name is the name of the attack, which must be a key of the variable attacks.
+	// Name is the name of the attack. The map attacks must contain this name.
 	Name string
 	// Address is the host and port of the server.
 	Address string

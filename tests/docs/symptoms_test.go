@@ -69,7 +69,7 @@ func literalsIn(t *testing.T, folder string) []string {
 }
 
 // textOf returns the value of a string literal or of a concatenation. A part that is not constant becomes a line break.
-// The result is false for other expressions.
+// For other expressions, textOf returns false.
 func textOf(expression ast.Expr) (string, bool) {
 	switch expression := expression.(type) {
 	case *ast.BasicLit:

@@ -17,8 +17,8 @@ type bodyRoute struct {
 	method, template, path string
 	// optional reports whether the route accepts an empty body.
 	optional bool
-	// emptyCode is the error code of the 403 response to an empty body. It is set if the route requires a password from
-	// the user of this test but allows an empty body from other users.
+	// emptyCode is the error code of the 403 response to an empty body. It is set for a route that requires a password
+	// only from some users. The user of this test is one of them. From other users, the route accepts an empty body.
 	emptyCode string
 	// good is a valid body. status is the status of the response to this body.
 	good   string

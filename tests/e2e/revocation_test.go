@@ -106,7 +106,7 @@ func TestLargeBodiesNeedAValidToken(t *testing.T) {
 	}
 }
 
-// TestAPIKeysAreLimited verifies the limit of API keys per user.
+// TestAPIKeysAreLimited verifies that a user cannot have more than 1,000 API keys.
 func TestAPIKeysAreLimited(t *testing.T) {
 	t.Parallel()
 	s := start(t)

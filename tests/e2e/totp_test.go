@@ -41,7 +41,7 @@ func (c client) enrol(username string) enrolment {
 	return c.enrolWith(username, username+"-password")
 }
 
-// enrolWith is like enrol, but the user has the given password.
+// enrolWith does the same as enrol, for a user with the given password.
 func (c client) enrolWith(username, password string) enrolment {
 	c.server.t.Helper()
 	proof := map[string]string{"currentPassword": password}

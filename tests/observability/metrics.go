@@ -21,7 +21,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/live"
 )
 
-// Family describes a metric that a running server has.
+// Family describes a metric of a running server.
 type Family struct {
 	Help, Type string
 	// Labels maps the name of each label to the set of the label's values.

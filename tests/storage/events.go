@@ -45,8 +45,8 @@ func eventsAppendAndList(f *fixture) {
 	require.NoError(f, err)
 	require.Equal(f, []domain.Event{event}, list.Events)
 
-	// If a unit of work appends an event with the identifier of a stored event, it must fail and must store none of its
-	// events.
+	// A unit of work must fail if it appends an event with the identifier of a stored event. It must then store none of
+	// its events.
 	require.Error(f, f.Do(f.Context(), func(ctx context.Context, repos ports.Repos) error {
 		require.NoError(f, repos.Events.Append(ctx, f.event("lost")))
 		return repos.Events.Append(ctx, event)

@@ -11,8 +11,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// sweep calls a method of the janitor until the method deletes fewer rows than the argument limit allows. It returns
-// the result of each call.
+// sweep calls a method of the janitor repeatedly. The argument limit is the maximum number of rows per call. sweep
+// stops after the first call that deletes fewer rows, and returns the result of each call.
 func (f *fixture) sweep(method func(context.Context, time.Time, int) (int, error), before time.Time,
 	limit int) (counts []int) {
 	f.Helper()

@@ -77,8 +77,8 @@ func (b *Batcher[In, Out]) scheduleStallCheck() {
 	}
 }
 
-// replaceStalled marks workers whose batch has stalled, and starts other workers for the waiting requests. At most
-// maxStalled workers are marked at a time.
+// replaceStalled marks workers whose batch has stalled, and starts other workers for the waiting requests. At any time,
+// at most maxStalled workers are marked.
 func (b *Batcher[In, Out]) replaceStalled() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

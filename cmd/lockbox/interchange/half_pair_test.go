@@ -43,8 +43,8 @@ func TestHalfPairNames(t *testing.T) {
 	}
 }
 
-// TestHalfPairWithField checks that WithField returns an error if an object on the path of the field has a name with
-// half of a surrogate pair. In other objects, WithField accepts such names.
+// TestHalfPairWithField checks objects with a name that contains half of a surrogate pair. If such an object is on the
+// path of the field, WithField must return an error. In other objects, WithField must accept such names.
 func TestHalfPairWithField(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ text, field, want, path string }{

@@ -340,8 +340,8 @@ func (v Value) field(path string) (Value, bool) {
 
 // WithField returns a copy of an object with the given value at a path. Field describes the syntax of the path.
 // WithField creates missing objects on the path. It cannot change an element of an array, and returns an error if a
-// parent is not an object. It also returns an error if an object on the path has a name with half of a surrogate pair,
-// because WithField would change this name.
+// parent is not an object. If an object on the path has a name that contains half of a surrogate pair, WithField would
+// change this name. It therefore returns an error.
 func (v Value) WithField(path string, value Value) (Value, error) {
 	return v.withField(path, value, path)
 }

@@ -58,8 +58,8 @@ func boxUserListCommand(s *session) *cobra.Command {
 		Example: "  lockbox box user list prod",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
-			// The description of the box contains the roles, and every user of the box may read it. The request
-			// that lists users returns only names.
+			// Read the roles from the description of the box. Every user of the box may read this description. The
+			// request that lists users returns only names.
 			box, err := server.DescribeBox(ctx, args[0])
 			if err != nil {
 				return err

@@ -40,7 +40,8 @@ func qrText(picture []byte) string {
 		return ""
 	}
 	side := decoded.Bounds().Dx() / scale
-	// If the number of rows is odd, the last line of text has no lower row. A missing row counts as white.
+	// Each line of text shows an upper and a lower row of modules. If the number of rows is odd, the last line has no
+	// lower row. A missing row counts as white.
 	dark := func(x, y int) bool { return y < side && isDark(decoded, x*scale, y*scale) }
 	// A key of this map states whether the upper module is dark, and whether the lower module is dark. Blocks are drawn
 	// in white.

@@ -19,8 +19,8 @@ func addReplaceFlag(command *cobra.Command, replace *bool) {
 }
 
 // prepareProfile checks that the selected profile can be written. If replace is false, it also returns an error if the
-// profile contains an API key. Overwriting this key would delete the only copy, while the server would still accept the
-// key. Commands that obtain a token call prepareProfile first, because a token that cannot be stored is lost.
+// profile contains an API key. Overwriting this key would delete its only copy. The server would still accept the key.
+// Commands that obtain a token call prepareProfile first, because a token that cannot be stored is lost.
 func (s *session) prepareProfile(replace bool) error {
 	path, err := profile.Path()
 	if err == nil {
