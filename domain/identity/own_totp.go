@@ -28,7 +28,7 @@ type ownTOTPChange struct {
 // the code as used. The zero totpProof means that the change requires no code.
 type totpProof struct {
 	required bool
-	// attempt is the reservation for the comparison of the code. It stays counted only if the code is wrong.
+	// attempt was reserved before the code was compared. It stays counted only if the code is wrong.
 	attempt gate.Attempt
 	use     totpUse
 }

@@ -101,7 +101,8 @@ func (s *server) paste(text string) string {
 	s.t.Helper()
 	dir := s.t.TempDir()
 	// The bash process writes the stub. If this process wrote the stub, a parallel test could start a child process at
-	// the same moment. The child would then keep the stub open for writing, and Linux does not execute such a file.
+	// the same moment. The child would then keep the stub open for writing. Linux does not execute a file that is open
+	// for writing.
 	text = "mkdir bin; printf '#!/bin/sh\n[ \"$*\" = keygen ] && echo " + generatedKey +
 		"\n' > bin/lockbox; chmod 700 bin/lockbox\nmkdir .lockbox; echo " + readmeToken +
 		" > .lockbox/init-token\n" + text
