@@ -39,7 +39,7 @@ func TestHTTPPageExamples(t *testing.T) {
 		"(?m)^\\| `([A-Z]+) (/[^`]*)` \\| [^|]+ \\| `(api [^|]+)` \\| (\\d+)").FindAllStringSubmatch(page(t,
 		"docs/http.md"), -1)
 	require.Greater(t, len(examples), 30)
-	// Some examples use these variables. The page sets the variables at its beginning.
+	// Some examples use these variables. The beginning of docs/http.md sets them.
 	variables := map[string]string{
 		"/api-keys/{apiKey}": "KEY_ID", "/invitations/accept": "CODE",
 		"/boxes/{box}/offer": "OFFER", "/boxes/{box}/offer/accept": "OFFER",
