@@ -24,8 +24,8 @@ type ownTOTPChange struct {
 	apply func(ctx context.Context, repos ports.Repos, user domain.User) error
 }
 
-// totpProof is the result of comparing the code that authorises a change. The transaction that makes the change marks
-// the code as used. The zero totpProof means that the change requires no code.
+// totpProof is the result of the check of the code that authorises a change. The transaction that makes the change
+// marks the code as used. The zero totpProof means that the change requires no code.
 type totpProof struct {
 	required bool
 	// attempt was reserved before the code was compared. It stays counted only if the code is wrong.

@@ -18,8 +18,8 @@ type ReadKeyring struct {
 	Known func(tag domain.Digest) bool
 }
 
-// KeyringView is the result of [Service.ReadKeyring]. It contains no secret. Only the caller can decrypt the wrapped
-// key in it.
+// KeyringView is the result of [Service.ReadKeyring]. It contains no secret. Its keys are wrapped, and only the
+// recipient of a wrapped key can decrypt that key.
 type KeyringView struct {
 	Keyring domain.BoxKeyring
 	Tag     domain.Digest
