@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// On Linux, the functions below read /proc. On other systems, they return 0.
+// On Linux, the functions below read /proc. On other systems, their results are zero.
 
 // ticks is the number of clock ticks per second in /proc/…/stat. It is the same on every architecture that Go supports.
 const ticks = 100
