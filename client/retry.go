@@ -80,7 +80,7 @@ func (c *Client) retryDelay(ctx context.Context, p *preparedCall, failure *Error
 // the server.
 var notExecuted = map[string]bool{"busy": true, "database_unavailable": true, "draining": true, "tampered": true}
 
-// sleep waits, or returns ctx's error if ctx ends first.
+// sleep waits for the given time. If ctx ends first, it returns ctx's error immediately.
 func sleep(ctx context.Context, wait time.Duration) error {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()

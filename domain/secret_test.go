@@ -97,7 +97,8 @@ func TestInvalidEncryptionKeys(t *testing.T) {
 	}
 }
 
-// refusedKey checks an error and requires that it contains no part of the key.
+// refusedKey checks the kind, the code and the field of an error. It also requires that the error contains no part of
+// the key.
 func refusedKey(t testing.TB, err error, code, text string) {
 	t.Helper()
 	require.ErrorIs(t, err, domain.Invalid, text)

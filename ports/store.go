@@ -107,8 +107,8 @@ type EntryWriter interface {
 	// WriteIfUnchanged stores a version, makes it the entry's newest, deletes the oldest versions and appends the
 	// event. If the snapshot is not current any more, or if another transaction is writing the entry, WriteIfUnchanged
 	// stores nothing and reports false. The caller then locks the entry and decides again; see Entries.Lock. Errors:
-	// Unavailable when the queue is full, the database does not answer, or the outcome is unknown, for example because
-	// ctx ended before the database reported the outcome.
+	// Unavailable when the queue is full, the database does not answer, or the outcome is unknown. The outcome is
+	// unknown, for example, when ctx ends before the database reports it.
 	WriteIfUnchanged(ctx context.Context, write ConditionalWrite) (stored bool, err error)
 }
 
@@ -145,23 +145,23 @@ type SealedRows interface {
 	// Entries returns versions whose envelope is wrapped under the given key. The results contain no values. They are
 	// sorted by place and begin after the given place. The zero Place precedes all others.
 	Entries(ctx context.Context, key domain.ServerKeyID, after Place, limit int) ([]StoredVersion, error)
-	// ReplaceEnvelope replaces an envelope if it did not change since it was read. If it changed, ReplaceEnvelope does
+	// ReplaceEnvelope replaces an envelope if it has not changed since it was read. Otherwise, ReplaceEnvelope does
 	// nothing and returns nil.
 	ReplaceEnvelope(ctx context.Context, was StoredVersion, key domain.ServerKeyID, envelope []byte) error
 	// Passwords returns passwords that are sealed under the given key, sorted by user. They begin after the given user.
 	Passwords(ctx context.Context, key domain.ServerKeyID, after domain.UserID, limit int) ([]SealedPassword, error)
-	// ReplacePassword replaces a sealed password if it did not change since it was read.
+	// ReplacePassword replaces a sealed password if it has not changed since it was read.
 	ReplacePassword(ctx context.Context, was SealedPassword, key domain.ServerKeyID, sealed []byte) error
 	// Codes returns TOTP secrets that are sealed under the given key, sorted by identifier. They begin after the given
 	// identifier.
 	Codes(ctx context.Context, key domain.ServerKeyID, after domain.TOTPID, limit int) ([]SealedTOTPSecret, error)
-	// ReplaceCode replaces a sealed TOTP secret if it did not change since it was read.
+	// ReplaceCode replaces a sealed TOTP secret if it has not changed since it was read.
 	ReplaceCode(ctx context.Context, was SealedTOTPSecret, key domain.ServerKeyID, sealed []byte) error
 	// LockedIdentities returns locked identities that are sealed under the given key, sorted by user. They begin after
 	// the given user.
 	LockedIdentities(ctx context.Context, key domain.ServerKeyID, after domain.UserID, limit int) ([]SealedIdentity,
 		error)
-	// ReplaceLockedIdentity replaces a sealed identity if it did not change since it was read.
+	// ReplaceLockedIdentity replaces a sealed identity if it has not changed since it was read.
 	ReplaceLockedIdentity(ctx context.Context, was SealedIdentity, key domain.ServerKeyID, sealed []byte) error
 	// TokensUnder lists the API keys that were signed under the given key.
 	TokensUnder(ctx context.Context, key domain.ServerKeyID) ([]OwnedAPIKey, error)

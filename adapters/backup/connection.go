@@ -18,9 +18,10 @@ type connection struct {
 	variables []string
 }
 
-// libpqParameters lists the parameters of libpq that contain no secret. It omits the parameters that parseConnection
-// takes from the driver's settings. A database URL of Lockbox can also contain parameters of the connection pool and of
-// the session. The list omits these too, because libpq does not accept them.
+// libpqParameters lists the parameters of libpq that contain no secret. It omits host, port, user and dbname, because
+// parseConnection takes these from the configuration that the driver has parsed. A database URL of Lockbox can also
+// contain parameters of the connection pool and of the session. The list omits these too, because libpq does not accept
+// them.
 var libpqParameters = []string{"hostaddr", "passfile", "channel_binding", "connect_timeout", "options", "keepalives",
 	"keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout", "gssencmode", "sslmode",
 	"sslnegotiation", "sslcert", "sslkey", "sslrootcert", "sslcrl", "sslcrldir", "sslsni", "requirepeer",

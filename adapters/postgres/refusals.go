@@ -51,7 +51,7 @@ func ExplainRefusal(err error) error {
 	return fmt.Errorf("%w: %s: %w", ErrRefused, reason, err)
 }
 
-// isUnreached reports whether err, or an error that it wraps, means that a host was not reached or did not answer.
+// isUnreached reports whether a host was not reached or did not answer. It checks err and the errors that err wraps.
 func isUnreached(err error) bool {
 	switch err := err.(type) { //nolint:errorlint // the loops below unwrap the error
 	case *net.OpError:

@@ -141,8 +141,8 @@ func (s *Signer) key(ctx context.Context, purpose domain.KeyPurpose, id domain.S
 	case errors.Is(err, domain.NotFound):
 		return nil, errKey
 	case domain.CodeOf(err) == domain.ErrBusy.Code:
-		// The id is unknown, and the key ring limits the rate of lookups of unknown ids. The token is almost certainly
-		// forged.
+		// The id is unknown, and the key ring limits the rate of lookups of unknown ids. A token with an unknown id is
+		// almost certainly forged.
 		return nil, errKeyLookup
 	case err != nil:
 		return nil, &lookupError{err}

@@ -274,8 +274,8 @@ func boxUnderAnotherName(t *testing.T, s *scene) {
 	require.Equal(t, before, s.keysSent())
 }
 
-// firstContactUnattended: the client accepts a new box with client encryption only if the user confirms the author or
-// there is an anchor. Even then, the client does not send the key of the box.
+// firstContactUnattended: the client accepts a new box with client encryption only if the user confirms the author, or
+// if the client has an anchor of the box. Even then, the client does not send the key of the box.
 func firstContactUnattended(t *testing.T, s *scene) {
 	plan := s.next(GenerateBoxKey())
 	plan.Box, plan.Mode, plan.Sequence = randomID(), ModeClient, 1

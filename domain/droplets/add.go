@@ -105,8 +105,8 @@ func (s *Service) openBox(ctx context.Context, by domain.Requester, in AddDrople
 	})
 }
 
-// beginBuild inserts the record of a build. It authorises the manager again, because the rights may have changed while
-// Add waited for key derivation.
+// beginBuild inserts the record of a build. It authorises the manager again, because the manager's rights may have
+// changed while Add waited for key derivation.
 func (s *Service) beginBuild(ctx context.Context, by domain.Requester) (domain.DropletRecord, error) {
 	now := s.config.Clock.Now()
 	record := domain.NewDropletRecord(s.config.IDs.New(), now, now.Add(lease))

@@ -74,7 +74,8 @@ func (r reservation) at(known bool) []counter {
 //
 // Each attempt increments the counter of the address and the counter of the pair of account and address. The address is
 // known if the account has signed in from it within domain.KnownAddressTTL. An attempt from an unknown address also
-// increments two shared counters of the account: one for domain.AttemptWindow and one for a month.
+// increments two shared counters of the account: one for the attempts within domain.AttemptWindow, and one for the
+// attempts within a month.
 //
 // At a known address, guesses from other addresses therefore never cause a lockout. At unknown addresses, they can lock
 // the account out, but for at most an hour at a time. A single address cannot cause such lockouts repeatedly, because

@@ -35,9 +35,9 @@ func ownAddress(by domain.Requester) string {
 	return domain.AddressGroup(by.Address)
 }
 
-// accountCounters returns the counters of an account. Two of them are shared by all unknown addresses: one for
-// domain.AttemptWindow, and one for a month. The third counts the attempts for this account from this address. It is
-// absent if attempt.address is empty.
+// accountCounters returns the counters of an account. Attempts from all unknown addresses increment two of them. One
+// counts the attempts within domain.AttemptWindow, and the other the attempts within a month. The third counts the
+// attempts for this account from this address. It is absent if attempt.address is empty.
 func (g *Gate) accountCounters(attempt Attempt) []counter {
 	limits := g.config.Limits
 	account := newCounter(attempt.account, limits.Account()).of(attempt.account)

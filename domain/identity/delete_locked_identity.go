@@ -7,8 +7,9 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// DeleteLockedIdentity deletes the caller's locked identity. The identity itself stays. It does not require a recent
-// sign-in, because a deletion gives an attacker no data. Errors: NotFound with code locked_identity_not_found.
+// DeleteLockedIdentity deletes the caller's locked identity. The identity itself stays. DeleteLockedIdentity does not
+// require a recent sign-in, because a deletion gives an attacker no data. Errors: NotFound with code
+// locked_identity_not_found.
 func (s *Service) DeleteLockedIdentity(ctx context.Context, by domain.Requester, username string) error {
 	caller, err := s.identityCaller(ctx, by, username)
 	if err != nil {

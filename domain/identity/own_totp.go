@@ -24,11 +24,11 @@ type ownTOTPChange struct {
 	apply func(ctx context.Context, repos ports.Repos, user domain.User) error
 }
 
-// totpProof is the result of comparing the code that authorizes a change. The transaction that makes the change marks
-// the code as used. The zero totpProof means that the change requires no code.
+// totpProof is the result of the check of the code that authorises a change. The transaction that makes the change
+// marks the code as used. The zero totpProof means that the change requires no code.
 type totpProof struct {
 	required bool
-	// attempt is the reservation for the comparison of the code. It stays counted only if the code is wrong.
+	// attempt was reserved before the code was compared. It stays counted only if the code is wrong.
 	attempt gate.Attempt
 	use     totpUse
 }
@@ -100,9 +100,9 @@ func (s *core) proveOwnPassword(ctx context.Context, in ownTOTPChange) (ports.Se
 	return found.Password, s.checkCurrentPassword(ctx, in.by, in.caller, in.action, found.Password, in.currentPassword)
 }
 
-// samePassword returns a function that calls in.apply only if the stored password, read under the lock on the user, is
-// still the one that was compared. Otherwise the function returns ErrPasswordChanged. If the change requires no
-// password, samePassword returns in.apply itself.
+// samePassword returns a function for a transaction that holds the lock on the user. If the stored password is still
+// the one that was compared, the function calls in.apply. Otherwise, it returns ErrPasswordChanged. If the change
+// requires no password, samePassword returns in.apply itself.
 func samePassword(in ownTOTPChange, compared ports.SealedPassword) func(ctx context.Context, repos ports.Repos,
 	user domain.User) error {
 	if !in.withPassword {
@@ -120,8 +120,8 @@ func samePassword(in ownTOTPChange, compared ports.SealedPassword) func(ctx cont
 	}
 }
 
-// proveTOTP reserves an attempt and compares the code with the confirmed secret in stored. If stored is zero, proveTOTP
-// does nothing.
+// proveTOTP reserves an attempt and compares the code with the caller's confirmed secret, which is the argument stored.
+// If stored is zero, proveTOTP does nothing.
 func (s *core) proveTOTP(ctx context.Context, in ownTOTPChange, stored ports.SealedTOTPSecret) (totpProof, error) {
 	if stored.Sealed == nil {
 		return totpProof{}, nil

@@ -12,7 +12,7 @@ import (
 // another error instead.
 var errWrongTOTP = errors.New("the TOTP code or recovery code is wrong or was used before")
 
-// totpUse identifies the code of a request. The transaction that the code authorizes uses the totpUse to mark the code
+// totpUse identifies the code of a request. The transaction that the code authorises uses the totpUse to mark the code
 // as used. If the code is wrong, totpUse is zero.
 type totpUse struct {
 	id domain.TOTPID

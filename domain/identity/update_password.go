@@ -13,7 +13,7 @@ type newPassword struct {
 	// new password. It is nil if the request contains no new password.
 	was ports.SealedPassword
 	phc []byte
-	// proof is the code that authorizes a user's first password. It is zero if no code is required.
+	// proof is the code that authorises a user's first password. It is zero if no code is required.
 	proof totpProof
 }
 

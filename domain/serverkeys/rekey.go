@@ -30,7 +30,8 @@ type Progress func(done int)
 // finally deletes the old keys. Tokens cannot be moved, so they are revoked instead. Rekey returns the number of rows
 // moved or tokens revoked.
 //
-// After an interrupted rekey, the next rekey adds another new key and moves the rows under all older keys to it.
+// If a rekey is interrupted, the next rekey adds another new key. It then moves the rows under all older keys to this
+// key.
 //
 // A server that has not loaded the new key yet can still read with the old key. If it writes under the old key, storage
 // returns ports.ErrStaleServerKey, and the server then loads the keys again.

@@ -53,7 +53,7 @@ func (s *Service) AddBoxUser(ctx context.Context, by domain.Requester, in AddBox
 }
 
 // checkUserLimit returns an error if the box has too many members. Call it after the insert, under the lock on the box.
-// Concurrent requests then cannot exceed the limit together. The error rolls the insert back.
+// Otherwise, concurrent requests could together exceed the limit. The error rolls the insert back.
 func (s *Service) checkUserLimit(ctx context.Context, repos ports.Repos, box domain.BoxID) error {
 	if s.config.MaxUsersPerBox == 0 {
 		return nil

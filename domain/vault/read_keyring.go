@@ -18,8 +18,8 @@ type ReadKeyring struct {
 	Known func(tag domain.Digest) bool
 }
 
-// KeyringView is the result of [Service.ReadKeyring]. It contains no secret, because only the recipient of a wrapped
-// key can open that key.
+// KeyringView is the result of [Service.ReadKeyring]. It contains no secret. Its keys are wrapped, and only the
+// recipient of a wrapped key can decrypt that key.
 type KeyringView struct {
 	Keyring domain.BoxKeyring
 	Tag     domain.Digest

@@ -48,9 +48,9 @@ func loggedDatabase(t *testing.T, parameters map[string]string) (string, *databa
 	return database.URL("lockbox"), log
 }
 
-// TestDatabaseLogHoldsNoUserText sends a canary in every place where a user may type a secret by mistake. It sends each
-// request several times and concurrently, because conflicts cause errors in the database. PostgreSQL logs errors with
-// all details, and must not log the canary.
+// TestDatabaseLogHoldsNoUserText sends a canary in every place where a user may type a secret by mistake. It sends
+// several copies of each request at the same time, because conflicts between them cause errors in the database.
+// PostgreSQL logs errors with all details, and must not log the canary.
 func TestDatabaseLogHoldsNoUserText(t *testing.T) {
 	t.Parallel()
 	const canary = "cnryhunter2"

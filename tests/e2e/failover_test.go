@@ -15,7 +15,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// demote restarts a PostgreSQL server as a standby. After a promotion, the server is on a new timeline.
+// demote restarts a PostgreSQL server as a standby. A later promotion puts the server on a new timeline.
 func (k *killable) demote() {
 	k.t.Helper()
 	require.NoError(k.t, k.live.Stop())

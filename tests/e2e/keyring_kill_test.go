@@ -30,7 +30,7 @@ type fuse struct {
 // If the field named left has the value unlimited, the fuse breaks no connection.
 const unlimited = 1 << 40
 
-// startFuse starts a fuse and returns it, together with the URL with which a server connects to the database through
+// startFuse starts a fuse and returns it. It also returns the URL with which a server connects to the database through
 // the fuse.
 func startFuse(t *testing.T, database string) (f *fuse, through string) {
 	t.Helper()

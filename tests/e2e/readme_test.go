@@ -39,7 +39,7 @@ func TestHTTPPageExamples(t *testing.T) {
 		"(?m)^\\| `([A-Z]+) (/[^`]*)` \\| [^|]+ \\| `(api [^|]+)` \\| (\\d+)").FindAllStringSubmatch(page(t,
 		"docs/http.md"), -1)
 	require.Greater(t, len(examples), 30)
-	// Some examples use these variables. The page sets the variables at its beginning.
+	// Some examples use these variables. The beginning of docs/http.md sets them.
 	variables := map[string]string{
 		"/api-keys/{apiKey}": "KEY_ID", "/invitations/accept": "CODE",
 		"/boxes/{box}/offer": "OFFER", "/boxes/{box}/offer/accept": "OFFER",
@@ -101,7 +101,8 @@ func (s *server) paste(text string) string {
 	s.t.Helper()
 	dir := s.t.TempDir()
 	// The bash process writes the stub. If this process wrote the stub, a parallel test could start a child process at
-	// the same moment. The child would then keep the stub open for writing, and Linux does not execute such a file.
+	// the same moment. The child would then keep the stub open for writing. Linux does not execute a file that is open
+	// for writing.
 	text = "mkdir bin; printf '#!/bin/sh\n[ \"$*\" = keygen ] && echo " + generatedKey +
 		"\n' > bin/lockbox; chmod 700 bin/lockbox\nmkdir .lockbox; echo " + readmeToken +
 		" > .lockbox/init-token\n" + text

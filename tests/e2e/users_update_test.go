@@ -99,7 +99,7 @@ func TestOwnPassword(t *testing.T) {
 	session.do("GET", "/whoami", nil).expect(200)
 }
 
-// TestAnAdminsOwnPassword verifies that an admin must send the current password to change its own password. To change
+// TestAnAdminsOwnPassword verifies that an admin must send the current password to change their own password. To change
 // another user's password, an admin needs no password of that user.
 func TestAnAdminsOwnPassword(t *testing.T) {
 	t.Parallel()

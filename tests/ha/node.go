@@ -115,7 +115,7 @@ func (s *setup) own(folder string) error {
 // data returns the path of PostgreSQL's data directory on this node.
 func (n *node) data() string { return filepath.Join(n.folder, "data") }
 
-// url returns the URL of a database on this node over the clients' network.
+// url returns the URL of a database on this node. The host in the URL is the node's address in the clients' network.
 func (n *node) url(database string) string {
 	return fmt.Sprintf("postgres://%s:%s@%s:5432/%s?sslmode=disable", superuser, password, n.clientAddress(), database)
 }
@@ -155,7 +155,7 @@ func (n *node) signalPostgres(signal syscall.Signal) error {
 	return err
 }
 
-// signalManagers sends a signal to Patroni and to the node's member of etcd.
+// signalManagers sends a signal to the Patroni and etcd processes of this node.
 func (n *node) signalManagers(signal syscall.Signal) error {
 	return errors.Join(n.patroni.Process.Signal(signal), n.etcd.Process.Signal(signal))
 }

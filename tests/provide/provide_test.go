@@ -72,8 +72,9 @@ func (m machine) provide(parts ...string) (output, calls string, err error) {
 	return string(out), string(content), err
 }
 
-// parts lists the parts that the tests install. It omits postgres, because the script finds PostgreSQL outside PATH and
-// its installation changes a system file. It omits docker, because the script finds Docker in /usr/sbin.
+// parts lists the parts that the tests install. It omits postgres, because the script finds PostgreSQL outside PATH,
+// and because the installation of PostgreSQL changes a system file. It omits docker, because the script finds Docker in
+// /usr/sbin.
 var parts = []string{"gcc", "git", "curl", "jq", "oathtool", "python3", "node", "npm", "mono", "patroni", "etcd"}
 
 func TestMissingPartsAreInstalled(t *testing.T) {

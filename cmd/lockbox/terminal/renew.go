@@ -74,7 +74,8 @@ const maxRefusal = 1 << 16
 
 // refusesToken reports whether the server refuses the token of a request as unknown, expired or revoked. It returns
 // false for other errors with the status 401, such as a wrong password. The transport must not repeat a request with a
-// wrong password, because the server would count another attempt. The caller can still read the body of the response.
+// wrong password, because the server would count another attempt. After the call, the body of the response can still be
+// read.
 func refusesToken(response *http.Response) bool {
 	if response.StatusCode != http.StatusUnauthorized {
 		return false

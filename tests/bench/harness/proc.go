@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Linux counters are read from /proc. On other systems the figures are 0.
+// On Linux, the functions below read /proc. On other systems, their results are zero.
 
 // ticks is the number of clock ticks per second in /proc/…/stat. It is the same on every architecture that Go supports.
 const ticks = 100
