@@ -39,7 +39,8 @@ func (g *Gate) Denied(ctx context.Context, event domain.Event, cause error) erro
 	return g.write(ctx, event.Ended(domain.OutcomeDenied), cause)
 }
 
-// write commits the event of a refusal. It returns cause, joined with the error of the commit if the commit failed.
+// write commits the event of a refusal. If the commit succeeds, write returns cause. Otherwise it returns cause joined
+// with the error of the commit.
 func (g *Gate) write(ctx context.Context, event domain.Event, cause error) error {
 	if err := g.config.Events.Write(ctx, event); err != nil {
 		return errors.Join(err, cause)

@@ -103,8 +103,8 @@ func (in WriteKeyring) decide(access domain.Access) error {
 	return access.ResetKeyring()
 }
 
-// replaceable returns the stored keyring if the caller may replace it and the condition is satisfied. If the condition
-// requires that the box has no keyring, and it has none, the result is zero.
+// replaceable returns the stored keyring if the caller may replace it and the condition is satisfied. If the box has no
+// keyring, and the condition requires this, the result is the zero BoxKeyring.
 func (s *Service) replaceable(ctx context.Context, repos ports.Repos, access domain.Access,
 	in WriteKeyring) (domain.BoxKeyring, error) {
 	stored, err := repos.BoxKeyrings.Newest(ctx, access.Box.ID)
