@@ -12,7 +12,7 @@ var (
 	GroupViewer = Group{"viewer"}
 	// GroupManager may also add, delete, start, stop and restart droplets.
 	GroupManager = Group{"manager"}
-	// GroupOwner is the group of the one owner of the system, who also manages accounts.
+	// GroupOwner contains only the owner of the system. The owner may also manage accounts.
 	GroupOwner = Group{"owner"}
 )
 
