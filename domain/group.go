@@ -38,7 +38,7 @@ func (g Group) rank() int {
 	return 0
 }
 
-// ParseGroup parses a group, ignoring letter case.
+// ParseGroup parses a group. It ignores letter case.
 func ParseGroup(text string) (Group, error) {
 	for _, group := range groups() {
 		if strings.EqualFold(text, group.name) {
@@ -48,7 +48,7 @@ func ParseGroup(text string) (Group, error) {
 	return Group{}, ErrUnknownGroup
 }
 
-// ParseGroupChange parses a group like [ParseGroup]. It also accepts "none", which removes the group.
+// ParseGroupChange does the same as [ParseGroup], but also accepts "none", which removes the group.
 func ParseGroupChange(text string) (Group, error) {
 	if strings.EqualFold(text, noGroup) {
 		return Group{}, nil
