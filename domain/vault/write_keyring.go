@@ -64,7 +64,8 @@ func (s *Service) WriteKeyring(ctx context.Context, by domain.Requester, in Writ
 	if _, err := s.replaceable(ctx, repos, access, in); err != nil {
 		return WrittenKeyring{}, err
 	}
-	// Do this before locking the box, because hashing a thousand wrapped keys takes milliseconds.
+	// Do this before locking the box. Hashing a thousand wrapped keys takes milliseconds, and other requests would wait
+	// for the lock.
 	keyring, err := domain.NewBoxKeyring(in.Head, in.Chain, in.Signature, in.Recipients)
 	if err != nil {
 		return WrittenKeyring{}, err

@@ -174,8 +174,8 @@ func checkCarried(variables []Variable) error {
 	return nil
 }
 
-// Environment returns the variables as NAME=value strings, the form of the field Env of exec.Cmd. It returns an error
-// if a value contains a NUL character.
+// Environment returns the variables as strings of the form NAME=value, as the field Env of exec.Cmd requires. It
+// returns an error if a value contains a NUL character.
 func (v Value) Environment(naming Naming) ([]string, error) {
 	variables, err := v.Variables(naming)
 	if err == nil {
