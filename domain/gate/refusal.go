@@ -32,9 +32,9 @@ func (g *Gate) Refused(ctx context.Context, event domain.Event, cause error) err
 	return g.write(ctx, event, cause)
 }
 
-// Denied audits every refusal, with outcome "denied". It returns the same error as Refused. Use it for a refusal that
-// Refused does not audit but that reveals something to this caller, such as whether a key exists. Do not call it in a
-// transaction.
+// Denied audits every refusal, with outcome "denied". It returns the same error as Refused. Use Denied for a refusal
+// that Refused does not audit, if the refusal reveals something to this caller, such as whether a key exists. Do not
+// call it in a transaction.
 func (g *Gate) Denied(ctx context.Context, event domain.Event, cause error) error {
 	return g.write(ctx, event.Ended(domain.OutcomeDenied), cause)
 }
