@@ -56,7 +56,7 @@ type Identity struct {
 	Token TokenInfo `json:"token"`
 }
 
-// TokenInfo describes the token of a request, without the token itself.
+// TokenInfo describes the token of a request. It does not contain the token itself.
 type TokenInfo struct {
 	// Kind is "api-key", "session" (from Client.SignIn) or "access-token" (from Accounts.SignIn).
 	Kind string `json:"kind"`

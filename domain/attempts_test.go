@@ -71,7 +71,8 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestRelease verifies that a released attempt does not count, and that the lockout that it caused ends.
+// TestRelease verifies that a released attempt does not count. If the attempt caused a lockout, the release must end
+// this lockout.
 func TestRelease(t *testing.T) {
 	t.Parallel()
 	const free = 3

@@ -12,7 +12,7 @@ var (
 	GroupViewer = Group{"viewer"}
 	// GroupManager may also add, delete, start, stop and restart droplets.
 	GroupManager = Group{"manager"}
-	// GroupOwner is the group of the one owner of the system, who also manages accounts.
+	// GroupOwner contains only the owner of the system. The owner may also manage accounts.
 	GroupOwner = Group{"owner"}
 )
 
@@ -38,7 +38,7 @@ func (g Group) rank() int {
 	return 0
 }
 
-// ParseGroup parses a group, ignoring letter case.
+// ParseGroup parses a group. It ignores letter case.
 func ParseGroup(text string) (Group, error) {
 	for _, group := range groups() {
 		if strings.EqualFold(text, group.name) {
@@ -48,7 +48,7 @@ func ParseGroup(text string) (Group, error) {
 	return Group{}, ErrUnknownGroup
 }
 
-// ParseGroupChange parses a group like [ParseGroup]. It also accepts "none", which removes the group.
+// ParseGroupChange does the same as [ParseGroup], but also accepts "none", which removes the group.
 func ParseGroupChange(text string) (Group, error) {
 	if strings.EqualFold(text, noGroup) {
 		return Group{}, nil

@@ -40,7 +40,7 @@ func (a *API) listDroplets(r *request) error {
 	return r.json(dropletLines(list), err)
 }
 
-// addDropletBody is the body of a request for a droplet. All fields are optional.
+// addDropletBody is the body of a request that creates a droplet. All fields are optional.
 type addDropletBody struct {
 	Image string            `json:"image"`
 	Box   string            `json:"box"`

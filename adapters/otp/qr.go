@@ -68,8 +68,8 @@ const (
 	plain        = "\x1b[0m"
 )
 
-// terminal returns the symbol as text. Each character covers one module in width and two in height, because characters
-// are about twice as high as wide. The block characters are white on a black background and stand for the light
+// terminal returns the symbol as text. Each character covers one module in width and two in height, because a character
+// is about twice as high as it is wide. The block characters are white on a black background and stand for the light
 // modules. Phones can therefore scan the code on dark and on light terminals. On dark terminals, they can scan it even
 // without colors, for example in a log. If the block characters stood for the dark modules, the code without colors
 // would be inverted on dark terminals. Some phones cannot scan an inverted code.

@@ -80,8 +80,8 @@ func (r sealedRows) TokensUnder(ctx context.Context, key domain.ServerKeyID) ([]
 	})
 }
 
-// OpenTransactions returns the virtual transaction identifiers of all open transactions. It reads them from pg_locks,
-// because every transaction locks its own identifier, and all roles can see these locks.
+// OpenTransactions returns the virtual transaction identifiers of all open transactions. It reads them from pg_locks.
+// Every transaction locks its own identifier, and all roles can see these locks.
 func (r sealedRows) OpenTransactions(ctx context.Context) ([]string, error) {
 	return names[string](r.q.Query(ctx, `SELECT l.virtualtransaction FROM pg_locks l
 		JOIN pg_stat_activity a ON a.pid = l.pid AND a.datname = current_database()

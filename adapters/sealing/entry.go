@@ -28,7 +28,7 @@ type EntryConfig struct {
 	Keys *Keyring
 	// Derive computes Argon2id. In production, it is a method of kdf.Pool.
 	Derive ports.DeriveFunc
-	// Params are the parameters for newly sealed values under passphrases; zero means DefaultParams.
+	// Params are the Argon2id parameters for values that Seal encrypts under a passphrase. Zero means DefaultParams.
 	Params ports.Argon2Params
 	// MaxStoredMemoryKiB is the maximum memory that stored parameters may require, in KiB. Larger values count as
 	// tampering. Zero means 262144 (256 MiB), which is also the upper limit. The value must not exceed the memory that

@@ -13,7 +13,7 @@ import (
 )
 
 // ErrWrongSecret means that at least one server key of the database cannot be unwrapped with the configured secrets. An
-// error that wraps ErrWrongSecret names the keys and the settings.
+// error that wraps ErrWrongSecret names these keys, and the settings to check.
 var ErrWrongSecret = errors.New("wrong secret")
 
 const (
@@ -21,7 +21,7 @@ const (
 	previousSetting = "LOCKBOX_SECRET_KEY_PREVIOUS"
 )
 
-// wrongSecret returns an error that names the setting with the wrong secret.
+// wrongSecret returns an error that lists the keys in failed and states the probable cause.
 func (k *Keyring) wrongSecret(opened []*openKey, failed []ports.ServerKey) error {
 	var names []string
 	for _, row := range failed {

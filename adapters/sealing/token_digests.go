@@ -47,7 +47,8 @@ func (d *TokenDigests) RecoveryCodes(user domain.UserID, secret domain.TOTPID,
 	return ports.RecoveryCodes{ServerKey: id, Digests: digests}
 }
 
-// Invitation returns the keyed digest of an invitation's terms, and the id of the key. See ports.TokenDigests.
+// Invitation returns the keyed digest of an invitation's terms, and the id of the server key that it used. See
+// ports.TokenDigests.
 func (d *TokenDigests) Invitation(terms ...string) (domain.Digest, domain.ServerKeyID) {
 	id, key := d.keys.Current(domain.KeyForTokens)
 	defer clear(key[:])

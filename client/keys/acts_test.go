@@ -88,8 +88,8 @@ func TestRestoreOfAnEarlierKey(t *testing.T) {
 	require.Equal(t, s.now.Key.ID().String(), newest.id)
 }
 
-// TestAdopt makes a keyring for a box whose members share a key that they passed on by hand. It also interrupts Adopt,
-// and checks that a second call completes the change.
+// TestAdopt makes a keyring for a box whose key was shared by hand. It also interrupts Adopt, and checks that a second
+// call completes the change.
 func TestAdopt(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)

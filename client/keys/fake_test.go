@@ -30,8 +30,8 @@ type server struct {
 	users        map[string]*user
 	identities   map[string]*client.PublicIdentity // by fingerprint, also former ones
 	boxes        map[string]*box
-	// If the function lie is not nil, the server calls it first for each request, without holding mu. If lie returns
-	// true, the server does not respond itself.
+	// If the function lie is not nil, the server calls it at the start of each request, without holding mu. If lie
+	// returns true, the server does not respond itself.
 	lie func(w http.ResponseWriter, r *http.Request) (answered bool)
 
 	seen []seen

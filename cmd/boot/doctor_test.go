@@ -76,7 +76,7 @@ func TestDoctorHealthy(t *testing.T) {
 	require.Len(t, healthy, 12)
 }
 
-// doctorFault is an installation with one fault. want has the checks that must report it.
+// doctorFault is an installation with one fault. want maps each check that must report the fault to its status.
 type doctorFault struct {
 	environ []string
 	want    map[string]Status

@@ -101,7 +101,7 @@ func secretOf(key ports.KeyStatus) string {
 }
 
 // rekeyCommand replaces a server key. For the purpose api-key, it requires --yes, because this rekey revokes all API
-// keys, and their users must sign in to create new ones.
+// keys. The users of these keys must then sign in to create new keys.
 func rekeyCommand() *cobra.Command {
 	var yes bool
 	var grace time.Duration

@@ -10,8 +10,8 @@ import (
 )
 
 // Refused audits the refusal of an action if the policy in the package comment requires an event. The cause argument is
-// the refusal. Refused returns cause, joined with an error if the event could not be committed. If cause is nil,
-// Refused does nothing and returns nil.
+// the refusal. Refused returns cause. If the event could not be committed, it returns cause joined with the error of
+// the commit. If cause is nil, Refused does nothing and returns nil.
 //
 // After many equal refusals, Refused commits no further events and only counts the refusals; see [Gate.FlushRefusals].
 // Do not call it in a transaction: a rollback would not undo the event.
@@ -32,14 +32,15 @@ func (g *Gate) Refused(ctx context.Context, event domain.Event, cause error) err
 	return g.write(ctx, event, cause)
 }
 
-// Denied audits every refusal, with outcome "denied". It returns the same error as Refused. Use it for a refusal that
-// Refused does not audit but that reveals something to this caller, such as whether a key exists. Do not call it in a
-// transaction.
+// Denied audits every refusal, with outcome "denied". It returns the same error as Refused. Use Denied for a refusal
+// that Refused does not audit, if the refusal reveals something to this caller, such as whether a key exists. Do not
+// call it in a transaction.
 func (g *Gate) Denied(ctx context.Context, event domain.Event, cause error) error {
 	return g.write(ctx, event.Ended(domain.OutcomeDenied), cause)
 }
 
-// write commits the event of a refusal. It returns cause, joined with the error of the commit if the commit failed.
+// write commits the event of a refusal. If the commit succeeds, write returns cause. Otherwise it returns cause joined
+// with the error of the commit.
 func (g *Gate) write(ctx context.Context, event domain.Event, cause error) error {
 	if err := g.config.Events.Write(ctx, event); err != nil {
 		return errors.Join(err, cause)

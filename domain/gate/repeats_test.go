@@ -107,7 +107,7 @@ func TestRepeatedRefusals(t *testing.T) {
 	require.Equal(t, []any{490, domain.OutcomeDenied, domain.EntryKey("key"), home},
 		[]any{last.Suppressed, last.Outcome, last.Key, last.Address})
 
-	// In the next minute, each of the first refusals has an event again.
+	// In the next minute, each of the first refusals has its own event again.
 	r.refuse(free, 1, domain.ActionReadEntry, "a", domain.ErrPermissionMissing)
 	require.Len(t, r.written.events, 6*(free+1)+free)
 	require.NoError(t, r.gate.FlushAllRefusals(t.Context()))

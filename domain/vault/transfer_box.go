@@ -30,8 +30,8 @@ func (s *Service) TransferBox(ctx context.Context, by domain.Requester, in Trans
 		return domain.InvalidField("owner", "invalid_owner", "owner must be the name of a member of the box")
 	}
 	return s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// Authorise the caller before taking the lock. Otherwise any caller could lock a user and delay the user's
-		// requests.
+		// Authorise the caller before taking the lock. Otherwise any caller could take the lock on another user and
+		// delay that user's requests.
 		access, err := s.authorize(ctx, repos, by, in.Box, domain.Access.Transfer)
 		if err != nil {
 			return err

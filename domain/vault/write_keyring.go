@@ -64,7 +64,8 @@ func (s *Service) WriteKeyring(ctx context.Context, by domain.Requester, in Writ
 	if _, err := s.replaceable(ctx, repos, access, in); err != nil {
 		return WrittenKeyring{}, err
 	}
-	// Do this before locking the box, because hashing a thousand wrapped keys takes milliseconds.
+	// Do this before locking the box. Hashing a thousand wrapped keys takes milliseconds, and other requests would wait
+	// for the lock.
 	keyring, err := domain.NewBoxKeyring(in.Head, in.Chain, in.Signature, in.Recipients)
 	if err != nil {
 		return WrittenKeyring{}, err
@@ -103,8 +104,8 @@ func (in WriteKeyring) decide(access domain.Access) error {
 	return access.ResetKeyring()
 }
 
-// replaceable returns the stored keyring if the caller may replace it and the condition is satisfied. If the condition
-// requires that the box has no keyring, and it has none, the result is zero.
+// replaceable returns the stored keyring if the caller may replace it and the condition is satisfied. If the box has no
+// keyring, and the condition requires this, the result is the zero BoxKeyring.
 func (s *Service) replaceable(ctx context.Context, repos ports.Repos, access domain.Access,
 	in WriteKeyring) (domain.BoxKeyring, error) {
 	stored, err := repos.BoxKeyrings.Newest(ctx, access.Box.ID)

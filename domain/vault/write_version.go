@@ -84,8 +84,8 @@ func (s *Service) writeUnlocked(ctx context.Context, write versionWrite) (stored
 	})
 }
 
-// writeLocked locks the entry, authorises the caller and checks the condition again, and stores the version. The access
-// or the entry may have changed during a key derivation or while the transaction waited for the lock.
+// writeLocked locks the entry. It then authorises the caller again, checks the condition again, and stores the version.
+// The access or the entry may have changed during a key derivation or while the transaction waited for the lock.
 //
 // The lock order is box, then entry. The lock on the box is needed only to count a new entry or to reserve more space
 // for an entry. Requests that write different existing entries of a box therefore rarely wait for each other.

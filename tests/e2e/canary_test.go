@@ -206,8 +206,8 @@ func (f *flock) liveWithCodes(root client) {
 	f.send(root, "DELETE", "/users/root/totp", `{"code":"`+made.RecoveryCodes[1]+`"}`).expect(204)
 }
 
-// keep adds a token to f.secrets. It also adds the signature of the token, because the signature must be secret even
-// without the rest.
+// keep adds a token to f.secrets. It also adds the signature of the token, because no output may contain the signature
+// alone either.
 func (f *flock) keep(what, token string) {
 	f.t.Helper()
 	require.NotEmpty(f.t, token)

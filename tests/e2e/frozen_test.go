@@ -22,9 +22,9 @@ import (
 // longestRequest is the time within which every request must be answered. It includes a margin for a busy machine.
 const longestRequest = 20*time.Second + time.Second
 
-// everyPath starts one request of each kind concurrently and returns a function. That function waits for the answers,
-// and calls check with each answer and the duration of its request. A box named default must exist, and must contain an
-// entry named old.
+// everyPath starts one request of each kind, and all these requests run concurrently. It returns a function that waits
+// for the answers. For each answer, this function calls check with the answer and the duration of its request. A box
+// named default must exist, and must contain an entry named old.
 func everyPath(t *testing.T, root client) (wait func(check func(name string, got *answer, took time.Duration))) {
 	t.Helper()
 	var group sync.WaitGroup

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// languages maps each language to a bash command. The command runs an example of docs/languages.md. The test has copied
-// the example to the file $1.
+// languages maps each language to a bash command. The test first copies an example of docs/languages.md to the file $1.
+// The command then runs this file.
 var languages = map[string]string{
 	"bash":       `set -o pipefail; . "$1"`,
 	"python":     `python3 "$1"`,

@@ -34,8 +34,8 @@ type proxy struct {
 	// command returns the command line that runs the proxy. file is the path of the adapted configuration. command can
 	// write further files to dir.
 	command func(t *testing.T, dir, file string) []string
-	// substitute lists replacements in the configuration that only this proxy needs: each old text is followed by its
-	// new text.
+	// substitute lists the replacements that only the configuration of this proxy needs. Each old text is followed by
+	// its new text.
 	substitute []string
 }
 

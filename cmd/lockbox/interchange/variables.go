@@ -20,11 +20,11 @@ type Naming struct {
 	KeepCase bool
 }
 
-// Variables returns the variables of a value, in the order of its names. The name of a variable consists of the field
-// names on the path, joined with '_' and converted to upper case; hasMeaningfulCase describes exceptions. A character
-// that a variable name cannot contain becomes '_'. If the name would begin with a digit, it gets a '_' before the
-// digit. The value of a variable is a string without quotes, a number with its original digits, or an array as compact
-// JSON. For null, there is no variable.
+// Variables returns the variables of a value, in the order of its names. The name of a variable consists of the names
+// of the fields on the path to its value. Variables joins these names with '_' and converts the result to upper case;
+// hasMeaningfulCase describes exceptions. A character that a variable name cannot contain becomes '_'. If the name
+// would begin with a digit, it gets a '_' before the digit. The value of a variable is a string without quotes, a
+// number with its original digits, or an array as compact JSON. For null, there is no variable.
 //
 // Variables returns an error in three cases: two fields would have the same variable name, a variable name would be
 // empty, or a name or a string contains half of a surrogate pair.
@@ -152,8 +152,8 @@ func (n Naming) name(path []string) string {
 	return name
 }
 
-// isNameRune reports whether a variable name may contain a character (POSIX.1-2017, 3.235 Name). The argument digits
-// permits '0' to '9'. It must be false for the first character of a name.
+// isNameRune reports whether a variable name may contain a character (POSIX.1-2017, 3.235 Name). If digits is true, '0'
+// to '9' are permitted too. digits must be false for the first character of a name.
 func isNameRune(c rune, digits bool) bool {
 	return c == '_' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || digits && '0' <= c && c <= '9'
 }
@@ -174,8 +174,8 @@ func checkCarried(variables []Variable) error {
 	return nil
 }
 
-// Environment returns the variables as NAME=value strings, the form of the field Env of exec.Cmd. It returns an error
-// if a value contains a NUL character.
+// Environment returns the variables as strings of the form NAME=value, as the field Env of exec.Cmd requires. It
+// returns an error if a value contains a NUL character.
 func (v Value) Environment(naming Naming) ([]string, error) {
 	variables, err := v.Variables(naming)
 	if err == nil {

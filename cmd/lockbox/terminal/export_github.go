@@ -28,8 +28,8 @@ func (s *session) exportGitHub(variables []interchange.Variable, text []byte, fi
 	if err != nil {
 		return err
 	}
-	// GitHub's examples redirect standard output to the file, where masks would be invalid lines. In that case, print
-	// the masks on standard error, which the runner reads too.
+	// Standard output may be redirected to the same file, as in GitHub's examples. In that file, masks would be invalid
+	// lines. In this case, print the masks on standard error, which the runner reads too.
 	out := s.out
 	if isSameFile(out, target) {
 		out = s.errs

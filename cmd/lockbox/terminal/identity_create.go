@@ -124,7 +124,7 @@ user add.`,
 }
 
 // createIdentity creates the identity of the caller. It returns an error if the caller already has an identity. With
-// replaceLost, it replaces that identity instead, but only if this machine does not store it.
+// replaceLost, it replaces the existing identity instead, but only if that identity is not on this machine.
 func (s *session) createIdentity(ctx context.Context, server *client.Client, flags *passphraseFlags,
 	replaceLost bool) error {
 	who, err := server.WhoAmI(ctx)

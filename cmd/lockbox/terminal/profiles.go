@@ -155,9 +155,9 @@ there, use lockbox users revoke; to revoke an API key, use lockbox api-keys dele
 	}
 }
 
-// profileGrantCommand shows or changes the grant list of a profile. When the caller creates a box with the profile, the
-// users in the list get the key of the box. The command contacts no server, so it does not check the users. Later, box
-// create skips users whose fingerprint was never confirmed.
+// profileGrantCommand shows or changes the grant list of a profile. When the caller uses this profile to create a box,
+// the users in the list get the key of the box. The command contacts no server, so it does not check the users. Later,
+// box create skips users whose fingerprint was never confirmed.
 func profileGrantCommand(s *session) *cobra.Command {
 	var remove bool
 	command := &cobra.Command{
