@@ -17,9 +17,9 @@ import (
 // different context:
 //
 //   - After a FIN, the request continues until its end or its deadline, and its response is sent. If the client has
-//     closed the whole connection, the host of the client answers the response with a RST. Before the response, the
-//     server cannot detect this. The request is therefore logged when the connection is closed. Its status is 499 if a
-//     RST has arrived.
+//     closed the whole connection, the host of the client answers the response with a RST. The server cannot detect the
+//     closed connection before it sends the response. The request is therefore logged when the connection is closed.
+//     Its status is 499 if a RST has arrived.
 //   - After any other error, such as a RST, the context is cancelled and the request ends with status 499.
 //
 // HTTP/2 needs no different context. If a client closes the sending side of a stream but does not reset the stream,
