@@ -80,8 +80,8 @@ func (s *Stream) Begin(ctx context.Context) error {
 	return err
 }
 
-// Run delivers events until ctx ends. If the last delivery succeeded, it then delivers the rest of the queue for at
-// most stopTimeout. Run releases the lease before it returns.
+// Run delivers events until ctx ends. After that, if the last delivery succeeded, Run continues with the rest of the
+// queue for at most stopTimeout. Run releases the lease before it returns.
 func (s *Stream) Run(ctx context.Context) {
 	// The context of the deliveries outlives ctx, so a running delivery can complete.
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))

@@ -239,9 +239,10 @@ func (h *Holder) leaving(in ID, name, id string) (func(Recipient) bool, error) {
 	return func(r Recipient) bool { return r.User == user || slices.Contains(pinned.Fingerprints, r.Fingerprint) }, nil
 }
 
-// Rekey gives a box a new key. It drops each recipient who, according to the server, is no longer an active member or
-// has replaced the identity in the keyring. The server would refuse a keyring with such a recipient. Rekey returns the
-// dropped recipients. A value stays under its old key until it is written again or Rewrite re-encrypts it.
+// Rekey gives a box a new key. It drops each recipient whom the server reports as due: the recipient is no longer an
+// active member, or has replaced the identity that is in the keyring. The server would refuse a keyring with such a
+// recipient. Rekey returns the dropped recipients. A value stays under its old key until it is written again or Rewrite
+// re-encrypts it.
 func (h *Holder) Rekey(ctx context.Context, c *client.Client, box string) (dropped []client.KeyringUser, err error) {
 	_, err = h.update(ctx, c, box, func(s *state) (next *draft, err error) {
 		next, dropped, err = h.rekeyed(ctx, c, s, noOne)
