@@ -12,8 +12,8 @@ import (
 type Grant struct {
 	User string
 	// Fingerprint is the text that a person typed to confirm the user's fingerprint. It is compared with
-	// Fingerprint.Matches. It may be empty. The client remembers a typed fingerprint, and accepts it even if another
-	// fingerprint of the user was confirmed before.
+	// Fingerprint.Matches. It may be empty. The client remembers a typed fingerprint. It accepts this fingerprint even
+	// if a different fingerprint of the user was confirmed before.
 	Fingerprint string
 }
 

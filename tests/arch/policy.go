@@ -79,8 +79,9 @@ var testsOf = []Rule{
 	{"...", []string{"..."}, ThirdParty},
 }
 
-// Confined restricts a third-party library, which consists of all packages whose path begins with Library. Only the
-// packages that the field To lists may import the library. If InTests is set, every _test.go file may import it too.
+// Confined restricts the imports of a third-party library. The library consists of all packages whose path begins with
+// Library. Only the packages that the field To lists may import the library. If InTests is set, every _test.go file may
+// import it too.
 type Confined struct {
 	Library string
 	To      []string
