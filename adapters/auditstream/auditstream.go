@@ -200,8 +200,8 @@ func (s *Stream) deliver(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// send sends the given events, except those that the destination has already accepted. send records the events that the
-// destination accepts in this call.
+// send sends the given events, except those that the destination has already accepted. It adds the events that the
+// destination accepts in this call to s.accepted.
 func (s *Stream) send(ctx context.Context, events []domain.Event) error {
 	events = slices.DeleteFunc(slices.Clone(events), func(e domain.Event) bool { return s.accepted[e.ID] })
 	lines := make([][]byte, len(events))

@@ -47,9 +47,9 @@ func withConnection(ctx context.Context, conn net.Conn) context.Context {
 	return answering.base
 }
 
-// begin returns the request with a new context. The context ends at the deadline of the request, but not when the
-// client closes only its sending side. begin also returns the connection, or nil if no answeringConn serves the
-// request. The caller must call end after the handler.
+// begin returns the request with a new context. The context ends at the deadline of the request. It does not end if the
+// client closes only its sending side. begin also returns the connection. This result is nil if no answeringConn serves
+// the request. The caller must call end after the handler.
 //
 // The new context does not depend on the context of the HTTP server. The HTTP server cancels its context only after a
 // read of the connection has failed, and the answeringConn handles every failed read itself.
@@ -86,7 +86,8 @@ func (c *answeringConn) endRequest() {
 }
 
 // checkInput cancels the request in progress if the last read has failed. If the client may still read the response,
-// checkInput cancels the request after writeTimeout, when the response can no longer be sent. The caller holds mu.
+// checkInput waits for writeTimeout before it cancels the request. After that time, the response can no longer be sent.
+// The caller holds mu.
 func (c *answeringConn) checkInput() {
 	switch {
 	case c.readErr == nil || c.cancel == nil:
