@@ -86,8 +86,8 @@ func (c *answeringConn) endRequest() {
 }
 
 // checkInput cancels the request in progress if the last read has failed. If the client may still read the response,
-// checkInput waits for writeTimeout before it cancels the request. After that time, the response can no longer be sent.
-// The caller holds mu.
+// checkInput schedules the cancellation for the end of writeTimeout. After that time, the response can no longer be
+// sent. The caller holds mu.
 func (c *answeringConn) checkInput() {
 	switch {
 	case c.readErr == nil || c.cancel == nil:
