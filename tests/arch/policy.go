@@ -24,8 +24,8 @@ type Rule struct {
 	Libraries Libraries
 }
 
-// policy is read from the top: the first rule that matches a package applies. Packages of the same adapter may always
-// import each other. So may packages of the same command, and packages of the client.
+// policy is read from the top: the first rule that matches a package applies. The packages of one adapter may always
+// import each other. The same applies to the packages of one command, and to the packages of the client.
 var policy = []Rule{
 	// The domain contains business rules and performs no I/O. The ports are the interfaces that the domain and the use
 	// cases call.
