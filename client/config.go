@@ -41,7 +41,8 @@ type Config struct {
 	// UserAgent is the User-Agent header, "lockbox-go" by default.
 	UserAgent string
 
-	// MaxAttempts is the maximum number of times a request is sent, 4 by default. 1 disables retries.
+	// MaxAttempts is the maximum number of attempts to send a request, including the first. The default is 4. The value
+	// 1 disables retries.
 	MaxAttempts int
 	// RetryWait is the wait before the first retry, 100 ms by default. The wait doubles with each retry. The client
 	// shortens each wait at random, by at most half.

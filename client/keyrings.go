@@ -120,7 +120,7 @@ type KeyringWritten struct {
 // WriteKeyring stores a keyring. The caller must have the role boxadmin. If the caller is not a recipient of the stored
 // keyring, WriteKeyring returns ErrNotRecipient unless Reset is set. WriteKeyring returns ErrPrecondition if the ETag
 // of the stored keyring differs from IfMatch. It returns ErrRecipientStale if a recipient is not an active member or
-// has replaced the identity in the new keyring.
+// has replaced the identity that the new keyring names.
 func (c *Client) WriteKeyring(ctx context.Context, box string, change KeyringChange) (*KeyringWritten, error) {
 	type recipient struct {
 		UserID      string `json:"userId"`

@@ -23,8 +23,8 @@ type Limit struct {
 	Free int
 	// First is the length of the first lockout. Each later lockout is twice as long as the previous one, up to Longest.
 	First, Longest time.Duration
-	// Window is how long the counter keeps its attempts. The window begins at the latest attempt, or at the end of the
-	// lockout if that is later.
+	// Window is how long the counter keeps its attempts. The window begins at the latest attempt. If a lockout ends
+	// later than that, the window begins at the end of the lockout.
 	Window time.Duration
 }
 

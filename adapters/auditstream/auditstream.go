@@ -80,8 +80,8 @@ func (s *Stream) Begin(ctx context.Context) error {
 	return err
 }
 
-// Run delivers events until ctx ends. If the last delivery succeeded, it then delivers the rest of the queue for at
-// most stopTimeout. Run releases the lease before it returns.
+// Run delivers events until ctx ends. After that, if the last delivery succeeded, Run continues with the rest of the
+// queue for at most stopTimeout. Run releases the lease before it returns.
 func (s *Stream) Run(ctx context.Context) {
 	// The context of the deliveries outlives ctx, so a running delivery can complete.
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -200,8 +200,8 @@ func (s *Stream) deliver(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// send sends the given events, except those that the destination has already accepted. send records the events that the
-// destination accepts in this call.
+// send sends the given events, except those that the destination has already accepted. It adds the events that the
+// destination accepts in this call to s.accepted.
 func (s *Stream) send(ctx context.Context, events []domain.Event) error {
 	events = slices.DeleteFunc(slices.Clone(events), func(e domain.Event) bool { return s.accepted[e.ID] })
 	lines := make([][]byte, len(events))

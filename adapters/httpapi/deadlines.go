@@ -3,8 +3,8 @@ package httpapi
 import "time"
 
 // The HTTP server sets a deadline seven times for each request. Most of these deadlines are replaced before any read or
-// write begins. An answeringConn therefore only stores a deadline at first. It sets the deadline on the connection that
-// it wraps when a read or a write begins. A deadline that is set during a read or a write applies to that call
+// write begins. An answeringConn therefore only stores a deadline at first. When a read or a write begins, it sets this
+// deadline on the connection that it wraps. A deadline that is set during a read or a write applies to that call
 // immediately, as net.Conn requires.
 
 // deadline holds the read deadline or the write deadline of an answeringConn.

@@ -17,9 +17,9 @@ import (
 // different context:
 //
 //   - After a FIN, the request continues until its end or its deadline, and its response is sent. If the client has
-//     closed the whole connection, the host of the client answers the response with a RST. Before the response, the
-//     server cannot detect this. The request is therefore logged when the connection is closed. Its status is 499 if a
-//     RST has arrived.
+//     closed the whole connection, the host of the client answers the response with a RST. The server cannot detect the
+//     closed connection before it sends the response. The request is therefore logged when the connection is closed.
+//     Its status is 499 if a RST has arrived.
 //   - After any other error, such as a RST, the context is cancelled and the request ends with status 499.
 //
 // HTTP/2 needs no different context. If a client closes the sending side of a stream but does not reset the stream,
@@ -47,9 +47,9 @@ func withConnection(ctx context.Context, conn net.Conn) context.Context {
 	return answering.base
 }
 
-// begin returns the request with a new context. The context ends at the deadline of the request, but not when the
-// client closes only its sending side. begin also returns the connection, or nil if no answeringConn serves the
-// request. The caller must call end after the handler.
+// begin returns the request with a new context. The context ends at the deadline of the request. It does not end if the
+// client closes only its sending side. begin also returns the connection. This result is nil if no answeringConn serves
+// the request. The caller must call end after the handler.
 //
 // The new context does not depend on the context of the HTTP server. The HTTP server cancels its context only after a
 // read of the connection has failed, and the answeringConn handles every failed read itself.
@@ -86,7 +86,8 @@ func (c *answeringConn) endRequest() {
 }
 
 // checkInput cancels the request in progress if the last read has failed. If the client may still read the response,
-// checkInput cancels the request after writeTimeout, when the response can no longer be sent. The caller holds mu.
+// checkInput schedules the cancellation for the end of writeTimeout. After that time, the response can no longer be
+// sent. The caller holds mu.
 func (c *answeringConn) checkInput() {
 	switch {
 	case c.readErr == nil || c.cancel == nil:

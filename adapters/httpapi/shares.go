@@ -196,9 +196,10 @@ func (s *shares) release(key string, amount int64) {
 	s.forget(key, own)
 }
 
-// grant serves waiters in the order of arrival, while their amounts are free. It skips a waiter whose key would exceed
-// perKey. It stops at the first waiter whose amount would exceed total. If it served later, smaller requests first,
-// they could delay a large request indefinitely.
+// grant serves waiters in the order of arrival, while their amounts are free. It skips a waiter if the key of the
+// waiter would then use more than perKey. It stops at the first waiter whose amount does not fit into the free part of
+// total. It serves no smaller request behind this waiter, because such requests could delay a large request
+// indefinitely.
 func (s *shares) grant() {
 	blocked := false
 	s.queue = slices.DeleteFunc(s.queue, func(w *shareWaiter) bool {

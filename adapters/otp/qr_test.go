@@ -32,9 +32,9 @@ var labels = [][2]string{
 }
 
 // enrol returns an enrolment whose secret depends only on the label. Random secrets would make the tests fail
-// occasionally, because ZXing cannot locate the symbol for about one secret in fifty. The images of these secrets are
-// correct: zbar read all of 1,080 images with random secrets. ZXing also reads them if it need not locate the symbol;
-// see TestPNGOfAnySecret.
+// occasionally, because ZXing cannot locate the symbol for about one secret in fifty. Nevertheless, the images of such
+// secrets are correct. In a test with 1,080 random secrets, zbar read every image. ZXing also reads these images if it
+// need not locate the symbol; see TestPNGOfAnySecret.
 func enrol(t *testing.T, label [2]string) ports.Enrolment {
 	t.Helper()
 	secret := sha256.Sum256([]byte(label[0] + label[1]))

@@ -49,8 +49,8 @@ func (r boxKeyrings) insert(ctx context.Context, keyring domain.BoxKeyring) erro
 // changeKey makes the key of the keyring the current key of the box. If it already is the current key, changeKey does
 // nothing. Otherwise changeKey stores the new key in every entry that has a value. It waits for each write that has
 // already locked an entry. A write that locks an entry after changeKey has updated it reads the new key from the row of
-// the entry; see buildWriteStatements. A write to an entry without a value waits until this transaction ends, because
-// such a write first increments the entry count in the row of the box.
+// the entry; see buildWriteStatements. A write to an entry without a value first increments the entry count in the row
+// of the box. changeKey has updated this row, so such a write waits until this transaction ends.
 func (r boxKeyrings) changeKey(ctx context.Context, keyring domain.BoxKeyring) error {
 	changed, err := r.q.Exec(ctx,
 		`UPDATE boxes SET box_key_id = $2 WHERE id = $1 AND box_key_id IS DISTINCT FROM $2`,

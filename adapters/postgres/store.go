@@ -40,8 +40,8 @@ type Store struct {
 	eventCounts eventCounts
 	// transactions limits the concurrent transactions to the size of the pool minus reservedConns.
 	transactions *fairSlots
-	// largeReads limits concurrent reads of values larger than largestInBatch to half of the connections. Such a value
-	// takes milliseconds to arrive and uses much memory.
+	// largeReads limits the concurrent reads of large values: at most half of the connections may run such reads. A
+	// value is large if its size exceeds largestInBatch. It takes milliseconds to arrive and uses much memory.
 	largeReads *fairSlots
 }
 

@@ -12,8 +12,8 @@ import (
 type Grant struct {
 	User string
 	// Fingerprint is the text that a person typed to confirm the user's fingerprint. It is compared with
-	// Fingerprint.Matches. It may be empty. The client remembers a typed fingerprint, and accepts it even if another
-	// fingerprint of the user was confirmed before.
+	// Fingerprint.Matches. It may be empty. The client remembers a typed fingerprint. It accepts this fingerprint even
+	// if a different fingerprint of the user was confirmed before.
 	Fingerprint string
 }
 
@@ -239,9 +239,10 @@ func (h *Holder) leaving(in ID, name, id string) (func(Recipient) bool, error) {
 	return func(r Recipient) bool { return r.User == user || slices.Contains(pinned.Fingerprints, r.Fingerprint) }, nil
 }
 
-// Rekey gives a box a new key. It drops each recipient who, according to the server, is no longer an active member or
-// has replaced the identity in the keyring. The server would refuse a keyring with such a recipient. Rekey returns the
-// dropped recipients. A value stays under its old key until it is written again or Rewrite re-encrypts it.
+// Rekey gives a box a new key. It drops each recipient whom the server reports as due: the recipient is no longer an
+// active member, or has replaced the identity that is in the keyring. The server would refuse a keyring with such a
+// recipient. Rekey returns the dropped recipients. A value stays under its old key until it is written again or Rewrite
+// re-encrypts it.
 func (h *Holder) Rekey(ctx context.Context, c *client.Client, box string) (dropped []client.KeyringUser, err error) {
 	_, err = h.update(ctx, c, box, func(s *state) (next *draft, err error) {
 		next, dropped, err = h.rekeyed(ctx, c, s, noOne)

@@ -143,7 +143,7 @@ func readSetting(path string) ([]byte, error) {
 	return bytes.TrimSuffix(bytes.TrimSuffix(content, []byte("\n")), []byte("\r")), nil
 }
 
-// register adds the metrics of the certificate.
+// register adds the metrics of the certificate to the registry.
 func (c *certificate) register(registry *prometheus.Registry) {
 	registry.MustRegister(
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{

@@ -9,8 +9,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain/droplets"
 )
 
-// TestNumbersThatOthersUse verifies that Add takes the lowest number whose name and ports are free on the host. For the
-// lower numbers that it tried, Add must leave no container and no version of an entry.
+// TestNumbersThatOthersUse verifies that Add takes the lowest number whose name and ports are free on the host. If Add
+// tries lower numbers first, it must leave no container and no version of an entry for them.
 func TestNumbersThatOthersUse(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

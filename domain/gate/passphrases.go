@@ -34,8 +34,8 @@ func (g *Gate) CheckPassphrase(ctx context.Context, by domain.Requester, access 
 	return nil
 }
 
-// reportPassphrases locks the caller's counter and audits its lockout if the lockout still has no event. It returns the
-// verdict on the locked counter.
+// reportPassphrases locks the row of the caller's counter. If the caller is locked out and this lockout has no audit
+// event yet, reportPassphrases writes the event. It returns the verdict on the counter.
 func (g *Gate) reportPassphrases(ctx context.Context, by domain.Requester, access domain.Access, counters []counter,
 	query ports.AttemptQuery) (v verdict, err error) {
 	event := func(context.Context, ports.Repos) (domain.Event, error) {

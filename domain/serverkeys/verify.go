@@ -14,9 +14,8 @@ import (
 // password hashes, TOTP secrets and locked identities. Verify cannot check the contents of entries and locked
 // identities, because these are also encrypted under keys that only clients have. It changes nothing.
 //
-// It returns, for each kind of row, the number of rows that it decrypted. If it could not decrypt all rows, it also
-// returns an *UnopenedRowsError. All servers must be stopped during the call, because the number of rows must not
-// change.
+// It returns the number of decrypted rows of each kind. If it could not decrypt all rows, it also returns an
+// *UnopenedRowsError. All servers must be stopped during the call, because the number of rows must not change.
 func (s *Service) Verify(ctx context.Context) (ports.SealedCounts, error) {
 	stored, err := s.config.Store.Read().SealedRows.Count(ctx)
 	if err != nil {
@@ -46,7 +45,7 @@ type verification struct {
 	opened ports.SealedCounts
 	// failed contains an error for each row that could not be decrypted.
 	failed []error
-	// failures is the number of errors in failed for each kind of row.
+	// failures counts the errors in failed, separately for each kind of row.
 	failures ports.SealedCounts
 }
 

@@ -24,8 +24,8 @@ type Rule struct {
 	Libraries Libraries
 }
 
-// policy is read from the top: the first rule that matches a package applies. Packages that belong to the same adapter,
-// to the same command or to the client may always import each other.
+// policy is read from the top: the first rule that matches a package applies. The packages of one adapter may always
+// import each other. The same applies to the packages of one command, and to the packages of the client.
 var policy = []Rule{
 	// The domain contains business rules and performs no I/O. The ports are the interfaces that the domain and the use
 	// cases call.
@@ -79,8 +79,9 @@ var testsOf = []Rule{
 	{"...", []string{"..."}, ThirdParty},
 }
 
-// Confined restricts a third-party library, which consists of all packages whose path begins with Library. Only the
-// packages that the field To lists may import the library. If InTests is set, every _test.go file may import it too.
+// Confined restricts the imports of a third-party library. The library consists of all packages whose path begins with
+// Library. Only the packages that the field To lists may import the library. If InTests is set, every _test.go file may
+// import it too.
 type Confined struct {
 	Library string
 	To      []string

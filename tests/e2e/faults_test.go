@@ -225,8 +225,8 @@ func TestDatabaseStartsLate(t *testing.T) {
 
 func TestDev(t *testing.T) {
 	t.Parallel()
-	// The PostgreSQL user can enter these folders. If root runs lockbox dev with a folder that this user cannot enter,
-	// the data is stored in /var/lib.
+	// The PostgreSQL user can enter these folders. If root runs lockbox dev, and this user cannot enter the given
+	// folder, lockbox dev stores the data in /var/lib instead.
 	one, two := openFolder(t), openFolder(t)
 	dev := func(dir string) *program { return launch(t, []string{"dev", "--dir", dir}) }
 	first := dev(one)

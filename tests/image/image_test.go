@@ -197,8 +197,8 @@ func (c caller) call(method, path, body string, headers ...string) (int, []byte)
 	return response.StatusCode, content
 }
 
-// overTCP forwards a port on loopback to the database, and returns the database URL with this port. A container in the
-// host's network needs this port, because the database may listen only on a Unix socket.
+// overTCP forwards a port on loopback to the database, and returns the database URL with this port. Some test databases
+// listen only on a Unix socket, which is not in the container. A container in the host's network can reach the port.
 func overTCP(t *testing.T, database string) string {
 	t.Helper()
 	config, err := pgx.ParseConfig(database)

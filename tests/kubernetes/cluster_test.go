@@ -107,7 +107,8 @@ func background(ctx context.Context, log, name string, args ...string) (stop fun
 	}, nil
 }
 
-// serverOptions writes the files of the API server and kubeconfig, and returns the server's arguments.
+// serverOptions writes the files that the API server needs, and the file kubeconfig. It returns the arguments of the
+// API server.
 func serverOptions(dir, etcd, secure string) ([]string, error) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {

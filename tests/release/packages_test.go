@@ -27,7 +27,8 @@ var (
 	deb = packageFormat{
 		extension: "deb",
 		install:   "dpkg --ignore-depends=passwd --install",
-		// These options make dpkg keep a changed configuration file without a question, like apt without a terminal.
+		// With these options, dpkg keeps a changed configuration file and asks no question. Without a terminal, apt
+		// does the same.
 		upgrade: "dpkg --ignore-depends=passwd --force-confdef --force-confold --install",
 		verify:  "dpkg --verify lockbox",
 		remove:  "dpkg --remove lockbox",

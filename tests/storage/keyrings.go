@@ -237,8 +237,8 @@ func keyringWaitsForWriters(f *fixture) {
 	})
 }
 
-// janitorOldKeyrings verifies that the janitor never deletes the last ten keyrings of a box. It must delete all older
-// keyrings after some time.
+// janitorOldKeyrings verifies that the janitor never deletes the last ten keyrings of a box, and that it deletes each
+// earlier keyring once the keyring is old enough.
 func janitorOldKeyrings(f *fixture) {
 	o := f.office()
 	owner := f.addIdentity(o.owner, 1)

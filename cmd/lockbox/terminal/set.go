@@ -92,7 +92,7 @@ func (s *session) set(command *cobra.Command, args []string, source valueFlags, 
 }
 
 // writeEntry encrypts and writes a value, and returns the new version. The client must come from the method keyed. If
-// the previous version was encrypted under a different key than the new version, writeEntry prints a warning, because
+// the new version and the previous version are encrypted under different keys, writeEntry prints a warning, because
 // users who have only the old key cannot read the new version. In a box with a keyring, it prints no warning, because
 // every reader has both keys.
 func (s *session) writeEntry(ctx context.Context, server *client.Client, at address, value json.RawMessage,

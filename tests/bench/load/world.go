@@ -72,8 +72,8 @@ type world struct {
 	keys  []byte // the answer of listing a box
 }
 
-// entry is the expected state of an entry: the newest acknowledged version, the number of the write that created this
-// version, and the number of all acknowledged writes.
+// entry is the expected state of an entry. The field version is the newest acknowledged version, write identifies the
+// write that created this version, and acks counts the acknowledged writes.
 type entry struct {
 	mu       sync.Mutex
 	version  uint64
