@@ -98,8 +98,8 @@ func (accountsAPI) checkBody(r *request) error {
 	return nil
 }
 
-// accountsHeaderTokens reads the tokens from the headers and removes them. Clients send "Authorization: Bearer
-// TOKEN", "Authorization: Bearer: TOKEN", or "Bearer: TOKEN".
+// accountsHeaderTokens reads the tokens from the headers and removes them. A client sends one of these
+// headers: "Authorization: Bearer TOKEN", "Authorization: Bearer: TOKEN", or "Bearer: TOKEN".
 func accountsHeaderTokens(r *http.Request) ([]string, error) {
 	var tokens []string
 	for _, value := range r.Header.Values(echo.HeaderAuthorization) {
