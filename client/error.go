@@ -48,7 +48,7 @@ var (
 	ErrServer = errors.New("server fault")
 	// ErrBadResponse means that Lockbox did not produce the response: for example, it is a redirect, an HTML page, or
 	// larger than Config.MaxResponseBytes. If a proxy sends an error status, the error also has the kind of that
-	// status: for example, an error with the status 502 is also ErrUnavailable.
+	// status. For example, an error with the status 502 is also ErrUnavailable.
 	ErrBadResponse = errors.New("bad response")
 	// ErrOutcomeUnknown means that the client cannot know whether a change was made. Read the current state before you
 	// retry. Reads never return this error.

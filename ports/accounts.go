@@ -51,7 +51,7 @@ type Users interface {
 	Permissions(ctx context.Context, id domain.UserID) (domain.Permissions, error)
 }
 
-// APIKeys stores the descriptions of API keys, never the keys.
+// APIKeys stores the descriptions of API keys, but never the API keys themselves.
 type APIKeys interface {
 	// Add inserts a key. Errors: ErrStaleServerKey.
 	Add(ctx context.Context, key domain.APIKey) error

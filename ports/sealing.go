@@ -66,9 +66,9 @@ type Sealed struct {
 // EntryCipher is a client's key, prepared for one box. It is not safe for concurrent use. Except for Extend, its
 // methods take microseconds and may run inside a transaction.
 type EntryCipher interface {
-	// Extend derives the keys that the cipher still needs to open more envelopes. The key argument must be the client's
-	// key with which the cipher was prepared. Like EntrySealer.Prepare, it blocks on the queue of key derivations and
-	// returns the same errors.
+	// Extend prepares the cipher to open the given envelopes too. It derives only keys that the cipher does not have.
+	// The argument "key" must be the client's key with which the cipher was prepared. Like EntrySealer.Prepare, Extend
+	// waits in the queue of key derivations, and it returns the same errors.
 	Extend(ctx context.Context, key domain.EncryptionKey, sealed ...Sealed) error
 	// Seal encrypts value for its place with a new data key. place.SealedAs must equal place.Version.
 	Seal(place Place, value []byte) (SealedValue, error)

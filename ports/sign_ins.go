@@ -32,7 +32,7 @@ type OpenedSignIn struct {
 	Family   *domain.TokenFamily
 	// Pair is the first pair of Family.
 	Pair domain.TokenPair
-	// Counters are the counters to lock. The result of Open contains the state of these counters.
+	// Counters are the keys of the counters that Open locks. The result of Open contains the state of these counters.
 	Counters []CounterKey
 }
 

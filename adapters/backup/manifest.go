@@ -21,7 +21,7 @@ const (
 	manifestSuffix = ".manifest.json"
 	partialSuffix  = ".partial"
 	// maxManifestBytes is the maximum size of a manifest, in bytes. A manifest has about 200 bytes for each table and
-	// key.
+	// each server key.
 	maxManifestBytes = 1 << 20
 )
 

@@ -76,8 +76,9 @@ func (accountsAPI) token(r *request) (string, error) {
 	return tokens[0], nil
 }
 
-// checkBody returns an error if a large body contains a token that differs from the token in the header. A body that is
-// too large or malformed causes no error here. The handler returns an error when it decodes such a body.
+// checkBody reads a body that the token method has not searched completely. It returns an error if the token in this
+// body differs from the token in the header. A body that is too large or malformed causes no error here. The handler
+// returns an error when it decodes such a body.
 func (accountsAPI) checkBody(r *request) error {
 	if r.token == "" {
 		return nil
@@ -97,8 +98,8 @@ func (accountsAPI) checkBody(r *request) error {
 	return nil
 }
 
-// accountsHeaderTokens reads the tokens from the headers and removes them. Clients send "Authorization: Bearer
-// TOKEN", "Authorization: Bearer: TOKEN", or "Bearer: TOKEN".
+// accountsHeaderTokens reads the tokens from the headers and removes them. A client sends one of these
+// headers: "Authorization: Bearer TOKEN", "Authorization: Bearer: TOKEN", or "Bearer: TOKEN".
 func accountsHeaderTokens(r *http.Request) ([]string, error) {
 	var tokens []string
 	for _, value := range r.Header.Values(echo.HeaderAuthorization) {

@@ -66,7 +66,7 @@ type accepted struct {
 }
 
 // acceptAll accepts connections until the listener is closed. Each handshake has its own goroutine, so that a slow
-// client delays no other.
+// client does not delay other clients.
 func (l *tlsListener) acceptAll() {
 	for l.open.Err() == nil {
 		conn, err := l.Listener.Accept()

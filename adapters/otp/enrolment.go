@@ -13,7 +13,7 @@ import (
 )
 
 // maxAccount is the maximum length of the account, in bytes. User names have at most 50 bytes. If the account and the
-// issuer have their maximum lengths in ASCII, the QR code still fits into 80 terminal columns.
+// issuer are ASCII, the QR code fits into 80 terminal columns even at their maximum lengths.
 const maxAccount = 100
 
 // Enrolment returns a secret in the forms that authenticator apps read. See ports.TOTP. The account must be 1 to 100

@@ -15,8 +15,8 @@ type Diagnosis struct {
 	// Skew is the time of the database's clock minus the time of this machine's clock. SkewError is the largest
 	// possible error of Skew.
 	Skew, SkewError time.Duration
-	// Pooled means that a pooler is between this program and the database. Diagnose detects a pooler by the process ID
-	// of the session, which differs from the ID that the connection received when it opened.
+	// Pooled means that a pooler is between this program and the database. In this case, the process ID of the
+	// session differs from the ID that the connection received when it opened.
 	Pooled bool
 	// Standby means that the server is a standby. ReadOnly means that the database refuses writes.
 	Standby, ReadOnly bool
@@ -31,8 +31,8 @@ type Diagnosis struct {
 	Standbys, SyncStandbys int
 	// SyncCommit is the parameter synchronous_commit for the role of the URL.
 	SyncCommit string
-	// FreeConnections is the number of connections that ordinary roles may open in total, including connections that
-	// are open now.
+	// FreeConnections is the maximum number of connections of all ordinary roles together. Connections that are open
+	// now are not subtracted from it.
 	FreeConnections int
 	// LogsParameters means that the log contains the parameters of statements.
 	LogsParameters bool

@@ -48,7 +48,7 @@ const (
 	maxSettingConflicts = 10
 )
 
-// value returns the value to which the parameter is set.
+// value returns the value that the ALTER ROLE statement sets.
 func (s roleSetting) value() string {
 	if s.limit == 0 {
 		return "off"

@@ -65,7 +65,8 @@ func (r serverKeys) Retire(ctx context.Context, id domain.ServerKeyID, at time.T
 	return translate(err)
 }
 
-// DeleteRetired counts everything that is sealed or signed under the key, and deletes the key, in a single statement.
+// DeleteRetired runs a single statement. This statement counts everything that is sealed or signed under the key, and
+// deletes the key only if the number is at most left.
 func (r serverKeys) DeleteRetired(ctx context.Context, id domain.ServerKeyID, left int) error {
 	tag, err := r.q.Exec(ctx, `DELETE FROM server_keys WHERE id = $1 AND retired_at IS NOT NULL AND $2 >=
 		(SELECT count(*) FROM entry_versions WHERE key_id = $1) +

@@ -165,8 +165,8 @@ func (s *Signer) bodyOf(from ports.TokenClaims) (kind, claims, error) {
 	return of, body, nil
 }
 
-// sign returns the signed token. The header names the key (kid), so older tokens stay valid after a new key has become
-// current.
+// sign returns the signed token. The header names the key (kid). The server can therefore still verify older tokens
+// after a new key has become current.
 func sign(body claims, id domain.ServerKeyID, key []byte) (string, error) {
 	token := jwt.NewWithClaims(algorithm, body)
 	token.Header["kid"] = id.String()

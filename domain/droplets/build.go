@@ -25,8 +25,8 @@ type build struct {
 	key       ports.SSHKey
 }
 
-// run starts a container under a free number, stores the private key and completes the record. After an error the
-// caller calls rollback.
+// run starts a container under one of the free droplet numbers, stores the private key and completes the record. After
+// an error, the caller calls rollback.
 //
 // Only the start of a container shows whether the ports of its number are free. run therefore stores the private key
 // after the start. Otherwise, each number that turns out to be unusable would leave a version in an entry.

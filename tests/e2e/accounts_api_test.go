@@ -124,7 +124,7 @@ func TestAccountsLife(t *testing.T) {
 }
 
 // TestRevokeEndsEverySession verifies that a revocation in the accounts API ends all sessions of the user: those of the
-// accounts API and those that /authenticate started. It must revoke no API keys.
+// accounts API and those that /authenticate started. API keys must stay valid.
 func TestRevokeEndsEverySession(t *testing.T) {
 	t.Parallel()
 	s := start(t)

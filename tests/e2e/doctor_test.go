@@ -122,8 +122,8 @@ func TestDoctorPooler(t *testing.T) {
 	}
 }
 
-// networkServer starts a PostgreSQL server with an empty database named lockbox. Every user of this machine can connect
-// to this database. It returns the server's address. The PgBouncer test needs a server that accepts every user,
+// networkServer starts a PostgreSQL server with an empty database named lockbox, and returns the server's address.
+// Every user of this machine can connect to this database. The PgBouncer test needs a server that accepts every user,
 // because PgBouncer refuses to run as root. The servers of other tests accept only the user who runs the tests, who
 // may be root.
 func networkServer(t *testing.T) string {

@@ -116,7 +116,7 @@ func (y *yard) inside(number int) (found struct {
 	return found
 }
 
-// TestDroplets covers the life of droplets on a real engine.
+// TestDroplets runs the tests of droplets against a real Docker engine.
 func TestDroplets(t *testing.T) {
 	y := openYard(t)
 	for _, each := range []struct {

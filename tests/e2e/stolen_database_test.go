@@ -126,8 +126,8 @@ func (th thief) keyrings() (all []keys.Keyring) {
 	return all
 }
 
-// unwrapped tries to open all stored keyrings with an identity, as each of their recipients. It returns the ids of the
-// box keys that it finds. These include the earlier keys in the chain of a keyring.
+// unwrapped tries to open every stored keyring with the identity. It tries the wrapped key of every recipient. It
+// returns the ids of the box keys that it finds. These include the earlier keys in the chain of a keyring.
 func (th thief) unwrapped(id *keys.Identity) map[string]bool {
 	th.t.Helper()
 	found := make(map[string]bool)

@@ -10,8 +10,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// TestUndetectedChanges makes changes of the database that Lockbox cannot detect. SECURITY.md lists them. The results
-// must be those that SECURITY.md states.
+// TestUndetectedChanges changes the database in ways that Lockbox cannot detect. SECURITY.md lists these changes and
+// their results. The test verifies the results.
 func TestUndetectedChanges(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -125,7 +125,7 @@ const settle = 300 * time.Millisecond
 
 const bodyCanary = "canary-of-bodies"
 
-// checkMetricsHidden verifies that a client cannot read the metrics through the proxy, however it spells the path.
+// checkMetricsHidden verifies that a client cannot read the metrics through the proxy with any spelling of the path.
 func checkMetricsHidden(c proxied) {
 	c.t.Helper()
 	for _, path := range []string{

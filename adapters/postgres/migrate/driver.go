@@ -151,8 +151,8 @@ func (d *driver) SetVersion(version int, dirty bool) error {
 // begin starts the transaction of a step and sets the version to the given number. It returns errConflict if another
 // program has changed the version after load had read it.
 func (d *driver) begin(to int) error {
-	// The isolation level is explicit, because the database may have a stricter default. After a conflict, the UPDATE
-	// must match no row. Under REPEATABLE READ, it would return an error instead.
+	// The isolation level is explicit, because the database may have a stricter default. Under READ COMMITTED, the
+	// UPDATE matches no row after a conflict. Under REPEATABLE READ, it would return an error instead.
 	tx, err := d.conn.BeginTx(d.ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
 	if err != nil {
 		return err

@@ -13,7 +13,7 @@ import (
 // would not return on Ctrl-C, so the program would wait until more input arrives.
 func (s *session) input(ctx context.Context) io.Reader { return &cancellableReader{ctx, s.in} }
 
-// cancellableReader is a reader whose calls return when ctx ends.
+// cancellableReader is a reader whose method Read returns an error as soon as ctx ends.
 type cancellableReader struct {
 	ctx context.Context //nolint:containedctx // io.Reader has no other way to pass one
 	in  io.Reader
@@ -44,9 +44,10 @@ func (r *cancellableReader) Read(into []byte) (int, error) {
 // env returns the value of an environment variable, or "". An empty variable counts as unset.
 func (s *session) env(name string) string { return os.Getenv(name) }
 
-// environmentOrFile returns the value of an environment variable, such as LOCKBOX_API_KEY. If that variable is not set,
-// environmentOrFile reads the file whose path is in LOCKBOX_API_KEY_FILE. A file keeps secrets out of the environment,
-// which other processes of the same user can read.
+// environmentOrFile returns the value of the environment variable with the given name. If this variable is not set, the
+// result is the content of a file. The path of this file is in another variable, whose name has the suffix _FILE: for
+// LOCKBOX_API_KEY, it is in LOCKBOX_API_KEY_FILE. A file keeps secrets out of the environment, which other processes of
+// the same user can read.
 func (s *session) environmentOrFile(name string) (string, error) {
 	if text := s.env(name); text != "" {
 		return text, nil

@@ -89,8 +89,8 @@ func (s *session) rotateIdentity(ctx context.Context, server *client.Client, fla
 	return store.Save(stored)
 }
 
-// identityRecoverCommand makes the current identity of the caller a recipient of boxes. It opens each box with another
-// identity, which must already be a recipient of the box: a former identity of the caller, or the identity of a
+// identityRecoverCommand adds the current identity of the caller to the recipients of boxes. It opens each box with
+// another identity, which must already be a recipient of the box: a former identity of the caller, or the identity of a
 // recovery user.
 func identityRecoverCommand(s *session) *cobra.Command {
 	var file string

@@ -1,7 +1,7 @@
 // Package load sends HTTP requests to a Lockbox server and checks every answer.
 //
-// The load shares the cores with the server and with PostgreSQL. Its client is therefore minimal: one HTTP/1.1
-// connection (RFC 9112) without a pool, goroutines or allocations per request.
+// The load shares the cores with the server and with PostgreSQL. Its client is therefore minimal. Each worker has one
+// HTTP/1.1 connection (RFC 9112), so there is no pool. A request starts no goroutine and allocates no memory.
 package load
 
 import (

@@ -153,7 +153,8 @@ func (d *Driver) connect(count int, address string) {
 	}
 }
 
-// each calls the function work once for every number below count. The given number of workers share the calls.
+// each calls the function work once for every number from 0 to count-1. It divides the calls among the given number of
+// workers.
 func (d *Driver) each(workers, count int, work func(w *worker, i int) error) error {
 	var next atomic.Int64
 	var group sync.WaitGroup
