@@ -6,7 +6,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// Auth states whether a route reads and requires a token.
+// Auth states whether a route reads the token of a request, and whether the route requires a token.
 type Auth uint8
 
 const (
