@@ -38,7 +38,8 @@ func containsGeneratedKey(text string) bool {
 	return false
 }
 
-// isEncodedKey reports whether text is the base64 of a generated key, as Kubernetes shows the data of a Secret.
+// isEncodedKey reports whether text is the base64 of a generated key. Kubernetes shows the data of a Secret in this
+// form.
 func isEncodedKey(text string) bool {
 	raw, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(text, "="))
 	return err == nil && strings.Contains(strings.ToLower(string(raw)), generatedKeyPrefix)

@@ -19,10 +19,10 @@ type DropletHost interface {
 	// has the label of the installation and its name consists of the prefix and a number. List takes at most five
 	// seconds.
 	List(ctx context.Context) ([]domain.Droplet, error)
-	// Create creates a container that contains the authorized key, but does not start it. Errors: Conflict when a
-	// container with the same name exists, for example because another server created it concurrently. If Create fails
-	// after it has created a container, it returns the identifier of this container with the error. Create takes at
-	// most ten seconds.
+	// Create creates a container that contains the authorized key, but does not start it. Errors: Conflict if a
+	// container with the same name exists. Another server may have created it at the same time. If Create fails after
+	// it has created a container, it returns the identifier of this container with the error. Create takes at most ten
+	// seconds.
 	Create(ctx context.Context, droplet NewDroplet) (container string, err error)
 	// Start starts a container. Starting a running container is not an error. When a port of the container is in use on
 	// the host, the container is not started, and the error matches both domain.ErrDropletHostRefused and ErrPortTaken.

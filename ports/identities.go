@@ -60,8 +60,8 @@ type PastKeyring struct {
 type BoxKeyrings interface {
 	// Add stores a keyring and puts its key in force: no write under another key is committed after this transaction.
 	// Add also marks old keyrings, which the Janitor then deletes. The newest keyrings stay unmarked;
-	// domain.KeptKeyrings is their number. The caller holds Boxes.Lock. Errors: Conflict with code key_id_used when the
-	// key was an earlier key of the box and is not its current key.
+	// domain.KeptKeyrings is their number. The caller holds Boxes.Lock. Errors: Conflict with code key_id_used if the
+	// new key was an earlier key of the box. A new keyring may keep the current key of the box.
 	Add(ctx context.Context, keyring domain.BoxKeyring) error
 	// Newest returns the keyring in force. The result contains no recipients. Errors: NotFound with code
 	// keyring_not_found.

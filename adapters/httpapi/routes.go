@@ -6,7 +6,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// Auth states whether a route reads and requires a token.
+// Auth states whether a route reads the token of a request, and whether the route requires a token.
 type Auth uint8
 
 const (
@@ -159,8 +159,8 @@ func open(method, path string, handler handler) Route {
 	}
 }
 
-// withoutBody marks a route whose handler ignores the body. It is not needed for GET and DELETE, because the function
-// open marks these routes.
+// withoutBody marks a route whose handler ignores the body. Routes for GET and DELETE do not need it: the function
+// open has already marked them.
 func withoutBody(route Route) Route {
 	route.ignoresBody = true
 	return route

@@ -95,8 +95,8 @@ The API is described at /docs, and for programs at /openapi.yaml. Start with POS
 func (a *API) welcome(r *request) error { return plainText(r, welcomeText) }
 
 // pageHeaders returns security headers for the page at /docs. They forbid scripts, forms and external resources. They
-// also prevent other sites from showing the page in a frame. They allow the style sheet inside the page only if it has
-// the expected digest.
+// also prevent other sites from showing the page in a frame. They allow a style sheet inside the page only if its
+// digest is api.StyleDigest.
 func pageHeaders() map[string]string {
 	return map[string]string{
 		"Content-Security-Policy": "default-src 'none'; style-src '" + api.StyleDigest() +

@@ -34,8 +34,8 @@ const Unprivileged = "lockbox_unprivileged"
 type Config struct {
 	// Dir is the directory of the cluster. Start creates it if necessary. Only one program at a time can use it. If the
 	// program runs as root, PostgreSQL runs as another user. If that user cannot reach Dir, Start uses a directory in
-	// /var/lib whose name is derived from Dir. An empty Dir means a temporary directory that is removed when the server
-	// stops, even if the program was killed.
+	// /var/lib whose name is derived from Dir. An empty Dir means a temporary directory. This directory is removed
+	// after the server has stopped, even if the program was killed.
 	Dir string
 	// TempParent is the parent of the temporary directory. If TempParent is empty, or if PostgreSQL's user cannot reach
 	// TempParent, the parent is the system's temporary directory.

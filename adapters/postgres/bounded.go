@@ -94,7 +94,7 @@ func (r *closingRows) Next() bool {
 	return next
 }
 
-// closingBatch are the results of a batch. When the caller closes them, they call the function in the field end.
+// closingBatch contains the results of a batch. Its method Close also calls the function in the field end.
 type closingBatch struct {
 	pgx.BatchResults
 	end func()

@@ -161,8 +161,8 @@ func TestInterruptedBuildIsCleanedUp(t *testing.T) {
 	require.Equal(t, "(service) droplet.delete success - droplet01", y.LastLogged())
 }
 
-// TestUnknownContainerThatNeverRan verifies that cleanup removes a container that the host created after the build
-// was rolled back.
+// TestUnknownContainerThatNeverRan verifies that cleanup removes an unknown container that never ran. The host may
+// create such a container late, when Lockbox has already rolled back the build.
 func TestUnknownContainerThatNeverRan(t *testing.T) {
 	t.Parallel()
 	y := newYard(t)

@@ -13,7 +13,7 @@ type ConfirmTOTP struct {
 	Username string
 	// Code is the first code of the secret.
 	Code string
-	// CurrentPassword is required from a caller who has a password.
+	// CurrentPassword is required if the caller has a password.
 	CurrentPassword string
 }
 

@@ -153,7 +153,7 @@ func checkHeaders(got http.Header, described *openapi3.Response) error {
 }
 
 // find returns the route for a request, and the values of the path parameters. If the path or the method is unknown,
-// the operation of the route has a single response: the error that the description defines for this case.
+// find returns a route with a single response: the error that the description defines for this case.
 func (d *Description) find(r *http.Request) (*routers.Route, map[string]string) {
 	for _, each := range d.templates {
 		parameters, ok := each.match(r.URL.EscapedPath())

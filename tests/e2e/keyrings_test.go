@@ -39,7 +39,7 @@ func decoded(t testing.TB, text string) []byte {
 	return raw
 }
 
-// keyed is a box with a keyring, owned by anna. Boris is a member with all permissions.
+// keyed is a box that has a keyring. Anna owns the box, and Boris is a member with all permissions.
 type keyed struct {
 	server      *server
 	root        client

@@ -71,7 +71,7 @@ func TestPoolers(t *testing.T) {
 	}
 }
 
-// soak sends requests of several clients until the time in the field end, and counts the answers.
+// soak makes several clients send requests until the time in the field end. It counts the answers.
 type soak struct {
 	t                     *testing.T
 	servers               []*server

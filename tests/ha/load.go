@@ -168,8 +168,8 @@ func (s *stream) read(server *lockbox, turn int) {
 	}
 }
 
-// send sends a request. It stores the start and the end of the request in its first argument, and sets the field ok of
-// this argument if the response has the status want.
+// send sends a request. It stores the start time and the end time of the request in the argument a. It sets a.ok to
+// true if the response has the status want.
 func (s *stream) send(a *answered, method, path, body string, want int) (http.Header, string) {
 	a.begun = time.Now()
 	status, header, text, err := exchangeWith(context.Background(), s.client, method, a.server.url+path, body,

@@ -135,7 +135,7 @@ func (n node) status(method, path, body string) int {
 }
 
 // TestPods runs the containers from the Kustomize overlay and from the Helm chart: the server, the Job that creates the
-// owner, and the pod of the command helm test.
+// owner, and the pod that the command "helm test" starts.
 func TestPods(t *testing.T) {
 	t.Parallel()
 	for name, objects := range map[string]func(t *testing.T) map[string]workload{

@@ -97,7 +97,8 @@ func checkApplies(t *testing.T, namespace, manifests string) {
 	}
 }
 
-// plain encodes an object as JSON and decodes it again. All its values then have the types that package json uses.
+// plain encodes an object as JSON and decodes it again. The values in the result have the types that json.Unmarshal
+// makes.
 func plain(t *testing.T, value object) map[string]any {
 	t.Helper()
 	text, err := json.Marshal(value)

@@ -58,8 +58,8 @@ func WriteKubernetes(out io.Writer, secret Secret, variables []Variable) error {
 	if err != nil {
 		return err
 	}
-	// A Secret may have the name true or 1. Quote each name that a user chooses, because without quotes, YAML would
-	// read these two as a boolean and a number.
+	// Quote each name that a user chooses. For example, a Secret may have the name true or 1. Without quotes, YAML
+	// would read these names as a boolean and a number.
 	metadata := mapping("name", yamlString(secret.Name))
 	if secret.Namespace != "" {
 		metadata.Content = append(metadata.Content, yamlName("namespace"), yamlString(secret.Namespace))

@@ -31,7 +31,8 @@ var awkward = []string{
 	"postgres://u:p%40ss@h:5432/db?sslmode=disable&x=y", strings.Repeat("long ", 2000), `{"a":"b"}`, "export A=b",
 }
 
-// thousand returns an object with 1,000 names. Their values are the texts in awkward and pairs of these texts.
+// thousand returns an object with 1,000 names. Each value is a text from awkward, or two of these texts
+// joined.
 func thousand() Value {
 	var members []member
 	for i := range 1000 {

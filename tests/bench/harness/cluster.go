@@ -175,7 +175,8 @@ func warmRate(out string) (rate, count float64) {
 	return (count - cold*seconds) / (count/all - seconds), count
 }
 
-// numberAfter returns the first number after the given words at the beginning of a line, or 0.
+// numberAfter finds the first line of text that begins with words, and returns the number that follows them. It returns
+// 0 if there is no such line or no such number.
 func numberAfter(text, words string) float64 {
 	for line := range strings.Lines(text) {
 		if rest, found := strings.CutPrefix(line, words); found {
