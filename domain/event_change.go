@@ -81,7 +81,7 @@ func ExpiryChange(from, to *time.Time) Change {
 	return Change{Property: PropertyExpiry, From: expiryText(from), To: expiryText(to)}
 }
 
-// expiryText returns a time in the format of RFC 3339, "never" for the zero time, or "" if at is nil.
+// expiryText formats the time "at" as RFC 3339. It returns "never" for the zero time, and "" if "at" is nil.
 func expiryText(at *time.Time) string {
 	switch {
 	case at == nil:

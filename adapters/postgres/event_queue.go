@@ -83,8 +83,8 @@ const nextRows = `SELECT pg_snapshot_xmin(pg_current_snapshot()), q.xid, q.id, q
 		SELECT xid, id, events FROM event_queue WHERE xid >= $1 ORDER BY xid, id LIMIT $2) q ON true
 	ORDER BY q.xid, q.id`
 
-// Next reads rows of the queue, and then the events with the identifiers in these rows. It returns all events of each
-// row, so the number of events can be higher than limit.
+// Next reads rows of the queue. Each row contains identifiers of events. Next then reads these events. It returns all
+// events of each row, so the number of events can be higher than limit.
 func (q *EventQueue) Next(ctx context.Context, limit int) (ports.QueuedEvents, error) {
 	rows, oldest, err := q.readRows(ctx)
 	if err != nil {
