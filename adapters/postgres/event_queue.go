@@ -24,10 +24,10 @@ func queueStored(stored string) string {
 
 // EventQueue implements ports.EventQueue. It is safe for concurrent use.
 //
-// The transactions that store events also write the queue, so it contains exactly the committed events. The queue is
-// ordered by transaction number, not by event identifier. An event may be committed after an event with a higher
-// identifier, and a reader that follows the identifiers would miss it. The database assigns the transaction numbers, so
-// the order does not depend on the clocks of the servers.
+// A transaction that stores events also adds their identifiers to the queue, so the queue contains exactly the
+// committed events. The queue is ordered by transaction number, not by event identifier. An event may be committed
+// after an event with a higher identifier, and a reader that follows the identifiers would miss it. The database
+// assigns the transaction numbers, so the order does not depend on the clocks of the servers.
 type EventQueue struct {
 	pool *pool
 
