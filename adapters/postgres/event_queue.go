@@ -33,8 +33,8 @@ type EventQueue struct {
 
 	mu sync.Mutex // guards the following fields
 	// The queue contains no row with a transaction number below floor, and no such row can be added. The method Next
-	// therefore starts at floor and skips the index entries of rows that were deleted. The floor is valid until
-	// floorUntil.
+	// therefore starts at floor and skips the index entries of rows that were deleted. The value of floor is valid
+	// until floorUntil.
 	floor      uint64
 	floorUntil time.Time
 }
