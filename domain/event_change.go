@@ -111,8 +111,8 @@ func RecoveryCodeUsed() Change {
 	return Change{Property: PropertyRecoveryCode, From: "unused", To: "used"}
 }
 
-// ChangesFrom compares an earlier state of the user with u, and returns the changes. The zero User stands for a user
-// who does not exist.
+// ChangesFrom returns the changes from an earlier state of the user to the state u. The zero User stands for a user who
+// does not exist.
 func (u User) ChangesFrom(before User) []Change {
 	changes := []Change{
 		{Property: PropertyRole, From: before.Role.String(), To: u.Role.String()},
