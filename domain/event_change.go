@@ -81,7 +81,7 @@ func ExpiryChange(from, to *time.Time) Change {
 	return Change{Property: PropertyExpiry, From: expiryText(from), To: expiryText(to)}
 }
 
-// expiryText returns a time in the format of RFC 3339, "never" for the zero time, or "" if at is nil.
+// expiryText formats the time "at" as RFC 3339. It returns "never" for the zero time, and "" if "at" is nil.
 func expiryText(at *time.Time) string {
 	switch {
 	case at == nil:
@@ -111,8 +111,8 @@ func RecoveryCodeUsed() Change {
 	return Change{Property: PropertyRecoveryCode, From: "unused", To: "used"}
 }
 
-// ChangesFrom compares an earlier state of the user with u, and returns the changes. The zero User stands for a user
-// who does not exist.
+// ChangesFrom returns the changes from an earlier state of the user to the state u. The zero User stands for a user who
+// does not exist.
 func (u User) ChangesFrom(before User) []Change {
 	changes := []Change{
 		{Property: PropertyRole, From: before.Role.String(), To: u.Role.String()},

@@ -15,8 +15,7 @@ type Room struct {
 	SlotBytes int64
 	// Slots is the number of versions that fit into the reservation.
 	Slots int
-	// The field Until is the number of the last version that fits into the reservation. It assumes that no older
-	// version is deleted.
+	// The field Until is the number of the last version that fits into the reservation if no older version is deleted.
 	Until uint64
 }
 
@@ -44,7 +43,7 @@ func (r Room) Covers(size int, version uint64, keep int) bool {
 }
 
 // Reserve returns the reservation for an entry that receives a new version. The argument "stored" is the number of
-// versions that are stored already, and the argument "largest" is the length of the largest sealed value among them.
+// versions that are stored already. The argument "largest" is the length of the largest sealed value in these versions.
 // The other arguments have the same meaning as for Covers.
 //
 // The number of slots is the larger of two numbers: the number of versions that fit into SmallRoom, and the number of

@@ -69,7 +69,7 @@ func (l *log) write(from, to int) (targets []string) {
 	return targets
 }
 
-// stream returns a stream of the log.
+// stream returns an audit stream that delivers the events of the log to the given destination.
 func (l *log) stream(to Destination, times Times) *Stream {
 	return New(Config{
 		Queue:       l.store.NewEventQueue(),

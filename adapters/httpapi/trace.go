@@ -49,7 +49,7 @@ func endSpan(span trace.Span, line *requestLine) {
 	span.End()
 }
 
-// isProbe reports whether a route is requested every few seconds by a machine.
+// isProbe reports whether a route is for probes or for the metrics scraper, which send a request every few seconds.
 func isProbe(route string) bool {
 	return route == "/healthz" || route == "/readyz" || route == "/metrics"
 }

@@ -23,9 +23,9 @@ var wireMessages = []struct {
 	{domain.ErrNoDropletHost, "no droplet host is configured: the operator can set LOCKBOX_DOCKER_HOST"},
 }
 
-// onTheWire returns a copy of an error. The copy uses the names of the HTTP API. It does not change the error itself,
-// which may be shared. A use case may have added text to the domain's message, such as the name of a droplet's
-// variable. onTheWire does not change the added text.
+// onTheWire copies an error, and returns the copy with the names of the HTTP API. The given error stays unchanged,
+// because other requests may share it. A use case may have added text to the message, such as the name of a droplet's
+// variable. The copy contains this text unchanged.
 func onTheWire(refusal *domain.Error) *domain.Error {
 	shown := *refusal
 	if name, ok := wireFields[refusal.Field]; ok {

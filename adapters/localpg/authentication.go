@@ -41,9 +41,9 @@ func (h home) writeAuthentication() error {
 		replaceFile(h.ident(), lines.String()))
 }
 
-// replaceFile writes a file that every user can read. It creates a new file and renames it. If it wrote to the existing
-// file, it would follow a symbolic link. When this program runs as root, the owner of the directory is another user,
-// who could create such a link.
+// replaceFile writes a file that every user can read. It creates a new file and renames it. A write to the existing
+// file would follow a symbolic link. When this program runs as root, the directory belongs to another user, and this
+// user could create such a link.
 func replaceFile(path, content string) error {
 	file, err := os.CreateTemp(filepath.Dir(path), ".new-*")
 	if err != nil {

@@ -91,8 +91,8 @@ type sessionDialer struct {
 }
 
 // dial is the pgconn.DialFunc of a session. A connection for a cancel request gets a deadline. Before the driver closes
-// a dead connection, it waits for the response to its cancel request. During this wait, the dead connection occupies a
-// place in the pool.
+// a dead connection, it sends a cancel request on a second connection and waits for the response. The deadline limits
+// this wait, because the dead connection occupies a place in the pool until the driver closes it.
 func (d *sessionDialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	dialer := newNetDialer()
 	var deadline time.Time

@@ -8,7 +8,8 @@ import (
 )
 
 // entryRow receives the columns of an entry and of one of its versions; see entryColumns and newestColumns. If the
-// entry was not found, its columns are null. The same applies to the version.
+// entry was not found, the columns of the entry are null. If the version was not found, the columns of the version are
+// null.
 type entryRow struct {
 	entryVersion      pgtype.Int8
 	deleted           pgtype.Bool
@@ -26,8 +27,8 @@ func (r *entryRow) targets() []any {
 		&r.key, &r.created, &r.value, &r.tooLarge}
 }
 
-// snapshot converts the columns in r, callerRow and accessRow to a snapshot. If the entry was not found, it is zero in
-// the snapshot. The same applies to the version.
+// snapshot converts the columns in r, callerRow and accessRow to a snapshot. In the snapshot, an entry or a version
+// that was not found is zero.
 func (r *entryRow) snapshot(input *lookup, callerRow *callerRow, accessRow *accessRow) (ports.EntrySnapshot, error) {
 	caller, err := callerRow.caller(input.credential)
 	if err != nil {

@@ -24,17 +24,17 @@ func queueStored(stored string) string {
 
 // EventQueue implements ports.EventQueue. It is safe for concurrent use.
 //
-// The transactions that store events also write the queue, so it contains exactly the committed events. The queue is
-// ordered by transaction number, not by event identifier. An event may be committed after an event with a higher
-// identifier, and a reader that follows the identifiers would miss it. The database assigns the transaction numbers, so
-// the order does not depend on the clocks of the servers.
+// A transaction that stores events also adds their identifiers to the queue, so the queue contains exactly the
+// committed events. The queue is ordered by transaction number, not by event identifier. An event may be committed
+// after an event with a higher identifier, and a reader that follows the identifiers would miss it. The database
+// assigns the transaction numbers, so the order does not depend on the clocks of the servers.
 type EventQueue struct {
 	pool *pool
 
 	mu sync.Mutex // guards the following fields
 	// The queue contains no row with a transaction number below floor, and no such row can be added. The method Next
-	// therefore starts at floor and skips the index entries of rows that were deleted. The floor is valid until
-	// floorUntil.
+	// therefore starts at floor and skips the index entries of rows that were deleted. The value of floor is valid
+	// until floorUntil.
 	floor      uint64
 	floorUntil time.Time
 }
@@ -83,8 +83,8 @@ const nextRows = `SELECT pg_snapshot_xmin(pg_current_snapshot()), q.xid, q.id, q
 		SELECT xid, id, events FROM event_queue WHERE xid >= $1 ORDER BY xid, id LIMIT $2) q ON true
 	ORDER BY q.xid, q.id`
 
-// Next reads rows of the queue, and then the events with the identifiers in these rows. It returns all events of each
-// row, so the number of events can be higher than limit.
+// Next reads rows of the queue. Each row contains identifiers of events. Next then reads these events. It returns all
+// events of each row, so the number of events can be higher than limit.
 func (q *EventQueue) Next(ctx context.Context, limit int) (ports.QueuedEvents, error) {
 	rows, oldest, err := q.readRows(ctx)
 	if err != nil {

@@ -49,8 +49,8 @@ func (w *EventWriter) Write(ctx context.Context, event domain.Event) error {
 // Close commits the queued events. Write returns domain.ErrBusy afterwards.
 func (w *EventWriter) Close() { w.batcher.Close() }
 
-// insert stores a batch. If the database has a stricter default isolation level, the statement can have a conflict with
-// a concurrent statement. In this case, the method insert runs the statement again.
+// insert stores a batch. If the default isolation level of the database is stricter than read committed, the statement
+// can have a conflict with a concurrent statement. In this case, the method insert runs the statement again.
 func (w *EventWriter) insert(ctx context.Context, requests []*eventRequest) error {
 	for attempt := 1; ; attempt++ {
 		err := w.insertOnce(ctx, requests)

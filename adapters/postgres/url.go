@@ -98,8 +98,9 @@ func hasSeveralHosts(config *pgx.ConnConfig) bool {
 	})
 }
 
-// checkParameters returns an error if the URL has a parameter that Lockbox does not support. It removes client_encoding
-// from params, because Lockbox checks the encoding of each new session.
+// checkParameters returns an error if the URL has a parameter that Lockbox does not support. It accepts client_encoding
+// if the value is UTF8, and removes this parameter from params. Lockbox does not need the parameter, because it checks
+// the encoding of each new session.
 func checkParameters(params map[string]string) error {
 	for name := range params {
 		if slices.Contains(libpqParameters, name) {

@@ -15,8 +15,8 @@ import (
 )
 
 // New generates an Ed25519 key pair (RFC 8709): the private key in OpenSSH's format, without a passphrase, and the
-// public key as a line of authorized_keys. Both contain the given comment, which must be one word. The caller clears
-// the private key.
+// public key as a line of authorized_keys. Both contain the given comment, which must be one word. The caller must
+// clear the private key after use.
 //
 // It implements ports.NewSSHKeyFunc.
 func New(comment string) (ports.SSHKey, error) {

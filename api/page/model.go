@@ -155,7 +155,7 @@ func tokenOf(described node) string {
 	}
 }
 
-// buildResponse converts a successful response. It omits the headers that the introduction describes.
+// buildResponse converts a successful response. It omits the headers that the introduction of the page describes.
 func buildResponse(status string, described node) response {
 	made := response{Status: status, Title: statusText(status), Text: markdown(described.at("description").text())}
 	for name, header := range described.at("headers").pairs() {

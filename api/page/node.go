@@ -10,8 +10,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// node is a node of the YAML document. Unlike a Go map, it keeps the order of keys, which determines the order on the
-// page. The zero node stands for a missing node. All methods accept the zero node.
+// node is a node of the YAML document. Unlike a Go map, it keeps the order of the keys. The page uses the same order.
+// The zero node stands for a missing node. All methods accept the zero node.
 type node struct {
 	yaml *yaml.Node
 	root *yaml.Node

@@ -36,8 +36,8 @@ type Dev struct {
 }
 
 // NewDev starts a private PostgreSQL whose files are in dir. It creates a secret in dir if there is none yet. The
-// server listens on loopback, on port 5000 or the next free port. All other settings come from config. The caller calls
-// Run and then Close.
+// server listens on loopback, on port 5000 or the next free port. All other settings come from config. The caller must
+// call Run and then Close.
 func NewDev(ctx context.Context, config Config, log *slog.Logger, dir string) (*Dev, error) {
 	// If this program runs as root, PostgreSQL runs as another user. With mode 0711, that user can reach the database
 	// inside the folder. The files with secrets have stricter permissions.

@@ -13,8 +13,9 @@ import (
 func (s *Service) listAndCleanUp(ctx context.Context, by domain.Requester) ([]domain.Droplet, error) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
-	// The containers must be listed before the records. A build inserts its record before it creates its container. If
-	// the later list of records does not contain the record of a listed container, the record was deleted.
+	// A build inserts its record before it creates its container, so each listed container has had a record. If the
+	// later list of records does not contain this record, the record was deleted. The containers must therefore be
+	// listed first.
 	droplets, err := s.config.Host.List(ctx)
 	if err != nil {
 		return nil, err

@@ -68,8 +68,9 @@ func (g *Gate) SucceedLocked(ctx context.Context, repos ports.Repos, attempt Att
 	return repos.Attempts.Remember(ctx, g.knownAddressDigest(attempt), until)
 }
 
-// settle undoes a reserved attempt in each of its counters, whose rows must be locked. If the argument "reset" is true,
-// settle instead resets to zero each counter that a successful sign-in resets; see counter.resets.
+// settle removes a reserved attempt from each counter of the attempt. The caller must have locked the rows of these
+// counters. If the argument "reset" is true, settle instead resets to zero each counter that a successful sign-in
+// resets; see counter.resets.
 func settle(ctx context.Context, repos ports.Repos, attempt Attempt, state ports.AttemptState, reset bool) error {
 	return save(ctx, repos, attempt.counters, func(i int) domain.Attempts {
 		if each := attempt.counters[i]; !reset || !each.resets {

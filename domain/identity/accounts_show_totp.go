@@ -55,7 +55,7 @@ func (s Accounts) ShowTOTP(ctx context.Context, by domain.Requester, username st
 }
 
 // showableTOTP returns the user's secret if the owner may see it. If the user has no secret, showableTOTP stores the
-// argument fresh as the user's secret and returns it.
+// argument "fresh" as the user's secret, and returns this secret.
 func (s *core) showableTOTP(ctx context.Context, repos ports.Repos, user domain.UserID,
 	fresh domain.Secret) (ports.SealedTOTPSecret, error) {
 	stored, err := repos.TOTPSecrets.Get(ctx, user, false)

@@ -54,8 +54,8 @@ func TestNotCompared(t *testing.T) {
 	require.NoError(t, f.guess(home, "anna", "anna-password"))
 }
 
-// TestUnknownAndInactive verifies that a sign-in as an unknown or inactive user returns the same error as a sign-in
-// with a wrong password, and that the password is compared nevertheless.
+// TestUnknownAndInactive signs in with an unknown username, an invalid username, and the username of an inactive user.
+// Each sign-in must return the same error as a sign-in with a wrong password, and must compare the password.
 func TestUnknownAndInactive(t *testing.T) {
 	t.Parallel()
 	f := open(t)

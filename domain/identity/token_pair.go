@@ -13,8 +13,8 @@ type TokenPair struct {
 	ExpiresIn time.Duration
 }
 
-// newTokenPair makes the next pair of a family. It returns the tokens for the client and, for storage, a
-// domain.TokenPair with the digests of these tokens.
+// newTokenPair creates the next access token and refresh token of a token family. The first result contains the tokens,
+// for the client. The second result contains the digests of these tokens, for the database.
 //
 // It returns ErrRefreshToken if the family has expired or was revoked, if its user is inactive, if the user's sessions
 // were revoked, or if a server key of the family was replaced.

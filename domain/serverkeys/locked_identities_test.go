@@ -10,8 +10,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// TestRekeyLockedIdentities verifies that a rekey of the server key for accounts moves locked identities. The error
-// must list a locked identity that fails authentication.
+// TestRekeyLockedIdentities replaces the server key for accounts. The rekey must encrypt locked identities again, under
+// the new key. It must return an error that lists the locked identity that was tampered with.
 func TestRekeyLockedIdentities(t *testing.T) {
 	t.Parallel()
 	f := open(t)

@@ -233,8 +233,8 @@ func (v *victim) requests() map[string]func(i int) (int, string, error) {
 	}
 }
 
-// measure sends the requests repeatedly for the given duration, and returns the 99th percentile of the response time of
-// each request. Every request must succeed.
+// measure repeats each request of the legitimate user for the given duration. Every repetition must succeed. For each
+// request, measure returns the 99th percentile of the response times.
 func (v *victim) measure(t *testing.T, duration time.Duration) map[string]time.Duration {
 	t.Helper()
 	var mu sync.Mutex

@@ -21,7 +21,7 @@ const (
 	serializable   = "serializable"
 )
 
-// cluster is two replicas over one database, with an owner named root.
+// cluster consists of two replicas that share one database. The owner is named root.
 type cluster struct {
 	t    testing.TB
 	a, b *server

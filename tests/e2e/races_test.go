@@ -17,7 +17,7 @@ type race func(t *testing.T, c *cluster, name string)
 // raceLimits are low, so that the races reach them.
 var raceLimits = []string{"MAX_ENTRIES_PER_BOX=5", "MAX_USERS_PER_BOX=4", "MAX_BOXES_PER_USER=3"}
 
-// TestRaces runs every race on two replicas over one database.
+// TestRaces runs every race on two replicas that share one database.
 func TestRaces(t *testing.T) {
 	t.Parallel()
 	inOrder(t, races, func(t *testing.T, each race) { runRace(t, each, readCommitted, repeats()) })

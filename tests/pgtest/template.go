@@ -51,7 +51,7 @@ func makeTemplate(ctx context.Context, admin, name string) (string, error) {
 		err = connectOnce(ctx, admin, draft)
 	}
 	if err == nil {
-		// PostgreSQL refuses to copy a database while a session is connected to it.
+		// PostgreSQL refuses to copy a database while a session is connected to it. Therefore forbid connections.
 		_, err = conn.Exec(ctx, "ALTER DATABASE "+draft+" WITH ALLOW_CONNECTIONS false")
 	}
 	if err == nil {

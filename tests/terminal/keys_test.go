@@ -182,9 +182,9 @@ func (h home) killRewrites(proxy *lifeline, times, writes int) {
 	proxy.after(-1)
 }
 
-// TestKeyringGone covers a server whose database was restored from a backup. Such a server may return an older keyring
-// than the client has seen, or none. The commands must then send no encryption key. The command lockbox box repair must
-// store the newest keyring again.
+// TestKeyringGone covers a server whose database was restored from a backup. Such a server may return no keyring, or a
+// keyring that is older than the newest keyring that the client has seen. The commands must then send no encryption
+// key. The command lockbox box repair must store the newest keyring again.
 func TestKeyringGone(t *testing.T) {
 	t.Parallel()
 	h, proxy := boxOf(t, 1)

@@ -17,10 +17,10 @@ import (
 	"github.com/lockbox-go/lockbox/tests/rounds"
 )
 
-// TestBrokenConnectionIsNoSuccess checks that no command succeeds if the connection breaks before a complete response.
-// A write to a broken connection returns EPIPE, and so does a write to a closed standard output; lockbox must
-// distinguish them. The value is large, so lockbox sends it with several writes. The first write succeeds, and a later
-// write fails.
+// TestBrokenConnectionIsNoSuccess checks that no command succeeds if the connection breaks before the response is
+// complete. A write to a broken connection returns EPIPE. A write to a closed standard output also returns EPIPE.
+// lockbox must distinguish these two errors. The value is large, so lockbox sends it with several writes. The first
+// write succeeds, and a later write fails.
 func TestBrokenConnectionIsNoSuccess(t *testing.T) {
 	t.Parallel()
 	value := filepath.Join(t.TempDir(), "value")

@@ -167,7 +167,7 @@ func expand(t testing.TB, key []byte, info string, size int) []byte {
 	return out
 }
 
-// part concatenates its arguments. Each argument is preceded by its length in four bytes.
+// part concatenates its arguments. Before each argument, it adds the length of this argument, in four bytes.
 func part(all ...[]byte) (out []byte) {
 	for _, each := range all {
 		out = binary.BigEndian.AppendUint32(out, uint32(len(each)))

@@ -73,7 +73,7 @@ func Open(t testing.TB, freeAttempts int) *Parts {
 	return p
 }
 
-// openKeys creates the key ring, and the parts that use its keys to seal and sign.
+// openKeys creates the key ring, and the parts that encrypt, sign or compute digests with the keys of this key ring.
 func (p *Parts) openKeys(t testing.TB) {
 	t.Helper()
 	secret, err := sealing.ParseSecret("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8")

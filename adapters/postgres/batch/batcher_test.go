@@ -19,7 +19,7 @@ const (
 	slowTime = 10 * time.Second
 )
 
-// recorder runs batches of numbers. The result of a request is twice its number.
+// recorder runs batches. The input of a request is a number. The result of the request is twice this number.
 type recorder struct {
 	// slow is the number of batches that stall. They are the first batches.
 	slow    int

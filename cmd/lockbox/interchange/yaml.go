@@ -45,7 +45,7 @@ func yamlError(err error) error {
 	if errors.Is(err, io.EOF) {
 		return errors.New("the document is empty")
 	}
-	// Find the line in the text of the error, because the library does not report it in another way.
+	// Take the line number from the text of the error, because the library does not report the number in another way.
 	if line := yamlLine.FindString(err.Error()); line != "" {
 		return errors.New(line + ": invalid YAML")
 	}

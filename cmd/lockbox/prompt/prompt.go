@@ -56,8 +56,8 @@ func Line(ctx context.Context, question string) (string, error) {
 	})
 }
 
-// Hidden asks for one line without showing it while it is typed. It returns ErrSeveralLines if several lines are
-// pasted.
+// Hidden asks for one line. The terminal does not show the line while the user types it. It returns ErrSeveralLines if
+// several lines are pasted.
 func Hidden(ctx context.Context, question string) (string, error) {
 	text, err := HiddenText(ctx, question)
 	if strings.Contains(text, "\n") {

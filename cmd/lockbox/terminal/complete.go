@@ -106,8 +106,8 @@ func (s *session) completeMembers() cobra.CompletionFunc {
 	})
 }
 
-// completeAddresses offers boxes, and after BOX/ the entries of that box. Each completion fetches all keys of the box.
-// The response is small, because the server limits the number of entries in a box.
+// completeAddresses offers boxes, and after BOX/ the entries of that box. Each completion fetches the keys of all
+// entries in the box. The response is small, because the server limits the number of entries in a box.
 func (s *session) completeAddresses() cobra.CompletionFunc {
 	return s.complete(func(ctx context.Context, server *client.Client, toComplete string) ([]string, error) {
 		box, prefix, found := strings.Cut(toComplete, "/")
@@ -118,8 +118,8 @@ func (s *session) completeAddresses() cobra.CompletionFunc {
 			}
 			return boxes, err
 		}
-		// Fetch all keys and compare the prefix here. The server would ignore the letter case of the prefix, but shells
-		// need candidates that begin with the typed text.
+		// Fetch the keys of all entries, and compare the prefix here. The server would ignore the letter case of the
+		// prefix, but shells need candidates that begin with the typed text.
 		keys, err := server.ListEntries(ctx, box, "")
 		words := make([]string, 0, len(keys))
 		for _, key := range keys {

@@ -62,7 +62,8 @@ func isBase64URL(r rune) bool {
 }
 
 // checkInvitationURL returns the URL to put into an invitation, or a usage error. A URL with plain HTTP is valid here.
-// warnOfPlainHTTP warns the admin, and lockbox join asks the invited user for confirmation or refuses the invitation.
+// warnOfPlainHTTP warns the admin. For such a URL, lockbox join asks the invited user for confirmation, or refuses the
+// invitation.
 func checkInvitationURL(text string) (string, error) {
 	server, err := client.New(client.Config{URL: text, AllowHTTP: true})
 	if err != nil {

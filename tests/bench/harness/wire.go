@@ -144,9 +144,9 @@ func (w *wire) forward(from, to net.Conn, note func(kind byte), first func(io.Re
 }
 
 // scan finds the messages in the next part of a stream. A message begins with a header: one type byte and a length of
-// four bytes. The length includes these four bytes, but not the type byte. The parameter named header contains the
-// bytes of an incomplete header at the end of the previous part. The parameter named left is the number of bytes until
-// the next message. scan returns both values for the next call.
+// four bytes. The length includes these four bytes, but not the type byte. If the previous part ended in the middle of
+// a header, the parameter named header contains the first bytes of that header. The parameter named left is the number
+// of bytes until the next message. scan returns both values for the next call.
 func scan(part, header []byte, left int, note func(kind byte)) ([]byte, int) {
 	for len(part) > 0 {
 		if left > 0 {

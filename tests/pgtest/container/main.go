@@ -1,8 +1,8 @@
 //go:build container
 
 // Command container runs PostgreSQL in a Docker container for tests. It prints the URL of the server, and removes the
-// container when its own standard input ends. If the command is killed, the cleanup container of the library
-// testcontainers removes the container.
+// container when its own standard input ends. The library testcontainers also starts a cleanup container. If the
+// command is killed, the cleanup container removes the container of PostgreSQL.
 //
 // The file has a build tag because `go test ./...` also compiles packages without tests. Without the tag, that command
 // would compile a Docker client every time.
