@@ -60,8 +60,8 @@ type PastKeyring struct {
 
 // KeyringOptions are options of ReadKeyring. Nil means the defaults.
 type KeyringOptions struct {
-	// If Recipients is set, the response also contains the recipients and the waiting members. For a box with 1,000
-	// members, the response is then about 1.6 MB long.
+	// If Recipients is set, the response also contains the last fields of StoredKeyring, from Recipients on. For a box
+	// with 1,000 members, the response is then about 1.6 MB long.
 	Recipients bool
 	// Sequence is the number of an earlier keyring; 0 means the current one.
 	Sequence uint64

@@ -107,7 +107,8 @@ type holder struct {
 // user.
 func startHolder(t *testing.T, dir string, as *syscall.Credential) (*holder, string) {
 	t.Helper()
-	// The go command creates the test binary in a folder that other users cannot enter.
+	// The go command creates the test binary in a folder that other users cannot enter. The holder therefore runs a
+	// copy in another folder.
 	program := filepath.Join(openFolderIn(t, "/tmp"), "holder")
 	binary, err := os.ReadFile(os.Args[0])
 	require.NoError(t, err)

@@ -144,8 +144,8 @@ func (g *Gate) ReserveInit(ctx context.Context, by domain.Requester) (Attempt, e
 	return g.reserveFixed(ctx, by, domain.ActionInitialize, counters)
 }
 
-// reserveFixed reserves an attempt without an account. All the given counters apply, because an address can be known
-// only for an account.
+// reserveFixed reserves an attempt without an account. An address can be known only for an account. Without an account,
+// all the given counters therefore apply.
 func (g *Gate) reserveFixed(ctx context.Context, by domain.Requester, action domain.Action,
 	counters []counter) (Attempt, error) {
 	return g.reserve(ctx, by, Attempt{action: action, address: ownAddress(by)}, reservation{counters: counters})
