@@ -101,7 +101,7 @@ type KeyringChange struct {
 	Signature  []byte
 	Recipients []KeyringRecipient
 	// Remove lists the names of the members to remove. The server removes these members from the box in the transaction
-	// that stores the keyring. If Remove is not empty, the keyring must have a new key.
+	// that stores the keyring. If Remove is not empty, the new keyring must have a new key.
 	Remove []string
 	// If Reset is set, the caller need not be a recipient of the stored keyring. Set Reset to replace a keyring that no
 	// member can open. Only the box's owner and admins may set Reset.

@@ -74,7 +74,7 @@ var sharedCluster = sync.OnceValues(func() (dir string, err error) {
 })
 
 // clusterFolder returns a folder with a stopped cluster. It copies an existing cluster, because initdb takes most of
-// the time of a test. Tests in which Start must create the cluster use openFolder.
+// the time of a test. Use openFolder in tests in which Start must create the cluster.
 func clusterFolder(t *testing.T) string {
 	t.Helper()
 	shared, err := sharedCluster()

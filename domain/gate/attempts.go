@@ -223,8 +223,8 @@ func uncounted(counters []counter, stored []domain.Attempts, locked bool) ([]cou
 	return own, states
 }
 
-// accountLockout returns a function that makes the audit event of a lockout. The event contains the username only if
-// such an account exists. An unknown username may be a password that was typed into the wrong field.
+// accountLockout returns a function that makes the audit event of a lockout. The event contains the username only if an
+// account with this name exists, because an unknown username may be a password that was typed into the wrong field.
 func (g *Gate) accountLockout(by domain.Requester, attempt Attempt) eventFunc {
 	return func(ctx context.Context, repos ports.Repos) (domain.Event, error) {
 		event := g.Event(attempt.action, by, domain.Caller{})
