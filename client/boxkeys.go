@@ -57,8 +57,9 @@ func (c *Client) keyFor(ctx context.Context, k call, box string, given Encryptio
 	return given, false, nil
 }
 
-// readWithKey sends a read together with the key that decrypts the value. If the value is encrypted under an earlier
-// key of the keyring, readWithKey sends the request a second time, with that key.
+// readWithKey sends a read together with the key that keyFor returns. If that key is the current key of the keyring,
+// but the value is encrypted under an earlier key of the keyring, readWithKey sends the request again with the earlier
+// key.
 func (c *Client) readWithKey(ctx context.Context, k call, box string, given EncryptionKey) (*response, error) {
 	key, fromKeyring, err := c.keyFor(ctx, k, box, given)
 	if err != nil {

@@ -60,8 +60,8 @@ type PastKeyring struct {
 
 // KeyringOptions are options of ReadKeyring. Nil means the defaults.
 type KeyringOptions struct {
-	// If Recipients is set, the response also contains the recipients and the waiting members. For a box with 1,000
-	// members, the response is then about 1.6 MB long.
+	// If Recipients is set, the response also contains the last fields of StoredKeyring, from Recipients on. For a box
+	// with 1,000 members, the response is then about 1.6 MB long.
 	Recipients bool
 	// Sequence is the number of an earlier keyring; 0 means the current one.
 	Sequence uint64
@@ -101,7 +101,7 @@ type KeyringChange struct {
 	Signature  []byte
 	Recipients []KeyringRecipient
 	// Remove lists the names of the members to remove. The server removes these members from the box in the transaction
-	// that stores the keyring. If Remove is not empty, the keyring must have a new key.
+	// that stores the keyring. If Remove is not empty, the new keyring must have a new key.
 	Remove []string
 	// If Reset is set, the caller need not be a recipient of the stored keyring. Set Reset to replace a keyring that no
 	// member can open. Only the box's owner and admins may set Reset.

@@ -12,9 +12,9 @@ import (
 
 const redacted = "[secret]"
 
-// Secret is text that must not be printed. It prints as "[secret]" with fmt, slog and encoding/json. The text is stored
-// in a closure. For the verb %p and for unexported fields, fmt calls no methods and prints the fields of a struct.
-// However, fmt cannot print the variables of a closure.
+// Secret is text that must not be printed. It prints as "[secret]" with fmt, slog and encoding/json. With the verb %p,
+// and for a Secret in an unexported field, fmt calls no methods. It prints the fields of the struct instead. The text
+// is therefore stored in a closure, whose variables fmt cannot print.
 type Secret struct{ text func() []byte }
 
 // NewSecret wraps text.

@@ -123,7 +123,7 @@ type Reservation struct {
 	Limit int64
 }
 
-// StoredVersion is a version as it was stored.
+// StoredVersion is a stored version of an entry.
 type StoredVersion struct {
 	Place     Place
 	Sealed    SealedValue

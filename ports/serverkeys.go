@@ -46,7 +46,7 @@ type ServerKeys interface {
 // ring in memory is outdated. The unit of work reloads the key ring and runs its function again.
 var ErrStaleServerKey = errors.New("the server key is retired or not in memory: the key ring must be reloaded")
 
-// ErrServerKeyInUse means that rows are still sealed or signed under a key that was to be deleted.
+// ErrServerKeyInUse means that a server key cannot be deleted, because rows are still sealed or signed under it.
 var ErrServerKeyInUse = errors.New("rows are still sealed under the old server key")
 
 // TamperedError means that the authentication of a stored value has failed. The value is damaged, or was changed or

@@ -45,7 +45,8 @@ type TOTPSecrets interface {
 	Delete(ctx context.Context, user domain.UserID) (bool, error)
 }
 
-// TokenFamilies stores sign-ins with opaque tokens. A family is one sign-in; each refresh adds a pair of tokens to it.
+// TokenFamilies stores families of opaque tokens. Each sign-in that returns opaque tokens has one family. Each refresh
+// adds a pair of tokens to the family.
 type TokenFamilies interface {
 	// Add inserts a family. Errors: Unauthenticated when the user was deleted concurrently; ErrStaleServerKey when one
 	// of the server keys of the family was retired.

@@ -49,8 +49,8 @@ func NewWebhook(config WebhookConfig) *Webhook {
 	}}
 }
 
-// Deliver sends the lines in requests of at most maxBody bytes, one request after the other. A line that is longer than
-// maxBody is sent in its own request.
+// Deliver sends the lines in several requests, one after the other. A request has at most maxBody bytes, unless it
+// consists of a single longer line.
 func (w *Webhook) Deliver(ctx context.Context, lines [][]byte) (delivered int, err error) {
 	for delivered < len(lines) {
 		size, end := len(lines[delivered]), delivered+1

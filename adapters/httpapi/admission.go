@@ -134,7 +134,8 @@ func (a *API) admit(r *request) error {
 	}
 }
 
-// admitOpaque admits a request with an opaque token. Any client can make up such a token.
+// admitOpaque admits a request with an opaque token. Any client can make up such a token. Until a lookup finds the
+// token valid, the request therefore counts towards the limit of its address.
 func (a *API) admitOpaque(r *request) error {
 	digest := r.by.Credential.Digest
 	if user, ok := a.admission.knownTokens.get(digest); ok {

@@ -26,8 +26,7 @@ type boxBody struct {
 	ID    string `json:"id"`
 	Name  string `json:"name"`
 	Owner string `json:"owner"`
-	// Offer is omitted if there is no open offer. The response then has only fields that clients of older releases
-	// know.
+	// Offer is omitted if there is no open offer, because clients of older releases do not know this field.
 	Offer     *boxOfferBody     `json:"offer,omitempty"`
 	CreatedAt string            `json:"createdAt"`
 	UpdatedAt string            `json:"updatedAt"`

@@ -107,8 +107,8 @@ func (c *connections) remove(conn *boundConn) {
 // their client are closed.
 //
 // If one address group has more than a quarter of all connections, its connections are closed first. A new connection
-// from this group can replace only a connection from the same group, and only one that has waited for at least
-// replaceAfter. A flood from one group therefore closes no connection of another group.
+// from this group can replace only a connection from the same group. The replaced connection must have waited for at
+// least replaceAfter. A flood from one group therefore closes no connection of another group.
 //
 // Within these rules, connections are closed in the order of their waitClass. Within a class, the connection that has
 // waited longest is closed first. The caller holds mu.

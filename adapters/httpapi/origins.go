@@ -54,7 +54,8 @@ func (o origins) check(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// admits reports whether an Origin header is empty, contains a loopback name, or is allowed by CORS.
+// admits reports whether an origin is empty, has a loopback host, or is allowed by CORS. The argument is the value of
+// the header Origin.
 func (o origins) admits(origin string) bool {
 	if origin == "" || o.allows(origin) {
 		return true

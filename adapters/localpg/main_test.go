@@ -74,7 +74,7 @@ var sharedCluster = sync.OnceValues(func() (dir string, err error) {
 })
 
 // clusterFolder returns a folder with a stopped cluster. It copies an existing cluster, because initdb takes most of
-// the time of a test. Tests in which Start must create the cluster use openFolder.
+// the time of a test. Use openFolder in tests in which Start must create the cluster.
 func clusterFolder(t *testing.T) string {
 	t.Helper()
 	shared, err := sharedCluster()
@@ -107,7 +107,8 @@ type holder struct {
 // user.
 func startHolder(t *testing.T, dir string, as *syscall.Credential) (*holder, string) {
 	t.Helper()
-	// The go command creates the test binary in a folder that other users cannot enter.
+	// The go command creates the test binary in a folder that other users cannot enter. The holder therefore runs a
+	// copy in another folder.
 	program := filepath.Join(openFolderIn(t, "/tmp"), "holder")
 	binary, err := os.ReadFile(os.Args[0])
 	require.NoError(t, err)

@@ -43,10 +43,10 @@ func timeOf(value pgtype.Timestamptz) time.Time {
 	return value.Time.UTC()
 }
 
-// unnest returns a FROM item that turns array parameters into rows. The first array is $1, and types are the types of
-// the array elements. Each array is in a sub-select, which hides its length from the planner. Otherwise the planner
-// would prefer a custom plan for these few rows to the generic plan, and would plan the statement again for every
-// execution.
+// unnest returns a FROM item that turns array parameters into rows. The argument "types" lists the element types of the
+// arrays. The first array is $1, the second is $2, and so on. Each array is in a sub-select, which hides its length
+// from the planner. Otherwise the planner would prefer a custom plan for these few rows to the generic plan, and would
+// plan the statement again for every execution.
 func unnest(types ...string) string {
 	arrays := make([]string, len(types))
 	for i, name := range types {

@@ -71,7 +71,8 @@ func openCore(ctx context.Context, config Config, log *slog.Logger, long patienc
 	tracer trace.Tracer) (*core, error) {
 	c := &core{config: config, tracer: tracer}
 	var err error
-	// The store calls this function for a stale server key. At that time, openKeyring has already set c.keyring.
+	// The store calls this function when a unit of work returns ports.ErrStaleServerKey. At that time, openKeyring has
+	// already set c.keyring.
 	reload := func(ctx context.Context) error { return c.keyring.Reload(ctx) }
 	options := storeOptions{patience: long, onStaleServerKey: reload, tracer: tracer}
 	if c.store, err = openStore(ctx, config, log, options); err != nil {

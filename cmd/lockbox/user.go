@@ -139,8 +139,8 @@ func userListCommand() *cobra.Command {
 	}
 }
 
-// userActionCommand returns a command that calls the function act with a user name, which is the argument of the
-// command. If act succeeds, the command prints the user name, followed by the text in the argument done.
+// userActionCommand returns a command with one argument, a user name. The command calls the function act with this
+// name. If act succeeds, the command prints the user name, followed by the text in the argument done.
 func userActionCommand(use, short, done string,
 	act func(ctx context.Context, operator identity.Operator, name string) error) *cobra.Command {
 	example := "  lockbox user " + strings.ReplaceAll(use, "NAME", "anna")

@@ -144,8 +144,8 @@ func (g *Gate) ReserveInit(ctx context.Context, by domain.Requester) (Attempt, e
 	return g.reserveFixed(ctx, by, domain.ActionInitialize, counters)
 }
 
-// reserveFixed reserves an attempt without an account. All the given counters apply, because an address can be known
-// only for an account.
+// reserveFixed reserves an attempt without an account. An address can be known only for an account. Without an account,
+// all the given counters therefore apply.
 func (g *Gate) reserveFixed(ctx context.Context, by domain.Requester, action domain.Action,
 	counters []counter) (Attempt, error) {
 	return g.reserve(ctx, by, Attempt{action: action, address: ownAddress(by)}, reservation{counters: counters})
@@ -223,8 +223,8 @@ func uncounted(counters []counter, stored []domain.Attempts, locked bool) ([]cou
 	return own, states
 }
 
-// accountLockout returns a function that makes the audit event of a lockout. The event contains the username only if
-// such an account exists. An unknown username may be a password that was typed into the wrong field.
+// accountLockout returns a function that makes the audit event of a lockout. The event contains the username only if an
+// account with this name exists, because an unknown username may be a password that was typed into the wrong field.
 func (g *Gate) accountLockout(by domain.Requester, attempt Attempt) eventFunc {
 	return func(ctx context.Context, repos ports.Repos) (domain.Event, error) {
 		event := g.Event(attempt.action, by, domain.Caller{})

@@ -37,8 +37,8 @@ func (s Accounts) AddUser(ctx context.Context, by domain.Requester, in AccountsA
 		if err != nil {
 			return err
 		}
-		// Check for a taken name before parsing the group. Users.Add also checks the name, but it runs after the group
-		// is parsed.
+		// If the name is taken and the group is invalid, the response must contain the error for the name. Users.Add
+		// also checks the name, but it runs after the group is parsed.
 		if _, err := repos.Users.Get(ctx, name); err == nil {
 			return domain.ErrUserExists
 		} else if !errors.Is(err, domain.NotFound) {

@@ -51,7 +51,7 @@ func (s *core) hashNewPassword(ctx context.Context, by domain.Requester, caller 
 	return next, err
 }
 
-// proveFirstPassword compares the code that users must send to set their first password. If no code were required, the
+// proveFirstPassword checks the code that users must send to set their first password. If no code were required, the
 // holder of a stolen token could set the password and take over the account. Wrong codes count as failed sign-ins.
 //
 // Errors: Forbidden with code password_code_required or code_wrong; RateLimited during a lockout.

@@ -5,7 +5,7 @@ import "fmt"
 // TamperedRowsError lists the rows that a rekey could not move because they failed authentication.
 type TamperedRowsError struct{ Rows []error }
 
-// Error lists the first rows, one per line.
+// Error lists at most the first 20 rows, one per line.
 func (e *TamperedRowsError) Error() string {
 	const limit = 20
 	text := fmt.Sprintf("%d rows under the old key failed authentication: "+

@@ -31,8 +31,8 @@ type cgroup struct {
 // cgroups counts the control groups that this process has created.
 var cgroups atomic.Int32
 
-// newCgroup creates a control group of version 2. If the memory controller of the machine belongs to version 1,
-// newCgroup creates a group of version 1. If the machine allows neither, the test fails with a message that names the
+// newCgroup creates a control group. The group is of version 1 if the memory controller of the machine belongs to
+// version 1; otherwise it is of version 2. If the machine allows neither, the test fails with a message that names the
 // reason.
 func newCgroup(t *testing.T, limit int) *cgroup {
 	t.Helper()

@@ -17,8 +17,8 @@ import (
 
 // TestGettingStartedPage runs all bash blocks of docs/getting-started.md on a terminal, with a single bash process and
 // a new server. The block for the invited colleague runs with a separate home directory. The block contains an example
-// of the command that an invitation prints. The test replaces this example with the command that was really printed.
-// The blocks must not create files in the working directory.
+// of the command that `lockbox users invite` prints. The test replaces this example with the command that was actually
+// printed. The blocks must not create files in the working directory.
 func TestGettingStartedPage(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../docs/getting-started.md")
@@ -41,7 +41,7 @@ func TestGettingStartedPage(t *testing.T) {
 		script += commands + "echo '" + ended + "'\n"
 	}
 	require.Equal(t, 1, joined)
-	// `make run` would create the file init-token in the checkout.
+	// The page runs `make run`, which creates this file. The test does not run `make run`, and creates the file itself.
 	require.NoError(t, os.Mkdir(filepath.Join(dir, ".lockbox"), 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, ".lockbox", "init-token"), []byte("token\n"), 0o600))
 	script = strings.ReplaceAll(script, "http://127.0.0.1:5000", live.Start(t, "INIT_TOKEN=token").URL)

@@ -67,7 +67,7 @@ func New(databaseURL string, files fs.FS) (*Migrator, error) {
 	}, nil
 }
 
-// Up applies every missing step. If the schema is newer than the program, Up changes nothing, and returns the result of
+// Up applies every missing step. If the schema is newer than the program, Up changes nothing and returns the result of
 // [CheckSchema].
 //
 // After an error, the database is at the version before the failed step. However, if the connection failed during

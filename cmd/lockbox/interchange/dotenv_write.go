@@ -49,8 +49,8 @@ func dotenvQuoted(value string) string {
 }
 
 // needsQuotes reports whether a value that contains the character must be quoted, because a shell or another reader of
-// .env files could interpret the character. It also returns true for characters outside ASCII: in some locales, a few
-// of them are blanks.
+// .env files could interpret the character. It also returns true for every character outside ASCII, because some
+// locales count a few of these characters as blanks.
 func needsQuotes(c rune) bool {
 	return !isNameRune(c, true) && !strings.ContainsRune("./:@%+,-", c)
 }

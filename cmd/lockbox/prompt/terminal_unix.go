@@ -71,8 +71,8 @@ func readHidden(terminal *os.File) (string, error) {
 }
 
 // drain reads the input that remains after a line, for example the second and later lines of a paste. A terminal or a
-// slow connection can deliver a paste in parts, so drain waits until no input has arrived for quietTenths. It changes
-// the mode of the terminal.
+// slow connection can deliver a paste in parts. Therefore drain returns only after no input has arrived for the time
+// quietTenths. It changes the mode of the terminal.
 func drain(terminal *os.File) ([]byte, error) {
 	if err := setRaw(terminal, 0, quietTenths); err != nil {
 		return nil, err

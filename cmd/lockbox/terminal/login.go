@@ -150,8 +150,8 @@ func (s *session) reportSignedIn(signedIn profile.Profile) {
 	}
 }
 
-// absoluteKeyFile returns the absolute path of a key file, or "" for "". A later command would resolve a relative path
-// in its own working directory. Another user could have placed a file there.
+// absoluteKeyFile returns the absolute path of a key file, or "" for "". A later command can run in another working
+// directory. With a relative path, that command could read a file that another user placed there.
 func absoluteKeyFile(path string) (string, error) {
 	if path == "" {
 		return "", nil

@@ -106,7 +106,7 @@ func completeRun(s *session) cobra.CompletionFunc {
 	}
 }
 
-// readVariables reads all entries and returns their values as NAME=value, in the order of the entries. If one entry
+// readVariables reads all entries and returns their values as NAME=value, in the order of the entries. If any entry
 // cannot be read, it returns an error, and the caller starts no program.
 func (s *session) readVariables(ctx context.Context, addresses []string, flags runFlags) ([]string, error) {
 	entries := make([]address, len(addresses))

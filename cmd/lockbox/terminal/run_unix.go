@@ -13,8 +13,8 @@ import (
 )
 
 // execute replaces this process with a program; see execve(2). It returns only if the program cannot be started. After
-// execve, the program controls signals, the exit code and the terminal. The secrets of lockbox are then no longer in
-// memory or in /proc.
+// execve, the program controls signals, the exit code and the terminal. execve also replaces the memory and the
+// environment of lockbox, so the API key and the encryption key of lockbox are no longer in memory or in /proc.
 func execute(ctx context.Context, command, environment []string) error {
 	// execve needs a path. LookPath returns an error if PATH leads to a program in the current directory.
 	path, err := exec.LookPath(command[0])
