@@ -57,7 +57,7 @@ const (
 	// If no response arrives in this time, Lockbox abandons the statement, because the server is probably dead or
 	// unreachable.
 	answerTimeout = 2 * time.Second
-	// connectTimeout bounds one attempt to connect.
+	// connectTimeout is the time limit for one attempt to connect.
 	connectTimeout = 5 * time.Second
 	// hostTimeout replaces connectTimeout if the URL names several hosts. The driver tries the hosts one after the
 	// other. After a failover, a host that does not answer must not delay the connection to the new primary.
