@@ -43,8 +43,8 @@ type history struct {
 // The now method returns the time since the beginning of the history, in nanoseconds.
 func (h *history) now() int64 { return time.Since(h.began).Nanoseconds() }
 
-// The add method appends an operation to the history. It must be called when the answer arrives. The argument named
-// called is the time at which the client sent the request.
+// The add method appends an operation to the history. It must be called when the answer arrives. The argument "called"
+// is the time at which the client sent the request.
 func (h *history) add(client int, called int64, call entryCall, answer entryAnswer) {
 	returned := h.now()
 	if answer.status == 0 {
