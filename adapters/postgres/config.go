@@ -97,7 +97,8 @@ func poolConfig(config Config) (*pgxpool.Config, error) {
 	settings.MaxConnLifetime = maxConnLifetime
 	settings.MaxConnLifetimeJitter = maxConnLifetimeJitter
 	settings.PingTimeout = pingTimeout
-	// All other parameters are stored as settings of the role; see roleSettings.
+	// Of the parameters that Lockbox needs, the connection request contains only application_name. The others are
+	// stored as settings of the role; see roleSettings.
 	settings.ConnConfig.RuntimeParams["application_name"] = applicationName
 	for _, each := range roleSettings {
 		delete(settings.ConnConfig.RuntimeParams, each.name)

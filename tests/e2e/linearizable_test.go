@@ -32,7 +32,8 @@ const (
 	effectTime = 30 * time.Second
 )
 
-// history records calls and answers with the times of one monotonic clock. It is safe for concurrent use.
+// history records calls and answers, each with its time. All times come from one monotonic clock. It is safe for
+// concurrent use.
 type history struct {
 	began time.Time
 	mu    sync.Mutex
