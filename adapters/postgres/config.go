@@ -30,9 +30,9 @@ type Config struct {
 	Clock   ports.Clock
 	// Log receives warnings about the database and its connections. If Log is nil, the warnings are discarded.
 	Log *slog.Logger
-	// OnStaleServerKey is called after a unit of work has returned ports.ErrStaleServerKey and before it is run again.
-	// The function must reload the key ring. It runs outside of transactions. If OnStaleServerKey is nil, Store.Do
-	// returns the error.
+	// If a unit of work returns ports.ErrStaleServerKey, Store.Do calls OnStaleServerKey and then runs the unit of work
+	// again. The function must reload the key ring. It runs outside of transactions. If OnStaleServerKey is nil,
+	// Store.Do returns the error.
 	OnStaleServerKey func(ctx context.Context) error
 	// Tracer makes spans for batches. If it is nil, there are no spans.
 	Tracer trace.Tracer
@@ -121,8 +121,8 @@ func PoolSize(maxConns int32) int {
 // pooler in transaction mode may run each transaction in a different session. For such a pooler, setExecMode chooses
 // the mode cache_describe: statements are unnamed, and the driver caches their descriptions. setExecMode refuses every
 // mode except cache_describe and the driver's default, cache_statement. The mode describe_exec sends a statement and
-// its parameters in two steps, for which the pooler may use different sessions. The modes exec and simple_protocol do
-// not send the types of parameters.
+// its parameters in two steps. The pooler may use a different session for each step. The modes exec and simple_protocol
+// do not send the types of parameters.
 func setExecMode(config *pgx.ConnConfig, transactionPooling bool) error {
 	switch config.DefaultQueryExecMode {
 	case pgx.QueryExecModeCacheStatement:
