@@ -30,7 +30,7 @@ type Config struct {
 	Clock   ports.Clock
 	// Log receives warnings about the database and its connections. If Log is nil, the warnings are discarded.
 	Log *slog.Logger
-	// If a unit of work returns ports.ErrStaleServerKey, Store.Do calls OnStaleServerKey and then runs the unit of work
+	// OnStaleServerKey is called if a unit of work returns ports.ErrStaleServerKey. Store.Do then runs the unit of work
 	// again. The function must reload the key ring. It runs outside of transactions. If OnStaleServerKey is nil,
 	// Store.Do returns the error.
 	OnStaleServerKey func(ctx context.Context) error

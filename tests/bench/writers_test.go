@@ -25,8 +25,8 @@ const (
 	// parallel is the number of writers. Each writer has its own entry. In the case with ten boxes, each writer also
 	// has its own box.
 	parallel = 10
-	// The benchmark alternates between the case with one box and the case with ten boxes, so other load on the machine
-	// affects both cases equally. slice is the number of writes before it changes to the other case.
+	// slice is the number of writes in each turn of the benchmark. A turn uses one box or ten boxes. These two kinds of
+	// turns alternate, so other load on the machine affects both equally.
 	slice = 500
 )
 

@@ -32,7 +32,7 @@ const (
 	effectTime = 30 * time.Second
 )
 
-// history records calls and answers, each with its time. All times come from one monotonic clock. It is safe for
+// history records calls and answers, each with its time. All times come from one monotonic clock. A history is safe for
 // concurrent use.
 type history struct {
 	began time.Time
