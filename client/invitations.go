@@ -74,8 +74,8 @@ func (c *Client) ListInvitations(ctx context.Context) ([]Invitation, error) {
 }
 
 // RevokeInvitation revokes the open invitation for a name. It returns ErrNotFound (invitation_not_found) if there is no
-// such invitation. It is not retried after a lost response, because a retry could revoke a newer invitation for the
-// name. Only admins may call RevokeInvitation.
+// such invitation. RevokeInvitation is not retried after a lost response, because a retry could revoke a newer
+// invitation for the name. Only admins may call RevokeInvitation.
 func (c *Client) RevokeInvitation(ctx context.Context, username string) error {
 	k := remove("/invitations/{username}", "invitation_not_found", username)
 	k.idempotent = false

@@ -64,7 +64,8 @@ var (
 	// ErrNotRecipient means that the caller does not have the key of the box (not_recipient). A member who has the key
 	// must grant it to the caller.
 	ErrNotRecipient = codeKind("not_recipient")
-	// ErrKeyNotCurrent means that a box with a keyring accepts writes only under its current key (key_not_current).
+	// ErrKeyNotCurrent means that the key of a write is not the current key of the box's keyring (key_not_current). A
+	// box with a keyring accepts writes only under its current key.
 	ErrKeyNotCurrent = codeKind("key_not_current")
 	// ErrKeyringSequence means that a new keyring has a wrong number (keyring_sequence). The number must exceed the
 	// number of the stored keyring by 1 to 1000.

@@ -20,7 +20,8 @@ type DropletName string
 type DropletPrefix string
 
 const (
-	// MaxDroplets is the maximum number of droplets on one host, because the number in a name has two digits.
+	// MaxDroplets is the maximum number of droplets on one host. It is 99, because the number in the name of a droplet
+	// has two digits.
 	MaxDroplets = 99
 	// maxPrefix is the maximum length of a prefix. With two digits appended, the name stays well below the 63
 	// characters that a label of a host name may have (RFC 1123).

@@ -35,8 +35,8 @@ func (c TOTPSecret) Confirmed() bool { return !c.ConfirmedAt.IsZero() }
 type TOTPState struct{ InForce, Pending *TOTPSecret }
 
 // ChangeFrom returns the change from an earlier state. The text of a state is "none", "unconfirmed" or "confirmed",
-// according to the secret in force. If there is a pending secret, ", enrolling" is appended. If both states have the
-// same text although a secret was replaced, ", replaced" is appended to the new text.
+// according to the secret in force. If there is a pending secret, ", enrolling" is appended. A secret may have been
+// replaced although both states have the same text. In this case, ", replaced" is appended to the new text.
 func (s TOTPState) ChangeFrom(before TOTPState) Change {
 	change := Change{Property: PropertyTOTP, From: before.text(), To: s.text()}
 	if change.From == change.To && (before.InForce.id() != s.InForce.id() || before.Pending.id() != s.Pending.id()) {

@@ -42,8 +42,8 @@ const (
 	logFiles = 2
 )
 
-// Create creates a container with the authorized key in place; see ports.DropletHost. If copying the key fails, Create
-// returns both the error and the identifier of the container, because the container already exists.
+// Create creates a container and copies the authorized key into it; see ports.DropletHost. If copying the key fails,
+// Create returns both the error and the identifier of the container, because the container already exists.
 func (h *Host) Create(ctx context.Context, droplet ports.NewDroplet) (string, error) {
 	exposed, bindings, err := portBindings(droplet.Ports)
 	if err != nil {

@@ -106,7 +106,7 @@ func occupy(t *testing.T, address string) {
 	}, 10*time.Second, 10*time.Millisecond)
 }
 
-// TestBoundMetrics verifies that each bound has its three metrics.
+// TestBoundMetrics verifies that each bound has three metrics: the limit, the used amount and the number of refusals.
 func TestBoundMetrics(t *testing.T) {
 	t.Parallel()
 	address := serve(t, bounded(small, isReady), nil, nil)

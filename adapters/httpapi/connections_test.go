@@ -129,8 +129,8 @@ func TestVictims(t *testing.T) {
 	}
 }
 
-// TestHandlersAreBounded verifies that the connection with the most stalled handlers is closed when too many handlers
-// run.
+// TestHandlersAreBounded starts more handlers than the limit allows. It verifies that the connection with the most
+// stalled handlers is closed.
 func TestHandlersAreBounded(t *testing.T) {
 	t.Parallel()
 	all := newConnections(Bounds{Connections: 2, Requests: 2})

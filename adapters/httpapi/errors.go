@@ -84,8 +84,8 @@ var statusOfCode = map[string]int{
 	codeUnsupportedVersion:  http.StatusHTTPVersionNotSupported,
 }
 
-// errClientClosed is the error of a request whose client disconnected; see half_close.go. The response is written, but
-// usually not received.
+// errClientClosed is the error of a request whose client disconnected; see half_close.go. Lockbox writes the response,
+// but the client usually does not receive it.
 var errClientClosed = domain.Refuse(domain.Invalid, codeClientClosed,
 	"the client closed the connection before the response: the request may or may not have taken effect")
 

@@ -177,7 +177,8 @@ func dial(t *testing.T, plain, secured string, withTLS bool) net.Conn {
 	return conn
 }
 
-// requireShape checks an error of the Lockbox API or of the accounts API.
+// requireShape checks the Content-Type and the fields of an error response. The response comes from the accounts API if
+// the argument accounts is true, and from the Lockbox API otherwise.
 func requireShape(t *testing.T, accounts bool, got *http.Response, body []byte, code string) {
 	t.Helper()
 	var fields struct {

@@ -30,9 +30,9 @@ type Config struct {
 	Clock   ports.Clock
 	// Log receives warnings about the database and its connections. If Log is nil, the warnings are discarded.
 	Log *slog.Logger
-	// OnStaleServerKey is called after a unit of work has returned ports.ErrStaleServerKey and before it is run again.
-	// The function must reload the key ring. It runs outside of transactions. If OnStaleServerKey is nil, Store.Do
-	// returns the error.
+	// OnStaleServerKey is called if a unit of work returns ports.ErrStaleServerKey. Store.Do then runs the unit of work
+	// again. The function must reload the key ring. It runs outside of transactions. If OnStaleServerKey is nil,
+	// Store.Do returns the error.
 	OnStaleServerKey func(ctx context.Context) error
 	// Tracer makes spans for batches. If it is nil, there are no spans.
 	Tracer trace.Tracer
@@ -57,7 +57,7 @@ const (
 	// If no response arrives in this time, Lockbox abandons the statement, because the server is probably dead or
 	// unreachable.
 	answerTimeout = 2 * time.Second
-	// connectTimeout bounds one attempt to connect.
+	// connectTimeout is the time limit for one attempt to connect.
 	connectTimeout = 5 * time.Second
 	// hostTimeout replaces connectTimeout if the URL names several hosts. The driver tries the hosts one after the
 	// other. After a failover, a host that does not answer must not delay the connection to the new primary.
@@ -97,7 +97,8 @@ func poolConfig(config Config) (*pgxpool.Config, error) {
 	settings.MaxConnLifetime = maxConnLifetime
 	settings.MaxConnLifetimeJitter = maxConnLifetimeJitter
 	settings.PingTimeout = pingTimeout
-	// All other parameters are stored as settings of the role; see roleSettings.
+	// Of the parameters that Lockbox needs, the connection request contains only application_name. The others are
+	// stored as settings of the role; see roleSettings.
 	settings.ConnConfig.RuntimeParams["application_name"] = applicationName
 	for _, each := range roleSettings {
 		delete(settings.ConnConfig.RuntimeParams, each.name)
@@ -120,8 +121,8 @@ func PoolSize(maxConns int32) int {
 // pooler in transaction mode may run each transaction in a different session. For such a pooler, setExecMode chooses
 // the mode cache_describe: statements are unnamed, and the driver caches their descriptions. setExecMode refuses every
 // mode except cache_describe and the driver's default, cache_statement. The mode describe_exec sends a statement and
-// its parameters in two steps, for which the pooler may use different sessions. The modes exec and simple_protocol do
-// not send the types of parameters.
+// its parameters in two steps. The pooler may use a different session for each step. The modes exec and simple_protocol
+// do not send the types of parameters.
 func setExecMode(config *pgx.ConnConfig, transactionPooling bool) error {
 	switch config.DefaultQueryExecMode {
 	case pgx.QueryExecModeCacheStatement:

@@ -12,8 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// TestRowsOfDeletedKeysAreLimited verifies that a box keeps only a limited number of rows of deleted keys. Version
-// numbers must continue even for a key whose row was removed.
+// TestRowsOfDeletedKeysAreLimited verifies that a box keeps only a limited number of rows of deleted keys. If a key is
+// written again after its row was removed, the new version must have a higher number than the old versions.
 func TestRowsOfDeletedKeysAreLimited(t *testing.T) {
 	t.Parallel()
 	store, url := openStore(t, nil)

@@ -67,7 +67,7 @@ func (w wrapper) unwrap(id domain.ServerKeyID, purpose domain.KeyPurpose, wrappe
 	return key, err == nil
 }
 
-// wrapContext returns the associated data of the format.
+// wrapContext returns the associated data of a wrapped server key: the id and the purpose of the key.
 func wrapContext(id domain.ServerKeyID, purpose domain.KeyPurpose) []byte {
 	return append(id[:], purpose...)
 }

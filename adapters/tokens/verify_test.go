@@ -21,7 +21,7 @@ import (
 
 type object = map[string]any
 
-// forged describes a handmade token. A nil field means the value in a valid API key.
+// forged describes a handmade token. If a field is nil, this part of the token is the same as in a valid API key.
 type forged struct {
 	header, body object
 	key          []byte

@@ -24,8 +24,8 @@ var canonical = base64.RawURLEncoding.Strict()
 // encode64 returns base64url without padding.
 func encode64(raw []byte) string { return canonical.EncodeToString(raw) }
 
-// decode64 decodes only the spelling that encode64 produces. If size is not negative, the result must have exactly size
-// bytes.
+// decode64 decodes text only if encode64 can produce exactly this text. If size is not negative, the result must have
+// exactly size bytes.
 func decode64(text string, size int) ([]byte, bool) {
 	if size >= 0 && len(text) != canonical.EncodedLen(size) {
 		return nil, false

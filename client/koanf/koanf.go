@@ -41,8 +41,8 @@ func Provider(ctx context.Context, c *client.Client, box, key string) *Entry {
 	}
 }
 
-// ReadBytes returns the JSON of the entry. koanf calls ReadBytes if Load gets a parser. ReadBytes returns the same
-// errors as client.ReadEntry.
+// ReadBytes returns the JSON of the entry. koanf calls ReadBytes if the caller passes a parser to Load. ReadBytes
+// returns the same errors as client.ReadEntry.
 func (e *Entry) ReadBytes() ([]byte, error) {
 	entry, err := e.client.ReadEntry(e.ctx, e.box, e.key, nil)
 	if err != nil {

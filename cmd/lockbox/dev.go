@@ -54,7 +54,7 @@ func announce(ctx context.Context, out io.Writer, dev *boot.Dev) {
 		"# Paste this into bash in another terminal, in this folder:\n\nURL=%s\n%s", dev.DataDir(), dev.URL, steps)
 }
 
-// shellQuoted returns text as one word of a POSIX shell.
+// shellQuoted quotes text, so that a POSIX shell reads it as one word.
 func shellQuoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
 // firstSteps holds the shell commands that the README shows after the lines that set URL and INIT_TOKEN. A test

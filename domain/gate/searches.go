@@ -54,7 +54,8 @@ type waitingSearch struct {
 }
 
 // begin waits until the user's search may run, for at most searchWait. It returns ErrBusy if the queue is full, if the
-// wait reaches searchWait, or if ctx ends during the wait. After a nil error, the caller must call end.
+// wait reaches searchWait, or if ctx ends during the wait. If begin returns nil, the caller must call end after the
+// search.
 func (s *searches) begin(ctx context.Context, user domain.UserID) error {
 	search, err := s.enqueue(user)
 	if err != nil {

@@ -145,9 +145,10 @@ func (s *core) storeOperatorUser(ctx context.Context, repos ports.Repos, result 
 	return s.operatorEvent(action, user.Name).Changed(changes...), nil
 }
 
-// operatorTOTP returns the secret that the command shows to the operator. If recreate is true, or if the user
-// has no secret, operatorTOTP stores the argument fresh as the user's secret and returns it. Otherwise operatorTOTP
-// returns the stored secret, or zero if the user enrolled it, because such a secret must not be shown.
+// operatorTOTP returns the secret that the command shows to the operator. If recreate is true, or if the user has no
+// secret, operatorTOTP stores the argument fresh as the user's secret and returns it. Otherwise operatorTOTP returns
+// the stored secret. If the user enrolled the stored secret, operatorTOTP returns zero instead, because such a secret
+// must not be shown.
 func (s *core) operatorTOTP(ctx context.Context, repos ports.Repos, user domain.UserID, recreate bool,
 	fresh domain.Secret) (ports.SealedTOTPSecret, error) {
 	if recreate {

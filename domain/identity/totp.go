@@ -138,7 +138,7 @@ func (s *core) putTOTP(ctx context.Context, repos ports.Repos, totp domain.TOTPS
 	return stored, repos.TOTPSecrets.Put(ctx, stored, codes)
 }
 
-// putUnconfirmedTOTP stores a secret for a user who has no secret. It is for secrets that the owner or an operator
+// putUnconfirmedTOTP stores a secret for a user who has no secret. Use it for secrets that the owner or an operator
 // passes on to the user. Such a secret has no recovery codes.
 func (s *core) putUnconfirmedTOTP(ctx context.Context, repos ports.Repos, user domain.UserID,
 	secret domain.Secret) (ports.SealedTOTPSecret, error) {

@@ -47,8 +47,8 @@ func (s *Service) UpdateUser(ctx context.Context, by domain.Requester, in Update
 	if err != nil {
 		return err
 	}
-	// Make the change on a copy of the user first. If the caller may not make the change, the request then fails before
-	// a password is hashed. updateLocked decides again under the lock.
+	// First make the change on a copy of the user. If the caller may not make the change, the request fails here,
+	// before a password is hashed. updateLocked checks this again under the lock.
 	if _, err := new(target).Change(caller, change, s.clock.Now()); err != nil {
 		return err
 	}

@@ -100,7 +100,7 @@ func (s *Service) checkOffer(ctx context.Context, repos ports.Repos, access doma
 	return nil
 }
 
-// EndBoxOffer ends the open offer of a box. The owner of the box and admins may call it to withdraw the offer, and the
+// EndBoxOffer ends the open offer of a box. The owner of the box and admins may call it to withdraw the offer. The
 // member to whom the box is offered may call it to decline the offer. If there is no open offer, it returns an error of
 // kind NotFound with code box_offer_not_found.
 func (s *Service) EndBoxOffer(ctx context.Context, by domain.Requester, box string) error {

@@ -37,9 +37,9 @@ type WrittenEntry struct {
 // WriteEntry writes a value as a new version of an entry.
 //
 // Key derivation is slow, so it comes first and holds no locks. The version number is authenticated together with the
-// value, so it must be known when the value is sealed. WriteEntry first assumes the next number after the newest
-// version in the snapshot. If another request uses this number first, WriteEntry seals the value again, under the lock
-// on the entry.
+// value, so it must be known when the value is sealed. WriteEntry first tries the number that follows the newest
+// version in the snapshot. If another request has already used this number, WriteEntry seals the value again, under the
+// lock on the entry.
 //
 // It returns the first of these errors that applies:
 //

@@ -25,8 +25,8 @@ const (
 	// parallel is the number of writers. Each writer has its own entry. In the case with ten boxes, each writer also
 	// has its own box.
 	parallel = 10
-	// slice is the number of writes in one turn. Turns with one box and turns with ten boxes alternate, so other load
-	// on the machine affects both cases equally.
+	// slice is the number of writes in each turn of the benchmark. A turn uses one box or ten boxes. These two kinds of
+	// turns alternate, so other load on the machine affects both equally.
 	slice = 500
 )
 

@@ -15,9 +15,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestTroubleshootingQuotesMessages verifies that each text in double quotes in the first column of the page's tables
-// is a part of a message in the source code. A reader who searches the page for a message then finds its row. Messages
-// of other programs are in backticks.
+// TestTroubleshootingQuotesMessages checks the texts in double quotes in the first column of the page's tables. Each of
+// them must be a part of a message in the source code. A reader who searches the page for a message then finds its row.
+// Messages of other programs are in backticks.
 func TestTroubleshootingQuotesMessages(t *testing.T) {
 	t.Parallel()
 	messages := strings.Join(literalsIn(t, root), "\n")

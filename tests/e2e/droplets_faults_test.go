@@ -16,7 +16,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/engine"
 )
 
-// TestDropletsAtOnce verifies that ten concurrent adds on two servers get the ten lowest numbers.
+// TestDropletsAtOnce adds ten droplets at the same time, through two servers. It verifies that these droplets get the
+// ten lowest numbers.
 func TestDropletsAtOnce(t *testing.T) {
 	y := openYard(t, "DROPLET_PREFIX=many-")
 	other := startOn(t, y.db, yardSettings(y.engine, "DROPLET_PREFIX=many-")...)

@@ -32,7 +32,8 @@ const (
 	effectTime = 30 * time.Second
 )
 
-// history records calls and answers with the times of one monotonic clock. It is safe for concurrent use.
+// history records calls and answers, each with its time. All times come from one monotonic clock. A history is safe for
+// concurrent use.
 type history struct {
 	began time.Time
 	mu    sync.Mutex
@@ -43,8 +44,8 @@ type history struct {
 // The now method returns the time since the beginning of the history, in nanoseconds.
 func (h *history) now() int64 { return time.Since(h.began).Nanoseconds() }
 
-// The add method appends an operation to the history. It must be called when the answer arrives. The argument named
-// called is the time at which the client sent the request.
+// The add method appends an operation to the history. It must be called when the answer arrives. The argument "called"
+// is the time at which the client sent the request.
 func (h *history) add(client int, called int64, call entryCall, answer entryAnswer) {
 	returned := h.now()
 	if answer.status == 0 {

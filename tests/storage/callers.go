@@ -10,7 +10,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// everyCredential invalidates credentials of each kind, in each possible way. The credential must no longer
+// everyCredential invalidates credentials of each kind, in each possible way. An invalidated credential must no longer
 // authenticate its user.
 func everyCredential(f *fixture) {
 	o := f.office()

@@ -44,8 +44,8 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// TestKeysRefused checks that result returns an error for several lines, for Ctrl-D on an empty line, and for text that
-// is too long.
+// TestKeysRefused checks that the method result returns an error for several lines, for Ctrl-D on an empty line, and
+// for text that is too long.
 func TestKeysRefused(t *testing.T) {
 	t.Parallel()
 	for input, rest := range map[string]string{

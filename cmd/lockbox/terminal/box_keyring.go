@@ -294,8 +294,8 @@ func (s *session) createBox(ctx context.Context, server *client.Client, box stri
 	return nil
 }
 
-// pinnedGrants checks each user in the grant list of the profile. It returns the users with a fingerprint that was
-// confirmed on this machine, and prints a warning for each of the others.
+// pinnedGrants checks each user in the grant list of the profile. It returns the users whose fingerprint was confirmed
+// on this machine. For each other user, it prints a warning.
 func (s *session) pinnedGrants(ctx context.Context, server *client.Client, holder *keys.Holder) []string {
 	if !s.usesProfile || len(s.selected.Grant) == 0 {
 		return nil
