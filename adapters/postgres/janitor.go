@@ -13,8 +13,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// Methods of ports.Janitor delete rows. Each of them has an argument named limit, which bounds the number of rows that
-// one call processes. A small number keeps the locks short.
+// Methods of ports.Janitor delete rows. The argument limit of each method bounds the number of rows that one call
+// processes. A small number keeps the locks short.
 
 // DeleteEndedSessions removes sessions that expired before the given time; see ports.Janitor.
 func (s *Store) DeleteEndedSessions(ctx context.Context, before time.Time, limit int) (int, error) {

@@ -18,7 +18,7 @@ const (
 	// maxAttempts is how often Do runs a unit of work that fails because of conflicts or stale server keys.
 	maxAttempts = 3
 	// maxStartOvers is how often Do runs a unit of work that returns ports.ErrStartOver. It is higher than maxAttempts,
-	// because ports.ErrStartOver is not a failure. That error means that another transaction has completed.
+	// because ports.ErrStartOver is not a failure. This error occurs only after another transaction has completed.
 	maxStartOvers = 10
 	// A COMMIT may take up to StatementTimeout plus endTimeout, and a ROLLBACK up to endTimeout. If the request has a
 	// deadline, two more limits apply. A COMMIT must end within commitTime after the deadline, and a ROLLBACK within

@@ -140,7 +140,8 @@ func (s *session) ownerPassword(ctx context.Context, flags initFlags) (client.Se
 
 // saveOwner stores the API key of a new owner in the profile.
 func (s *session) saveOwner(ctx context.Context, anonymous *client.Client, username string, key client.Secret) error {
-	// Store the URL in the normalized form that the client returns, so that equal URLs compare as equal.
+	// Store the URL in the normalized form that the client returns, so that two spellings of the same URL compare as
+	// equal.
 	signedIn := profile.Profile{URL: anonymous.URL(), Username: username, Token: key.Reveal()}
 	// Later commands need the id to replace or delete the key. Requests do not need it.
 	if who, err := anonymous.WithToken(key).WhoAmI(ctx); err == nil {
