@@ -16,7 +16,8 @@ const (
 	// when 30 days remain. If only renewBefore remains, a renewal has failed.
 	renewBefore = 14 * 24 * time.Hour
 	// doctor prints a warning if the newest backup is older than oldBackup, or if the last verification is older than
-	// oldVerification. At these ages, a nightly backup or a monthly verification was missed.
+	// oldVerification. If the newest backup is that old, a nightly backup was missed. If the last verification is that
+	// old, a monthly verification was missed.
 	oldBackup       = 50 * time.Hour
 	oldVerification = 35 * 24 * time.Hour
 )
