@@ -225,7 +225,8 @@ func (c *Client) UpdateBoxUser(ctx context.Context, box, username string, change
 	}{change.Role, change.IsActive}, box, username))
 }
 
-// RemoveBoxUser removes a member from a box. It returns ErrConflict for the box's owner and for its last boxadmin.
+// RemoveBoxUser removes a member from a box. It returns ErrConflict if the member is the owner or the last boxadmin of
+// the box.
 func (c *Client) RemoveBoxUser(ctx context.Context, box, username string) error {
 	return c.run(ctx, remove(boxUserPath, "box_user_not_found", box, username))
 }

@@ -30,7 +30,7 @@ type transaction struct {
 	events []domain.Event
 }
 
-// newTransaction returns a transaction on conn that has not begun. The argument limit is the longest time for one
+// newTransaction returns a transaction on conn, but does not begin it. The argument limit is the longest time for one
 // statement.
 func newTransaction(conn *pgxpool.Conn, limit time.Duration) *transaction {
 	return &transaction{conn: conn, statements: bounded{q: conn, limit: limit}}
