@@ -26,8 +26,8 @@ const (
 type CancelPolicy int
 
 const (
-	// DropOnCancel drops the request if it is still in the queue. A lone request that is already running is cancelled
-	// in the database, because its batch runs under the caller's context.
+	// DropOnCancel drops the request if it is still in the queue. A lone request runs in a batch of its own, under the
+	// caller's context. If this context ends while the request runs, the request is cancelled in the database.
 	DropOnCancel CancelPolicy = iota
 	// FinishIfStarted drops the request if it is still in the queue. A batch that has started runs to its end.
 	FinishIfStarted
