@@ -33,8 +33,8 @@ type Box struct {
 type BoxKeyring struct {
 	KeyID    string `json:"keyId"`
 	Sequence uint64 `json:"sequence"`
-	// KeyChangeDue reports whether the key should be changed. It is true if a recipient is no longer an active member
-	// or has replaced the identity to which the key was wrapped.
+	// KeyChangeDue reports whether the key should be changed. It is true if a recipient is no longer an active member.
+	// It is also true if a recipient has replaced the identity for which the key was encrypted.
 	KeyChangeDue bool `json:"keyChangeDue"`
 }
 

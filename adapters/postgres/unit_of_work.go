@@ -117,8 +117,8 @@ func commit(ctx context.Context, tx *transaction) error {
 }
 
 // withEnd returns the context for a COMMIT or a ROLLBACK. These statements must run even if ctx has ended. The argument
-// limit is the longest duration of the new context. If ctx has a deadline, the new context also ends when the time in
-// the argument extra has passed after that deadline. If the deadline is in the past, this time begins now.
+// limit is the longest duration of the new context. If ctx has a deadline, the new context ends at that deadline plus
+// the argument extra at the latest. If the deadline has already passed, the new context ends after extra.
 func withEnd(ctx context.Context, limit, extra time.Duration) (context.Context, context.CancelFunc) {
 	if deadline, ok := ctx.Deadline(); ok {
 		limit = min(limit, max(0, time.Until(deadline))+extra)

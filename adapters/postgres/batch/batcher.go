@@ -17,7 +17,7 @@ const (
 	// stallAfter is how long a batch may run before it counts as stalled. A stalled batch may be waiting for a lock, or
 	// for an answer on a dead connection. After a batch has stalled, another batch runs the requests in the queue.
 	stallAfter = 250 * time.Millisecond
-	// Up to maxStalled stalled batches can run in addition to maxConcurrent other batches. Each batch occupies a
+	// maxStalled is how many stalled batches can run in addition to maxConcurrent other batches. Each batch occupies a
 	// database connection.
 	maxStalled = 2
 )
