@@ -33,8 +33,8 @@ type Box struct {
 type BoxKeyring struct {
 	KeyID    string `json:"keyId"`
 	Sequence uint64 `json:"sequence"`
-	// KeyChangeDue reports whether the key should be changed. It is true if a recipient is no longer an active member
-	// or has replaced the identity to which the key was wrapped.
+	// KeyChangeDue reports whether the key should be changed. It is true if a recipient is no longer an active member.
+	// It is also true if a recipient has replaced the identity for which the key was encrypted.
 	KeyChangeDue bool `json:"keyChangeDue"`
 }
 
@@ -225,7 +225,8 @@ func (c *Client) UpdateBoxUser(ctx context.Context, box, username string, change
 	}{change.Role, change.IsActive}, box, username))
 }
 
-// RemoveBoxUser removes a member from a box. It returns ErrConflict for the box's owner and for its last boxadmin.
+// RemoveBoxUser removes a member from a box. It returns ErrConflict if the member is the owner or the last boxadmin of
+// the box.
 func (c *Client) RemoveBoxUser(ctx context.Context, box, username string) error {
 	return c.run(ctx, remove(boxUserPath, "box_user_not_found", box, username))
 }

@@ -39,9 +39,8 @@ func (r *ring) KeyByID(_ context.Context, _ *client.Client, _, id string) (clien
 	return key, nil
 }
 
-// keysOf starts a fake server that calls one of the given functions for each request, in the order of the list. After
-// the end of the list, the server calls the last function again. The returned list collects the encryption keys that
-// the requests contain.
+// keysOf starts a fake server. For each request, the server calls the next of the given functions. After the end of the
+// list, it calls the last function again. The returned list collects the encryption keys that the requests contain.
 func keysOf(t *testing.T, answers ...func(http.ResponseWriter)) (change func(*client.Config), keys *[]string) {
 	t.Helper()
 	keys = new([]string)

@@ -16,8 +16,9 @@ import (
 	"time"
 )
 
-// do sends a request. It repeats the request while a retry is safe and useful, but sends it at most Config.MaxAttempts
-// times, and stops when ctx ends. The package documentation states when a retry is safe. The error is an *Error.
+// do sends a request. It repeats the request while a retry is safe and useful. It sends the request at most
+// Config.MaxAttempts times, and stops when ctx ends. The package documentation states when a retry is safe. The error
+// is an *Error.
 func (c *Client) do(ctx context.Context, k call) (*response, error) {
 	p, failure := c.prepare(k)
 	if failure != nil {

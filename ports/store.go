@@ -78,8 +78,8 @@ type Callers interface {
 // does not answer or ctx ends.
 type EntryReader interface {
 	// LookUp returns a version of an entry; version 0 means the newest. The result contains the sealed value only if
-	// the caller has the permission ReadEntry. For a caller without this permission, loading the value could reveal its
-	// size through the response time.
+	// the caller has the permission ReadEntry. For a caller without this permission, LookUp does not load the value,
+	// because the response time could reveal its size.
 	LookUp(ctx context.Context, credential domain.Credential, box domain.BoxName, key domain.EntryKey,
 		version uint64) (EntrySnapshot, error)
 	// LookUpForWrite returns the newest version without its value.

@@ -58,8 +58,8 @@ func TestLoopbackOnly(t *testing.T) {
 	}
 }
 
-// TestOpenInit verifies that web pages of other sites cannot call POST /init if the server requires no init token.
-// Programs can call it, because they send no Origin header. Requests to other paths are not affected.
+// TestOpenInit tests a server that requires no init token. Web pages of other sites must not be able to call POST
+// /init. Programs can call it, because they send no Origin header. Requests to other paths are not affected.
 func TestOpenInit(t *testing.T) {
 	t.Parallel()
 	o := origins{openInit: true, allowed: []string{"https://app.example.org"}}

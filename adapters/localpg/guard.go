@@ -55,7 +55,7 @@ type process struct {
 
 // runGuarded starts the guard, and the guard starts the server with the command line argv. The arguments temporary and
 // stray are directories that the guard removes after the server has exited; "" means no directory. The argument log
-// receives the output of the server. If it is nil, the output is written to the file at logPath.
+// receives the output of the server. If log is nil, the output is written to the file at logPath.
 func runGuarded(
 	who account, argv []string, temporary, stray, logPath string, log io.Writer,
 ) (started *process, err error) {

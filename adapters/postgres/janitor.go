@@ -13,8 +13,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// Methods of ports.Janitor delete rows. Each of them has an argument named limit, which bounds the number of rows that
-// one call processes. A small number keeps the locks short.
+// Methods of ports.Janitor delete rows. The argument limit of each method bounds the number of rows that one call
+// processes. A small number keeps the locks short.
 
 // DeleteEndedSessions removes sessions that expired before the given time; see ports.Janitor.
 func (s *Store) DeleteEndedSessions(ctx context.Context, before time.Time, limit int) (int, error) {
@@ -132,9 +132,9 @@ func (s *Store) EventLogSize(ctx context.Context) (int64, error) {
 	return bytes, translate(err)
 }
 
-// keptDeletedKeys is how many rows of swept entries a box keeps. Such a row contains the last version number of a
-// deleted key. If the key is written again, its version numbers continue after that number. If the row was removed,
-// they continue after the highest version number of all rows that were removed from the box.
+// keptDeletedKeys is how many rows of swept entries a box keeps. Such a row contains the last version number of the
+// deleted entry. If an entry with the same key is written again, its version numbers continue after that number. If the
+// row was removed, they continue after the highest version number of all rows that were removed from the box.
 const keptDeletedKeys = 1000
 
 // DeleteRemovedEntries removes the versions of entries that were deleted before the given time, and marks the entries

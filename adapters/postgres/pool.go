@@ -48,9 +48,9 @@ func (p *pool) Acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	return conn, err
 }
 
-// retryWhileFull calls the function in the argument get repeatedly, for at most fullTimeout, until a call succeeds. It
-// stops immediately if a call fails for a reason other than a full server. The argument err is the error of the first
-// attempt, which the caller has made.
+// retryWhileFull calls the function get until a call succeeds, for at most fullTimeout. It stops immediately if a call
+// fails for a reason other than a full server. The argument err is the error of the first attempt, which the caller has
+// made.
 func retryWhileFull[T any](ctx context.Context, p *pool, err error,
 	get func(context.Context) (T, error)) (got T, _ error) {
 	for deadline := time.Now().Add(fullTimeout); time.Now().Before(deadline); {

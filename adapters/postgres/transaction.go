@@ -30,7 +30,7 @@ type transaction struct {
 	events []domain.Event
 }
 
-// newTransaction returns a transaction on conn that has not begun. The argument limit is the longest time for one
+// newTransaction returns a transaction on conn, but does not begin it. The argument limit is the longest time for one
 // statement.
 func newTransaction(conn *pgxpool.Conn, limit time.Duration) *transaction {
 	return &transaction{conn: conn, statements: bounded{q: conn, limit: limit}}
@@ -50,8 +50,8 @@ func atCommit(ctx context.Context, q querier, batch *pgx.Batch, translate func(e
 		t.deferred, t.translate = batch, translate
 		return nil
 	}
-	// The function of the earlier batch runs first. If it returns an error of the domain, the other function does not
-	// change the error.
+	// The function of the earlier batch converts the error first. The new function then converts the result, but does
+	// not change an error of the domain.
 	before := t.translate
 	t.deferred.QueuedQueries = append(t.deferred.QueuedQueries, batch.QueuedQueries...)
 	t.translate = func(err error) error { return translate(before(err)) }

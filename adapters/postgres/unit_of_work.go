@@ -18,7 +18,7 @@ const (
 	// maxAttempts is how often Do runs a unit of work that fails because of conflicts or stale server keys.
 	maxAttempts = 3
 	// maxStartOvers is how often Do runs a unit of work that returns ports.ErrStartOver. It is higher than maxAttempts,
-	// because ports.ErrStartOver is not a failure. That error means that another transaction has completed.
+	// because ports.ErrStartOver is not a failure. This error occurs only after another transaction has completed.
 	maxStartOvers = 10
 	// A COMMIT may take up to StatementTimeout plus endTimeout, and a ROLLBACK up to endTimeout. If the request has a
 	// deadline, two more limits apply. A COMMIT must end within commitTime after the deadline, and a ROLLBACK within
@@ -117,8 +117,8 @@ func commit(ctx context.Context, tx *transaction) error {
 }
 
 // withEnd returns the context for a COMMIT or a ROLLBACK. These statements must run even if ctx has ended. The argument
-// limit is the longest duration of the new context. If ctx has a deadline, the time until the deadline plus the
-// argument extra is another limit.
+// limit is the longest duration of the new context. If ctx has a deadline, the new context ends at that deadline plus
+// the argument extra at the latest. If the deadline has already passed, the new context ends after extra.
 func withEnd(ctx context.Context, limit, extra time.Duration) (context.Context, context.CancelFunc) {
 	if deadline, ok := ctx.Deadline(); ok {
 		limit = min(limit, max(0, time.Until(deadline))+extra)

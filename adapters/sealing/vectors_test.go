@@ -122,7 +122,7 @@ func (v entryVector) place(version uint64) ports.Place {
 	}
 }
 
-// seal computes the row of a vector. It uses the sealer and the vector's random bytes.
+// seal encrypts the text of a vector with the vector's random bytes. It returns the sealer, the cipher and the result.
 func (v entryVector) seal(t *testing.T) (*EntrySealer, *entryCipher, ports.SealedValue) {
 	t.Helper()
 	first := []byte(v.OuterNonce)

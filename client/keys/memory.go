@@ -122,7 +122,7 @@ func (m *Memory) SignIn(url string, id ID) error {
 	})
 }
 
-// Move records that an installation is now at another URL. Call it only after the user confirmed the move.
+// Move records that an installation is now at another URL. Call it only after the user has confirmed the move.
 func (m *Memory) Move(url string, id ID) error {
 	return m.change(func(k *known) error {
 		if old, ok := k.urlOf(url); ok && old != id {

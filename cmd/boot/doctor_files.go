@@ -16,7 +16,8 @@ const (
 	// when 30 days remain. If only renewBefore remains, a renewal has failed.
 	renewBefore = 14 * 24 * time.Hour
 	// doctor prints a warning if the newest backup is older than oldBackup, or if the last verification is older than
-	// oldVerification. At these ages, a nightly backup or a monthly verification was missed.
+	// oldVerification. If the newest backup is that old, a nightly backup was missed. If the last verification is that
+	// old, a monthly verification was missed.
 	oldBackup       = 50 * time.Hour
 	oldVerification = 35 * 24 * time.Hour
 )
@@ -116,9 +117,9 @@ func exposure(path string) string {
 }
 
 // reachableByOthers examines a folder and all its parents. reachable is true if other users can pass through all of
-// them. replaceable is true if other users can replace a file in the folder. They can do so if they can reach and write
-// to any of the folders: they can then rename a file or subfolder there and create another one under the same name. The
-// sticky bit, which /tmp has, prevents this.
+// them. replaceable is true if other users can replace a file in the folder. This is the case if they can reach any of
+// these folders and write to it. They can then rename a file or subfolder there, and create another one under the same
+// name. The sticky bit, which /tmp has, prevents this.
 func reachableByOthers(dir string) (reachable, replaceable bool) {
 	reachable = true
 	for ; ; dir = filepath.Dir(dir) {

@@ -52,10 +52,10 @@ func (g *Gate) accountCounters(attempt Attempt) []counter {
 	return append(counters, pair)
 }
 
-// monthDigest returns the key of the counter for a month. Such a counter is kept for a month, even if the username does
-// not exist, so the number of counters must be bounded. Only 20 bits of the account's digest select the counter: there
-// are about a million counters, and two accounts may share one. The digest is keyed, so a client cannot compute which
-// username shares the counter of another username.
+// monthDigest returns the key of the counter for a month. Such a counter is kept for a month, even if no user has the
+// username. The number of counters must therefore be bounded. Only 20 bits of the account's digest select the counter:
+// there are about a million counters, and two accounts may share one. The digest is keyed, so a client cannot compute
+// which username shares the counter of another username.
 func (g *Gate) monthDigest(account domain.Digest) domain.Digest {
 	return g.config.Digests.Digest("account month", string([]byte{account[0], account[1], account[2] & 0xf0}))
 }

@@ -42,7 +42,7 @@ func newSearches() (*slowEvents, *gate.Gate) {
 	return events, gate.New(gate.Config{Store: events})
 }
 
-// search runs a search of a user. The test identifies the search by the name in its filter.
+// search searches the audit log for the given user. The test identifies the search by the name in its filter.
 func search(ctx context.Context, g *gate.Gate, user byte, name domain.UserName) error {
 	_, err := g.Events(ctx, domain.UserID{user}, ports.EventFilter{Actor: name, Limit: 1})
 	return err

@@ -29,7 +29,7 @@ func (s *Service) Initialize(ctx context.Context, by domain.Requester, in Initia
 	if err := s.checkInitToken(ctx, by, in.Token); err != nil {
 		return "", err
 	}
-	// Check for an owner before the slow password hash. The transaction checks again, under the lock.
+	// Check for an owner before the slow password hash. The transaction makes this check again while it holds the lock.
 	owner, err := s.store.Read().System.Owner(ctx)
 	if err != nil {
 		return "", err

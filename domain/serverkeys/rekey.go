@@ -127,8 +127,8 @@ func (s *Service) awaitTransactions(ctx context.Context, since time.Time, open [
 	}
 }
 
-// deleteRetired deletes the old keys. Only rows that failed authentication may still be under an old key. If other rows
-// are under an old key too, storage returns an error and keeps the key.
+// deleteRetired deletes the old keys. The only rows allowed under an old key are those that failed authentication. If
+// an old key has any other row, storage returns an error and keeps the key.
 func (s *Service) deleteRetired(ctx context.Context, run *rekeyRun, retired []ports.ServerKey) error {
 	return s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		for _, key := range retired {

@@ -50,7 +50,7 @@ func loggedDatabase(t *testing.T, parameters map[string]string) (string, *databa
 
 // TestDatabaseLogHoldsNoUserText sends a canary in every place where a user may type a secret by mistake. It sends
 // several copies of each request at the same time, because conflicts between them cause errors in the database.
-// PostgreSQL logs errors with all details, and must not log the canary.
+// PostgreSQL is configured to log all details of errors. Its log must not contain the canary.
 func TestDatabaseLogHoldsNoUserText(t *testing.T) {
 	t.Parallel()
 	const canary = "cnryhunter2"

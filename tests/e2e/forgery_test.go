@@ -9,7 +9,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// swap exchanges columns of two rows of entry_versions. The conditions p and q select the rows.
+// swap exchanges columns of two rows of entry_versions. Each of p and q selects a row by the key and the version of an
+// entry, for example `'one', 2`.
 func swap(columns, p, q string) string {
 	return fmt.Sprintf(`UPDATE entry_versions v SET (%[1]s) = (SELECT %[1]s FROM entry_versions o
 		WHERE CASE WHEN (v.key, v.version) = (%[2]s) THEN (o.key, o.version) = (%[3]s)

@@ -159,7 +159,7 @@ func TestRemovalIsKilledAtEachStatement(t *testing.T) {
 	require.Greater(t, undone, 5, "the request was broken in the middle")
 }
 
-// settled repeats a request while the server still has broken connections.
+// settled repeats a request as long as the status is 503, because the server may still have broken connections.
 func settled(request func() *answer) *answer {
 	got := request()
 	for tries := 0; got.Status == 503 && tries < 50; tries++ {

@@ -94,9 +94,9 @@ func firstBlock(t *testing.T) string {
 	return readmeURL + block
 }
 
-// The paste method runs text in bash and replaces readmeURL with the address of this server. It first creates two files
-// that `make run` would create. One is a stub for bin/lockbox that only prints a key. The other contains the init
-// token.
+// The paste method replaces readmeURL in text with the address of this server, and runs the text in bash. Before the
+// text runs, bash creates two files that `make run` would create. One is a stub for bin/lockbox that only prints a key.
+// The other contains the init token.
 func (s *server) paste(text string) string {
 	s.t.Helper()
 	dir := s.t.TempDir()

@@ -91,8 +91,8 @@ func TestMinPasswordLength(t *testing.T) {
 	root.do("PUT", "/users/user1", `{"password":"elevenchars"}`).refuses(400, "invalid_password")
 }
 
-// TestOpenRegistration registers users on a server on which clients without a token can create users. If the request
-// has no admin's token, the new user always gets the role "user". An admin can choose the role.
+// TestOpenRegistration tests a server that lets clients without a token create users. If the request does not contain
+// an admin's token, the new user always gets the role "user". An admin can choose the role.
 func TestOpenRegistration(t *testing.T) {
 	t.Parallel()
 	s := start(t, "REQUIRE_ADMIN_TO_CREATE_USER=false")

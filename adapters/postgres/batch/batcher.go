@@ -17,8 +17,8 @@ const (
 	// stallAfter is how long a batch may run before it counts as stalled. A stalled batch may be waiting for a lock, or
 	// for an answer on a dead connection. After a batch has stalled, another batch runs the requests in the queue.
 	stallAfter = 250 * time.Millisecond
-	// maxStalled is the largest number of stalled batches that run in addition to maxConcurrent other batches. Each
-	// batch occupies a database connection.
+	// maxStalled is how many stalled batches can run in addition to maxConcurrent other batches. Each batch occupies a
+	// database connection.
 	maxStalled = 2
 )
 
@@ -26,8 +26,8 @@ const (
 type CancelPolicy int
 
 const (
-	// DropOnCancel drops the request if it is still in the queue. A lone request that is already running is cancelled
-	// in the database, because its batch runs under the caller's context.
+	// DropOnCancel drops the request if it is still in the queue. A lone request runs in a batch of its own, under the
+	// caller's context. If this context ends while the request runs, the request is cancelled in the database.
 	DropOnCancel CancelPolicy = iota
 	// FinishIfStarted drops the request if it is still in the queue. A batch that has started runs to its end.
 	FinishIfStarted

@@ -54,9 +54,9 @@ var githubOwn = []string{"GITHUB_", "RUNNER_"}
 
 // WriteGitHub writes variables in the format of the file $GITHUB_ENV of GitHub Actions. Before and after a value of
 // several lines, it writes a line with a delimiter. The delimiter is random, because a value could otherwise contain it
-// and set other variables. WriteGitHub returns an error and writes nothing if the runner does not accept a variable or
-// if a value ends in CR, which runners on Windows would remove. The error names the variable. The caller must call
-// WriteGitHubMasks first.
+// and set other variables. If the runner does not accept a variable, WriteGitHub returns an error and writes nothing.
+// It does the same if a value ends in CR, because runners on Windows would remove this CR. The error names the
+// variable. The caller must call WriteGitHubMasks first.
 func WriteGitHub(out io.Writer, variables []Variable) error {
 	if err := checkCarried(variables); err != nil {
 		return err

@@ -77,8 +77,8 @@ change is lost.`,
 	return command
 }
 
-// changePermissions applies the flag that was given. With --set and --none, one request replaces the permissions. With
-// --add and --remove, the change needs two requests and is not atomic.
+// changePermissions applies the flag that was given. With --set or --none, one request replaces the permissions. With
+// --add or --remove, the change needs two requests and is not atomic.
 func changePermissions(ctx context.Context, server *client.Client, box, user string, flags permissionFlags) error {
 	// The flags are mutually exclusive, so at most one of the three lists has elements.
 	given, err := parsePermissions(slices.Concat(flags.set, flags.add, flags.remove))

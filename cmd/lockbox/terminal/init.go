@@ -140,7 +140,8 @@ func (s *session) ownerPassword(ctx context.Context, flags initFlags) (client.Se
 
 // saveOwner stores the API key of a new owner in the profile.
 func (s *session) saveOwner(ctx context.Context, anonymous *client.Client, username string, key client.Secret) error {
-	// Store the URL in the normalized form that the client returns, so that equal URLs compare as equal.
+	// Store the URL in the normalized form that the client returns, so that two spellings of the same URL compare as
+	// equal.
 	signedIn := profile.Profile{URL: anonymous.URL(), Username: username, Token: key.Reveal()}
 	// Later commands need the id to replace or delete the key. Requests do not need it.
 	if who, err := anonymous.WithToken(key).WhoAmI(ctx); err == nil {
@@ -156,9 +157,9 @@ func (s *session) saveOwner(ctx context.Context, anonymous *client.Client, usern
 }
 
 // checkUninitialized returns nil if the server has no owner yet and accepts the init token. For this test, it sends an
-// initialization without a name and a password. A server without an owner always refuses such a request as invalid. If
-// the server requires an init token and none was given, checkUninitialized asks for the token and tries once more.
-// Without a terminal, it returns the server's error. The printed message then recommends --init-token-file.
+// initialization that contains neither a name nor a password. A server without an owner always refuses such a request
+// as invalid. If the server requires an init token and none was given, checkUninitialized asks for the token and tries
+// once more. Without a terminal, it returns the server's error. The printed message then recommends --init-token-file.
 func checkUninitialized(ctx context.Context, anonymous *client.Client, owner *client.FirstUser) error {
 	_, err := anonymous.Initialize(ctx, client.FirstUser{InitToken: owner.InitToken})
 	refused, _ := errors.AsType[*client.Error](err)

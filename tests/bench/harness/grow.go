@@ -42,9 +42,9 @@ func grow(ctx context.Context, database string, place load.Place, size load.Size
 	if err := g.open(ctx, store); err != nil {
 		return place, err
 	}
-	// The added rows always satisfy the foreign keys. Checking the keys for a million rows would take most of the time.
-	// The role has a timeout for the short statements of requests. This timeout would cancel the long statements of
-	// grow.
+	// The added rows always satisfy the foreign keys, so PostgreSQL need not check them. For a million rows, the check
+	// would take most of the time. The role has a timeout for the short statements of requests. This timeout would
+	// cancel the long statements of grow.
 	if _, err := g.conn.Exec(ctx, `SET session_replication_role = replica; SET statement_timeout = 0`); err != nil {
 		return place, err
 	}
