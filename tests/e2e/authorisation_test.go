@@ -144,7 +144,7 @@ type scene struct {
 	// before the request.
 	keyring    usecases.KeyringPlan
 	keyringTag string
-	// fingerprint is the fingerprint of the identity of the user in the field account.
+	// fingerprint belongs to the identity of the user that the field account names.
 	fingerprint string
 	// public is the identity that a request publishes.
 	public string
