@@ -114,8 +114,8 @@ func (n Naming) Variable(field string) string {
 	return n.name([]string{field})
 }
 
-// lowerCaseNames are variables that programs look up in lower case. Some programs, such as curl, ignore such a variable
-// if its name is in upper case.
+// lowerCaseNames are variables that programs look up in lower case. Some programs ignore the name in upper case. For
+// example, curl ignores HTTP_PROXY.
 var lowerCaseNames = []string{"http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy"}
 
 // caseSensitivePrefixes are the prefixes of variables that Terraform, Packer, npm and Gradle read. In these programs,
