@@ -152,8 +152,8 @@ func (n Naming) name(path []string) string {
 	return name
 }
 
-// isNameRune reports whether a variable name may contain a character (POSIX.1-2017, 3.235 Name). If digits is true, '0'
-// to '9' are permitted too. digits must be false for the first character of a name.
+// isNameRune reports whether the character c is permitted in a variable name (POSIX.1-2017, 3.235 Name). If digits is
+// true, '0' to '9' are permitted too. digits must be false for the first character of a name.
 func isNameRune(c rune, digits bool) bool {
 	return c == '_' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || digits && '0' <= c && c <= '9'
 }
