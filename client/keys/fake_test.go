@@ -31,7 +31,7 @@ type server struct {
 	identities   map[string]*client.PublicIdentity // by fingerprint, also former ones
 	boxes        map[string]*box
 	// If the function lie is not nil, the server calls it at the start of each request, without holding mu. If lie
-	// returns true, the server does not respond itself.
+	// returns true, it has already responded, so the server does not handle the request.
 	lie func(w http.ResponseWriter, r *http.Request) (answered bool)
 
 	seen []seen
