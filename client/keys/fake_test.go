@@ -20,8 +20,8 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// server is an in-memory Lockbox server, limited to the requests that keyrings need. Tests change its fields to make it
-// lie. A token is the name of its user.
+// server is an in-memory Lockbox server, limited to the requests that keyrings need. Tests change its fields so that it
+// gives false answers. A token is the name of its user.
 type server struct {
 	*httptest.Server
 
