@@ -22,7 +22,7 @@ const noGroup = "none"
 // groups lists the groups in ascending order.
 func groups() []Group { return []Group{GroupViewer, GroupManager, GroupOwner} }
 
-// String returns the group's name in requests and responses. It is empty for the zero Group.
+// String returns the group's name in requests and responses. The name of the zero Group is empty.
 func (g Group) String() string { return g.name }
 
 // Includes reports whether the members of g have all rights of the members of the argument other.

@@ -89,9 +89,9 @@ func (c UserChange) ownPassword() bool {
 	return c.Role == nil && c.Active == nil && c.Group == nil && (c.Password || !c.RevokeAPIKeys)
 }
 
-// Change applies a change by a caller. A new password or a deactivation raises the epoch, which revokes all sessions.
-// The result revokeKeys reports whether all API keys of the user must be revoked; Change itself does not revoke them.
-// If Change returns an error, the user is unchanged.
+// Change applies a change by a caller. If the change sets a password or deactivates the user, Change raises the session
+// epoch. This revokes all sessions of the user. The result revokeKeys reports whether all API keys of the user must be
+// revoked; Change itself does not revoke them. If Change returns an error, the user is unchanged.
 func (u *User) Change(by Caller, change UserChange, now time.Time) (revokeKeys bool, err error) {
 	if err := u.authorizeChange(by, change); err != nil {
 		return false, err

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// stalePartial is the age at which a partial file is certain to belong to a program that was killed.
+// stalePartial is the age after which Prepare removes a partial file. A program that left a file of this age was
+// certainly killed.
 const stalePartial = 24 * time.Hour
 
 // Prepare creates the folder of backups with mode 0700 if the folder is missing. It also removes partial files that

@@ -26,8 +26,8 @@ const (
 	maxHeaders = 64 << 10
 )
 
-// These errors report a response that exceeds a limit or has the wrong format. They count as an unusable answer, not as
-// a refusal, because the operation may have taken effect.
+// These errors report a response that exceeds a limit or has the wrong format. They mean that the answer cannot be
+// used. They do not mean that the engine refused the request, because the operation may have taken effect.
 var (
 	errTooLong = fmt.Errorf("its response is longer than %d KiB, or its list of containers is longer than %d MiB",
 		maxResponse>>10, maxList>>20)

@@ -8,11 +8,11 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// lookupTimeout limits how long refuseInput looks a caller up after the request body could not be read. The lookup does
+// lookupTimeout limits the lookup of the caller in refuseInput when the request body could not be read. The lookup does
 // not use the context of the request, because the failed read may have cancelled it.
 const lookupTimeout = 5 * time.Second
 
-// identify sets the credential of a request from its token, without looking the token up. The credential stays zero if
+// identify sets the credential of a request from its token. It does not look the token up. The credential stays zero if
 // the route ignores tokens, or if an optional token is missing.
 func (a *API) identify(r *request) error {
 	if r.route.Auth == AuthNone {

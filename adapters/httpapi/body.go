@@ -138,9 +138,9 @@ func (b *body) rest(stream io.ReadCloser) io.ReadCloser {
 	}{io.MultiReader(bytes.NewReader(b.begin), stream), stream}
 }
 
-// readAll works like io.ReadAll, but allocates memory for the whole text of a large body at once. For a small body, the
-// memory grows as the body arrives, because an unverified client may never send the body that it announced. The size
-// argument is the announced size, or negative if the client announced no size.
+// readAll works like io.ReadAll, with one difference: for a large body, it allocates the memory for the whole text
+// before it reads. For a small body, the memory grows as the body arrives, because an unverified client may never send
+// the body that it announced. The size argument is the announced size, or negative if the client announced no size.
 func readAll(from io.Reader, size int64) ([]byte, error) {
 	if size <= maxAnonymousBody {
 		return io.ReadAll(from)

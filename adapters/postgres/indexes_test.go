@@ -132,8 +132,9 @@ func TestPlansOfHotStatements(t *testing.T) {
 	}
 }
 
-// TestSearchesReadALimitedNumberOfEvents searches a log that contains no matching event. The statement must stop at the
-// limit, so its plan must not contain a sort. Each page must continue where the previous page ended.
+// TestSearchesReadALimitedNumberOfEvents searches a log that contains no matching event. The statement must stop
+// reading at the limit. Its plan must therefore not contain a sort, because a sort reads all rows first. Each page must
+// continue where the previous page ended.
 func TestSearchesReadALimitedNumberOfEvents(t *testing.T) {
 	t.Parallel()
 	store, url := openStore(t, nil)

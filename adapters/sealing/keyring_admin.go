@@ -21,7 +21,8 @@ const (
 	previousSetting = "LOCKBOX_SECRET_KEY_PREVIOUS"
 )
 
-// wrongSecret returns an error that lists the keys in failed and states the probable cause.
+// wrongSecret returns an error that lists the server keys in the argument failed. The error also states the probable
+// cause.
 func (k *Keyring) wrongSecret(opened []*openKey, failed []ports.ServerKey) error {
 	var names []string
 	for _, row := range failed {

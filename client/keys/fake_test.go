@@ -20,8 +20,8 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// server is an in-memory Lockbox server, limited to the requests that keyrings need. Tests change its fields to make it
-// lie. A token is the name of its user.
+// server is an in-memory Lockbox server, limited to the requests that keyrings need. Tests change its fields so that it
+// gives false answers. A token is the name of its user.
 type server struct {
 	*httptest.Server
 
@@ -31,7 +31,7 @@ type server struct {
 	identities   map[string]*client.PublicIdentity // by fingerprint, also former ones
 	boxes        map[string]*box
 	// If the function lie is not nil, the server calls it at the start of each request, without holding mu. If lie
-	// returns true, the server does not respond itself.
+	// returns true, it has already responded, so the server does not handle the request.
 	lie func(w http.ResponseWriter, r *http.Request) (answered bool)
 
 	seen []seen

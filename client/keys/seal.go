@@ -36,9 +36,9 @@ func sealWith(salt [saltLen]byte, key []byte, label string, aad, text []byte) []
 		sealContext(label, salt[:], commit, aad))
 }
 
-// open decrypts a result of seal. It first compares the commitment, in constant time. Without the commitment, an
-// attacker could make a ciphertext that opens under two keys in AES-GCM. If the ciphertext in the argument sealed
-// cannot be opened, ok is false, whatever the reason.
+// open decrypts a result of seal. It first compares the commitment, in constant time. With AES-GCM alone, an attacker
+// could make a ciphertext that opens under two keys. The commitment prevents this. If the ciphertext in the argument
+// sealed cannot be opened, ok is false, whatever the reason.
 func open(key []byte, label string, aad, sealed []byte) (text []byte, ok bool) {
 	if len(sealed) < sealOverhead {
 		return nil, false

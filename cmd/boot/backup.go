@@ -170,7 +170,8 @@ func (c Config) readManifest(path string) (backup.Manifest, *sealing.ManifestAut
 	return manifest, authenticator, err
 }
 
-// inspect opens a connection to the configured database. The commands use this connection to examine the database.
+// inspect opens a connection to the configured database. The backup commands use this connection to examine the
+// database.
 func (c Config) inspect(ctx context.Context) (*postgres.Inspector, error) {
 	inspector, err := postgres.Inspect(ctx, string(c.DatabaseURL.Bytes()))
 	if err != nil {

@@ -36,9 +36,9 @@ func ReadEnvironment(environ []string) (config Config, unknown []string, err err
 	return config, unknown, errors.Join(mistakes...)
 }
 
-// gather finds the settings in environ. variables maps the name of each setting to its value. files holds the paths of
-// the files from which settings were read, under the names of these settings. The map variables also contains settings
-// with an empty value. The env package treats an empty value as not set.
+// gather finds the settings in environ. variables maps the name of each setting to its value. If a setting is in a
+// file, files maps the name of the setting to the path of this file. The map variables also contains settings with an
+// empty value. The env package treats an empty value as not set.
 func gather(environ []string) (variables, files map[string]string, unknown []string, mistakes []error) {
 	variables, files = make(map[string]string), make(map[string]string)
 	known := make(map[string]bool)

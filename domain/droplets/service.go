@@ -23,17 +23,17 @@ const (
 	lease = 2 * time.Minute
 	// buildTimeout limits the build of a droplet.
 	buildTimeout = 30 * time.Second
-	// tryTimeout limits how long a build tries one number after another because names or ports are taken. The rest of
-	// buildTimeout is enough to finish the other steps of the build, or to return an error that lists the numbers that
-	// could not be used.
+	// tryTimeout limits the time in which a build tries numbers. If the name or a port of a number is taken, the build
+	// tries the next number. The rest of buildTimeout is enough to finish the other steps of the build, or to return an
+	// error that lists the numbers.
 	tryTimeout = 20 * time.Second
 	// removeTimeout limits a removal or a rollback.
 	removeTimeout = 20 * time.Second
 	// listTimeout limits the time for the cleanup and the list of droplets together. With this limit, Lockbox answers a
 	// request within five seconds even if the host does not answer.
 	listTimeout = 4300 * time.Millisecond
-	// cleanupTimeout is the part of listTimeout that the cleanup may take. The rest is enough to list the droplets when
-	// a container cannot be removed.
+	// cleanupTimeout is the part of listTimeout that the cleanup may take. If a container cannot be removed, the
+	// remaining time is enough to list the droplets.
 	cleanupTimeout = 2 * time.Second
 	// auditTimeout limits the commit of an audit event after the request was cancelled.
 	auditTimeout = 5 * time.Second

@@ -10,8 +10,8 @@ import (
 )
 
 // Refused audits the refusal of an action if the policy in the package comment requires an event. The cause argument is
-// the refusal. Refused returns cause. If the event could not be committed, it returns cause joined with the error of
-// the commit. If cause is nil, Refused does nothing and returns nil.
+// the refusal. Refused returns cause. If the commit of the event failed, the result also contains the error of the
+// commit. If cause is nil, Refused does nothing and returns nil.
 //
 // After many equal refusals, Refused commits no further events and only counts the refusals; see [Gate.FlushRefusals].
 // Do not call it in a transaction: a rollback would not undo the event.

@@ -112,8 +112,8 @@ func replaceInvitation(ctx context.Context, repos ports.Repos, invitation domain
 }
 
 // proves reports whether code belongs to invitation. It computes the proof, which is a keyed digest, and compares it
-// with the stored proof. If SignedBy is zero, an older release made the stored proof. That release used the server key
-// of s.config.Digests.
+// with the stored proof. If SignedBy is zero, an older release made the stored proof, with the server key that
+// s.config.Digests uses.
 //
 // An attacker who can write to the database can change SignedBy, but has neither server key and cannot make a valid
 // proof.

@@ -78,7 +78,8 @@ func TestUndoWriteWithoutAReplacedVersion(t *testing.T) {
 
 var errNoConnection = errors.New("no connection")
 
-// undo undoes the write of a version of the entry.
+// undo calls UndoWrite for the entry. The argument written is the version that the write stored, and replaced is the
+// version before the write.
 func (b *boxed) undo(written, replaced uint64) error {
 	b.t.Helper()
 	access, err := b.Store.Read().Callers.Access(b.t.Context(), b.owner.Credential, "box")

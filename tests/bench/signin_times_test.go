@@ -62,7 +62,8 @@ func BenchmarkWrongSignIns(b *testing.B) {
 	}
 }
 
-// cast creates a user for each kind of wrong sign-in, and returns the TOTP secrets of those users that have one.
+// cast creates a user for each kind of wrong sign-in. Some of these users have a TOTP secret. cast returns these
+// secrets by username.
 func (s *server) cast(b *testing.B) map[string]string {
 	b.Helper()
 	secrets := make(map[string]string)

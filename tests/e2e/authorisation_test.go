@@ -144,7 +144,7 @@ type scene struct {
 	// before the request.
 	keyring    usecases.KeyringPlan
 	keyringTag string
-	// fingerprint is the fingerprint of the identity of the user in the field account.
+	// fingerprint belongs to the identity of the user that the field account names.
 	fingerprint string
 	// public is the identity that a request publishes.
 	public string
@@ -291,8 +291,8 @@ func (r *troupe) key(t *testing.T, s *scene, member bool) {
 	s.keyring = with(s.keyring, recipients...)
 }
 
-// cast returns a client that acts as the given actor. It also returns the actor's username, which is empty for
-// anonymous.
+// cast returns a client that acts as the given actor. It also returns the actor's username. For the actor "anonymous",
+// the username is empty.
 func (r *troupe) cast(t *testing.T, actor string, number int64) (client, string) {
 	t.Helper()
 	switch actor {

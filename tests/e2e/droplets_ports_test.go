@@ -14,8 +14,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// testPortsInUse verifies that an add skips a droplet number if its ports are in use. Another program or container may
-// use them. The other containers must remain unchanged.
+// testPortsInUse adds droplets while other programs and containers use some ports. A new droplet must not get a number
+// whose ports are in use. The other containers must remain unchanged.
 func testPortsInUse(t *testing.T, y *yard) {
 	y.root.box("ports")
 	y.root.share("ports", "manager", "createEntry")

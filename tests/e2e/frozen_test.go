@@ -66,9 +66,9 @@ func everyPath(t *testing.T, root client) (wait func(check func(name string, got
 	}
 }
 
-// TestASilentDatabase covers a network that loses all packets and a frozen database server. Every request must get 503
-// within longestRequest, and the server must report that it is not ready. It must also stop on SIGTERM within a few
-// more seconds.
+// TestASilentDatabase covers two cases: the network to the database loses all packets, and the database server is
+// frozen. Every request must get 503 within longestRequest, and the server must report that it is not ready. It must
+// also stop on SIGTERM within a few more seconds.
 func TestASilentDatabase(t *testing.T) {
 	t.Parallel()
 	for name, silence := range map[string]func(*killable, *pgtest.Proxy){
@@ -110,8 +110,8 @@ func TestASilentDatabase(t *testing.T) {
 	}
 }
 
-// TestLostConnections breaks all open connections to the database twice. New connections work. The server must recover
-// without a restart.
+// TestLostConnections breaks all open connections to the database, in two rounds. New connections work. The server must
+// recover without a restart.
 func TestLostConnections(t *testing.T) {
 	t.Parallel()
 	between := pgtest.NewProxy(t, startKillable(t).url())

@@ -195,8 +195,8 @@ func (c *cluster) awaitHealthy(ctx context.Context, limit time.Duration) error {
 // seconds.
 const repairAfter = 25 * time.Second
 
-// repair makes Patroni restart each standby that does not stream, as an operator would. Patroni 3.0.2 can leave a
-// standby without streaming if it started while the cluster had no primary.
+// repair kills each standby that does not stream, so that Patroni restarts it. An operator would also restart such a
+// standby. Patroni 3.0.2 can leave a standby without streaming if it started while the cluster had no primary.
 func (c *cluster) repair(ctx context.Context) {
 	members, err := c.members(ctx)
 	if err != nil {

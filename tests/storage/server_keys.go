@@ -237,8 +237,8 @@ func sealedTokens(f *fixture) {
 	})
 }
 
-// openTransactions verifies that the open transactions include those that have only read so far. Such a transaction can
-// still write.
+// openTransactions verifies that OpenTransactions also returns transactions that have only read so far. Such a
+// transaction can still write.
 func openTransactions(f *fixture) {
 	var during []string
 	f.do(func(ctx context.Context, repos ports.Repos) error {

@@ -81,7 +81,8 @@ func TestKubernetesNames(t *testing.T) {
 		out.String())
 }
 
-// TestCompareLongName compares objects whose paths would need a hundred megabytes.
+// TestCompareLongName compares objects in which a field with a long name has many members. The paths of all these
+// members would need a hundred megabytes.
 func TestCompareLongName(t *testing.T) {
 	t.Parallel()
 	name := strings.Repeat("a", 100_000)

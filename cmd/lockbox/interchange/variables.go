@@ -114,8 +114,8 @@ func (n Naming) Variable(field string) string {
 	return n.name([]string{field})
 }
 
-// lowerCaseNames are variables that programs look up in lower case. Some programs, such as curl, ignore such a variable
-// if its name is in upper case.
+// lowerCaseNames are variables that programs look up in lower case. Some programs ignore the name in upper case. For
+// example, curl ignores HTTP_PROXY.
 var lowerCaseNames = []string{"http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy"}
 
 // caseSensitivePrefixes are the prefixes of variables that Terraform, Packer, npm and Gradle read. In these programs,
@@ -152,8 +152,8 @@ func (n Naming) name(path []string) string {
 	return name
 }
 
-// isNameRune reports whether a variable name may contain a character (POSIX.1-2017, 3.235 Name). If digits is true, '0'
-// to '9' are permitted too. digits must be false for the first character of a name.
+// isNameRune reports whether the character c is permitted in a variable name (POSIX.1-2017, 3.235 Name). If digits is
+// true, '0' to '9' are permitted too. digits must be false for the first character of a name.
 func isNameRune(c rune, digits bool) bool {
 	return c == '_' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || digits && '0' <= c && c <= '9'
 }
