@@ -122,9 +122,9 @@ func (s *shares) tryAcquire(key string, amount int64) (*shareWaiter, error) {
 	return waiter, nil
 }
 
-// fits reports whether the amount fits into the free part of total and into the free part of the key's share. The empty
-// key has no share, so only total limits it. The caller must hold mu. This also applies to each method below that does
-// not lock mu itself.
+// fits reports whether the amount fits into the free part of total and into the free part of the key's share. For the
+// empty key, it checks only total. The caller must hold mu. This also applies to each method below that does not lock
+// mu itself.
 func (s *shares) fits(key string, own *share, amount int64) bool {
 	return s.used+amount <= s.total && (key == "" || own.used+amount <= s.perKey)
 }
