@@ -68,10 +68,10 @@ func (c *Client) ListAPIKeys(ctx context.Context) ([]APIKey, error) {
 	return fetch[[]APIKey](ctx, c, get("/api-keys"))
 }
 
-// RevokeAPIKey revokes an API key by its id from ListAPIKeys. If id is a whole key, RevokeAPIKey sends only the id
-// inside the key, because proxies log paths. Users can revoke only their own keys, and get ErrNotFound for any other
-// key. Admins can revoke every key. RevokeAPIKey returns ErrConflict (last_api_key) if the user would have no usable
-// key left.
+// RevokeAPIKey revokes an API key by its id from ListAPIKeys. The id is part of the request path, and proxies log
+// paths. If the argument id is a whole key, RevokeAPIKey therefore sends only the id that the key contains. Users can
+// revoke only their own keys, and get ErrNotFound for any other key. Admins can revoke every key. RevokeAPIKey returns
+// ErrConflict (last_api_key) if the user would have no usable key left.
 func (c *Client) RevokeAPIKey(ctx context.Context, id string) error {
 	return c.run(ctx, remove("/api-keys/{apiKey}", "api_key_not_found", apiKeyID(id)))
 }

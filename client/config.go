@@ -50,8 +50,8 @@ type Config struct {
 	// MaxRetryWait is the maximum wait before a retry, 10 s by default. If the server sends a longer wait in the header
 	// Retry-After, the call fails immediately. Error.RetryAfter then contains this longer wait.
 	MaxRetryWait time.Duration
-	// AttemptTimeout is the time limit of one attempt, including reading the response, 30 s by default. The context of
-	// a call limits the time of all attempts and waits together.
+	// AttemptTimeout limits the time of one attempt. This time includes reading the response. The default is 30 s. The
+	// context of a call limits the time of all attempts and waits together.
 	AttemptTimeout time.Duration
 	// MaxResponseBytes is the maximum size of a response body, 16 MiB by default.
 	MaxResponseBytes int64

@@ -29,9 +29,10 @@ func FromEnv() (*Client, error) {
 //	LOCKBOX_ENTRY_KEY        Entry
 //	LOCKBOX_API_ALLOW_HTTP   AllowHTTP: true or false
 //
-// Each variable can be read from a file instead, such as a mounted Kubernetes secret:
-// LOCKBOX_API_KEY_FILE=/run/secrets/key. One trailing line end in the file is ignored. The returned error joins one
-// ErrInvalid for each problem. Each ErrInvalid names the variable and does not contain its value.
+// The value of each variable can be in a file instead, such as a mounted Kubernetes secret. Name this file in a
+// variable that ends in _FILE: LOCKBOX_API_KEY_FILE=/run/secrets/key. One trailing line end in the file is ignored. The
+// returned error joins one ErrInvalid for each problem. Each ErrInvalid names the variable and does not contain its
+// value.
 func ConfigFromEnv() (Config, error) {
 	config, problems := readEnvironment()
 	if len(problems) > 0 {

@@ -40,7 +40,8 @@ type CounterState struct {
 // AttemptQuery selects any number of counters. Lock and Peek read all of them in one round trip.
 type AttemptQuery struct {
 	Counters []CounterKey
-	// KnownAddress is the key of an address to look up. Zero means that no address is looked up.
+	// KnownAddress is the key of an address, as passed to Remember. The query looks up whether this key is stored and
+	// has not expired. If KnownAddress is zero, it looks up no key.
 	KnownAddress domain.Digest
 	Now          time.Time
 	// If ReadUser is set, Lock also reads the user whose name is in the field User. This user need not exist. Peek

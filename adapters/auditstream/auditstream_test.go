@@ -123,7 +123,7 @@ func TestRestartsLoseNothing(t *testing.T) {
 }
 
 // TestOneOfManyServersDelivers runs several servers. Only the server with the lease delivers. When that server stops,
-// another server continues. If the server with the lease crashes instead, another server continues when the lease ends.
+// another server continues. If that server crashes instead, another server continues when the lease has expired.
 func TestOneOfManyServersDelivers(t *testing.T) {
 	t.Parallel()
 	l, to := openLog(t), &receiver{}

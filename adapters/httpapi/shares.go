@@ -122,8 +122,9 @@ func (s *shares) tryAcquire(key string, amount int64) (*shareWaiter, error) {
 	return waiter, nil
 }
 
-// fits reports whether the amount is free. The caller must hold mu. This also applies to each method below that does
-// not lock mu itself.
+// fits reports whether the amount fits into the free part of total and into the free part of the key's share. For the
+// empty key, it checks only total. The caller must hold mu. This also applies to each method below that does not lock
+// mu itself.
 func (s *shares) fits(key string, own *share, amount int64) bool {
 	return s.used+amount <= s.total && (key == "" || own.used+amount <= s.perKey)
 }
@@ -196,10 +197,9 @@ func (s *shares) release(key string, amount int64) {
 	s.forget(key, own)
 }
 
-// grant serves waiters in the order of arrival, while their amounts are free. It skips a waiter if the key of the
-// waiter would then use more than perKey. It stops at the first waiter whose amount does not fit into the free part of
-// total. It serves no smaller request behind this waiter, because such requests could delay a large request
-// indefinitely.
+// grant serves the waiters in the order of arrival. It skips a waiter if the key of the waiter would then use more than
+// perKey. It stops at the first waiter whose amount does not fit into the free part of total. It serves no smaller
+// request behind this waiter, because such requests could delay a large request indefinitely.
 func (s *shares) grant() {
 	blocked := false
 	s.queue = slices.DeleteFunc(s.queue, func(w *shareWaiter) bool {

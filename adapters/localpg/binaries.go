@@ -118,7 +118,8 @@ func appendSupported(ctx context.Context, found []binaries, dir string) []binari
 	return append(found, b)
 }
 
-// majorOf returns the major version in text such as "postgres (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)", or 0.
+// majorOf returns the major version in a text such as "postgres (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)". It
+// returns 0 if the text contains no version.
 func majorOf(version string) int {
 	_, after, _ := strings.Cut(version, "(PostgreSQL) ")
 	digits := strings.TrimRight(after, "\n")

@@ -120,7 +120,8 @@ func isPostmaster(pid int, data string) bool {
 		line, _ = exec.Command("ps", "-ww", "-o", "command=", "-p", number).Output() //nolint:gosec // pid is a number
 	}
 	// ps separates arguments by spaces, but a path may contain spaces too. The command line therefore cannot be split
-	// into arguments. Instead, search it for a part of the command line that launch builds.
+	// into arguments. Instead, check whether it contains the name of the program and then the option -D with the
+	// directory. launch passes this option first.
 	line = bytes.ReplaceAll(line, []byte{0}, []byte{' '})
 	return bytes.Contains(line, []byte("/postgres -D "+data+" "))
 }

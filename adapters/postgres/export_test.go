@@ -49,7 +49,8 @@ const CancelDelay = cancelDelay
 // MaxExaminedEvents is the number of events that a search reads for one page.
 const MaxExaminedEvents = maxExaminedEvents
 
-// KeptDeletedKeys is the number of rows that a box keeps for keys whose entries were swept; see keptDeletedKeys.
+// KeptDeletedKeys is the number of rows that a box keeps for entries that were permanently deleted; see
+// keptDeletedKeys.
 const KeptDeletedKeys = keptDeletedKeys
 
 // HotStatements returns the statements for reading and writing entries. The map keys describe the purposes of the

@@ -43,7 +43,7 @@ type fullServer struct {
 }
 
 const (
-	// discardInterval is the shortest time between two replacements of the idle connections by replaceIdle.
+	// discardInterval is the minimum time from one replacement of the idle connections to the next; see replaceIdle.
 	discardInterval = 2 * time.Second
 	// If the server refuses a connection because too many are open, the pool opens no connection for fullInterval.
 	fullInterval = time.Second

@@ -117,8 +117,8 @@ func (h *Holder) Adopt(ctx context.Context, c *client.Client, box string, key cl
 	return err
 }
 
-// opensEntries tries to decrypt up to three entries of a box with the given key. One box can hold entries under
-// different keys, so one match is enough.
+// opensEntries tries to decrypt up to three entries of a box with the given key. The entries of a box can be encrypted
+// under different keys. The key therefore need not decrypt each of them: one is enough.
 func opensEntries(ctx context.Context, c *client.Client, box string, key client.EncryptionKey) error {
 	names, err := c.ListEntries(ctx, box, "")
 	if err != nil {

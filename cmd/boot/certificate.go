@@ -29,7 +29,8 @@ type certificateFiles struct{ chain, key string }
 // concurrent use.
 type certificate struct {
 	files certificateFiles
-	// chain and key are the PEM texts of settings that do not name a file.
+	// chain and key are the PEM texts at the start of the server. A reload uses such a text again if its setting does
+	// not name a file.
 	chain, key []byte
 
 	mu      sync.Mutex // serializes reloads and guards digest

@@ -111,8 +111,8 @@ func TestDoctorChecksEverySecret(t *testing.T) {
 	}
 }
 
-// TestDoctorBackups checks the ages of backups and of verifications. doctor must ignore a forged manifest and a
-// manifest whose dump is missing.
+// TestDoctorBackups verifies that doctor reports a newest backup that is too old, and a last verification that is too
+// long ago or missing. doctor must ignore a forged manifest and a manifest whose dump is missing.
 func TestDoctorBackups(t *testing.T) {
 	t.Parallel()
 	config, _, err := ReadEnvironment([]string{"LOCKBOX_SECRET_KEY=" + doctorSecret})

@@ -28,8 +28,8 @@ type AccountsSignIn struct {
 //   - the code is wrong
 //   - the password is missing or wrong
 //
-// During a lockout, SignIn returns an error of kind RateLimited. There is one exception: if strangers caused the
-// lockout, a right password with a right code still signs in.
+// During a lockout, SignIn returns an error of kind RateLimited. There is one exception: if attempts from unknown
+// addresses caused the lockout, a user who sends the right password and the right code can still sign in.
 func (s Accounts) SignIn(ctx context.Context, by domain.Requester, in AccountsSignIn) (TokenPair, error) {
 	if in.Username == "" || in.Code == "" {
 		return TokenPair{}, domain.Refuse(domain.Invalid, "sign_in_incomplete",

@@ -24,8 +24,8 @@ type Authenticate struct {
 // wrong. It hashes the password in each of these cases. If the password is right but a required code is missing, the
 // error has the code totp_required.
 //
-// During a lockout, Authenticate returns an error of kind RateLimited. There is one exception: if strangers caused the
-// lockout, a right password with a right TOTP code still signs in.
+// During a lockout, Authenticate returns an error of kind RateLimited. There is one exception: if attempts from unknown
+// addresses caused the lockout, a user who sends the right password and the right TOTP code can still sign in.
 func (s *Service) Authenticate(ctx context.Context, by domain.Requester, in Authenticate) (token string, ends time.Time,
 	err error) {
 	password, err := domain.ParseGivenPassword(in.Password)

@@ -11,7 +11,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// offer sends a request of the box's owner to offer the box to a member.
+// offer offers the box to a member. The owner of the box is the caller.
 func (b *boxed) offer(to string) {
 	b.t.Helper()
 	require.NoError(b.t, b.Vault.TransferBox(b.t.Context(), b.owner, vault.TransferBox{Box: "box", NewOwner: to}))

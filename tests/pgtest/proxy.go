@@ -144,8 +144,8 @@ func (p *Proxy) accept(listener net.Listener) {
 	}
 }
 
-// forward copies until a side is closed or the pair is lost. After the pair is lost, forward passes on nothing: if
-// one side closes its connection, the other side does not notice.
+// forward copies until a side is closed or the pair is lost. After the pair is lost, forward copies nothing more. It
+// also does not tell one side that the other side has closed its connection.
 func (p *Proxy) forward(pair *proxyPair, from, to net.Conn) {
 	buffer := make([]byte, 32<<10)
 	for {

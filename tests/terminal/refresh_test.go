@@ -50,7 +50,7 @@ func TestConcurrentRefresh(t *testing.T) {
 }
 
 // Every token in TestRefresh and TestWrongClock expires before tokenLifetime has passed. The tests sleep for this time.
-// They cannot poll the server, because each request would refresh the token.
+// They cannot ask the server whether a token has expired, because each request would refresh the token.
 const tokenLifetime = 4 * time.Second
 
 // TestRefresh uses tokens with a lifetime of three seconds. Every command must refresh such a token.

@@ -56,8 +56,8 @@ func requireOneRemedy(t *testing.T, message string) {
 	}
 }
 
-// TestOneRemedy verifies that the message for each error in the API description does not repeat its remedy. Each key of
-// the map remedies must also be an error code of the API description or of package client.
+// TestOneRemedy checks the message of the terminal for each error in the API description: no message may state the same
+// remedy twice. Each key of the map remedies must also be an error code of the API description or of package client.
 func TestOneRemedy(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../../api/openapi.yaml")

@@ -6,7 +6,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestScan verifies that every split of a stream yields the same messages.
+// TestScan splits a stream into parts of one size, for every possible size. It verifies that scan finds the same
+// messages each time.
 func TestScan(t *testing.T) {
 	t.Parallel()
 	stream := []byte("B\x00\x00\x00\x08EEEE" + "E\x00\x00\x00\x04" + "S\x00\x00\x00\x04" + "Q\x00\x00\x00\x06x\x00")

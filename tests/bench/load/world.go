@@ -27,7 +27,7 @@ const passphraseBox = "passphrase"
 // BoxName returns the name of a numbered box.
 func BoxName(box int) string { return "box-" + strconv.Itoa(box) }
 
-// EntryKey returns the key of a numbered entry; keys sort by number.
+// EntryKey returns the key of a numbered entry. The alphabetical order of the keys is the order of the numbers.
 func EntryKey(entry int) string { return fmt.Sprintf("entry-%07d", entry) }
 
 // UserName returns the name of a numbered user.
