@@ -132,16 +132,10 @@ func (s *Store) EventLogSize(ctx context.Context) (int64, error) {
 	return bytes, translate(err)
 }
 
-<<<<<<< HEAD
-// keptDeletedKeys is how many rows of swept entries a box keeps. Such a row contains the last version number of the
-// deleted entry. If an entry with the same key is written again, its version numbers continue after that number. If the
-// row was removed, they continue after the highest version number of all rows that were removed from the box.
-=======
 // keptDeletedKeys is how many rows of swept entries a box keeps. An entry is swept if all its versions were deleted
 // permanently. Its row contains the last version number of its key. If the key is written again, its version numbers
 // continue after that number. If the row was removed, they continue after the highest version number of all rows that
 // were removed from the box.
->>>>>>> w-t5
 const keptDeletedKeys = 1000
 
 // DeleteRemovedEntries removes the versions of entries that were deleted before the given time, and marks the entries

@@ -64,7 +64,7 @@ func TestBenchmarkRuns(t *testing.T) {
 func TestBenchmarkFailsOnWrongAnswers(t *testing.T) {
 	t.Parallel()
 	for spoil, finds := range map[string]string{
-		"values": `is at version \d+ and not 1`,
+		"values": `is at version \d+ instead of 1`,
 		"record": `[1-9]\d* reads were answered and 0 were audited`,
 	} {
 		said, figures, err := harness(t, "-spoil", spoil, "-scenario", "read,write")
