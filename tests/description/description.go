@@ -86,8 +86,9 @@ func Parse(text []byte) (*Description, error) {
 	return d, nil
 }
 
-// Check returns an error that names the first difference between an exchange and the description, or nil. If the server
-// refused the request, Check examines only the response, because tests send invalid requests on purpose.
+// Check compares an exchange with the description. It returns an error that names the first difference, or nil if there
+// is none. If the server refused the request, Check examines only the response, because tests send invalid requests on
+// purpose.
 func (d *Description) Check(e Exchange) error {
 	route, parameters := d.find(e.Request)
 	input := &openapi3filter.RequestValidationInput{
