@@ -210,8 +210,8 @@ func (d *Description) always(status int, response string) *openapi3.Operation {
 		openapi3.WithName(strconv.Itoa(status), d.Document.Components.Responses[response].Value))}
 }
 
-// inAccountsAPI returns its second argument for a request of the accounts API, and its third argument for any other
-// request. The accounts API has its own error format.
+// inAccountsAPI returns the argument yes for a request of the accounts API, and the argument no for any other request.
+// The accounts API has its own error format.
 func inAccountsAPI[T any](r *http.Request, yes, no T) T {
 	if r.URL.Path == accountsPath || strings.HasPrefix(r.URL.Path, accountsPath+"/") {
 		return yes
