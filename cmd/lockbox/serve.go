@@ -12,7 +12,7 @@ import (
 )
 
 // serveCommand runs the server. With --create-secret, it first creates the secret of a new installation, unless the
-// file LOCKBOX_SECRET_KEY_FILE exists already. Docker Compose uses this flag.
+// file that LOCKBOX_SECRET_KEY_FILE names exists already. Docker Compose uses this flag.
 func serveCommand() *cobra.Command {
 	var createSecret bool
 	command := &cobra.Command{
