@@ -110,7 +110,7 @@ type DropletVault interface {
 	// UndoWrite undoes the write of a version, with an audit event. It does not check the permissions of the requester.
 	// It stores the replaced version again as the newest version. The value stays sealed under its original key. If the
 	// argument "replaced" is 0, UndoWrite deletes the entry, because no version was replaced. If the entry was changed
-	// after the write, UndoWrite does nothing. A repeated call is therefore safe.
+	// after the write, UndoWrite does nothing. The first call is such a change, so a second call is safe.
 	UndoWrite(ctx context.Context, by domain.Requester, written domain.VersionRef, replaced uint64) error
 }
 

@@ -53,7 +53,7 @@ func scanDroplet(row pgx.Row) (domain.DropletRecord, error) {
 	return record, err
 }
 
-// NoteEntry changes nothing if the record is abandoned.
+// NoteEntry does not change an abandoned record. It then returns domain.ErrDropletAbandoned.
 func (r dropletRecords) NoteEntry(ctx context.Context, id domain.DropletID, entry domain.Entry,
 	replaced uint64) error {
 	tag, err := r.q.Exec(ctx, `UPDATE droplets SET box_id = $2, entry_key = $3, entry_version = $4, entry_replaced = $5

@@ -67,8 +67,8 @@ func suppressed(event *domain.Event) pgtype.Int4 {
 	return pgtype.Int4{Int32: count, Valid: count > 0}
 }
 
-// queueEvent adds the INSERT of one event to the batch. The caller sends the batch with q. If q is a transaction, the
-// event is counted only after the commit.
+// queueEvent adds the INSERT of one event to the batch. The caller must then send this batch through q. If q is a
+// transaction, the event is counted only after the commit.
 func queueEvent(q querier, batch *pgx.Batch, event domain.Event) {
 	if t, inside := q.(*transaction); inside {
 		t.events = append(t.events, event)

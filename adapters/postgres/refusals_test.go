@@ -167,8 +167,8 @@ func randomName() string {
 	return hex.EncodeToString(random)
 }
 
-// TestAFullServerMakesRequestsWait limits the connections of the server to fewer than the size of the pool. Requests
-// must wait for a free connection, and must not fail.
+// TestAFullServerMakesRequestsWait limits the open connections to the database. The limit is lower than the size of the
+// pool. Requests must wait for a free connection, and must not fail.
 func TestAFullServerMakesRequestsWait(t *testing.T) {
 	t.Parallel()
 	between := pgtest.NewProxy(t, pgtest.New(t))

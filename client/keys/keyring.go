@@ -193,7 +193,7 @@ func wrapInfo(place Place, key KeyID, recipient Fingerprint) []byte {
 		[]byte{byte(place.Mode)}, key[:], recipient[:])
 }
 
-// linesDigest returns the hash of the recipients, which must be sorted by fingerprint.
+// linesDigest returns the hash of the recipients. The recipients must be sorted by fingerprint.
 func linesDigest(recipients []Recipient) [32]byte {
 	lines := make([]byte, 0, len(recipients)*(16+32+32))
 	for _, each := range recipients {

@@ -8,7 +8,7 @@ import (
 )
 
 // lockFile always returns an error, because this package does not implement file locks for this operating system. A
-// Memory in files needs such locks.
+// Memory that is stored in files needs such locks.
 func lockFile(path string) (unlock func(), err error) {
 	return nil, &os.PathError{Op: "lock", Path: path, Err: errors.ErrUnsupported}
 }

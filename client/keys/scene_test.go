@@ -119,7 +119,7 @@ func (s *scene) replaceWrapped(wrapped []byte) {
 	})
 }
 
-// wrappedFor returns the wrapped key of a person.
+// wrappedFor returns the copy of the box key that a keyring contains for a person. The copy is encrypted.
 func wrappedFor(t *testing.T, o *Opened, p *person) []byte {
 	t.Helper()
 	r, ok := o.Recipient(p.id.Fingerprint())

@@ -11,8 +11,8 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/boot"
 )
 
-// serveCommand runs the server. With --create-secret, it first creates the secret of a new installation if there is
-// none. Docker Compose uses this flag.
+// serveCommand runs the server. With --create-secret, it first creates the secret of a new installation, unless the
+// file that LOCKBOX_SECRET_KEY_FILE names exists already. Docker Compose uses this flag.
 func serveCommand() *cobra.Command {
 	var createSecret bool
 	command := &cobra.Command{

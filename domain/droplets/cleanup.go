@@ -116,7 +116,7 @@ func (s *Service) removeAll(ctx context.Context, by domain.Requester, claimed do
 
 // undoKeyEntry deletes the entry that contains a droplet's private key, if the build was complete. For an incomplete
 // build, it restores the value that the key replaced. It changes nothing if the key was not stored, or if the entry has
-// changed since the key was stored. A repeated call is therefore safe.
+// changed since the key was stored. The first call is such a change, so a second call is safe.
 func (s *Service) undoKeyEntry(ctx context.Context, by domain.Requester, record domain.DropletRecord) error {
 	switch {
 	case record.VersionRef.IsZero():

@@ -80,8 +80,9 @@ func (s *Service) Authenticate(ctx context.Context, by domain.Requester, in Auth
 	return s.openSession(ctx, by, attempt, claimed.User, opened)
 }
 
-// refuseSignIn audits the refusal of a sign-in with wrong credentials and returns it. If the attempt was allowed during
-// a lockout, it returns [gate.Attempt.Refusal] instead, so that the client cannot find out which credential was wrong.
+// refuseSignIn audits the refusal of a sign-in with wrong credentials, and returns this refusal. If the attempt took
+// place during a lockout, it returns [gate.Attempt.Refusal] instead, so that the client cannot find out which
+// credential was wrong.
 func (s *core) refuseSignIn(ctx context.Context, attempt gate.Attempt, event domain.Event, refusal error) error {
 	err := s.gate.Refused(ctx, event, refusal)
 	if attempt.Locked() && errors.Is(err, refusal) {

@@ -79,7 +79,7 @@ func (s *core) changeOwnIdentity(ctx context.Context, by domain.Requester, calle
 	})
 }
 
-// putLocked seals a locked identity under the server key for accounts and stores it.
+// putLocked seals a locked identity under the server key for accounts. It then stores the sealed identity.
 func (s *core) putLocked(ctx context.Context, repos ports.Repos, identity domain.Identity, locked []byte) error {
 	key, sealed, err := s.config.Sealer.SealAccount(ctx, ports.LockedIdentityPurpose, identity.User, locked)
 	if err != nil {
@@ -94,9 +94,9 @@ func (s *core) putLocked(ctx context.Context, repos ports.Repos, identity domain
 	})
 }
 
-// dropLocked deletes the locked identity of a user. Call it when an admin or an operator sets the user's password. They
-// know the new password, so they could otherwise sign in as the user and fetch the locked identity. If the user had a
-// locked identity, dropLocked appends event to the audit log.
+// dropLocked deletes the locked identity of a user. Call it when an admin or an operator sets the user's password. The
+// admin or operator knows the new password, and could otherwise sign in as the user and fetch the locked identity. If
+// the user had a locked identity, dropLocked appends event to the audit log.
 func dropLocked(ctx context.Context, repos ports.Repos, user domain.UserID, event domain.Event) error {
 	deleted, err := repos.Identities.DeleteLocked(ctx, user)
 	if err != nil || !deleted {

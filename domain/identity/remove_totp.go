@@ -9,7 +9,7 @@ import (
 
 // RemoveTOTP deletes a user's TOTP secrets and recovery codes. Users who remove their own confirmed secret must send a
 // code. Admins who remove the secrets of another user need no code, so that they can help users who have lost their
-// phones. Only the owner can remove the owner's secrets.
+// phones. If the user is the owner of the system, no other user can remove the secrets.
 //
 // Errors:
 //

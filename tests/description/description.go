@@ -86,8 +86,9 @@ func Parse(text []byte) (*Description, error) {
 	return d, nil
 }
 
-// Check returns an error that names the first difference between an exchange and the description, or nil. If the server
-// refused the request, Check examines only the response, because tests send invalid requests on purpose.
+// Check compares an exchange with the description. It returns an error that names the first difference, or nil if there
+// is none. If the server refused the request, Check examines only the response, because tests send invalid requests on
+// purpose.
 func (d *Description) Check(e Exchange) error {
 	route, parameters := d.find(e.Request)
 	input := &openapi3filter.RequestValidationInput{
@@ -209,8 +210,8 @@ func (d *Description) always(status int, response string) *openapi3.Operation {
 		openapi3.WithName(strconv.Itoa(status), d.Document.Components.Responses[response].Value))}
 }
 
-// inAccountsAPI returns its second argument for a request of the accounts API, and its third argument for any other
-// request. The accounts API has its own error format.
+// inAccountsAPI returns the argument yes for a request of the accounts API, and the argument no for any other request.
+// The accounts API has its own error format.
 func inAccountsAPI[T any](r *http.Request, yes, no T) T {
 	if r.URL.Path == accountsPath || strings.HasPrefix(r.URL.Path, accountsPath+"/") {
 		return yes

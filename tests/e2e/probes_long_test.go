@@ -64,8 +64,8 @@ func TestKeysAreNotProbedWithoutAnEvent(t *testing.T) {
 				}
 			}
 			for key, answer := range answers {
-				// An answer reveals the state of its key if it differs from the answer for the unused key. A 404
-				// reveals that a key is unused, but 400 encryption_key_required does not.
+				// If the answer for a key differs from the answer for the unused key, this answer reveals the state of
+				// the key. A 404 reveals that a key is unused, but 400 encryption_key_required does not.
 				differs := answer != answers["unused"] || key == "unused" && answer[:3] == "404"
 				if differs && (answers["used"] != answers["unused"] || answers["deleted"] != answers["unused"]) {
 					assert.True(t, audited[key], "%s %v %s: %v", probe.name, permissions, key, answers)

@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSessionsEnd covers the actions that end all sessions of a user. They must end the sessions of both APIs. Each
-// replica must refuse the next request with such a session.
+// TestSessionsEnd covers the actions that end all sessions of a user. Each action must end the user's sessions in both
+// APIs. Each replica must refuse the next request with such a session.
 func TestSessionsEnd(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, readCommitted)

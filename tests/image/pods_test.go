@@ -60,8 +60,8 @@ func newNode(t *testing.T) node {
 	return n
 }
 
-// command returns the command that runs a container as a process. In its arguments and environment, command replaces
-// mount points by folders of the node, and the address of the Service by localhost.
+// command returns the command that runs a container as a process. In the arguments and the environment of the
+// container, it replaces mount points by folders of the node, and the address of the Service by localhost.
 func (n node) command(c container) *exec.Cmd {
 	n.t.Helper()
 	adapt := strings.NewReplacer("/run/", n.dir+"/run/", "/config", n.dir+"/config", "/shared", n.dir+"/shared",

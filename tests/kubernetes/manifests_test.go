@@ -122,7 +122,7 @@ func checkContains(t *testing.T, path string, want, got any) {
 		}
 	case []any:
 		elements, _ := got.([]any)
-		// The server adds tolerations to each pod.
+		// The API server adds tolerations to each pod.
 		if strings.HasSuffix(path, ".tolerations") && len(elements) > len(want) {
 			elements = elements[:len(want)]
 		}

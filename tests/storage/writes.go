@@ -177,8 +177,8 @@ func writerDoesNotWait(f *fixture) {
 	require.True(f, f.store(locked), "after the lock was released")
 }
 
-// writerReservation verifies a conditional write to a box with a limit. The write must be stored only if the entry's
-// reservation is large enough for the new version.
+// writerReservation verifies a conditional write to a box whose storage is limited. The write must be stored only if
+// the entry's reservation is large enough for the new version.
 func writerReservation(f *fixture) {
 	o := f.office()
 	f.write(o, "entry", "first", 0)

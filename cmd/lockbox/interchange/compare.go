@@ -70,8 +70,8 @@ func leavesOf(value Value) leaves {
 	return found
 }
 
-// collect adds the leaves of the value at a path, recursively. An empty object inside another object is also a leaf, so
-// that Compare reports when it is removed.
+// collect adds all leaves of a value, recursively. The argument path is the path of the value. An empty object inside
+// another object is also a leaf, so that Compare reports when it is removed.
 func (l *leaves) collect(path []string, value Value) {
 	if value.isObject && len(value.members) > 0 && l.canExpand(path, value) {
 		for _, each := range value.members {

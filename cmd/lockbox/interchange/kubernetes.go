@@ -68,7 +68,8 @@ func WriteKubernetes(out io.Writer, secret Secret, variables []Variable) error {
 		"type", yamlName("Opaque"), "data", data))
 }
 
-// secretData returns the YAML mapping for the field data of a Secret. It checks the limits of Kubernetes.
+// secretData returns the YAML mapping for the field data of a Secret. It returns an error if the variables exceed a
+// limit of Kubernetes.
 func secretData(variables []Variable) (*yaml.Node, error) {
 	// Count the bytes of the values before base64 encoding, as the API server of Kubernetes does.
 	data, size := &yaml.Node{Kind: yaml.MappingNode}, 0

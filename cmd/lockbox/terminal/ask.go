@@ -41,7 +41,8 @@ type secretQuestion struct {
 	flag string
 }
 
-// secret reads one line of standard input, or asks at the terminal.
+// secret reads a secret. If question.fromStdin is true, it reads one line of standard input. Otherwise, it asks at the
+// terminal.
 func (s *session) secret(ctx context.Context, question secretQuestion) (client.Secret, error) {
 	var text string
 	var err error

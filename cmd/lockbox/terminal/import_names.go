@@ -10,10 +10,10 @@ import (
 // maxNamed is the maximum number of names that a warning lists. A longer list would hide the warning.
 const maxNamed = 5
 
-// warnOfNames warns about names in a file if lockbox run and lockbox export refuse or change these names. The user
-// therefore learns of a missing variable at the import, and not when a program runs without it. If isDotenv is true,
-// the file is a .env file, and its names are already names of variables. Names in JSON and YAML files are usually not
-// names of variables, so a changed name causes no warning.
+// warnOfNames warns about names in a file that lockbox run and lockbox export refuse or change. The user therefore
+// learns of a missing variable at the import, and not when a program runs without it. If isDotenv is true, the file is
+// a .env file, and its names are already names of variables. Names in JSON and YAML files are usually not names of
+// variables, so a changed name causes no warning.
 func (s *session) warnOfNames(value interchange.Value, key string, isDotenv, each bool) {
 	if isDotenv {
 		s.warnOfRenamed(value, each)
