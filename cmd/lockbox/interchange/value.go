@@ -35,8 +35,9 @@ type Value struct {
 type member struct {
 	name  string
 	value Value
-	// damaged is "" for most members. If the name in the JSON contains half of a surrogate pair, the decoder replaces
-	// this half. The field called name is then wrong, and damaged has the text of the name in the JSON, without quotes.
+	// If the name in the JSON contains half of a surrogate pair, the decoder replaces this half, and the field called
+	// name is wrong. damaged then contains the text of the name in the JSON, without quotes. For all other members,
+	// damaged is "".
 	damaged string
 }
 
