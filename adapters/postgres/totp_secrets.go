@@ -74,8 +74,8 @@ func (r totpSecrets) Get(ctx context.Context, user domain.UserID, pending bool) 
 }
 
 const (
-	// acceptStep compares and sets the step in one UPDATE. If several servers receive the same TOTP code, only one of
-	// them accepts it.
+	// acceptStep is one UPDATE that compares the step with the last accepted step and stores it. Therefore, if
+	// several servers receive the same TOTP code, only one of them accepts it.
 	acceptStep = `UPDATE one_time_codes SET last_step = $2, confirmed_at = COALESCE(confirmed_at, $3)
 		WHERE id = $1 AND last_step < $2`
 	// spendRecovery deletes the recovery code. If several servers receive the same code, only one of them deletes the

@@ -313,7 +313,7 @@ func (v Value) Plain() string {
 }
 
 // Field returns the value at a path of names joined with dots, such as db.password. For an element of an array, the
-// name is the index, which begins at 0. A name that itself contains dots can only be the last name of a path.
+// name is the index, which begins at 0. If a name itself contains dots, it must be the last name of the path.
 func (v Value) Field(path string) (Value, error) {
 	found, exists := v.field(path)
 	if !exists {
@@ -323,7 +323,7 @@ func (v Value) Field(path string) (Value, error) {
 }
 
 // field first looks for a member whose name is the whole path, and then for a member whose name is the first part of
-// the path. A name that contains dots can therefore only be the last name of a path.
+// the path. If a name contains dots, it must therefore be the last name of the path.
 func (v Value) field(path string) (Value, bool) {
 	if found, exists := v.element(path); exists {
 		return found, true
