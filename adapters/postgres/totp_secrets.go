@@ -166,7 +166,8 @@ func (r sealedRows) PlainRecoveryCodes(ctx context.Context, user domain.UserID,
 	})
 }
 
-// Like ReplaceEnvelope, KeyRecoveryCode changes the row only if its hash is still the hash that the caller has read.
+// KeyRecoveryCode changes the row only if the row still has the hash that the caller has read. The comment on
+// ReplaceEnvelope gives the reason.
 func (r sealedRows) KeyRecoveryCode(ctx context.Context, was ports.PlainRecoveryCode, key domain.ServerKeyID,
 	digest domain.Digest) (bool, error) {
 	tag, err := r.q.Exec(ctx, `UPDATE recovery_codes SET key_id = $3, hash = $4

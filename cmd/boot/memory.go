@@ -95,9 +95,10 @@ func controlGroupLimit(root string) int64 {
 	return lowest
 }
 
-// lowestLimit returns the lowest memory limit among a control group and its parent groups. Each group is a folder below
-// mount. file is the name of the file that contains the limit. In a container, the folder of the group may be missing.
-// The file with the limit of the container is then directly in mount.
+// lowestLimit returns the lowest of the memory limits that apply to a control group: its own limit and the limits of
+// its parent groups. Each group is a folder below mount. file is the name of the file that contains the limit. In a
+// container, the folder of the group may be missing. The file with the limit of the container is then directly in
+// mount.
 func lowestLimit(mount, group, file string) int64 {
 	lowest := int64(math.MaxInt64)
 	for group = path.Clean("/" + group); ; group = path.Dir(group) {
