@@ -165,8 +165,8 @@ func (s *Store) lookUp(ctx context.Context, input lookup) (ports.EntrySnapshot, 
 	return result.EntrySnapshot, translate(err)
 }
 
-// CheckCurrent compares the timeline on which the lookup ran with the highest timeline that the store has seen. See
-// ports.EntryReader.
+// CheckCurrent returns an error if the lookup ran on a timeline that is not the highest timeline that the store has
+// seen. See ports.EntryReader.
 func (s *Store) CheckCurrent(snapshot ports.EntrySnapshot) error {
 	if snapshot.Timeline == 0 || snapshot.Timeline == s.pool.connector.timeline.Load() {
 		return nil
