@@ -121,8 +121,8 @@ func parseObject(decoder *json.Decoder, text []byte, path []string) (Value, erro
 		if raw := text[before:decoder.InputOffset()]; hasHalfPair(raw) {
 			each.damaged = string(bytes.Trim(raw, "\", \t\r\n"))
 		}
-		// All members of the object share the array of the slice path. The full slice expression makes append copy it,
-		// so that no member overwrites the path of another one.
+		// The paths of all members begin with the slice path. Without the full slice expression, append could write the
+		// names of two members into the same array, and one name would overwrite the other.
 		inside := append(path[:len(path):len(path)], each.label())
 		if seen[each.label()] {
 			return Value{}, fmt.Errorf("duplicate name %s", quotePath(inside))
