@@ -147,9 +147,8 @@ const (
 	releaseAbove = 4 << 20
 )
 
-// releaseMemory returns unused memory to the operating system after a burst of requests. The Go runtime itself waits
-// several minutes before it returns unused memory. Until then, the memory counts towards the limit of the control
-// group.
+// releaseMemory returns unused memory to the operating system after a burst of requests. The Go runtime itself returns
+// unused memory only after several minutes. Until then, the memory counts towards the limit of the control group.
 func (a *App) releaseMemory(ctx context.Context) {
 	samples := []runtimemetrics.Sample{
 		{Name: "/memory/classes/heap/free:bytes"},
