@@ -35,7 +35,8 @@ var (
 	ErrConflict = errors.New("conflict")
 	// ErrPrecondition means that the entry does not meet the condition in IfMatch or IfNoneMatch. Nothing was written.
 	ErrPrecondition = errors.New("precondition failed")
-	// ErrNotModified means that ReadOptions.IfNoneMatch is the number of the version to read. The server sent no value.
+	// ErrNotModified means that the caller already has the version or the keyring, because IfNoneMatch names it. The
+	// server therefore sent no content.
 	ErrNotModified = errors.New("not modified")
 	// ErrTooLarge means that the request exceeds a size limit of the server.
 	ErrTooLarge = errors.New("too large")

@@ -31,9 +31,9 @@ func (c *Client) Unmarshal(ctx context.Context, settings any) error {
 }
 
 // UnmarshalEntry reads an entry and decodes it into settings, which must be a non-nil pointer. It follows the rules of
-// encoding/json: json tags apply, names match in any letter case, and names that match no field are ignored. A field
-// that is absent or null in the entry keeps its value. Set defaults in settings before the call. Use [Duration] for
-// values such as "5s" and [Secret] for values that must not be printed.
+// encoding/json: json tags apply, names match in any letter case, and names that match no field are ignored. If a field
+// is absent or null in the entry, the field in settings keeps its value. To set defaults, assign them to settings
+// before the call. Use [Duration] for values such as "5s" and [Secret] for values that must not be printed.
 //
 // On an error, settings is unchanged. If a value has the wrong type, the error is ErrInvalid (wrong_type). Error.Field
 // then names the field of settings, such as "Database.Port". Before Go 1.27, the name is spelled as in the struct;

@@ -78,8 +78,8 @@ type EntryCipher interface {
 	//   - A TamperedError when the key is right but the ciphertext was damaged or tampered with.
 	//   - ErrStaleServerKey when the envelope's server key is not in memory.
 	Open(place Place, sealed SealedValue) ([]byte, error)
-	// Fits reports whether the envelope was sealed under this key, without opening the value. It returns false if
-	// the cipher has no key that was derived with the parameters of the envelope.
+	// Fits reports whether the envelope was sealed under the cipher's key. It does not open the value. It returns false
+	// if the cipher has no key that was derived with the parameters of the envelope.
 	Fits(at Sealed) bool
 	// Clear overwrites the derived keys. After Clear, the cipher can neither seal nor open a value.
 	Clear()

@@ -76,9 +76,9 @@ func (accountsAPI) token(r *request) (string, error) {
 	return tokens[0], nil
 }
 
-// checkBody reads a body that the token method has not searched completely. It returns an error if the token in this
-// body differs from the token in the header. A body that is too large or malformed causes no error here. The handler
-// returns an error when it decodes such a body.
+// checkBody reads a body that is larger than 16 KiB, because the token method does not search all of such a body. It
+// returns an error if the token in this body differs from the token in the header. A body that is too large or
+// malformed causes no error here. The handler returns an error when it decodes such a body.
 func (accountsAPI) checkBody(r *request) error {
 	if r.token == "" {
 		return nil

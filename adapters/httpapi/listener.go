@@ -131,9 +131,10 @@ func (l *tlsListener) Close() error {
 	return l.Listener.Close()
 }
 
-// answeringConn is a connection of HTTP/1. It stores the beginning of the current request, so that it can answer a
-// request that the HTTP server cannot parse. It also distinguishes a client that has only closed its sending side from
-// a client that has left; see half_close.go. It is safe for concurrent use, as the HTTP server requires.
+// answeringConn is a connection of HTTP/1. If the HTTP server cannot parse a request, answeringConn makes the response;
+// see Write. For this purpose, it stores the beginning of the current request. It also distinguishes a client that has
+// only closed its sending side from a client that has left; see half_close.go. It is safe for concurrent use, as the
+// HTTP server requires.
 type answeringConn struct {
 	net.Conn
 	// socket is the connection of the operating system, below TLS.

@@ -205,9 +205,9 @@ func (p *Pool) acquire(ctx context.Context, use ports.Workload, j *job) error {
 // enqueue adds the job to the queue of its workload and starts the jobs for which memory and cores are free.
 //
 // Each job gets a number, which is called its round. The queue is sorted by round, as in start-time fair queueing
-// (Goyal, Vin, Cheng, SIGCOMM 1996). The lowest possible round of a new job is the round of the job that was granted
-// last. If other jobs of the same origin wait, the round of the new job is one more than the highest round among them.
-// An origin with many waiting jobs therefore delays another origin by only one job.
+// (Goyal, Vin, Cheng, SIGCOMM 1996). The round of a new job is at least the round of the job that was granted last. If
+// other jobs of the same origin wait, the round of the new job is one more than the highest round among them. An origin
+// with many waiting jobs therefore delays another origin by only one job.
 func (p *Pool) enqueue(ctx context.Context, use ports.Workload, j *job) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -29,7 +29,7 @@ type Diagnosis struct {
 	// the standbys for which a commit may wait. It is -1 if the role is not allowed to see this information.
 	SyncNames              string
 	Standbys, SyncStandbys int
-	// SyncCommit is the parameter synchronous_commit for the role of the URL.
+	// SyncCommit is the value of the parameter synchronous_commit for the role in the URL.
 	SyncCommit string
 	// FreeConnections is the maximum number of connections of all ordinary roles together. Connections that are open
 	// now are not subtracted from it.

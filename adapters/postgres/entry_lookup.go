@@ -14,8 +14,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// A lookup finds the caller, the box, the caller's membership, the entry and one version in a
-// single statement. Concurrent lookups share a statement.
+// A lookup finds the caller, the box, the caller's membership, the entry and one version in a single SQL statement.
+// Several concurrent lookups can share one statement.
 
 const (
 	versionColumns = `, v.version, v.sealed_as, v.key_id, v.envelope, v.box_key_id, v.created_at`
@@ -165,8 +165,8 @@ func (s *Store) lookUp(ctx context.Context, input lookup) (ports.EntrySnapshot, 
 	return result.EntrySnapshot, translate(err)
 }
 
-// CheckCurrent compares the timeline on which the lookup ran with the highest timeline that the store has seen. See
-// ports.EntryReader.
+// CheckCurrent returns an error if the lookup ran on a timeline that is not the highest timeline that the store has
+// seen. If the timeline of the lookup is unknown, CheckCurrent returns nil. See ports.EntryReader.
 func (s *Store) CheckCurrent(snapshot ports.EntrySnapshot) error {
 	if snapshot.Timeline == 0 || snapshot.Timeline == s.pool.connector.timeline.Load() {
 		return nil

@@ -218,8 +218,8 @@ func (s *Store) probeAgain(ctx context.Context) error {
 }
 
 // within calls the function in the argument work, and returns its result. If ctx ends first, the result is an error of
-// kind Unavailable, and the function continues in the background. A statement on a dead connection may return up to two
-// seconds after its context has ended.
+// kind Unavailable, and the function continues in the background. within does not wait for the function, because a
+// statement on a dead connection may return up to two seconds after its context has ended.
 func within[T any](ctx context.Context, work func() (T, error)) (T, error) {
 	type outcome struct {
 		result T

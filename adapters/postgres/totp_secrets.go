@@ -74,8 +74,8 @@ func (r totpSecrets) Get(ctx context.Context, user domain.UserID, pending bool) 
 }
 
 const (
-	// acceptStep compares and sets the step in one UPDATE. If several servers receive the same TOTP code, only one of
-	// them accepts it.
+	// acceptStep is one UPDATE that compares the step with the last accepted step and stores it. Therefore, if
+	// several servers receive the same TOTP code, only one of them accepts it.
 	acceptStep = `UPDATE one_time_codes SET last_step = $2, confirmed_at = COALESCE(confirmed_at, $3)
 		WHERE id = $1 AND last_step < $2`
 	// spendRecovery deletes the recovery code. If several servers receive the same code, only one of them deletes the
@@ -166,7 +166,8 @@ func (r sealedRows) PlainRecoveryCodes(ctx context.Context, user domain.UserID,
 	})
 }
 
-// Like ReplaceEnvelope, KeyRecoveryCode changes the row only if its hash is still the hash that the caller has read.
+// KeyRecoveryCode changes the row only if the row still has the hash that the caller has read. The comment on
+// ReplaceEnvelope gives the reason.
 func (r sealedRows) KeyRecoveryCode(ctx context.Context, was ports.PlainRecoveryCode, key domain.ServerKeyID,
 	digest domain.Digest) (bool, error) {
 	tag, err := r.q.Exec(ctx, `UPDATE recovery_codes SET key_id = $3, hash = $4

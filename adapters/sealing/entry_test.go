@@ -293,7 +293,7 @@ func TestNewEntrySealerRefuses(t *testing.T) {
 	}
 }
 
-// TestNothingPrints checks that logging a key ring, a sealer or a cipher reveals no key.
+// TestNothingPrints checks that printing a Keyring, a sealer or a cipher reveals no key.
 func TestNothingPrints(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -228,7 +228,7 @@ type settingMistake struct{ setting, text string }
 func (m *settingMistake) Error() string { return m.text }
 
 // mistake returns an error about a setting. name is the name of the setting without the prefix LOCKBOX_. The message
-// consists of the full name and rule, for example "LOCKBOX_DRAIN_DELAY must be from 0s to 5m".
+// consists of the full name and the rule, for example "LOCKBOX_DRAIN_DELAY must be from 0s to 5m".
 func mistake(name, rule string) error {
 	return &settingMistake{setting: prefix + name, text: prefix + name + " " + rule}
 }

@@ -95,9 +95,10 @@ func controlGroupLimit(root string) int64 {
 	return lowest
 }
 
-// lowestLimit returns the lowest memory limit among a control group and its parent groups. Each group is a folder below
-// mount. file is the name of the file that contains the limit. In a container, the folder of the group may be missing.
-// The file with the limit of the container is then directly in mount.
+// lowestLimit returns the lowest of the memory limits that apply to a control group: its own limit and the limits of
+// its parent groups. Each group is a folder below mount. file is the name of the file that contains the limit. In a
+// container, the folder of the group may be missing. The file with the limit of the container is then directly in
+// mount.
 func lowestLimit(mount, group, file string) int64 {
 	lowest := int64(math.MaxInt64)
 	for group = path.Clean("/" + group); ; group = path.Dir(group) {
@@ -147,7 +148,7 @@ const (
 )
 
 // releaseMemory returns unused memory to the operating system after a burst of requests. The Go runtime itself returns
-// unused memory only after minutes. Until then, the memory counts towards the limit of the control group.
+// unused memory only after several minutes. Until then, the memory counts towards the limit of the control group.
 func (a *App) releaseMemory(ctx context.Context) {
 	samples := []runtimemetrics.Sample{
 		{Name: "/memory/classes/heap/free:bytes"},

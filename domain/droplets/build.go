@@ -29,7 +29,8 @@ type build struct {
 // an error, the caller calls rollback.
 //
 // Only the start of a container shows whether the ports of its number are free. run therefore stores the private key
-// after the start. Otherwise, each number that turns out to be unusable would leave a version in an entry.
+// after the start. If run stored the key first, each number whose ports are in use would leave a useless version in an
+// entry.
 func (b *build) run(ctx context.Context, free []int) (AddedDroplet, error) {
 	ctx, cancel := context.WithTimeout(ctx, buildTimeout)
 	defer cancel()

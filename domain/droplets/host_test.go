@@ -40,8 +40,8 @@ func (h *host) List(context.Context) ([]domain.Droplet, error) {
 	return newestFirst, h.failing("list")
 }
 
-// Create creates the container before it returns an error of kind Unavailable, because a real host that does not answer
-// may have created the container.
+// Create creates the container even if it then returns an error of kind Unavailable. A real host that does not answer
+// may also have created the container.
 func (h *host) Create(_ context.Context, droplet ports.NewDroplet) (string, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -32,8 +32,8 @@ func TOTP(t *testing.T, codes ports.TOTP) {
 	}
 }
 
-// totpVectors uses the vectors of RFC 6238, appendix B. The codes in the RFC have eight digits. Their last six digits
-// are the six-digit code.
+// totpVectors uses the vectors of RFC 6238, appendix B. The codes in the RFC have eight digits. The last six digits of
+// such a code are the code with six digits.
 func totpVectors(t *testing.T, codes ports.TOTP) {
 	for seconds, code := range map[int64]string{
 		59: "94287082", 1111111109: "07081804", 1111111111: "14050471", 1234567890: "89005924",

@@ -120,8 +120,8 @@ func TestPathsAreExact(t *testing.T) {
 		`lockbox_http_requests_total{method="DELETE",route="(none)",status="404"}`)
 }
 
-// raw sends a request, which may be incomplete, on its own connection. It then closes the sending side and reads the
-// response.
+// raw opens a connection and sends a request on it. The request may be incomplete. raw then closes the sending side and
+// reads the response.
 func (s *server) raw(t *testing.T, request string) *answer {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))

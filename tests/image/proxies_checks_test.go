@@ -146,8 +146,8 @@ func checkNoTrace(c proxied) {
 	}
 }
 
-// TestProxiesRemoveTraceParent verifies that the example configurations remove the header traceparent. A client could
-// otherwise make Lockbox record traces.
+// TestProxiesRemoveTraceParent verifies that the example configurations remove the header traceparent. If a proxy
+// passed this header on, a client could make Lockbox record traces.
 func TestProxiesRemoveTraceParent(t *testing.T) {
 	t.Parallel()
 	for name, each := range proxies {

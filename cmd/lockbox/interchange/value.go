@@ -35,8 +35,9 @@ type Value struct {
 type member struct {
 	name  string
 	value Value
-	// damaged is "" for most members. If the name in the JSON contains half of a surrogate pair, the decoder replaces
-	// this half. The field called name is then wrong, and damaged has the text of the name in the JSON, without quotes.
+	// If the name in the JSON contains half of a surrogate pair, the decoder replaces this half, and the field called
+	// name is wrong. damaged then contains the text of the name in the JSON, without quotes. For all other members,
+	// damaged is "".
 	damaged string
 }
 
@@ -120,8 +121,8 @@ func parseObject(decoder *json.Decoder, text []byte, path []string) (Value, erro
 		if raw := text[before:decoder.InputOffset()]; hasHalfPair(raw) {
 			each.damaged = string(bytes.Trim(raw, "\", \t\r\n"))
 		}
-		// All members of the object share the array of the slice path. The full slice expression makes append copy it,
-		// so that no member overwrites the path of another one.
+		// The paths of all members begin with the slice path. Without the full slice expression, append could write the
+		// names of two members into the same array, and one name would overwrite the other.
 		inside := append(path[:len(path):len(path)], each.label())
 		if seen[each.label()] {
 			return Value{}, fmt.Errorf("duplicate name %s", quotePath(inside))
@@ -312,7 +313,7 @@ func (v Value) Plain() string {
 }
 
 // Field returns the value at a path of names joined with dots, such as db.password. For an element of an array, the
-// name is the index, which begins at 0. A name that itself contains dots can only be the last name of a path.
+// name is the index, which begins at 0. If a name itself contains dots, it must be the last name of the path.
 func (v Value) Field(path string) (Value, error) {
 	found, exists := v.field(path)
 	if !exists {
@@ -322,7 +323,7 @@ func (v Value) Field(path string) (Value, error) {
 }
 
 // field first looks for a member whose name is the whole path, and then for a member whose name is the first part of
-// the path. A name that contains dots can therefore only be the last name of a path.
+// the path. If a name contains dots, it must therefore be the last name of the path.
 func (v Value) field(path string) (Value, bool) {
 	if found, exists := v.element(path); exists {
 		return found, true

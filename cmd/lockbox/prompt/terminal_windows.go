@@ -44,8 +44,8 @@ func readHidden(terminal *os.File) (string, error) {
 	return typed.result(rest)
 }
 
-// releaseEvents is the number of console events that can follow a press of the Enter key even if the user types nothing
-// more. These events are the release of the key and a change of focus.
+// releaseEvents is the maximum number of console events after a press of the Enter key if the user types nothing more.
+// These events are the release of the key and a change of focus.
 const releaseEvents = 2
 
 // drain returns "?" for each pending console event, because an event need not be a character. The caller needs to know

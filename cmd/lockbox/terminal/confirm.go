@@ -16,9 +16,9 @@ func addYesFlag(command *cobra.Command, yes *bool) {
 }
 
 // confirm asks the user to confirm an action that cannot be undone. If the parameter yes is true, confirm does not ask
-// and returns nil. For any answer except yes, even an empty answer, it returns an error. Scripts thus see from the exit
-// code that nothing changed. Without a terminal, confirm returns a usage error that names --yes. The question may
-// contain names from the server, so control characters are replaced.
+// and returns nil. If the user does not answer yes, confirm returns an error. An empty answer also means no. Scripts
+// thus see from the exit code that nothing changed. Without a terminal, confirm returns a usage error that names --yes.
+// The question may contain names from the server, so control characters are replaced.
 func confirm(ctx context.Context, yes bool, format string, args ...any) error {
 	if yes {
 		return nil

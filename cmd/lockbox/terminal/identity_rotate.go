@@ -130,9 +130,9 @@ type regained struct {
 	Result string `json:"result"`
 }
 
-// regainAll regains boxes with any of the given identities, and prints the result for each box. If boxes is empty, it
-// tries all boxes that have a keyring. If only a box admin can give the caller the key of a box, the result contains
-// the command for the box admin. This case is an error only if the caller named the box.
+// regainAll calls regain with the given identities for each of the boxes, and prints the result for each box. If boxes
+// is empty, regainAll tries all boxes that have a keyring. If only a box admin can give the caller the key of a box,
+// the result contains the command for the box admin. This case is an error only if the caller named the box.
 func (s *session) regainAll(ctx context.Context, server *client.Client, username string, boxes []string,
 	with []*keys.Identity) error {
 	holder, err := s.requireHolder(ctx, server)

@@ -135,10 +135,10 @@ var divertingSuffixes = []string{"_PROXY", "_CA_CERTS", "_CA_BUNDLE", "_CERT_FIL
 var unsafePrefixes = []string{"LD_", "DYLD_", "BASH_FUNC_", "PERL5", "GIT_CONFIG", "LUA_INIT", "LUA_PATH",
 	"LUA_CPATH"}
 
-// checkNames refuses unsafe and diverting variables that are not in allowed. Names in allowed must match exactly. The
-// lists of unsafe and diverting variables match names in any letter case. The reason is that Windows ignores the case
-// of names, and that many programs also read proxy variables in lower case. The error names the variable and not its
-// value.
+// checkNames refuses unsafe variables and diverting variables, unless allowed contains their names; see unsafeVariables
+// and divertingVariables. Names in allowed must match exactly. The lists of unsafe and diverting variables match names
+// in any letter case. The reason is that Windows ignores the case of names, and that many programs also read proxy
+// variables in lower case. The error names the variable and not its value.
 func checkNames(pairs, allowed []string) error {
 	for _, pair := range pairs {
 		name, _, _ := strings.Cut(pair, "=")

@@ -95,8 +95,9 @@ func (b *bench) grown(ctx context.Context, name string, size load.Size) (*target
 	return t, err
 }
 
-// queue measures the cost of having few database connections. It alternates between 64 clients of a server with two
-// connections and 64 clients of a server with default settings. Requests may wait for a connection, but none may fail.
+// queue measures the cost of having few database connections. It sends requests from 64 clients, alternately to a
+// server with two database connections and to a server with default settings. Requests may wait for a connection, but
+// none may fail.
 func (b *bench) queue(ctx context.Context) error {
 	b.connections = 64
 	usual, err := b.add(ctx, "usual", b.program, b.settings...)
