@@ -76,7 +76,7 @@ func pathPattern(template string) string {
 		`(\?.*)?'?$`
 }
 
-// page returns a page of the documentation by its path from the root.
+// page returns the text of a documentation page by its path from the root of the repository.
 func page(t *testing.T, name string) string {
 	t.Helper()
 	text, err := os.ReadFile("../../" + name)

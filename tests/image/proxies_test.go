@@ -31,8 +31,8 @@ const clientAddress = "127.0.0.2"
 // proxy is a reverse proxy whose configuration is a file in deploy/proxies.
 type proxy struct {
 	file string
-	// command returns the command line that runs the proxy. file is the path of the adapted configuration. command can
-	// write further files to dir.
+	// command returns the command line that runs the proxy. The argument "file" is the path of the configuration that
+	// is adapted to the test. command can write further files to dir.
 	command func(t *testing.T, dir, file string) []string
 	// substitute lists the replacements that only the configuration of this proxy needs. Each old text is followed by
 	// its new text.
@@ -216,7 +216,8 @@ func TestProxies(t *testing.T) {
 	for name, each := range proxies {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			// METRICS_ADDR is not set, so the server serves the metrics on this address. Only the proxy hides them.
+			// METRICS_ADDR is not set, so the server serves the metrics on the same address as the API. Only the proxy
+			// hides them.
 			server := live.Start(t, "TRUSTED_PROXIES=127.0.0.1/32")
 			address, dir := each.start(t, server.URL)
 			certificate, err := os.ReadFile(filepath.Join(dir, "lockbox.crt"))
