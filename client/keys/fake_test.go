@@ -7,15 +7,12 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/stretchr/testify/require"
 
 	"github.com/lockbox-go/lockbox/client"
 )
@@ -311,96 +308,6 @@ func (s *server) writeKeyring(w http.ResponseWriter, r *http.Request) (int, any)
 	return status, client.KeyringWritten{KeyID: head.Key.String(), Sequence: head.Sequence}
 }
 
-func (s *server) listEntries(_ http.ResponseWriter, r *http.Request) (int, any) {
-	names := []string{}
-	for name := range s.boxes[r.PathValue("box")].entries {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return 200, names
-}
-
-// keyIDOf returns the id of the encryption key that was sent. If the box has no keyring, it returns "".
-func (b *box) keyIDOf(sent string) string {
-	key, err := client.ParseEncryptionKey(sent)
-	boxKey, ok := BoxKeyOf(key)
-	if b.keyring == nil || err != nil || !ok {
-		return ""
-	}
-	return boxKey.ID().String()
-}
-
-// current reports whether the box accepts writes under the key with the given id.
-func (b *box) current(id string) bool {
-	if b.keyring == nil {
-		return true
-	}
-	head, _ := ParseHead(b.keyring.Head)
-	return id == head.Key.String()
-}
-
-func (s *server) writeEntry(w http.ResponseWriter, r *http.Request) (int, any) {
-	var sent struct {
-		Key   string
-		Value json.RawMessage
-	}
-	_ = json.NewDecoder(r.Body).Decode(&sent)
-	b, key := s.boxes[r.PathValue("box")], r.Header.Get("X-Encryption-Key")
-	versions := b.entries[sent.Key]
-	if match := r.Header.Get("If-Match"); match != "" && match != strconv.Quote(strconv.Itoa(len(versions))) {
-		return 412, "precondition_failed"
-	}
-	id := b.keyIDOf(key)
-	if !b.current(id) {
-		return 409, "key_not_current"
-	}
-	b.entries[sent.Key] = append(versions, version{sent.Value, key, id})
-	w.Header().Set("ETag", strconv.Quote(strconv.Itoa(len(versions)+1)))
-	return 201, nil
-}
-
-func (s *server) readEntry(w http.ResponseWriter, r *http.Request) (int, any) {
-	versions := s.boxes[r.PathValue("box")].entries[r.PathValue("key")]
-	number := len(versions)
-	if text := r.URL.Query().Get("version"); text != "" {
-		number, _ = strconv.Atoi(text)
-	}
-	if number < 1 || number > len(versions) {
-		return 404, "entry_not_found"
-	}
-	v := versions[number-1]
-	if v.id != "" {
-		w.Header().Set("X-Encryption-Key-Id", v.id)
-	}
-	if v.key != r.Header.Get("X-Encryption-Key") {
-		return 403, "encryption_key_mismatch"
-	}
-	w.Header().Set("ETag", strconv.Quote(strconv.Itoa(number)))
-	return 200, v.value
-}
-
-func (s *server) listVersions(_ http.ResponseWriter, r *http.Request) (int, any) {
-	versions := s.boxes[r.PathValue("box")].entries[r.PathValue("key")]
-	listed := []client.Version{}
-	for i, each := range slices.Backward(versions) {
-		listed = append(listed, client.Version{Version: uint64(i + 1), Current: i == len(versions)-1, KeyID: each.id})
-	}
-	return 200, listed
-}
-
-func (s *server) restoreEntry(w http.ResponseWriter, r *http.Request) (int, any) {
-	var sent struct{ Version int }
-	_ = json.NewDecoder(r.Body).Decode(&sent)
-	b, name := s.boxes[r.PathValue("box")], r.PathValue("key")
-	v := b.entries[name][sent.Version-1]
-	if !b.current(v.id) {
-		return 409, "key_not_current"
-	}
-	b.entries[name] = append(b.entries[name], v)
-	w.Header().Set("ETag", strconv.Quote(strconv.Itoa(len(b.entries[name]))))
-	return 201, nil
-}
-
 // sent returns the received requests that have the given method and a path that ends in suffix.
 func (s *server) sent(method, suffix string) []seen {
 	s.mu.Lock()
@@ -429,54 +336,3 @@ func (s *server) change(change func()) {
 	defer s.mu.Unlock()
 	change()
 }
-
-// person is a user of the server with an identity and a memory.
-type person struct {
-	name   string
-	id     *Identity
-	holder *Holder
-	client *client.Client
-}
-
-// join adds a user with an identity to the server.
-func (s *server) join(t *testing.T, name string, change ...func(*Config)) *person {
-	t.Helper()
-	s.mu.Lock()
-	if s.users[name] == nil {
-		s.users[name] = &user{id: randomID()}
-	}
-	s.mu.Unlock()
-	p := &person{name: name, id: GenerateIdentity()}
-	s.change(func() { s.register(name, p.id.Public()) })
-	p.connect(t, s, filepath.Join(t.TempDir(), "known"), change...)
-	return p
-}
-
-// connect gives the person a new client with a memory directory.
-func (p *person) connect(t *testing.T, s *server, dir string, change ...func(*Config)) {
-	t.Helper()
-	config := Config{Identity: p.id, Memory: OpenMemory(dir)}
-	for _, each := range change {
-		each(&config)
-	}
-	p.holder = NewHolder(config)
-	c, err := client.New(client.Config{
-		URL:       s.URL,
-		Token:     client.NewSecret(p.name),
-		Identity:  p.holder,
-		RetryWait: time.Millisecond,
-	})
-	require.NoError(t, err)
-	p.client = c
-}
-
-// fresh returns a copy of the person with an empty memory, as on a new machine.
-func (p *person) fresh(t *testing.T, s *server, change ...func(*Config)) *person {
-	t.Helper()
-	other := *p
-	other.connect(t, s, filepath.Join(t.TempDir(), "known"), change...)
-	return &other
-}
-
-// grantTo returns a grant to a person, with the correct fingerprint of that person.
-func grantTo(p *person) Grant { return Grant{User: p.name, Fingerprint: p.id.Fingerprint().Display()} }
