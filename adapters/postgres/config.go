@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/lockbox-go/lockbox/adapters/postgres/connect"
 	"github.com/lockbox-go/lockbox/ports"
 )
 
@@ -57,11 +58,6 @@ const (
 	// If no response arrives in this time, Lockbox abandons the statement, because the server is probably dead or
 	// unreachable.
 	answerTimeout = 2 * time.Second
-	// connectTimeout is the time limit for one attempt to connect.
-	connectTimeout = 5 * time.Second
-	// hostTimeout replaces connectTimeout if the URL names several hosts. The driver tries the hosts one after the
-	// other. After a failover, a host that does not answer must not delay the connection to the new primary.
-	hostTimeout = 2 * time.Second
 	// pingTimeout bounds the check of a connection that was idle. After a failover, such a connection may be dead
 	// although it has not reported an error.
 	pingTimeout = time.Second
@@ -89,7 +85,7 @@ const (
 
 // poolConfig returns the settings of the pool.
 func poolConfig(config Config) (*pgxpool.Config, error) {
-	settings, err := parseURL(config.URL)
+	settings, err := connect.ParsePoolURL(config.URL)
 	if err != nil {
 		return nil, err
 	}

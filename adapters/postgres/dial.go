@@ -6,32 +6,13 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/lockbox-go/lockbox/adapters/postgres/connect"
 )
 
-const (
-	// keepaliveIdle, keepaliveInterval and keepaliveCount make the operating system detect a dead server within half a
-	// minute. After that time, even a statement without a time limit fails.
-	keepaliveIdle     = 15 * time.Second
-	keepaliveInterval = 5 * time.Second
-	keepaliveCount    = 3
-	// cancelRequestTimeout is the longest duration of a cancel request, including the time to connect. A working server
-	// answers a cancel request immediately.
-	cancelRequestTimeout = time.Second
-)
-
-// newNetDialer returns a dialer for connections to the database.
-func newNetDialer() *net.Dialer {
-	return &net.Dialer{
-		Timeout: connectTimeout,
-		KeepAliveConfig: net.KeepAliveConfig{
-			Enable:   true,
-			Idle:     keepaliveIdle,
-			Interval: keepaliveInterval,
-			Count:    keepaliveCount,
-		},
-		Control: limitUnacknowledged,
-	}
-}
+// cancelRequestTimeout is the longest duration of a cancel request, including the time to connect. A working server
+// answers a cancel request immediately.
+const cancelRequestTimeout = time.Second
 
 // openConns holds the open network connections of a store. It is safe for concurrent use.
 type openConns struct {
@@ -94,7 +75,7 @@ type sessionDialer struct {
 // a dead connection, it sends a cancel request on a second connection and waits for the response. The deadline limits
 // this wait, because the dead connection occupies a place in the pool until the driver closes it.
 func (d *sessionDialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	dialer := newNetDialer()
+	dialer := connect.NewDialer()
 	var deadline time.Time
 	if d.established.Load() {
 		deadline = time.Now().Add(cancelRequestTimeout)

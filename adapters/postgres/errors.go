@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/lockbox-go/lockbox/adapters/postgres/connect"
 	"github.com/lockbox-go/lockbox/adapters/postgres/sqlstate"
 	"github.com/lockbox-go/lockbox/domain"
 )
@@ -27,7 +28,7 @@ func translate(err error) error {
 		return err
 	}
 	if _, connecting := errors.AsType[*pgconn.ConnectError](err); connecting {
-		return unavailable(ExplainRefusal(err))
+		return unavailable(connect.ExplainRefusal(err))
 	}
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		if sqlstate.IsConflict(err) || pgErr.Code == sqlstate.LockNotAvailable {
@@ -70,7 +71,7 @@ func unavailable(cause error) error {
 		message = "the database is read-only; try again in a moment"
 	case sqlstate.Of(cause) == sqlstate.DiskFull:
 		message = "the disk of the database is full; try again after an operator has freed space"
-	case errors.Is(cause, ErrRefused):
+	case errors.Is(cause, connect.ErrRefused):
 		message = "the database refuses connections from this Lockbox server; " +
 			"the log of this server contains the reason"
 	}
@@ -97,3 +98,9 @@ func orNotFound(err error, notFound error) error {
 	}
 	return translate(err)
 }
+
+// ErrStandby means that the server is a standby. This is not a lasting reason to refuse connections, because the
+// standby may be promoted at any time.
+var ErrStandby = errors.New("the database is a read-only standby: the URL must lead to the primary")
+
+var errOldPrimary = errors.New("the database is a former primary")

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lockbox-go/lockbox/adapters/postgres"
+	"github.com/lockbox-go/lockbox/adapters/postgres/connect"
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/ports"
 	"github.com/lockbox-go/lockbox/tests/pgtest"
@@ -121,7 +122,7 @@ func TestTimelines(t *testing.T) {
 	_, err := store.Read().System.Owner(t.Context())
 	require.ErrorIs(t, err, domain.Unavailable, "the server continues an older history")
 	require.ErrorContains(t, err, "a former primary")
-	require.NotErrorIs(t, err, postgres.ErrRefused)
+	require.NotErrorIs(t, err, connect.ErrRefused)
 
 	store.SeeTimeline(timeline)
 	_, err = store.Read().System.Owner(t.Context())

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/lockbox-go/lockbox/adapters/postgres/connect"
 	"github.com/lockbox-go/lockbox/ports"
 )
 
@@ -16,10 +17,10 @@ type Inspector struct {
 	conn *pgx.Conn
 }
 
-// Inspect opens a connection. It tries each host once, for at most connectTimeout. It returns the driver's error, which
-// names the reason and contains no password.
+// Inspect opens a connection. It tries each host once, for at most connect.Timeout. It returns the driver's error,
+// which names the reason and contains no password.
 func Inspect(ctx context.Context, url string) (*Inspector, error) {
-	config, err := ParseURL(url)
+	config, err := connect.ParseURL(url)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +42,7 @@ func (i *Inspector) Major(ctx context.Context) (major int, err error) {
 
 // Close closes the connection. It takes no context, because it must work even if the context of the command has ended.
 func (i *Inspector) Close() {
-	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), connect.Timeout)
 	defer cancel()
 	_ = i.conn.Close(ctx) // an error here loses nothing
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lockbox-go/lockbox/adapters/postgres"
+	"github.com/lockbox-go/lockbox/adapters/postgres/connect"
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/ports"
 	"github.com/lockbox-go/lockbox/tests/pgtest"
@@ -44,18 +45,18 @@ func open(t *testing.T, database string) error {
 func TestParametersOfTheURL(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"keepalives_idle", "gssencmode", "load_balance_hosts", "tcp_user_timeout"} {
-		_, err := postgres.ParseURL("postgres://anna:hunter2@db/lockbox?" + name + "=1")
+		_, err := connect.ParseURL("postgres://anna:hunter2@db/lockbox?" + name + "=1")
 		require.ErrorContains(t, err, "the parameter "+name+" of the database URL is not supported")
 		require.NotContains(t, err.Error(), "hunter2")
 	}
-	_, err := postgres.ParseURL("postgres://anna:hunter2@db/lockbox?client_encoding=LATIN1")
+	_, err := connect.ParseURL("postgres://anna:hunter2@db/lockbox?client_encoding=LATIN1")
 	require.ErrorContains(t, err, "client_encoding")
 	for _, same := range []string{"UTF8", "utf-8", "Unicode"} {
-		config, err := postgres.ParseURL("postgres://anna:hunter2@db/lockbox?client_encoding=" + same)
+		config, err := connect.ParseURL("postgres://anna:hunter2@db/lockbox?client_encoding=" + same)
 		require.NoError(t, err)
 		require.NotContains(t, config.RuntimeParams, "client_encoding")
 	}
-	_, err = postgres.ParseURL("postgres://anna:hunter2@db/lockbox?sslmode=verify-full&sslrootcert=/no/such/file")
+	_, err = connect.ParseURL("postgres://anna:hunter2@db/lockbox?sslmode=verify-full&sslrootcert=/no/such/file")
 	require.ErrorContains(t, err, "/no/such/file")
 	require.NotContains(t, err.Error(), "hunter2")
 }
@@ -68,7 +69,7 @@ func TestPasswordsThatAreNotEncoded(t *testing.T) {
 	passwords := []string{"12/ter2", "12?ter2", "12#ter2", "hun/ter2", "hun?ter2", "hun#ter2", "12/a?ter2",
 		"12?application_name=ter2", "12?a=1&b=ter2", "12?user=ter2"}
 	for _, password := range passwords {
-		_, err := postgres.ParseURL("postgres://anna:" + password + "@db/lockbox")
+		_, err := connect.ParseURL("postgres://anna:" + password + "@db/lockbox")
 		require.ErrorContains(t, err, "must be percent-encoded", password)
 		require.NotContains(t, err.Error(), "ter2")
 	}
@@ -76,7 +77,7 @@ func TestPasswordsThatAreNotEncoded(t *testing.T) {
 		"postgres://anna:12%2Fter2%3F%23@db/lockbox?application_name=a", "host=db user=anna password=a#b@c/d?e",
 		"postgres://db/lockbox?user=anna@srv&myapp.setting=1",
 	} {
-		_, err := postgres.ParseURL(accepted)
+		_, err := connect.ParseURL(accepted)
 		require.NoError(t, err, accepted)
 	}
 }
@@ -99,7 +100,7 @@ func TestLastingRefusals(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			err := open(t, test.url)
-			require.ErrorIs(t, err, postgres.ErrRefused)
+			require.ErrorIs(t, err, connect.ErrRefused)
 			require.NotErrorIs(t, err, domain.Unavailable)
 			require.ErrorContains(t, err, test.contains)
 			require.NotContains(t, err.Error(), "hunter2")
@@ -135,7 +136,7 @@ func TestWhichRefusalsAreLasting(t *testing.T) {
 			defer cancel()
 			_, err := postgres.Open(ctx, postgres.Config{URL: between.URL, Clock: clock{}})
 			require.ErrorContains(t, err, "refused by the test")
-			require.Equal(t, lasting, errors.Is(err, postgres.ErrRefused), "%v", err)
+			require.Equal(t, lasting, errors.Is(err, connect.ErrRefused), "%v", err)
 			require.Equal(t, !lasting, errors.Is(err, domain.Unavailable), "%v", err)
 		})
 	}
@@ -149,7 +150,7 @@ func TestOtherEncodingsAreRefused(t *testing.T) {
 	execute(t, ascii, `CREATE DATABASE `+name+` ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0`)
 	t.Cleanup(func() { execute(t, ascii, `DROP DATABASE `+name+` WITH (FORCE)`) })
 	err := open(t, change(t, ascii, func(u *url.URL) { u.Path = "/" + name }))
-	require.ErrorIs(t, err, postgres.ErrRefused)
+	require.ErrorIs(t, err, connect.ErrRefused)
 	require.ErrorContains(t, err, "SQL_ASCII")
 
 	latin := pgtest.Empty(t)
@@ -157,7 +158,7 @@ func TestOtherEncodingsAreRefused(t *testing.T) {
 	require.NoError(t, err)
 	execute(t, latin, `ALTER DATABASE `+config.Database+` SET client_encoding = 'LATIN1'`)
 	err = open(t, latin)
-	require.ErrorIs(t, err, postgres.ErrRefused)
+	require.ErrorIs(t, err, connect.ErrRefused)
 	require.ErrorContains(t, err, "client_encoding to LATIN1")
 }
 
@@ -220,7 +221,7 @@ func TestRefusedParameters(t *testing.T) {
 			defer cancel()
 			_, err := postgres.Open(ctx, postgres.Config{URL: between.URL, Clock: clock{}})
 			require.ErrorContains(t, err, message)
-			require.Equal(t, lasting, errors.Is(err, postgres.ErrRefused), "%v", err)
+			require.Equal(t, lasting, errors.Is(err, connect.ErrRefused), "%v", err)
 		})
 	}
 }

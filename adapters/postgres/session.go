@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/lockbox-go/lockbox/adapters/postgres/connect"
 	"github.com/lockbox-go/lockbox/adapters/postgres/sqlstate"
 )
 
@@ -163,11 +164,11 @@ func (c *connector) check(ctx context.Context, conn *pgconn.PgConn) error {
 	switch {
 	case err != nil:
 		return err
-	case !isUTF8(read.serverEncoding):
-		return refuse("the encoding of the database is " + read.serverEncoding +
+	case !connect.IsUTF8(read.serverEncoding):
+		return connect.NewRefusal("the encoding of the database is " + read.serverEncoding +
 			", but Lockbox needs UTF8: create the database with ENCODING 'UTF8'")
-	case !isUTF8(read.clientEncoding):
-		return refuse("the role or the database sets client_encoding to " + read.clientEncoding +
+	case !connect.IsUTF8(read.clientEncoding):
+		return connect.NewRefusal("the role or the database sets client_encoding to " + read.clientEncoding +
 			": run ALTER ROLE … RESET client_encoding and ALTER DATABASE … RESET client_encoding")
 	case read.standby:
 		return ErrStandby

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/lockbox-go/lockbox/adapters/postgres/batch"
+	"github.com/lockbox-go/lockbox/adapters/postgres/connect"
 	"github.com/lockbox-go/lockbox/ports"
 )
 
@@ -55,8 +56,8 @@ var (
 
 // Open creates the pool and pings the database. If the database does not answer, Open returns an error of kind
 // Unavailable. If it is a standby, that error also wraps ErrStandby. If the database refuses connections for a lasting
-// reason, the error wraps ErrRefused. Open also fails if the role does not have the settings that Lockbox needs, and is
-// not allowed to change them. No error contains the password.
+// reason, the error wraps connect.ErrRefused. Open also fails if the role does not have the settings that Lockbox
+// needs, and is not allowed to change them. No error contains the password.
 func Open(ctx context.Context, config Config) (*Store, error) {
 	settings, err := poolConfig(config)
 	if err != nil {
@@ -128,8 +129,8 @@ func (s *Store) ping(ctx context.Context) error {
 	if cancel != nil {
 		defer cancel()
 	}
-	err := ExplainRefusal(s.pool.raw.Ping(ctx))
-	if err == nil || errors.Is(err, ErrRefused) {
+	err := connect.ExplainRefusal(s.pool.raw.Ping(ctx))
+	if err == nil || errors.Is(err, connect.ErrRefused) {
 		return err
 	}
 	return unavailable(err)

@@ -7,7 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/lockbox-go/lockbox/adapters/postgres"
+	"github.com/lockbox-go/lockbox/adapters/postgres/connect"
 	"github.com/lockbox-go/lockbox/adapters/postgres/migrate"
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
@@ -82,5 +82,5 @@ func TestAMigrationReportsWhyItCannotConnect(t *testing.T) {
 	t.Parallel()
 	m := migrator(t, pgtest.WithParameter(t, pgtest.Empty(t), "no_such_setting", "1"),
 		files(t, "000001_notes", "CREATE TABLE notes (step int)", ""))
-	require.ErrorIs(t, m.Up(t.Context()), postgres.ErrRefused)
+	require.ErrorIs(t, m.Up(t.Context()), connect.ErrRefused)
 }

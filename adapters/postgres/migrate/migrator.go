@@ -16,7 +16,7 @@ import (
 	"github.com/golang-migrate/migrate/v4/source/iofs"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/lockbox-go/lockbox/adapters/postgres"
+	"github.com/lockbox-go/lockbox/adapters/postgres/connect"
 )
 
 const (
@@ -51,7 +51,7 @@ type Migrator struct {
 // NNNNNN_name.up.sql and NNNNNN_name.down.sql. The tables are created in the first schema of the search_path. If the
 // URL does not set a search_path, the setting of the role or the database applies. Errors never contain the password.
 func New(databaseURL string, files fs.FS) (*Migrator, error) {
-	config, err := postgres.ParseURL(databaseURL)
+	config, err := connect.ParseURL(databaseURL)
 	if err != nil {
 		return nil, err
 	}
@@ -222,7 +222,7 @@ func (m *Migrator) connect(ctx context.Context, use func(*driver) error) (err er
 	config.OnNotice = d.onNotice
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
-		return fmt.Errorf("connect to migrate: %w", postgres.ExplainRefusal(err))
+		return fmt.Errorf("connect to migrate: %w", connect.ExplainRefusal(err))
 	}
 	d.conn = conn
 	defer func() {

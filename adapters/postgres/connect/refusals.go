@@ -1,4 +1,4 @@
-package postgres
+package connect
 
 import (
 	"context"
@@ -15,19 +15,12 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/postgres/sqlstate"
 )
 
-var (
-	// ErrRefused means that the database refuses connections for a lasting reason. Waiting does not help. An operator
-	// must change the URL, the role or the database. Other errors wrap ErrRefused.
-	ErrRefused = errors.New("the database refuses the connection")
-	// ErrStandby means that the server is a standby. This is not a lasting reason, because the standby may be promoted
-	// at any time.
-	ErrStandby = errors.New("the database is a read-only standby: the URL must lead to the primary")
+// ErrRefused means that the database refuses connections for a lasting reason. Waiting does not help. An operator must
+// change the URL, the role or the database. Other errors wrap ErrRefused.
+var ErrRefused = errors.New("the database refuses the connection")
 
-	errOldPrimary = errors.New("the database is a former primary")
-)
-
-// refuse returns an error that wraps ErrRefused. The argument names the lasting reason.
-func refuse(reason string) error { return fmt.Errorf("%w: %s", ErrRefused, reason) }
+// NewRefusal returns an error that wraps ErrRefused. The argument names the lasting reason.
+func NewRefusal(reason string) error { return fmt.Errorf("%w: %s", ErrRefused, reason) }
 
 // ExplainRefusal adds ErrRefused and the reason to err if the server refused the connection for a lasting reason. It
 // returns any other error unchanged. It also returns err unchanged if the URL names several hosts and one of them was

@@ -1,4 +1,6 @@
-package postgres
+// Package connect parses database URLs, dials, and explains why a server refuses a connection. It stands below the
+// packages postgres and migrate, which both connect to the database.
+package connect
 
 import (
 	"errors"
@@ -7,10 +9,19 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+const (
+	// Timeout is the time limit for one attempt to connect.
+	Timeout = 5 * time.Second
+	// hostTimeout replaces Timeout if the URL names several hosts. The driver tries the hosts one after the other.
+	// After a failover, a host that does not answer must not delay the connection to the new primary.
+	hostTimeout = 2 * time.Second
 )
 
 var errBadURL = errors.New("the database URL must have the form postgres://user:password@host:5432/name; " +
@@ -29,17 +40,18 @@ var libpqParameters = []string{
 // ParseURL returns the settings of a single connection. They include a time limit for connecting, and keepalives that
 // detect a dead server. No error contains a part of the URL that may be a password.
 func ParseURL(url string) (*pgx.ConnConfig, error) {
-	settings, err := parseURL(url)
+	settings, err := ParsePoolURL(url)
 	if err != nil {
 		return nil, err
 	}
-	settings.ConnConfig.DialFunc = newNetDialer().DialContext
+	settings.ConnConfig.DialFunc = NewDialer().DialContext
 	return settings.ConnConfig, nil
 }
 
-// parseURL parses a connection string or URL in libpq's format. The error does not contain the driver's message. If the
-// password is not encoded correctly, that message may contain a part of the password.
-func parseURL(url string) (*pgxpool.Config, error) {
+// ParsePoolURL returns the settings of a pool. It parses a connection string or URL in libpq's format. The error does
+// not contain the driver's message. If the password is not encoded correctly, that message may contain a part of the
+// password.
+func ParsePoolURL(url string) (*pgxpool.Config, error) {
 	settings, err := pgxpool.ParseConfig(url)
 	if file, ok := errors.AsType[*fs.PathError](err); ok {
 		return nil, fmt.Errorf("cannot read the file %s that the database URL names: %w", file.Path, file.Err)
@@ -47,7 +59,7 @@ func parseURL(url string) (*pgxpool.Config, error) {
 	if err != nil || hasMisplacedPassword(url, settings.ConnConfig) {
 		return nil, errBadURL
 	}
-	settings.ConnConfig.ConnectTimeout = connectTimeout
+	settings.ConnConfig.ConnectTimeout = Timeout
 	if hasSeveralHosts(settings.ConnConfig) {
 		settings.ConnConfig.ConnectTimeout = hostTimeout
 	}
@@ -107,7 +119,7 @@ func checkParameters(params map[string]string) error {
 			return fmt.Errorf("the parameter %s of the database URL is not supported: remove it", name)
 		}
 	}
-	if encoding, ok := params["client_encoding"]; ok && !isUTF8(encoding) {
+	if encoding, ok := params["client_encoding"]; ok && !IsUTF8(encoding) {
 		return fmt.Errorf("the database URL sets client_encoding to %s, but Lockbox needs UTF8: "+
 			"remove this parameter", encoding)
 	}
@@ -115,8 +127,8 @@ func checkParameters(params map[string]string) error {
 	return nil
 }
 
-// isUTF8 reports whether an encoding has one of PostgreSQL's names for UTF-8.
-func isUTF8(encoding string) bool {
+// IsUTF8 reports whether an encoding has one of PostgreSQL's names for UTF-8.
+func IsUTF8(encoding string) bool {
 	switch strings.ToLower(strings.ReplaceAll(encoding, "-", "")) {
 	case "utf8", "unicode":
 		return true
